@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each rule of tidy.py fires on a bad sample and is silent on a good one."""
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import tidy  # noqa: E402
+
+C = "/* SPDX-License-Identifier: Apache-2.0 */\n"
+H = C + "#pragma once\n"
+SH = "# SPDX-License-Identifier: Apache-2.0\n"
+MARK = "FIX" + "ME"
+
+
+def function(lines, name="f"):
+    return f"int {name}(void)\n{{\n" + "\t;\n" * (lines - 2) + "}\n"
+
+
+def include(header):
+    return C + f"#include {header}\n"
+
+
+def call(text):
+    return C + f"void f(void)\n{{\n\t{text};\n}}\n"
+
+
+# (rule, line, path, content): one violation each.
+BAD = [
+    ("include", 2, "base/a.c", include('"err.h"')),
+    ("include", 2, "base/a.c", include('"../base/err.h"')),
+    ("include", 2, "api/a.c", include('"lxc/lxccontainer.h"')),
+    ("layer", 2, "base/a.c", include('"node/node.h"')),
+    ("layer", 2, "node/a.c", include('"cluster/store.h"')),
+    ("layer", 2, "cluster/a.c", include('"node/node.h"')),
+    ("layer", 2, "scheduler/a.c", include('"node/node.h"')),
+    ("layer", 2, "migrate/a.c", include('"scheduler/place.h"')),
+    ("layer", 2, "api/a.c", include('"cli/args.h"')),
+    ("layer", 2, "node/daemon.c", include('"cli/args.h"')),
+    ("layer", 2, "cli/a.c", include('"api/route.h"')),
+    ("layer", 2, "cli/a.c", include('"migrate/msg.def"')),
+    ("layer", 2, "base/a.def", include('"api/routes.def"')),
+    ("confine", 2, "node/bridge.c", include("<lxc/lxccontainer.h>")),
+    ("confine", 2, "cluster/store.c", include("<dqlite.h>")),
+    ("confine", 2, "api/a.c", include("<sqlite3.h>")),
+    ("confine", 2, "api/auth.c", include("<openssl/ssl.h>")),
+    ("confine", 2, "node/a.c", include("<uv.h>")),
+    ("confine", 2, "api/a.c", include("<jansson.h>")),
+    ("confine", 2, "node/storage.c", include("<archive_entry.h>")),
+    ("confine", 2, "cli/a.c", include("<yaml.h>")),
+    ("confine", 2, "api/conn.c", include("<wslay/wslay.h>")),
+    ("confine", 2, "api/a.c", include("<nftables/libnftables.h>")),
+    ("confine", 2, "base/a.c", include("<cmocka.h>")),
+    *(("banned", 4, "node/a.c", call(f"{name}(x)")) for name in (
+        "strcpy", "strcat", "sprintf", "strtok", "atoi", "atol", "strtol", "strtoull", "gets",
+        "alloca", "system", "popen", "sleep", "usleep", "rand", "fork", "basename", "dirname")),
+    ("pragma", 1, "base/a.h", C),
+    ("header", 1, "base/a.h", H + "int f(unknown_type x);\n"),
+    ("function-size", 3, "base/a.c", C + function(71)),
+    ("file-size", 601, "base/a.c", C + ";\n" * 600),
+    ("width", 2, "base/a.c", C + "\t" * 12 + "x = 1;\n"),
+    ("width", 2, "base/a.def", C + "R" * 201 + "\n"),
+    ("blank", 2, "docs/a.md", "text\nmore \n"),
+    ("mark", 2, "docs/a.md", f"text\n{MARK} later\n"),
+    ("spdx", 1, "cluster/schema/0001-a.sql", "SELECT 1;\n"),
+    ("spdx", 1, "base/a.c", "int x;\n"),
+    ("shell", 1, "tests/a.sh", SH + "if true; then\n"),
+    ("shell", 1, "tests/a.sh", "#!/bin/bash\n" + SH + "a=(\n"),
+    ("ruby", 1, "vagrant/Vagrantfile", SH + "def f(\n"),
+    ("allow", 2, "tests/lint/allow.txt", "# list\nbase/a.c:f\n"),
+]
+
+GOOD = {
+    "base/a.h": H + "#include <stdint.h>\n\nint64_t f(void);\n",
+    "base/b.h": H + '#include "base/a.h"\n',
+    "base/rows.def": C + "ROW(" + "x" * 190 + ")\n",
+    "base/a.c": C + '#include "base/a.h"\n\n#include <uv.h>\n\n' + function(70),
+    "base/proc.c": call("fork()"),
+    "base/str.c": call("strtol(s, NULL, 10)"),
+    "base/json.h": H + "struct json_t;\n",
+    "node/text.c": call('log("sleep(1), system(2)"); /* never rand() */ ops->system(x)')
+    .replace("log", "log_info"),
+    "node/own.c": call("my_sleep(1); do_fork (2); x.atoi(3)"),
+    "node/image_tar.c": include("<archive.h>"),
+    "node/helper_lxc.c": include("<lxc/lxccontainer.h>"),
+    "node/daemon_net.c": include('"cluster/store.h"') + '#include "api/route.h"\n',
+    "scheduler/a.c": include('"cluster/store.h"'),
+    "migrate/a.c": include('"node/node.h"'),
+    "api/a.c": include('"migrate/move.h"') + '#include "scheduler/place.h"\n',
+    "cli/a.c": include('"api/routes.def"'),
+    "tests/unit/test_a.c": include('"cli/args.h"') + "#include <sqlite3.h>\n#include <cmocka.h>\n",
+    "tests/ok.sh": "#!/bin/bash\n" + SH + "a=(1 2)\n",
+    "vagrant/Vagrantfile": SH + "puts 1\n",
+    "Makefile": SH + "all:\n\ttrue\n",
+    "README.md": "# Title without a licence line\n",
+    "build/generated.c": "strcpy(a, b);   \n",
+}
+
+
+def lint(root, tree):
+    for path, text in tree.items():
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tidy.Tidy(root).run()
+
+
+@pytest.mark.parametrize("rule,line,path,text", BAD)
+def test_bad(tmp_path, rule, line, path, text):
+    found = lint(tmp_path, {path: text})
+    assert any(f.startswith(f"{path}:{line}: {rule}: ") for f in found), found
+    assert all(f": {rule}: " in f or rule == "allow" for f in found), found
+
+
+@pytest.mark.parametrize("path", GOOD)
+def test_good(tmp_path, path):
+    assert not lint(tmp_path, {"base/a.h": GOOD["base/a.h"], path: GOOD[path]})
+
+
+def test_place_of_the_checkout_is_not_named(tmp_path):
+    found = lint(tmp_path, {"docs/a.md": f"see {tmp_path}/docs\n", "docs/b.md": "see /tmp/docs\n"})
+    assert [f.split(": ")[:2] for f in found] == [["docs/a.md:1", "place"]]
+
+
+def test_allow_list_admits_and_shrinks(tmp_path):
+    tree = {"base/a.c": C + function(80, "long_one"),
+            "tests/lint/allow.txt": "base/a.c:long_one a table of cases\n"}
+    assert not lint(tmp_path, tree)
+    tree["base/a.c"] = C + function(20, "long_one")
+    assert [f.split(": ")[:2] for f in lint(tmp_path, tree)] == [["tests/lint/allow.txt:1", "allow"]]
+
+
+def test_name_of_a_function_over_several_lines():
+    code = ["", "static struct x *find_it(int a,", "\t\t\t int b)", "{"]
+    assert tidy.Tidy.function_name(code, 4) == "find_it"
+
+
+def test_missing_ruby_is_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(tidy.shutil, "which", lambda name: None)
+    assert lint(tmp_path, {"vagrant/Vagrantfile": SH}) == [
+        "vagrant/Vagrantfile:1: ruby: install ruby (make deps)"]
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+def test_in_git_ignored_files_are_skipped(tmp_path):
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    found = lint(tmp_path, {".gitignore": "*.gen.c\n", "a.gen.c": "", "base/new.c": ""})
+    assert [f.split(":")[0] for f in found] == ["base/new.c"]
+
+
+def test_command_line(tmp_path):
+    run = [sys.executable, tidy.__file__, str(tmp_path)]
+    assert subprocess.run(run, check=False).returncode == 0
+    (tmp_path / "a.c").write_text("")
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stdout.startswith("a.c:1: spdx: ")

@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The project's own lint: layering, sizes, banned calls and hygiene. usage: tidy.py [ROOT]
+
+Prints one `path:line: rule: what to do instead` per violation; exits 1 when there is any.
+CC and CFLAGS say how headers are compiled alone.
+"""
+import fnmatch
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+FILE_LINES, FUNCTION_LINES = 600, 70
+COLUMNS = {".def": 200, ".py": 120}  # a table row stays on one line
+COLUMNS_DEFAULT = 100
+ALLOW = "tests/lint/allow.txt"
+
+ALL = {"base", "node", "cluster", "scheduler", "migrate", "api"}
+MAY_INCLUDE = {
+    "base": {"base"},
+    "node": {"base", "node"},
+    "cluster": {"base", "cluster"},
+    "scheduler": {"base", "cluster", "scheduler"},
+    "migrate": {"base", "node", "cluster", "migrate"},
+    "api": ALL,
+    "cli": {"base", "cli"},
+    "tests": ALL | {"cli", "tests", "bench"},
+    "bench": ALL | {"cli", "tests", "bench"},
+}
+TABLES_FOR_CLI = {"api", "node", "cluster"}
+COMPOSITION = ["node/dunlind.c", "node/daemon.c", "node/daemon.h", "node/daemon_*.c",
+               "node/init_*.c"]
+
+# Third-party headers and the only files that include them; tests and benchmarks are free.
+CONFINED = {
+    "lxc/*": ["node/helper_*.c", "node/lxc_*.c"],
+    "dqlite.h": ["cluster/dqnode.c"],
+    "sqlite3.h": ["cluster/*.c"],
+    "openssl/*": ["base/tls*.c", "base/digest*.c", "base/x509*.c", "base/rng*.c"],
+    "uv.h": ["base/*.c", "api/*.c"],
+    "jansson.h": ["base/json*.c", "base/json*.h"],
+    "archive*.h": ["node/image*.c"],
+    "yaml.h": ["base/yaml*.c"],
+    "wslay/*": ["base/ws*.c", "api/ws*.c"],
+    "nftables/*": ["node/*.c"],
+    "cmocka.h": [],
+}
+FREE = ("tests/", "bench/")
+
+# Pattern of the call, the files that may use it, what to use instead.
+STR = "use the str_to_* parsers of base/str.h"
+OWN_STRTOL, OWN_FORK = ["base/*.c", *(f + "*" for f in FREE)], [
+    "node/helper*.c", "base/proc*.c", *(f + "*" for f in FREE)]
+BANNED = [
+    ("strcpy|stpcpy", [], "use str_copy()"),
+    ("strcat|v?sprintf", [], "use struct sbuf or snprintf()"),
+    ("strtok(?:_r)?", [], "use str_split()"),
+    ("atoi|atol|atoll|atof", [], STR),
+    ("strto(?:l|ll|ul|ull|imax|umax|d|f|ld)", OWN_STRTOL, STR),
+    ("gets", [], "use io_read_file() or getline()"),
+    ("alloca", [], "use a fixed array or xcalloc()"),
+    ("system|popen", [], "use proc_run() with an argument vector"),
+    ("sleep|usleep", [], "wait for an event with a deadline (base/clock.h)"),
+    ("s?rand|random", [], "use rng_bytes() or rng_u64()"),
+    ("v?fork", OWN_FORK, "use proc_spawn() or a helper verb"),
+    ("basename|dirname", [], "use strrchr() on a path of known shape"),
+]
+BANNED = [(re.compile(rf"(?<![\w.>])({names})\s*\("), ok, to) for names, ok, to in BANNED]
+
+C_LIKE = (".c", ".h", ".def")
+SIZED = (*C_LIKE, ".py", ".sh")
+SPDX_NEEDED = (*SIZED, ".sql", ".service", "Makefile", "Vagrantfile")
+TEXT = (*SPDX_NEEDED, ".md", ".txt", ".yml", ".yaml", ".json", ".clang-format", ".gitignore")
+MARKS = re.compile(r"\b(FIX" r"ME|TO" r"DO|X" r"XX)\b")
+SYSTEM_DIRS = {"bin", "boot", "dev", "etc", "home", "lib", "lib64", "mnt", "opt", "proc", "root",
+               "run", "sbin", "srv", "sys", "tmp", "usr", "vagrant", "var"}
+
+COMMENT_OR_LITERAL = re.compile(
+    r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
+FUNCTION_NAME = re.compile(r"(\w+)\s*\(")
+
+
+def matches(path, patterns):
+    return any(fnmatch.fnmatchcase(path, p) for p in patterns)
+
+
+def bare_code(text):
+    """The text with comments and literals blanked, line structure kept."""
+    return COMMENT_OR_LITERAL.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), text)
+
+
+class Tidy:
+    def __init__(self, root):
+        self.root = Path(root).resolve()
+        self.found = []
+        self.allowed = {}  # "path:function" -> line in the allow-list
+        self.long_functions = set()
+        self.home = self.home_pattern()
+
+    def report(self, path, line, rule, advice):
+        self.found.append((path, line, f"{path}:{line}: {rule}: {advice}"))
+
+    def home_pattern(self):
+        """Matches the place of this checkout, which no file may depend on."""
+        top = self.root.parts[1]
+        place = str(self.root) if top in SYSTEM_DIRS else "/" + top
+        return re.compile(rf"(?<![\w./:-]){re.escape(place)}(?![\w-])")
+
+    def files(self):
+        git = ["git", "-C", str(self.root), "ls-files", "-co", "--exclude-standard", "-z"]
+        names = []
+        if (self.root / ".git").exists() and shutil.which("git"):
+            # Fails in another user's checkout: then all files count.
+            names = subprocess.run(git, stdout=subprocess.PIPE, text=True,
+                                   check=False).stdout.split("\0")
+        if len(names) < 2:
+            names = [str(p.relative_to(self.root)) for p in self.root.rglob("*")]
+        skip = {"build", ".git", "__pycache__", ".vagrant", ".pytest_cache"}
+        return sorted(n for n in names if n.endswith(TEXT) and (self.root / n).is_file()
+                      and not skip & set(Path(n).parts))
+
+    def load_allowed(self):
+        try:
+            lines = (self.root / ALLOW).read_text().splitlines()
+        except FileNotFoundError:
+            return
+        for number, line in enumerate(lines, 1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            key, _, reason = line.partition(" ")
+            if not reason.strip() or ":" not in key:
+                self.report(ALLOW, number, "allow", "write `path:function reason`")
+            self.allowed[key] = number
+
+    def check_text(self, path, lines):
+        width = COLUMNS.get(Path(path).suffix, COLUMNS_DEFAULT)
+        for number, line in enumerate(lines, 1):
+            if line != line.rstrip():
+                self.report(path, number, "blank", "remove the white space at the end")
+            if path.endswith(SIZED) and len(line.expandtabs(8)) > width:
+                self.report(path, number, "width", f"break the line: at most {width} columns")
+            if MARKS.search(line):
+                self.report(path, number, "mark", "do it now or file an issue")
+            if self.home.search(line):
+                self.report(path, number, "place", "name no path of the developer's machine")
+        if path.endswith(SIZED) and len(lines) > FILE_LINES:
+            self.report(path, len(lines), "file-size", f"split it: at most {FILE_LINES} lines")
+        if path.endswith(SPDX_NEEDED) and not any(
+                "SPDX-License-Identifier: Apache-2.0" in line for line in lines[:2]):
+            self.report(path, 1, "spdx", "start with an SPDX-License-Identifier: Apache-2.0 line")
+
+    def check_includes(self, path, lines):
+        for number, line in enumerate(lines, 1):
+            m = INCLUDE.match(line)
+            if m and m.group(1) == '"':
+                self.check_layer(path, number, m.group(2))
+            elif m and not path.startswith(FREE):
+                self.check_confined(path, number, m.group(2))
+
+    def check_layer(self, path, number, target):
+        layer, into = path.split("/")[0], target.split("/")[0]
+        if "/" not in target or into not in MAY_INCLUDE or ".." in target:
+            self.report(path, number, "include",
+                        f'write "{target}" from the root of the tree, or <{target}> when foreign')
+            return
+        may = ALL if matches(path, COMPOSITION) else MAY_INCLUDE.get(layer, ALL)
+        if layer == "cli" and target.endswith(".def"):
+            may = may | TABLES_FOR_CLI
+        if into not in may:
+            self.report(path, number, "layer", f"{layer} must not see {into}: pass what it needs "
+                        "down by pointer, or move the code up")
+
+    def check_confined(self, path, number, header):
+        for pattern, homes in CONFINED.items():
+            if fnmatch.fnmatchcase(header, pattern) and not matches(path, homes):
+                where = ", ".join(homes) or "tests"
+                self.report(path, number, "confine", f"<{header}> belongs to {where}: "
+                            "use what that offers, or extend it")
+
+    def check_c(self, path, text, lines):
+        self.check_includes(path, lines)
+        if path.endswith(".h") and "#pragma once" not in lines:
+            self.report(path, 1, "pragma", "add #pragma once")
+        code = bare_code(text).splitlines()
+        for number, line in enumerate(code, 1):
+            for pattern, homes, instead in BANNED:
+                for m in pattern.finditer(line):
+                    if not matches(path, homes):
+                        self.report(path, number, "banned", f"{m.group(1)}(): {instead}")
+        self.check_functions(path, code)
+
+    def check_functions(self, path, code):
+        """The style puts a function's braces, and only those, alone in the first column."""
+        start = None
+        for number, line in enumerate(code, 1):
+            if line.rstrip() == "{":
+                start = number
+            elif line.startswith("}") and start:
+                if number - start + 1 > FUNCTION_LINES:
+                    self.long_function(path, start, self.function_name(code, start))
+                start = None
+
+    @staticmethod
+    def function_name(code, brace):
+        head = []
+        for line in reversed(code[:brace - 1]):
+            if not line.strip() or line[0] in "}#" or line.rstrip().endswith(";"):
+                break
+            head.insert(0, line)
+        m = FUNCTION_NAME.search(" ".join(head))
+        return m.group(1) if m else "?"
+
+    def long_function(self, path, number, name):
+        key = f"{path}:{name}"
+        self.long_functions.add(key)
+        if key not in self.allowed:
+            self.report(path, number, "function-size", f"split {name}(): at most "
+                        f"{FUNCTION_LINES} lines, or list it with a reason in {ALLOW}")
+
+    def check_command(self, path, rule, argv, advice):
+        """Reports the first line of what argv complains of."""
+        if not shutil.which(argv[0]):
+            self.report(path, 1, rule, f"install {argv[0]} (make deps)")
+            return
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=self.root, check=False)
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip().splitlines() or ["failed"]
+            self.report(path, 1, rule, f"{advice}: {said[0]}")
+
+    def check_header_alone(self, path):
+        argv = shlex.split(os.environ.get("CC", "gcc"))
+        flags = shlex.split(os.environ.get("CFLAGS", "-std=gnu11 -D_GNU_SOURCE"))
+        argv += [f for f in flags if not f.startswith("-M")]  # would write dependency files
+        argv += ["-fsyntax-only", "-I.", "-include", path, "-x", "c", "/dev/null"]
+        self.check_command(path, "header", argv, "include what it uses, it must compile alone")
+
+    def check_outside(self, files):
+        """What other programs judge, a few at a time."""
+        jobs = []
+        for path in files:
+            if path.endswith(".sh"):
+                first = (self.root / path).read_text().partition("\n")[0]
+                shell = "bash" if "bash" in first else "sh"
+                jobs.append((self.check_command, path, "shell", [shell, "-n", path], "mend it"))
+            elif path.endswith("Vagrantfile"):
+                jobs.append((self.check_command, path, "ruby", ["ruby", "-c", path], "mend it"))
+            elif path.endswith(".h"):
+                jobs.append((self.check_header_alone, path))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for result in [pool.submit(*job) for job in jobs]:
+                result.result()
+
+    def run(self):
+        self.load_allowed()
+        files = self.files()
+        for path in files:
+            text = (self.root / path).read_text(errors="replace")
+            lines = text.splitlines()
+            self.check_text(path, lines)
+            if path.endswith(C_LIKE):
+                self.check_c(path, text, lines)
+        for key in self.allowed.keys() - self.long_functions:
+            self.report(ALLOW, self.allowed[key], "allow", f"remove {key}: it is short now")
+        self.check_outside(files)
+        return [message for *_, message in sorted(self.found)]
+
+
+def main():
+    found = Tidy(sys.argv[1] if len(sys.argv) > 1 else ".").run()
+    print("\n".join(found), end="\n" if found else "")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
