@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int http;
+	bool retry;
+	const char *sentence;
+} kinds[ERR_MAX] = {
+	[ERR_NONE] = { "ERR_NONE", 200, false, "success" },
+#define ERR(kind, http, retry, sentence) [kind] = { #kind, http, retry, sentence },
+#include "base/err.def"
+#undef ERR
+};
+
+int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
+{
+	va_list ap;
+
+	err->kind = kind;
+	err->sys = 0;
+	va_start(ap, fmt);
+	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+static enum err_kind kind_of_errno(int sys)
+{
+	switch (sys) {
+	case ENOENT:
+		return ERR_NOT_FOUND;
+	case EEXIST:
+		return ERR_CONFLICT;
+	case ENOSPC:
+	case EDQUOT:
+		return ERR_NO_SPACE;
+	case ETIMEDOUT:
+		return ERR_TIMEOUT;
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case EPIPE:
+		return ERR_UNAVAILABLE;
+	default:
+		return ERR_INTERNAL;
+	}
+}
+
+int err_sys(struct err *err, const char *fmt, ...)
+{
+	int sys = errno;
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+	n = strlen(err->msg);
+	snprintf(err->msg + n, sizeof(err->msg) - n, ": %s", strerror(sys));
+	err->sys = sys;
+	err->kind = kind_of_errno(sys);
+	return -1;
+}
+
+int err_wrap(struct err *err, const char *fmt, ...)
+{
+	char inner[sizeof(err->msg)];
+	va_list ap;
+	size_t n;
+
+	memcpy(inner, err->msg, sizeof(inner));
+	va_start(ap, fmt);
+	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+	n = strlen(err->msg);
+	snprintf(err->msg + n, sizeof(err->msg) - n, ": %s", inner);
+	return -1;
+}
+
+int err_http(enum err_kind kind)
+{
+	return kinds[kind].http;
+}
+
+bool err_retryable(enum err_kind kind)
+{
+	return kinds[kind].retry;
+}
+
+const char *err_sentence(enum err_kind kind)
+{
+	return kinds[kind].sentence;
+}
+
+const char *err_name(enum err_kind kind)
+{
+	return kinds[kind].name;
+}
+
+enum err_kind err_from_name(const char *name)
+{
+	for (int k = 1; name && k < ERR_MAX; k++) {
+		if (strcmp(kinds[k].name, name) == 0)
+			return k;
+	}
+	return ERR_INTERNAL;
+}
+
+enum err_kind err_from_http(int status)
+{
+	for (int k = 1; k < ERR_MAX; k++) {
+		if (kinds[k].http == status)
+			return k;
+	}
+	return status >= 500 ? ERR_INTERNAL : ERR_INVALID;
+}

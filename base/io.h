@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/io.h - files and descriptors: whole reads and writes, atomic replacement, trees.
+ *
+ * Every descriptor made here is close-on-exec.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/* All of len or -1 with errno; a short read at end of file is -1 with errno 0. */
+int io_read_full(int fd, void *buf, size_t len);
+int io_write_full(int fd, const void *buf, size_t len);
+
+/* The whole file as a NUL-terminated string, at most max bytes; the caller frees. */
+char *io_read_file(const char *path, size_t max, size_t *ret_len, struct err *err);
+/* Write to a temporary name, fsync, rename, fsync the folder: either the old or the new content. */
+int io_write_file(const char *path, const void *data, size_t len, mode_t mode, struct err *err);
+int io_mkdirs(const char *path, mode_t mode, struct err *err);
+/* Removes the tree without following links or crossing mounts; absent is success. */
+int io_remove_tree(const char *path, struct err *err);
+bool io_exists(const char *path);
+/* An unlinked temporary file in `dir`. */
+int io_temp_fd(const char *dir, struct err *err);
+/* Free bytes for root on the file system of `path`; UINT64_MAX when unknown. */
+uint64_t io_free_bytes(const char *path);
+
+int io_set_nonblock(int fd, bool on);
+/* SCM_RIGHTS over a unix stream socket, with one byte of payload. */
+int io_send_fd(int sock, int fd);
+int io_recv_fd(int sock);

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/str.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "base/sbuf.h"
+
+bool str_to_u64(const char *s, uint64_t max, uint64_t *ret)
+{
+	unsigned long long v;
+	char *end;
+
+	if (!s || !isdigit((unsigned char)*s))
+		return false;
+	errno = 0;
+	v = strtoull(s, &end, 10);
+	if (errno || *end || v > max)
+		return false;
+	*ret = v;
+	return true;
+}
+
+bool str_to_i64(const char *s, int64_t min, int64_t max, int64_t *ret)
+{
+	long long v;
+	char *end;
+
+	if (!s || !(isdigit((unsigned char)*s) || (*s == '-' && isdigit((unsigned char)s[1]))))
+		return false;
+	errno = 0;
+	v = strtoll(s, &end, 10);
+	if (errno || *end || v < min || v > max)
+		return false;
+	*ret = v;
+	return true;
+}
+
+bool str_to_bool(const char *s, bool *ret)
+{
+	static const char *const yes[] = { "true", "1", "yes", "on" };
+	static const char *const no[] = { "false", "0", "no", "off" };
+
+	for (size_t i = 0; s && i < ARRAY_SIZE(yes); i++) {
+		bool is_yes = strcasecmp(s, yes[i]) == 0;
+
+		if (is_yes || strcasecmp(s, no[i]) == 0) {
+			*ret = is_yes;
+			return true;
+		}
+	}
+	return false;
+}
+
+static const struct {
+	const char *name;
+	uint64_t bytes;
+} units[] = {
+	{ "", 1 },
+	{ "B", 1 },
+	{ "kB", 1000ULL },
+	{ "KB", 1000ULL },
+	{ "MB", 1000000ULL },
+	{ "GB", 1000000000ULL },
+	{ "TB", 1000000000000ULL },
+	{ "KiB", 1ULL << 10 },
+	{ "MiB", 1ULL << 20 },
+	{ "GiB", 1ULL << 30 },
+	{ "TiB", 1ULL << 40 },
+};
+
+bool str_to_size(const char *s, uint64_t *ret_bytes)
+{
+	unsigned long long v;
+	char *end;
+
+	if (!s || !isdigit((unsigned char)*s))
+		return false;
+	errno = 0;
+	v = strtoull(s, &end, 10);
+	if (errno)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (strcmp(end, units[i].name) == 0) {
+			uint64_t r;
+
+			if (__builtin_mul_overflow((uint64_t)v, units[i].bytes, &r))
+				return false;
+			*ret_bytes = r;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *str_of_size(uint64_t bytes, char buf[16])
+{
+	static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	double v = bytes;
+	size_t i = 0;
+
+	while (v >= 1024 && i + 1 < ARRAY_SIZE(names)) {
+		v /= 1024;
+		i++;
+	}
+	snprintf(buf, 16, i ? "%.1f %s" : "%.0f %s", v, names[i]);
+	return buf;
+}
+
+bool str_is_hostname(const char *s)
+{
+	size_t n = s ? strlen(s) : 0;
+
+	if (n < 1 || n > 63 || !isalpha((unsigned char)s[0]) || s[n - 1] == '-')
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!isalnum((unsigned char)s[i]) && s[i] != '-')
+			return false;
+	}
+	return true;
+}
+
+bool str_is_name(const char *s, size_t max)
+{
+	size_t n = s ? strlen(s) : 0;
+
+	if (n < 1 || n > max || isspace((unsigned char)s[0]) || s[0] == '-')
+		return false;
+	if (strcmp(s, ".") == 0 || strcmp(s, "..") == 0)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f || s[i] == '/')
+			return false;
+	}
+	return true;
+}
+
+bool str_is_ifname(const char *s)
+{
+	size_t n = s ? strlen(s) : 0;
+
+	if (n < 1 || n > 15 || strcmp(s, ".") == 0 || strcmp(s, "..") == 0 || s[0] == '-')
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!isalnum((unsigned char)s[i]) && !strchr("-_.", s[i]))
+			return false;
+	}
+	return true;
+}
+
+bool str_is_hex(const char *s, size_t len)
+{
+	if (!s || strlen(s) != len)
+		return false;
+	return strspn(s, "0123456789abcdef") == len;
+}
+
+bool str_is_uuid(const char *s)
+{
+	if (!s || strlen(s) != 36)
+		return false;
+	for (int i = 0; i < 36; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? s[i] != '-' : !isxdigit((unsigned char)s[i]))
+			return false;
+	}
+	return true;
+}
+
+bool str_eq(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool str_starts(const char *s, const char *prefix)
+{
+	return s && strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+bool str_ends(const char *s, const char *suffix)
+{
+	size_t n = s ? strlen(s) : 0, m = strlen(suffix);
+
+	return n >= m && strcmp(s + n - m, suffix) == 0;
+}
+
+bool str_copy(char *dst, size_t size, const char *src)
+{
+	int n = snprintf(dst, size, "%s", src ? src : "");
+
+	return n >= 0 && (size_t)n < size;
+}
+
+size_t str_split(char *s, char sep, char **parts, size_t max)
+{
+	size_t n = 0;
+
+	for (;;) {
+		char *p = strchr(s, sep);
+
+		if (n == max)
+			return max + 1;
+		parts[n++] = s;
+		if (!p)
+			return n;
+		*p = '\0';
+		s = p + 1;
+	}
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool str_url_decode(char *s, bool plus)
+{
+	char *out = s;
+
+	for (; *s; s++) {
+		int hi, lo;
+
+		if (*s != '%') {
+			*out++ = plus && *s == '+' ? ' ' : *s;
+			continue;
+		}
+		hi = hex_digit(s[1]);
+		lo = hi < 0 ? -1 : hex_digit(s[2]);
+		if (lo < 0 || (hi == 0 && lo == 0))
+			return false;
+		*out++ = (char)(hi << 4 | lo);
+		s += 2;
+	}
+	*out = '\0';
+	return true;
+}
+
+char *str_url_encode(const char *s)
+{
+	struct sbuf b = SBUF(64 << 10);
+
+	for (; *s; s++) {
+		if (isalnum((unsigned char)*s) || strchr("-._~/", *s))
+			sbuf_putc(&b, *s);
+		else
+			sbuf_printf(&b, "%%%02X", (unsigned char)*s);
+	}
+	return sbuf_take(&b);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/str.h - strict parsing of small texts, and names that are safe in paths and host names.
+ *
+ * Parsers take the whole string or fail; none accepts leading blanks or signs it does not need.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+bool str_to_u64(const char *s, uint64_t max, uint64_t *ret);
+bool str_to_i64(const char *s, int64_t min, int64_t max, int64_t *ret);
+/* "true/false", "1/0", "yes/no", "on/off", any case. */
+bool str_to_bool(const char *s, bool *ret);
+/* Bytes: "512", "64MB" (10^6), "64MiB" (2^20), B kB MB GB TB KiB MiB GiB TiB. */
+bool str_to_size(const char *s, uint64_t *ret_bytes);
+/* "1.4 MiB" for people; buf of at least 16 bytes. */
+const char *str_of_size(uint64_t bytes, char buf[16]);
+
+/* Instance and member names: 1 to 63 of [a-zA-Z0-9-], a letter first, no hyphen last (RFC 1123,
+ * and no all-digit names). */
+bool str_is_hostname(const char *s);
+/* Profiles, pools, networks, aliases...: 1 to max printable bytes, no '/', no blank first, not
+ * "." or "..". */
+bool str_is_name(const char *s, size_t max);
+/* Linux interface names: 1 to 15, no '/', ':' nor blanks. */
+bool str_is_ifname(const char *s);
+bool str_is_hex(const char *s, size_t len);
+bool str_is_uuid(const char *s);
+
+static inline bool str_empty(const char *s)
+{
+	return !s || !*s;
+}
+bool str_eq(const char *a, const char *b); /* NULL equals NULL */
+bool str_starts(const char *s, const char *prefix);
+bool str_ends(const char *s, const char *suffix);
+/* Copies with truncation; true when everything fitted. */
+bool str_copy(char *dst, size_t size, const char *src);
+
+/* Splits in place at `sep`; the parts point into `s`. Returns the count, or max + 1 when there
+ * are more. */
+size_t str_split(char *s, char sep, char **parts, size_t max);
+/* In place: %XX and, when plus, '+'. False on a bad escape or an embedded NUL. */
+bool str_url_decode(char *s, bool plus);
+/* Escapes all but unreserved bytes and '/'; the caller frees. */
+char *str_url_encode(const char *s);
