@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/cluster.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/file.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cluster/calls.h"
+#include "cluster/commit.h"
+#include "cluster/follow.h"
+#include "cluster/hub.h"
+#include "cluster/keeper.h"
+#include "cluster/leader.h"
+#include "cluster/member.h"
+#include "cluster/roles_run.h"
+#include "cluster/store_int.h"
+#include "cluster/thread.h"
+
+#define SINGLE_START_MS 20000 /* a lone node elects itself at once, after replaying its log */
+#define START_MS 1000         /* with nothing to show */
+#define START_WARM_MS 300     /* with a copy of the replica */
+#define HAND_OVER_MS 3000
+#define LOOKASIDE_BYTES 512
+#define LOOKASIDE_SLOTS 96
+
+char *cluster_path(const struct cluster *c, const char *name)
+{
+	return xasprintf("%s/%s", c->dir, name);
+}
+
+/* --- what changes concern ourselves ----------------------------------------------------------- */
+
+static void on_row(void *arg, enum entity e, const char *key, int64_t rev, const char *text)
+{
+	struct cluster *c = arg;
+	struct dqnode *n;
+
+	if (e == ENT_CERTIFICATE && !text) {
+		hub_remove(c->hub, key);
+		n = cluster_node(c);
+		if (n)
+			dqnode_drop_peer(n, key);
+		dqnode_unref(n);
+	}
+	if (e == ENT_MEMBER || e == ENT_CONFIG)
+		keeper_wake(c->keeper);
+}
+
+static void on_committed(void *arg, const struct change *v, size_t n, int64_t before,
+			 int64_t revision)
+{
+	struct cluster *c = arg;
+
+	hub_rows(c->hub, v, n, revision);
+}
+
+static void on_dirty(void *arg)
+{
+	struct cluster *c = arg;
+
+	hub_wake(c->hub);
+	follow_wake(c->follow);
+}
+
+/* --- making ----------------------------------------------------------------------------------- */
+
+static int lock_dir(struct cluster *c, struct err *err)
+{
+	_free_ char *path = cluster_path(c, "cluster.lock");
+
+	if (io_mkdirs(c->dir, 0711, err) < 0)
+		return -1;
+	c->dir_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (c->dir_lock < 0)
+		return err_sys(err, "open %s", path);
+	if (flock(c->dir_lock, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, ERR_CONFLICT, "another daemon uses %s", c->dir);
+	return 0;
+}
+
+static int load_identity(struct cluster *c, struct err *err)
+{
+	_free_ char *peers = cluster_path(c, "peers.json");
+
+	if (identity_load(c->dir, &c->id, err) < 0 ||
+	    creds_load(c->dir, &c->id, &c->creds, err) < 0)
+		return -1;
+	member_show_identity(c);
+	c->peers = peers_new(peers);
+	return c->id.enabled ? peers_load(c->peers, err) : 0;
+}
+
+static int make_parts(struct cluster *c, struct err *err)
+{
+	struct writer_hooks hooks = { c->dir, on_committed, c };
+
+	c->notifier = notifier_new();
+	c->replica = replica_new(c->notifier, err);
+	if (!c->replica)
+		return -1;
+	c->store = store_new(c);
+	c->calls = calls_new();
+	c->outbox = outbox_new(c);
+	c->writer = writer_new(c->replica, &hooks);
+	c->leader = leader_new(c);
+	c->hub = hub_new(c);
+	c->follow = follow_new(c);
+	c->keeper = keeper_new(c);
+	notifier_watch(c->notifier, &(struct store_watch){ .row = on_row, .arg = c });
+	replica_on_dirty(c->replica, on_dirty, c);
+	return 0;
+}
+
+/* The copy on disk stands in until the leader is reached. */
+static void load_copy(struct cluster *c)
+{
+	_free_ char *path = cluster_path(c, "replica.db");
+	struct err err = { 0 };
+
+	if (c->id.db == DB_FRESH || !io_exists(path))
+		return;
+	if (replica_load(c->replica, path, &err) < 0)
+		log_err(LOG_WARN, "copy of the replica not used", &err);
+}
+
+static int start_parts(struct cluster *c, struct err *err)
+{
+	if (!c->id.removed && cluster_node_start(c, err) < 0)
+		return -1;
+	if (hub_start(c->hub, err) < 0 || leader_start(c->leader, err) < 0)
+		return -1;
+	return follow_start(c->follow, err);
+}
+
+static bool wait_current(struct cluster *c, int64_t deadline)
+{
+	bool ok;
+
+	pthread_mutex_lock(&c->lock);
+	while (!(ok = c->leading || c->contact)) {
+		if (!cond_wait_until(&c->changed, &c->lock, deadline) && clock_ms() >= deadline)
+			break;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return ok;
+}
+
+static int begin(struct cluster *c, struct err *err)
+{
+	bool warm = replica_revision(c->replica) > 0;
+
+	if (c->id.removed) {
+		log_error("this member was removed from its cluster", "dir", c->dir, "remedy",
+			  "start again with an empty state folder");
+		return 0;
+	}
+	if (c->id.enabled) {
+		if (!wait_current(c, deadline_in(warm ? START_WARM_MS : START_MS)))
+			log_warn("no leader answers: what is shown here may be old");
+		return 0;
+	}
+	if (!wait_current(c, deadline_in(SINGLE_START_MS)))
+		return err_set(err, ERR_UNAVAILABLE, "the database in %s does not start", c->dir);
+	return member_ensure_single(c, err);
+}
+
+/* dqlite opens a connection for each commit that it applies: small ones, off the slow paths of
+ * malloc. The statistics of memory stay on: only with them SQLite rounds every size up, and dqlite
+ * 1.11 asks for its first frame with one byte where it needs eight. */
+static void tune_sqlite(void)
+{
+	sqlite3_config(SQLITE_CONFIG_LOOKASIDE, LOOKASIDE_BYTES, LOOKASIDE_SLOTS);
+}
+
+struct cluster *cluster_new(const struct cluster_opts *o, struct err *err)
+{
+	struct cluster *c = xnew(struct cluster);
+
+	tune_sqlite();
+	c->o = *o;
+	c->dir = xstrdup(o->dir);
+	c->dir_lock = -1;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_mutex_init(&c->id_lock, NULL);
+	pthread_mutex_init(&c->change_lock, NULL);
+	cond_init(&c->changed);
+	if (lock_dir(c, err) < 0 || load_identity(c, err) < 0 || make_parts(c, err) < 0) {
+		cluster_free(c);
+		return NULL;
+	}
+	load_copy(c);
+	if (start_parts(c, err) < 0 || begin(c, err) < 0) {
+		cluster_free(c);
+		return NULL;
+	}
+	notifier_open(c->notifier);
+	return c;
+}
+
+int cluster_start(struct cluster *c, struct err *err)
+{
+	if (notifier_start(c->notifier, err) < 0)
+		return -1;
+	return keeper_start(c->keeper, err);
+}
+
+/* --- ending ----------------------------------------------------------------------------------- */
+
+static void hand_over(struct cluster *c)
+{
+	int64_t deadline = deadline_in(HAND_OVER_MS);
+
+	if (!cluster_is_leader(c) || !cluster_enabled(c))
+		return;
+	roles_hand_over(c);
+	pthread_mutex_lock(&c->lock);
+	while (c->leading && clock_ms() < deadline)
+		cond_wait_until(&c->changed, &c->lock, deadline);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void cluster_stop(struct cluster *c)
+{
+	bool again;
+
+	if (c->keeper) {
+		keeper_stop(c->keeper);
+		hand_over(c);
+	}
+	pthread_mutex_lock(&c->lock);
+	again = c->stopping;
+	c->stopping = true;
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+	if (again || !c->keeper)
+		return;
+	leader_stop(c->leader);
+	follow_stop(c->follow);
+	hub_stop(c->hub);
+	cluster_node_stop(c);
+	notifier_stop(c->notifier);
+	calls_reset(c->calls);
+}
+
+static void free_texts(struct cluster *c)
+{
+	for (size_t i = 0; i < c->n_retired; i++)
+		free(c->retired[i]);
+	free(c->retired);
+	free(c->name);
+	free(c->address);
+	free(c->cert);
+	free(c->fingerprint);
+	free(c->dir);
+	creds_free(&c->creds);
+}
+
+void cluster_free(struct cluster *c)
+{
+	if (!c)
+		return;
+	cluster_stop(c);
+	if (c->notifier)
+		notifier_free(c->notifier);
+	keeper_free(c->keeper);
+	follow_free(c->follow);
+	hub_free(c->hub);
+	leader_free(c->leader);
+	writer_free(c->writer);
+	outbox_free(c->outbox);
+	calls_free(c->calls);
+	store_free(c->store);
+	replica_free(c->replica);
+	peers_free(c->peers);
+	if (c->dir_lock >= 0)
+		close(c->dir_lock);
+	free_texts(c);
+	pthread_mutex_destroy(&c->lock);
+	pthread_mutex_destroy(&c->id_lock);
+	pthread_mutex_destroy(&c->change_lock);
+	pthread_cond_destroy(&c->changed);
+	free(c);
+}
+
+/* --- who leads -------------------------------------------------------------------------------- */
+
+static void note_leader(struct cluster *c, const char *name, const char *address)
+{
+	if (str_eq(c->leader_name, name) && str_eq(c->leader_address, address))
+		return;
+	str_copy(c->leader_name, sizeof(c->leader_name), name);
+	str_copy(c->leader_address, sizeof(c->leader_address), address);
+	pthread_cond_broadcast(&c->changed);
+	if (*address)
+		follow_wake(c->follow);
+}
+
+void cluster_set_leader(struct cluster *c, const char *name, const char *address)
+{
+	pthread_mutex_lock(&c->lock);
+	if (!c->leading)
+		note_leader(c, name, address);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void cluster_forget_leader(struct cluster *c, const char *address)
+{
+	pthread_mutex_lock(&c->lock);
+	if (!c->leading && str_eq(c->leader_address, address))
+		note_leader(c, "", "");
+	pthread_mutex_unlock(&c->lock);
+}
+
+void cluster_set_leading(struct cluster *c, bool on)
+{
+	pthread_mutex_lock(&c->lock);
+	c->leading = on;
+	c->loaded |= on;
+	note_leader(c, on ? c->id.name : "", on ? c->id.address : "");
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+	if (on)
+		keeper_wake(c->keeper);
+}
+
+void cluster_set_contact(struct cluster *c, bool on)
+{
+	pthread_mutex_lock(&c->lock);
+	c->contact = on;
+	c->loaded |= on;
+	if (on)
+		c->refused_ms = 0;
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+	if (on)
+		keeper_wake(c->keeper);
+}
+
+#define WAIT_LEADER_MS 25
+
+bool cluster_wait_leader(struct cluster *c, int64_t deadline)
+{
+	int64_t until = deadline_in(WAIT_LEADER_MS);
+
+	if (deadline && deadline < until)
+		until = deadline;
+	pthread_mutex_lock(&c->lock);
+	if (!c->stopping)
+		cond_wait_until(&c->changed, &c->lock, until);
+	pthread_mutex_unlock(&c->lock);
+	return !deadline || clock_ms() < deadline;
+}
+
+static bool flag(struct cluster *c, const bool *field)
+{
+	bool v;
+
+	pthread_mutex_lock(&c->lock);
+	v = *field;
+	pthread_mutex_unlock(&c->lock);
+	return v;
+}
+
+bool cluster_stopping(struct cluster *c)
+{
+	return flag(c, &c->stopping);
+}
+
+bool cluster_is_leader(struct cluster *c)
+{
+	return flag(c, &c->leading);
+}
+
+bool cluster_is_island(struct cluster *c)
+{
+	return !flag(c, &c->leading) && !flag(c, &c->contact);
+}
+
+bool cluster_leader_address(struct cluster *c, char *buf, size_t size)
+{
+	bool known;
+
+	pthread_mutex_lock(&c->lock);
+	known = *c->leader_address && str_copy(buf, size, c->leader_address);
+	pthread_mutex_unlock(&c->lock);
+	return known;
+}
+
+json_t *cluster_serve_leader(struct cluster *c, struct err *err)
+{
+	json_t *j = json_object();
+
+	pthread_mutex_lock(&c->lock);
+	json_put_str(j, "name", c->leader_name);
+	json_put_str(j, "address", c->leader_address);
+	pthread_mutex_unlock(&c->lock);
+	return j;
+}
+
+void cluster_serve_feed(struct cluster *c, struct stream *own_stream)
+{
+	if (cluster_stopping(c))
+		stream_free(own_stream);
+	else
+		hub_serve(c->hub, own_stream);
+}
+
+struct store *cluster_store(struct cluster *c)
+{
+	return c->store;
+}

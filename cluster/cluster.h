@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cluster/cluster.h - this member's place in the cluster: identity, trust, leadership, roles,
+ * joining.
+ *
+ * A single host is a cluster of one with a dqlite node of its own; enabling clustering gives it a
+ * name and an address, and other members join by token. The leader assigns the database roles.
+ * Identity is kept in $DUNLIN_DIR/member.json and the certificates beside it:
+ *   server.crt/.key   this member's own, shown to other members as client certificate
+ *   cluster.crt/.key  common to all members, shown to whoever connects
+ */
+#pragma once
+#include "base/httpc.h"
+#include "base/pool.h"
+#include "cluster/store.h"
+
+struct cluster;
+
+struct cluster_opts {
+	const char *dir; /* DUNLIN_DIR */
+	struct pool *pool;
+	/* This member's load for its FACT_MEMBER, asked now and then; new reference. */
+	json_t *(*load)(void *arg);
+	/* Called when the certificate shown to connections changed. */
+	void (*certificate_changed)(void *arg, const char *cert_pem, const char *key_pem);
+	void *arg;
+};
+
+/* Loads or makes the identity, starts the dqlite node when this member has a database role, the
+ * replica and the feed. Returns with the replica loaded, or empty when no leader answered in
+ * time (an island). */
+struct cluster *cluster_new(const struct cluster_opts *o, struct err *err);
+int cluster_start(struct cluster *c, struct err *err); /* after watches are registered */
+/* Hands leadership over, then ends every thread and stream; watchers and callbacks are not
+ * called any more, and what is asked afterwards is answered with ERR_UNAVAILABLE. To be called
+ * before the server and whoever watches the store are freed. */
+void cluster_stop(struct cluster *c);
+/* After everyone who uses it has ended; stops it if need be. */
+void cluster_free(struct cluster *c);
+
+struct store *cluster_store(struct cluster *c);
+const char *cluster_member_name(struct cluster *c); /* "none" before clustering, as LXD says */
+const char *cluster_address(struct cluster *c);	    /* host:port, "" before clustering */
+bool cluster_enabled(struct cluster *c);
+bool cluster_is_leader(struct cluster *c);
+/* True while no leader can be reached: answers may be old. */
+bool cluster_is_island(struct cluster *c);
+/* host:port of the leader; false when unknown. */
+bool cluster_leader_address(struct cluster *c, char *buf, size_t size);
+const char *cluster_cert_pem(struct cluster *c); /* what connections are shown */
+const char *cluster_fingerprint(struct cluster *c);
+
+/* host:port of a member by name; ERR_NOT_FOUND, or ERR_UNAVAILABLE when it is offline (with
+ * since when). */
+int cluster_member_address(struct cluster *c, const char *name, char *buf, size_t size,
+			   struct err *err);
+/* Is this the certificate of a present member? Its name goes to ret_name (64 bytes). */
+bool cluster_is_member_cert(struct cluster *c, const char *fingerprint, char *ret_name);
+struct tls_ctx *cluster_client_tls(struct cluster *c); /* new reference; our member certificate */
+
+/* A call to a member, authenticated as this member, over a kept connection. The answer's
+ * metadata, or NULL with the other side's error. address may name the leader or anyone. */
+json_t *cluster_call(struct cluster *c, const char *address, const char *method, const char *path,
+		     const json_t *body, int64_t deadline, struct err *err);
+/* The same to whoever leads; retried over elections until the deadline. */
+json_t *cluster_call_leader(struct cluster *c, const char *method, const char *path,
+			    const json_t *body, int64_t deadline, struct err *err);
+/* An upgraded stream to a member (feed, migration). */
+struct stream *cluster_connect(struct cluster *c, const char *address, const char *path,
+			       const char *protocol, int64_t deadline, struct err *err);
+/* A file from a member: GET path into out_fd. */
+int cluster_download(struct cluster *c, const char *address, const char *path, int out_fd,
+		     int64_t deadline, struct err *err);
+
+/* --- membership ------------------------------------------------------------------------------- */
+
+/* Names this host and makes it the first member. address: host:port others reach it at. */
+int cluster_enable(struct cluster *c, const char *name, const char *address, struct err *err);
+/* A join token: its operation uuid, secret and expiry in a JSON object (LXD's token metadata:
+ * serverName, secret, fingerprint, addresses[], expiresAt, id). Leader not needed here: it
+ * commits. */
+json_t *cluster_token_new(struct cluster *c, const char *name, struct err *err);
+/* Joins by a token (base64 text). address: ours. Replaces our database by the cluster's; refused
+ * when this host has instances or is clustered. */
+int cluster_join(struct cluster *c, const char *name, const char *address, const char *token,
+		 struct err *err);
+/* Removes a member: refused while it has instances unless force; its certificate and connections
+ * die. */
+int cluster_remove(struct cluster *c, const char *name, bool force, struct err *err);
+/* LXD's member object for the API (borrowed strings are copied): roles, status, message, ... */
+json_t *cluster_member_json(struct cluster *c, const struct row *member);
+
+/* --- served to other members; api/h_internal.c calls these ------------------------------------ */
+
+json_t *cluster_serve_join(struct cluster *c, const json_t *body, const char *peer_fingerprint,
+			   struct err *err);		/* POST /internal/cluster/join */
+json_t *cluster_serve_leader(struct cluster *c, struct err *err); /* GET /internal/leader */
+/* POST /internal/tx, /outcome, /row; /raft starts and stops the database node */
+json_t *cluster_serve_tx(struct cluster *c, const json_t *body, struct err *err);
+json_t *cluster_serve_outcome(struct cluster *c, const json_t *body, struct err *err);
+json_t *cluster_serve_row(struct cluster *c, const json_t *body, struct err *err);
+json_t *cluster_serve_raft(struct cluster *c, const json_t *body, struct err *err);
+void cluster_serve_feed(struct cluster *c, struct stream *own_stream);	  /* upgrade dunlin-feed */
+void cluster_serve_raft_stream(struct cluster *c, struct stream *own_stream); /* upgrade dqlite */

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cluster/discover.h - finding out who leads, by asking other members. */
+#pragma once
+#include "cluster/state.h"
+
+/* The leader's address as known, or by asking one more member; false when that one does not know.
+ * *asked counts the members asked so far. */
+bool discover_leader(struct cluster *c, unsigned *asked, char *buf, size_t size);
+/* The one taken for the leader refused the feed. Being refused for long means having been
+ * removed. */
+void discover_refused(struct cluster *c, const char *address, const struct err *err);

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/follow.h"
+
+#include <poll.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "cluster/discover.h"
+#include "cluster/frame.h"
+#include "cluster/thread.h"
+
+#define CONNECT_MS 1500
+#define PING_MS 1000
+#define SILENCE_MS 3000
+#define RETRY_MS 25
+#define EVENTS_MAX 1000
+
+struct event {
+	struct event *next;
+	char *text;
+};
+
+struct follow {
+	struct cluster *c;
+	int wake;
+	pthread_t thread;
+	bool started;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool stopping, rest, busy; /* busy: a session may apply changes */
+	struct event *events, **events_tail;
+	size_t n_events;
+
+	/* The thread's own. */
+	struct fconn *conn;
+	struct sbuf text;
+	bool current; /* has been sent everything once in this session */
+	bool over;    /* the leader said good-bye */
+	unsigned asked;
+};
+
+/* --- what the leader says --------------------------------------------------------------------- */
+
+static int collect_rows(const json_t *rows, struct change **ret, size_t *ret_n, struct err *err)
+{
+	struct change *v = xcalloc(json_array_size(rows) + 1, sizeof(*v));
+	size_t i, n = 0;
+	json_t *item;
+
+	json_array_foreach(rows, i, item) {
+		if (!rows_item(item, &v[n])) {
+			free(v);
+			return err_set(err, ERR_INVALID, "feed: a malformed row");
+		}
+		n += v[n].e != ENT_MAX;
+	}
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}
+
+static void apply_full(struct replica *r, const json_t *msg, const struct change *v, size_t n)
+{
+	if (json_bool(msg, "first", false))
+		replica_full_begin(r);
+	replica_full_rows(r, v, n);
+	/* Tombstones below this copy are not known here. */
+	if (!json_bool(msg, "more", false))
+		replica_full_end(r, json_int(msg, "rev", 0), json_int(msg, "rev", 0));
+}
+
+static int got_rows(struct follow *f, const json_t *msg, struct err *err)
+{
+	struct replica *r = f->c->replica;
+	bool more = json_bool(msg, "more", false);
+	_free_ struct change *v = NULL;
+	size_t n = 0;
+
+	if (collect_rows(json_arr(msg, "rows"), &v, &n, err) < 0)
+		return -1;
+	if (json_bool(msg, "full", false)) {
+		apply_full(r, msg, v, n);
+	} else {
+		replica_apply(r, v, n, more ? 0 : json_int(msg, "rev", 0));
+		replica_forget_gone(r, json_int(msg, "floor", 0));
+	}
+	if (!more && !f->current) {
+		f->current = true;
+		cluster_set_contact(f->c, true);
+	}
+	return 0;
+}
+
+/* The facts of others that the leader's full list does not name. */
+struct stale {
+	json_t *named; /* a set */
+	const char *self;
+	json_t *gone;
+};
+
+static void find_stale(void *arg, enum fact kind, const char *key, const char *member,
+		       const char *text)
+{
+	struct stale *s = arg;
+	_free_ char *id = fact_id(kind, key, member);
+
+	if (!str_eq(member, s->self) && !json_object_get(s->named, id))
+		json_array_append_new(s->gone, json_pack("[i,s,s]", (int)kind, key, member));
+}
+
+static json_t *named_set(const json_t *facts)
+{
+	json_t *set = json_object(), *item;
+	struct fact_item k;
+	size_t i;
+
+	json_array_foreach(facts, i, item) {
+		_free_ char *id = NULL;
+
+		if (!facts_item(item, true, &k))
+			continue;
+		id = fact_id(k.f, k.key, k.member);
+		json_object_set_new(set, id, json_true());
+	}
+	return set;
+}
+
+static void drop_stale(struct follow *f, const json_t *facts)
+{
+	_json_ json_t *gone = json_array(), *named = named_set(facts);
+	struct stale s = { named, cluster_member_name(f->c), gone };
+	json_t *item;
+	size_t i;
+
+	replica_member_facts(f->c->replica, NULL, find_stale, &s);
+	json_array_foreach(gone, i, item) {
+		replica_fact_put(f->c->replica,
+				 (enum fact)json_integer_value(json_array_get(item, 0)),
+				 json_string_value(json_array_get(item, 1)),
+				 json_string_value(json_array_get(item, 2)), NULL, false);
+	}
+}
+
+static void got_facts(struct follow *f, const json_t *msg)
+{
+	const json_t *facts = json_arr(msg, "facts");
+	const char *self = cluster_member_name(f->c);
+	struct fact_item k;
+	json_t *item;
+	size_t i;
+
+	if (json_bool(msg, "full", false))
+		drop_stale(f, facts);
+	json_array_foreach(facts, i, item) {
+		if (facts_item(item, true, &k) && k.f != FACT_KINDS && !str_eq(k.member, self))
+			replica_fact_put(f->c->replica, k.f, k.key, k.member, k.text, false);
+	}
+}
+
+static void got_bye(struct follow *f, const json_t *msg)
+{
+	const char *why = json_str(msg, "why", "");
+
+	f->over = true;
+	if (str_eq(why, "removed"))
+		cluster_set_removed(f->c);
+	else if (str_eq(why, "protocol"))
+		log_error("the leader speaks another version of the feed", "remedy",
+			  "bring this member to the cluster's release");
+	else
+		cluster_set_leader(f->c, "", "");
+}
+
+static int got_message(void *arg, json_t *msg, struct err *err)
+{
+	struct follow *f = arg;
+	const char *t = json_str(msg, "t", "");
+	const json_t *leader = json_obj(msg, "leader");
+
+	if (str_eq(t, "rows"))
+		return got_rows(f, msg, err);
+	if (str_eq(t, "facts"))
+		got_facts(f, msg);
+	else if (str_eq(t, "event") && json_str(msg, "text", NULL))
+		notify_event(f->c->notifier, json_str(msg, "text", ""));
+	else if (str_eq(t, "ping") && leader)
+		cluster_set_leader(f->c, json_str(leader, "name", ""),
+				   json_str(leader, "address", ""));
+	else if (str_eq(t, "bye"))
+		got_bye(f, msg);
+	return 0;
+}
+
+/* --- what we say ------------------------------------------------------------------------------ */
+
+static void add_fact(void *arg, enum fact kind, const char *key, const char *member,
+		     const char *text)
+{
+	facts_add(arg, kind, key, NULL, text);
+}
+
+static void ignore_fact(void *arg, enum fact kind, const char *key, const char *member,
+			const char *text)
+{
+}
+
+static void say_hello(struct follow *f)
+{
+	const char *self = cluster_member_name(f->c);
+
+	sbuf_reset(&f->text);
+	sbuf_puts(&f->text, "{\"t\":\"hello\",\"member\":");
+	sbuf_json_string(&f->text, self);
+	sbuf_printf(&f->text, ",\"rev\":%lld,\"protocol\":%d}",
+		    (long long)replica_revision(f->c->replica), FEED_PROTOCOL);
+	fconn_send(f->conn, frame_new(&f->text));
+	facts_begin(&f->text);
+	replica_lock(f->c->replica);
+	replica_take_dirty(f->c->replica, self, ignore_fact, NULL);
+	replica_member_facts(f->c->replica, self, add_fact, &f->text);
+	replica_unlock(f->c->replica);
+	fconn_send(f->conn, facts_end(&f->text, true));
+}
+
+static void say_facts(struct follow *f)
+{
+	facts_begin(&f->text);
+	if (replica_take_dirty(f->c->replica, cluster_member_name(f->c), add_fact, &f->text))
+		fconn_send(f->conn, facts_end(&f->text, false));
+}
+
+static void say_events(struct follow *f)
+{
+	struct event *list;
+
+	pthread_mutex_lock(&f->lock);
+	list = take_ptr(f->events);
+	f->events_tail = &f->events;
+	f->n_events = 0;
+	pthread_mutex_unlock(&f->lock);
+	while (list) {
+		struct event *e = list;
+
+		list = e->next;
+		sbuf_reset(&f->text);
+		sbuf_puts(&f->text, "{\"t\":\"event\",\"text\":");
+		sbuf_json_string(&f->text, e->text);
+		sbuf_putc(&f->text, '}');
+		fconn_send(f->conn, frame_new(&f->text));
+		free(e->text);
+		free(e);
+	}
+}
+
+static void say_ping(struct follow *f)
+{
+	sbuf_reset(&f->text);
+	sbuf_puts(&f->text, "{\"t\":\"ping\"}");
+	fconn_send(f->conn, frame_new(&f->text));
+}
+
+/* --- a session -------------------------------------------------------------------------------- */
+
+static bool resting(struct follow *f)
+{
+	bool rest;
+
+	pthread_mutex_lock(&f->lock);
+	rest = f->stopping || f->rest;
+	pthread_mutex_unlock(&f->lock);
+	return rest;
+}
+
+/* What the leader says is only applied while busy, and never while resting. */
+static int apply(struct follow *f, struct err *err)
+{
+	bool rest;
+	int rc;
+
+	pthread_mutex_lock(&f->lock);
+	rest = f->stopping || f->rest;
+	f->busy = !rest;
+	pthread_mutex_unlock(&f->lock);
+	if (rest)
+		return err_set(err, ERR_CANCELLED, "resting");
+	rc = fconn_fill(f->conn, got_message, f, err);
+	pthread_mutex_lock(&f->lock);
+	f->busy = false;
+	pthread_cond_broadcast(&f->changed);
+	pthread_mutex_unlock(&f->lock);
+	return rc;
+}
+
+static int turn(struct follow *f, struct err *err)
+{
+	struct pollfd p[2] = { { stream_fd(fconn_stream(f->conn)), fconn_events(f->conn), 0 },
+			       { f->wake, POLLIN, 0 } };
+
+	if (!stream_pending(fconn_stream(f->conn)))
+		poll(p, 2, PING_MS);
+	wake_clear(f->wake);
+	if (apply(f, err) < 0)
+		return -1;
+	if (f->over)
+		return err_set(err, ERR_UNAVAILABLE, "the leader closed the feed");
+	if (clock_ms() - fconn_heard_ms(f->conn) > SILENCE_MS)
+		return err_set(err, ERR_TIMEOUT, "the leader is silent");
+	say_facts(f);
+	say_events(f);
+	if (clock_ms() - fconn_said_ms(f->conn) >= PING_MS)
+		say_ping(f);
+	return fconn_flush(f->conn, err);
+}
+
+static void session(struct follow *f, const char *address)
+{
+	int64_t deadline = deadline_in(CONNECT_MS);
+	struct err err = { 0 };
+	struct stream *s;
+
+	s = cluster_connect(f->c, address, "/internal/feed", "dunlin-feed", deadline, &err);
+	if (!s) {
+		log_debug("no feed", "from", address, "why", err.msg);
+		discover_refused(f->c, address, &err);
+		return;
+	}
+	f->conn = fconn_new(s);
+	f->current = f->over = false;
+	say_hello(f);
+	while (turn(f, &err) == 0)
+		;
+	if (f->current)
+		log_info("the feed ended", "from", address, "why", err.msg);
+	fconn_free(take_ptr(f->conn));
+	sbuf_free(&f->text);
+	cluster_set_contact(f->c, false);
+	cluster_forget_leader(f->c, address);
+}
+
+/* --- the thread ------------------------------------------------------------------------------- */
+
+static bool wait_ms(struct follow *f, int ms)
+{
+	struct pollfd p = { f->wake, POLLIN, 0 };
+	bool stopping;
+
+	poll(&p, 1, ms);
+	wake_clear(f->wake);
+	pthread_mutex_lock(&f->lock);
+	stopping = f->stopping;
+	pthread_mutex_unlock(&f->lock);
+	return !stopping;
+}
+
+static bool has_others(struct follow *f)
+{
+	struct identity self;
+
+	cluster_self(f->c, &self);
+	return self.enabled && !self.removed;
+}
+
+static void *run(void *arg)
+{
+	struct follow *f = arg;
+	char address[ADDRESS_SIZE];
+	bool go_on = true;
+
+	while (go_on) {
+		if (resting(f) || !has_others(f)) {
+			go_on = wait_ms(f, -1);
+			continue;
+		}
+		if (discover_leader(f->c, &f->asked, address, sizeof(address)))
+			session(f, address);
+		go_on = wait_ms(f, RETRY_MS);
+	}
+	return NULL;
+}
+
+/* --- life and others' threads ----------------------------------------------------------------- */
+
+struct follow *follow_new(struct cluster *c)
+{
+	struct follow *f = xnew(struct follow);
+
+	f->c = c;
+	f->wake = wake_new();
+	pthread_mutex_init(&f->lock, NULL);
+	cond_init(&f->changed);
+	f->events_tail = &f->events;
+	f->text = SBUF(FRAME_MAX);
+	f->asked = (unsigned)rng_u64();
+	return f;
+}
+
+int follow_start(struct follow *f, struct err *err)
+{
+	if (thread_start(&f->thread, "feed", run, f, err) < 0)
+		return -1;
+	f->started = true;
+	return 0;
+}
+
+void follow_stop(struct follow *f)
+{
+	pthread_mutex_lock(&f->lock);
+	f->stopping = true;
+	pthread_mutex_unlock(&f->lock);
+	wake_set(f->wake);
+	if (f->started)
+		pthread_join(f->thread, NULL);
+	f->started = false;
+}
+
+void follow_free(struct follow *f)
+{
+	if (!f)
+		return;
+	while (f->events) {
+		struct event *e = f->events;
+
+		f->events = e->next;
+		free(e->text);
+		free(e);
+	}
+	sbuf_free(&f->text);
+	close(f->wake);
+	pthread_mutex_destroy(&f->lock);
+	pthread_cond_destroy(&f->changed);
+	free(f);
+}
+
+void follow_wake(struct follow *f)
+{
+	wake_set(f->wake);
+}
+
+void follow_rest(struct follow *f, bool on)
+{
+	pthread_mutex_lock(&f->lock);
+	f->rest = on;
+	wake_set(f->wake);
+	while (on && f->busy && f->started && !f->stopping)
+		pthread_cond_wait(&f->changed, &f->lock);
+	pthread_mutex_unlock(&f->lock);
+}
+
+void follow_event(struct follow *f, const char *text)
+{
+	struct event *e;
+
+	pthread_mutex_lock(&f->lock);
+	if (f->n_events < EVENTS_MAX) {
+		e = xnew(struct event);
+		e->text = xstrdup(text);
+		*f->events_tail = e;
+		f->events_tail = &e->next;
+		f->n_events++;
+	}
+	pthread_mutex_unlock(&f->lock);
+	wake_set(f->wake);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/identity.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/x509.h"
+
+#define FILE_MAX_BYTES (64 << 10)
+
+static const char *const states[] = {
+	[DB_NONE] = "none",
+	[DB_FRESH] = "fresh",
+	[DB_READY] = "ready",
+};
+
+static enum db_state state_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		if (str_eq(states[i], name))
+			return (enum db_state)i;
+	}
+	return DB_NONE;
+}
+
+static char *path_of(const char *dir, const char *name)
+{
+	return xasprintf("%s/%s", dir, name);
+}
+
+/* A single host: the first and only node of its database. */
+static int identity_make(const char *dir, struct identity *id, struct err *err)
+{
+	*id = (struct identity){ .raft_id = 1, .db = DB_FRESH, .latency_ms = LATENCY_MS_DEFAULT };
+	rng_uuid(id->uuid);
+	str_copy(id->name, sizeof(id->name), "none");
+	return identity_save(dir, id, err);
+}
+
+static int identity_parse(const char *path, const json_t *j, struct identity *id, struct err *err)
+{
+	int64_t latency = json_int(j, "raft_latency_ms", LATENCY_MS_DEFAULT);
+	uint64_t raft_id = 0;
+
+	*id = (struct identity){ .enabled = json_bool(j, "enabled", false),
+				 .removed = json_bool(j, "removed", false),
+				 .db = state_of(json_str(j, "database", "none")) };
+	if (!str_is_uuid(json_str(j, "uuid", "")) ||
+	    !str_copy(id->uuid, sizeof(id->uuid), json_str(j, "uuid", "")) ||
+	    !str_copy(id->name, sizeof(id->name), json_str(j, "name", "")) || !*id->name ||
+	    !str_copy(id->address, sizeof(id->address), json_str(j, "address", "")) ||
+	    !str_to_u64(json_str(j, "raft_id", "0"), UINT64_MAX, &raft_id))
+		return err_set(err, ERR_INVALID, "%s: not a member's identity", path);
+	id->raft_id = raft_id;
+	id->latency_ms = LATENCY_MS_DEFAULT;
+	if (latency >= LATENCY_MS_MIN && latency <= LATENCY_MS_MAX)
+		id->latency_ms = (unsigned)latency;
+	return 0;
+}
+
+int identity_load(const char *dir, struct identity *ret, struct err *err)
+{
+	_free_ char *path = path_of(dir, "member.json");
+	_free_ char *text = NULL;
+	_json_ json_t *j = NULL;
+	size_t len;
+
+	if (!io_exists(path))
+		return identity_make(dir, ret, err);
+	text = io_read_file(path, FILE_MAX_BYTES, &len, err);
+	j = text ? json_parse(text, len, path, err) : NULL;
+	return j ? identity_parse(path, j, ret, err) : -1;
+}
+
+int identity_save(const char *dir, const struct identity *id, struct err *err)
+{
+	_free_ char *path = path_of(dir, "member.json");
+	_json_ json_t *j = json_object();
+	_free_ char *text = NULL;
+	char raft_id[24];
+
+	/* As text: JSON numbers of other readers lose the last digits. */
+	snprintf(raft_id, sizeof(raft_id), "%llu", (unsigned long long)id->raft_id);
+	json_put_str(j, "uuid", id->uuid);
+	json_put_str(j, "name", id->name);
+	json_put_str(j, "address", id->address);
+	json_put_bool(j, "enabled", id->enabled);
+	json_put_bool(j, "removed", id->removed);
+	json_put_str(j, "raft_id", raft_id);
+	json_put_str(j, "database", states[id->db]);
+	json_put_int(j, "raft_latency_ms", id->latency_ms);
+	text = json_text(j);
+	return io_write_file(path, text, strlen(text), 0600, err);
+}
+
+/* --- certificates ----------------------------------------------------------------------------- */
+
+static int read_pem(const char *dir, const char *name, char **ret, struct err *err)
+{
+	_free_ char *path = path_of(dir, name);
+
+	*ret = io_read_file(path, FILE_MAX_BYTES, NULL, err);
+	return *ret ? 0 : -1;
+}
+
+static int write_pem(const char *dir, const char *name, const char *text, mode_t mode,
+		     struct err *err)
+{
+	_free_ char *path = path_of(dir, name);
+
+	return io_write_file(path, text, strlen(text), mode, err);
+}
+
+static bool present(const char *dir, const char *name)
+{
+	_free_ char *path = path_of(dir, name);
+
+	return io_exists(path);
+}
+
+static int move(const char *dir, const char *from, const char *to, struct err *err)
+{
+	_free_ char *a = path_of(dir, from), *b = path_of(dir, to);
+
+	return rename(a, b) < 0 ? err_sys(err, "rename %s to %s", a, b) : 0;
+}
+
+int creds_stage(const char *dir, const char *cn, char **ret_cert, struct err *err)
+{
+	_free_ char *cert = NULL, *key = NULL;
+
+	if (x509_make(cn, &cert, &key, err) < 0)
+		return -1;
+	/* The key first: a staged certificate means that the pair is whole. */
+	if (write_pem(dir, "server.next.key", key, 0600, err) < 0 ||
+	    write_pem(dir, "server.next.crt", cert, 0644, err) < 0)
+		return -1;
+	*ret_cert = take_ptr(cert);
+	return 0;
+}
+
+int creds_promote(const char *dir, struct err *err)
+{
+	/* The certificate last: its staged name says that this has to be repeated. */
+	if (present(dir, "server.next.key") && move(dir, "server.next.key", "server.key", err) < 0)
+		return -1;
+	return move(dir, "server.next.crt", "server.crt", err);
+}
+
+void creds_unstage(const char *dir)
+{
+	_free_ char *cert = path_of(dir, "server.next.crt"), *key = path_of(dir, "server.next.key");
+
+	unlink(cert);
+	unlink(key);
+}
+
+int creds_write_cluster(const char *dir, const char *cert, const char *key, struct err *err)
+{
+	if (write_pem(dir, "cluster.key", key, 0600, err) < 0)
+		return -1;
+	return write_pem(dir, "cluster.crt", cert, 0644, err);
+}
+
+static int load_cluster(const char *dir, const struct identity *id, struct creds *c,
+			struct err *err)
+{
+	const char *cert = id->enabled ? "cluster.crt" : "server.crt";
+	const char *key = id->enabled ? "cluster.key" : "server.key";
+
+	if (read_pem(dir, cert, &c->cluster_cert, err) < 0 ||
+	    read_pem(dir, key, &c->cluster_key, err) < 0)
+		return -1;
+	return x509_fingerprint(c->cluster_cert, c->cluster_fp, err);
+}
+
+int creds_load(const char *dir, const struct identity *id, struct creds *ret, struct err *err)
+{
+	_free_ char *cert = path_of(dir, "server.crt"), *key = path_of(dir, "server.key");
+	struct creds c = { 0 };
+
+	if (id->enabled && present(dir, "server.next.crt") && creds_promote(dir, err) < 0)
+		return -1;
+	if (x509_ensure(cert, key, id->uuid, err) < 0)
+		return -1;
+	if (read_pem(dir, "server.crt", &c.server_cert, err) < 0 ||
+	    read_pem(dir, "server.key", &c.server_key, err) < 0 ||
+	    x509_fingerprint(c.server_cert, c.server_fp, err) < 0 ||
+	    load_cluster(dir, id, &c, err) < 0) {
+		creds_free(&c);
+		return -1;
+	}
+	*ret = c;
+	return 0;
+}
+
+void creds_free(struct creds *c)
+{
+	free(c->server_cert);
+	free(c->server_key);
+	free(c->cluster_cert);
+	free(c->cluster_key);
+	*c = (struct creds){ 0 };
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Joining a cluster by token: the newcomer's side. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cluster/follow.h"
+#include "cluster/keeper.h"
+#include "cluster/member.h"
+#include "cluster/thread.h"
+#include "cluster/token.h"
+
+#define JOIN_MS 30000
+#define LOAD_MS 15000
+#define REPLY_MAX (16u << 20)
+#define FEED_VERSION 1
+
+static int may_join(struct cluster *c, struct err *err)
+{
+	int64_t instances = store_count(c->store, ENT_INSTANCE, NULL);
+	struct identity id;
+
+	cluster_self(c, &id);
+	if (id.removed)
+		return err_set(err, ERR_CONFLICT,
+			       "This server was removed from a cluster: start again with an empty "
+			       "state folder");
+	if (id.enabled)
+		return err_set(err, ERR_CONFLICT, "This server is already clustered");
+	if (instances)
+		return err_set(err, ERR_CONFLICT,
+			       "This server has %lld instances: joining replaces its database, "
+			       "delete or move them first",
+			       (long long)instances);
+	return 0;
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+static json_t *exchange(struct stream *own_stream, const char *address, const char *body,
+			int64_t deadline, struct err *err)
+{
+	struct http_call call = HTTP_CALL("POST", "/internal/cluster/join");
+	struct httpc *http = httpc_new(own_stream, address);
+	struct http_reply reply;
+	json_t *metadata = NULL;
+
+	call.body = body;
+	call.body_len = strlen(body);
+	call.deadline = deadline;
+	if (httpc_do(http, &call, REPLY_MAX, &reply, err) == 0) {
+		metadata = http_reply_metadata(&reply, err);
+		http_reply_free(&reply);
+	}
+	httpc_free(http);
+	return metadata;
+}
+
+/* The secret is sent only to who holds the cluster's key: the connection is pinned. */
+static json_t *ask(struct cluster *c, const struct join_token *token, const char *body,
+		   int64_t deadline, struct err *err)
+{
+	struct tls_ctx *tls = cluster_client_tls(c);
+	json_t *answer = NULL;
+
+	if (!tls) {
+		err_set(err, ERR_INTERNAL, "this server's certificate cannot be used");
+		return NULL;
+	}
+	err_set(err, ERR_UNAVAILABLE, "no member of the cluster can be reached");
+	for (size_t i = 0; i < token->n && !answer; i++) {
+		struct stream *s = stream_connect_tls(tls, token->addresses[i], token->fingerprint,
+						      deadline_in(3000), err);
+
+		if (!s)
+			continue;
+		answer = exchange(s, token->addresses[i], body, deadline, err);
+		/* One that answered speaks for all. */
+		if (!answer && err->kind != ERR_UNAVAILABLE && err->kind != ERR_TIMEOUT)
+			break;
+	}
+	tls_unref(tls);
+	return answer;
+}
+
+static char *request(struct cluster *c, const char *name, const char *address,
+		     const struct join_token *token)
+{
+	_json_ json_t *j = NULL;
+	char *text;
+
+	pthread_mutex_lock(&c->lock);
+	j = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:i}", "name", name, "address", address, "secret",
+		      token->secret, "certificate", c->creds.server_cert, "uuid", c->id.uuid,
+		      "architecture", member_architecture(), "protocol", FEED_VERSION);
+	pthread_mutex_unlock(&c->lock);
+	text = json_text(j);
+	return text;
+}
+
+/* --- switching over --------------------------------------------------------------------------- */
+
+static int check_answer(const json_t *answer, const struct join_token *token, struct err *err)
+{
+	char fingerprint[SHA256_HEX_SIZE];
+
+	if (x509_fingerprint(json_str(answer, "cluster_certificate", ""), fingerprint, err) < 0 ||
+	    !str_eq(fingerprint, token->fingerprint) || !json_arr(answer, "members") ||
+	    !json_str(answer, "cluster_key", NULL))
+		return err_set(err, ERR_INVALID, "the cluster's answer does not fit the token");
+	return 0;
+}
+
+struct new_self {
+	const char *name, *address;
+};
+
+static void become_member(struct identity *id, void *arg)
+{
+	const struct new_self *n = arg;
+
+	str_copy(id->name, sizeof(id->name), n->name);
+	str_copy(id->address, sizeof(id->address), n->address);
+	id->enabled = true;
+	id->raft_id = 0;
+	id->db = DB_NONE;
+}
+
+/* Everything the new identity needs is on disk before the identity is. */
+static int switch_over(struct cluster *c, const json_t *answer, const struct new_self *self,
+		       struct err *err)
+{
+	if (creds_write_cluster(c->dir, json_str(answer, "cluster_certificate", ""),
+				json_str(answer, "cluster_key", ""), err) < 0 ||
+	    peers_set(c->peers, json_arr(answer, "members"), err) < 0)
+		return -1;
+	return cluster_edit_identity(c, become_member, (void *)self, err);
+}
+
+/* What belongs to the single host's database goes; the feed brings the cluster's. */
+static int forget_single(struct cluster *c, const char *was, struct err *err)
+{
+	_free_ char *copy = cluster_path(c, "replica.db");
+
+	cluster_node_stop(c);
+	unlink(copy);
+	store_fact_put(c->store, FACT_MEMBER, was, NULL);
+	replica_facts_rename(c->replica, was, cluster_member_name(c));
+	if (cluster_node_wipe(c, err) < 0)
+		return -1;
+	return member_reload_creds(c, err);
+}
+
+/* The leader thread lets go of the stopped node on its own time. */
+static int wait_until(struct cluster *c, bool leading, bool contact, int64_t deadline)
+{
+	bool ok;
+
+	pthread_mutex_lock(&c->lock);
+	while (!(ok = c->leading == leading && c->contact == contact)) {
+		if (!cond_wait_until(&c->changed, &c->lock, deadline) && clock_ms() >= deadline)
+			break;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return ok ? 0 : -1;
+}
+
+static int take_over(struct cluster *c, const json_t *answer, const char *was, struct err *err)
+{
+	if (forget_single(c, was, err) < 0)
+		return -1;
+	wait_until(c, false, false, deadline_in(LOAD_MS));
+	replica_forget(c->replica);
+	cluster_set_leader(c, json_str(answer, "leader_name", ""), json_str(answer, "leader", ""));
+	follow_wake(c->follow);
+	if (wait_until(c, false, true, deadline_in(LOAD_MS)) < 0)
+		return err_set(
+			err, ERR_TIMEOUT,
+			"This server is a member, but its feed has not started yet: see its log");
+	keeper_report(c->keeper);
+	return 0;
+}
+
+static int join(struct cluster *c, const struct new_self *self, const struct join_token *token,
+		struct err *err)
+{
+	_free_ char *body = request(c, self->name, self->address, token);
+	_json_ json_t *answer = ask(c, token, body, deadline_in(JOIN_MS), err);
+	char was[NAME_SIZE];
+
+	if (!answer || check_answer(answer, token, err) < 0)
+		return -1;
+	str_copy(was, sizeof(was), cluster_member_name(c));
+	if (switch_over(c, answer, self, err) < 0)
+		return -1;
+	log_info("joined the cluster", "member", self->name, "address", self->address);
+	return take_over(c, answer, was, err);
+}
+
+int cluster_join(struct cluster *c, const char *name, const char *address, const char *token,
+		 struct err *err)
+{
+	struct new_self self = { name, address };
+	struct join_token t;
+	int rc;
+
+	if (token_decode(token, &t, err) < 0 || member_check_name(name, err) < 0 ||
+	    member_check_address(address, err) < 0)
+		return -1;
+	pthread_mutex_lock(&c->change_lock);
+	rc = may_join(c, err);
+	if (rc == 0)
+		rc = join(c, &self, &t, err);
+	pthread_mutex_unlock(&c->change_lock);
+	return rc;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cluster/state.h - inside of struct cluster, for the files of this folder only.
+ *
+ * Threads: notify (watchers), leader (polls who leads; drains the writer while we do), hub (the
+ * leader's side of the feed), follow (a member's side), keeper (own fact, copies on disk, database
+ * roles). Lock order: `lock` is a leaf but for nothing; the replica's lock may be taken before it,
+ * not after.
+ */
+#pragma once
+#include <pthread.h>
+
+#include "cluster/cluster.h"
+#include "cluster/dqnode.h"
+#include "cluster/identity.h"
+#include "cluster/notify.h"
+#include "cluster/peers.h"
+#include "cluster/replica.h"
+#include "cluster/writer.h"
+
+#define NAME_SIZE 64
+#define ADDRESS_SIZE 300
+
+struct follow;
+struct outbox;
+struct hub;
+struct keeper;
+struct leader;
+struct calls;
+
+struct cluster {
+	struct cluster_opts o;
+	char *dir;
+	int dir_lock;
+
+	struct notifier *notifier;
+	struct replica *replica;
+	struct store *store;
+	struct peers *peers;
+	struct calls *calls;
+	struct outbox *outbox;
+	struct writer *writer;
+	struct leader *leader;
+	struct hub *hub;
+	struct follow *follow;
+	struct keeper *keeper;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* any of the fields below */
+	struct identity id;
+	struct creds creds;
+	struct dqnode *node; /* NULL without a database role */
+	bool leading, contact, stopping;
+	bool loaded; /* the replica has been current once */
+	char leader_name[NAME_SIZE], leader_address[ADDRESS_SIZE]; /* "" when unknown */
+	int64_t refused_ms; /* since when the leader takes this one for a stranger; 0: not */
+	/* Handed out; replaced ones are kept until the end. */
+	char *name, *address, *cert, *fingerprint;
+	char **retired;
+	size_t n_retired;
+	pthread_mutex_t id_lock; /* around edits of the identity; before `lock` */
+	pthread_mutex_t change_lock; /* one membership change at a time here; the outermost */
+};
+
+/* Under no lock. */
+void cluster_set_leader(struct cluster *c, const char *name, const char *address);
+void cluster_forget_leader(struct cluster *c, const char *address); /* when it is still this one */
+void cluster_set_leading(struct cluster *c, bool on);
+void cluster_set_contact(struct cluster *c, bool on);
+/* The cluster does not know this member any more: says so and leaves it alone. */
+void cluster_set_removed(struct cluster *c);
+/* Changes the identity: on disk, in memory, and what is shown to connections. */
+int cluster_edit_identity(struct cluster *c, void (*edit)(struct identity *id, void *arg),
+			  void *arg, struct err *err);
+/* Waits for a change of who leads; false at the deadline. */
+bool cluster_wait_leader(struct cluster *c, int64_t deadline);
+void cluster_self(struct cluster *c, struct identity *ret); /* a copy */
+struct dqnode *cluster_node(struct cluster *c); /* counted reference or NULL: dqnode_unref() */
+bool cluster_stopping(struct cluster *c);
+
+/* node_run.c: the database node as the identity says. */
+int cluster_node_start(struct cluster *c, struct err *err);
+void cluster_node_stop(struct cluster *c);
+int cluster_node_wipe(struct cluster *c, struct err *err);
+/* Its folder is relied on from here on. */
+int cluster_node_ready(struct cluster *c, struct err *err);
+char *cluster_path(const struct cluster *c, const char *name); /* under dir */
