@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One dnsmasq a bridge: it goes on while the daemon restarts, and is found again by its pid
+ * file. Its command line is its configuration: another one means another process.
+ *
+ * DUNLIN_DIR/networks/NAME/: dnsmasq.pid, dnsmasq.leases, dnsmasq.hosts (read again at SIGHUP),
+ * dnsmasq.raw
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "node/network_int.h"
+
+#define DNSMASQ "/usr/sbin/dnsmasq"
+#define START_MS 15000
+#define STOP_MS 3000
+#define ARGS_MAX 64
+#define TEXT_MAX (4 << 20)
+#define DEFAULT_MTU 1500
+
+/* --- the running one ------------------------------------------------------------------------ */
+
+struct running {
+	pid_t pid; /* 0: none */
+	int pidfd;
+	char *cmdline; /* arguments, each ended by NUL */
+	size_t len;
+};
+
+static void running_done(struct running *r)
+{
+	if (r->pidfd >= 0)
+		close(r->pidfd);
+	free(r->cmdline);
+}
+
+static pid_t read_pid(const char *dir)
+{
+	_free_ char *path = xasprintf("%s/dnsmasq.pid", dir), *text = NULL;
+	struct err err;
+	uint64_t pid;
+
+	text = io_read_file(path, 32, NULL, &err);
+	if (!text)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	return str_to_u64(text, INT32_MAX, &pid) ? (pid_t)pid : 0;
+}
+
+/* Whether the process carries this folder in its command line: numbers are used again. */
+static bool is_ours(const struct running *r, const char *dir)
+{
+	_free_ char *mark = xasprintf("--pid-file=%s/dnsmasq.pid", dir);
+
+	for (size_t i = 0; i < r->len; i += strlen(r->cmdline + i) + 1) {
+		if (str_eq(r->cmdline + i, mark))
+			return true;
+	}
+	return false;
+}
+
+static void find_running(const char *dir, struct running *ret)
+{
+	struct running r = { .pid = read_pid(dir), .pidfd = -1 };
+	_free_ char *path = xasprintf("/proc/%d/cmdline", r.pid);
+	struct err err;
+
+	*ret = (struct running){ .pidfd = -1 };
+	if (r.pid <= 1)
+		return;
+	/* Opened first: afterwards the number can't come to mean another process. */
+	r.pidfd = (int)syscall(SYS_pidfd_open, r.pid, 0);
+	if (r.pidfd >= 0)
+		r.cmdline = io_read_file(path, TEXT_MAX, &r.len, &err);
+	if (r.cmdline && is_ours(&r, dir))
+		*ret = r;
+	else
+		running_done(&r);
+}
+
+static bool in_this_netns(pid_t pid)
+{
+	_free_ char *path = xasprintf("/proc/%d/ns/net", pid);
+	struct stat its, ours;
+
+	return stat(path, &its) == 0 && stat("/proc/thread-self/ns/net", &ours) == 0 &&
+	       its.st_ino == ours.st_ino && its.st_dev == ours.st_dev;
+}
+
+static bool wait_end(int pidfd, int ms)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int64_t deadline = deadline_in(ms);
+	int n;
+
+	while ((n = poll(&p, 1, deadline_left(deadline))) < 0 && errno == EINTR)
+		;
+	return n > 0;
+}
+
+static void stop_running(struct running *r)
+{
+	if (!r->pid)
+		return;
+	syscall(SYS_pidfd_send_signal, r->pidfd, SIGTERM, NULL, 0);
+	if (wait_end(r->pidfd, STOP_MS))
+		return;
+	syscall(SYS_pidfd_send_signal, r->pidfd, SIGKILL, NULL, 0);
+	wait_end(r->pidfd, STOP_MS);
+}
+
+/* --- the command line ----------------------------------------------------------------------- */
+
+struct args {
+	char *v[ARGS_MAX + 1];
+	size_t n;
+	bool overflow;
+};
+
+static void args_done(struct args *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		free(a->v[i]);
+}
+
+static void add(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct args *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (a->n == ARGS_MAX) {
+		a->overflow = true;
+		return;
+	}
+	va_start(ap, fmt);
+	a->v[a->n++] = xvasprintf(fmt, ap);
+	va_end(ap);
+}
+
+/* The address with the host part replaced. */
+static const char *host_of(const struct ip *net, uint32_t host, char buf[INET6_ADDRSTRLEN])
+{
+	uint32_t mask = net->prefix ? ~0U << (32 - net->prefix) : 0, addr;
+	struct ip ip = *net;
+
+	memcpy(&addr, net->bytes, sizeof(addr));
+	addr = htonl((ntohl(addr) & mask) | host);
+	memcpy(ip.bytes, &addr, sizeof(addr));
+	return ip_text(&ip, buf);
+}
+
+static int add_range(struct args *a, const struct net *net, char *range, const char *expiry,
+		     struct err *err)
+{
+	char *ends[2], first[INET6_ADDRSTRLEN], last[INET6_ADDRSTRLEN];
+	struct ip from, to;
+
+	while (*range == ' ')
+		range++;
+	if (str_split(range, '-', ends, 2) != 2 || !ip_parse(ends[0], &from) ||
+	    !ip_parse(ends[1], &to) || from.family != AF_INET || to.family != AF_INET)
+		return err_set(err, ERR_INVALID,
+			       "network \"%s\": ipv4.dhcp.ranges holds \"%.40s\", not FIRST-LAST",
+			       net->name, range);
+	add(a, "--dhcp-range=%s,%s,%s", ip_text(&from, first), ip_text(&to, last), expiry);
+	return 0;
+}
+
+static int add_ranges(struct args *a, const struct net *net, struct err *err)
+{
+	const char *expiry = net_config(net, "ipv4.dhcp.expiry", "1h");
+	_free_ char *ranges = xstrdup(net_config(net, "ipv4.dhcp.ranges", ""));
+	uint32_t hosts = net->v4.gateway.prefix ? ~0U >> net->v4.gateway.prefix : ~0U;
+	char first[INET6_ADDRSTRLEN], last[INET6_ADDRSTRLEN], *parts[16];
+	size_t n;
+
+	if (!*ranges) {
+		if (net->v4.gateway.prefix > 30)
+			return 0; /* no address is left */
+		add(a, "--dhcp-range=%s,%s,%s", host_of(&net->v4.gateway, 2, first),
+		    host_of(&net->v4.gateway, hosts - 1, last), expiry);
+		return 0;
+	}
+	n = str_split(ranges, ',', parts, ARRAY_SIZE(parts));
+	if (n > ARRAY_SIZE(parts))
+		return err_set(err, ERR_INVALID,
+			       "network \"%s\": ipv4.dhcp.ranges: at most %zu ranges", net->name,
+			       ARRAY_SIZE(parts));
+	for (size_t i = 0; i < n; i++) {
+		if (add_range(a, net, parts[i], expiry, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_dhcp4(struct args *a, const struct net *net, const char *dir, struct err *err)
+{
+	const char *gateway = net_config(net, "ipv4.dhcp.gateway", "");
+	struct ip ip;
+
+	if (!net->v4.gateway.family || !net->v4.dhcp)
+		return 0;
+	add(a, "--dhcp-no-override");
+	add(a, "--dhcp-authoritative");
+	add(a, "--dhcp-rapid-commit");
+	add(a, "--no-ping"); /* its answer would be delayed by seconds; leases are known */
+	if (*gateway && (!ip_parse(gateway, &ip) || ip.family != AF_INET))
+		return err_set(err, ERR_INVALID, "network \"%s\": ipv4.dhcp.gateway \"%.40s\"",
+			       net->name, gateway);
+	if (*gateway)
+		add(a, "--dhcp-option-force=3,%s", gateway);
+	if (net->mtu != DEFAULT_MTU)
+		add(a, "--dhcp-option-force=26,%u", net->mtu);
+	return add_ranges(a, net, err);
+}
+
+static void add_dhcp6(struct args *a, const struct net *net)
+{
+	if (!net->v6.gateway.family)
+		return;
+	add(a, "--enable-ra");
+	if (!net->v6.dhcp)
+		add(a, "--dhcp-range=::,constructor:%s,ra-only", net->name);
+	else if (str_eq(net_config(net, "ipv6.dhcp.stateful", "false"), "true"))
+		add(a, "--dhcp-range=::2,::ffff:ffff:ffff:ffff,constructor:%s,64,%s", net->name,
+		    net_config(net, "ipv6.dhcp.expiry", "1h"));
+	else
+		add(a, "--dhcp-range=::,constructor:%s,ra-stateless,ra-names", net->name);
+}
+
+static void add_dns(struct args *a, const struct net *net)
+{
+	const char *domain = net_config(net, "dns.domain", "dunlin");
+
+	if (str_eq(net_config(net, "dns.mode", "managed"), "none")) {
+		add(a, "--port=0");
+		return;
+	}
+	add(a, "--no-hosts");
+	add(a, "--strict-order");
+	if (str_is_hostname(domain) || strchr(domain, '.')) {
+		add(a, "--local=/%s/", domain);
+		add(a, "--domain=%s", domain);
+	}
+}
+
+/* Root's rights are given up where its files stay readable without them: the folders above allow
+ * passing. */
+static const char *run_as(const char *dir)
+{
+	_free_ char *p = xstrdup(dir);
+
+	for (char *s = p + strlen(p); s > p; s--) {
+		struct stat st;
+
+		if (*s != '/' && *s != '\0')
+			continue;
+		*s = '\0';
+		if (stat(p, &st) < 0 || !(st.st_mode & S_IXOTH))
+			return "root";
+	}
+	return "nobody";
+}
+
+static int build_args(struct args *a, const struct net *net, const char *dir, struct err *err)
+{
+	const char *raw = net_config(net, "raw.dnsmasq", "");
+
+	add(a, "%s", DNSMASQ);
+	if (*raw)
+		add(a, "--conf-file=%s/dnsmasq.raw", dir);
+	else
+		add(a, "--conf-file="); /* not the host's */
+	add(a, "--pid-file=%s/dnsmasq.pid", dir);
+	add(a, "--user=%s", run_as(dir));
+	add(a, "--interface=%s", net->name);
+	add(a, "--except-interface=lo");
+	add(a, "--bind-interfaces");
+	add(a, "--dhcp-leasefile=%s/dnsmasq.leases", dir);
+	add(a, "--dhcp-hostsfile=%s/dnsmasq.hosts", dir);
+	add(a, "--quiet-dhcp");
+	add(a, "--quiet-dhcp6");
+	add(a, "--quiet-ra");
+	add_dns(a, net);
+	add_dhcp6(a, net);
+	if (add_dhcp4(a, net, dir, err) < 0)
+		return -1;
+	if (a->overflow)
+		return err_set(err, ERR_INVALID, "network \"%s\": too many options for dnsmasq",
+			       net->name);
+	return 0;
+}
+
+static bool same_args(const struct args *a, const struct running *r)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		if (at >= r->len || !str_eq(a->v[i], r->cmdline + at))
+			return false;
+		at += strlen(a->v[i]) + 1;
+	}
+	return at == r->len;
+}
+
+/* --- ensure --------------------------------------------------------------------------------- */
+
+/* Writes what differs; *ret_changed says whether it did. */
+static int write_text(const char *path, const char *text, bool *ret_changed, struct err *err)
+{
+	struct err ignored;
+	_free_ char *old = io_read_file(path, TEXT_MAX, NULL, &ignored);
+
+	*ret_changed = !str_eq(old, text);
+	return *ret_changed ? io_write_file(path, text, strlen(text), 0644, err) : 0;
+}
+
+static int prepare_files(const struct net *net, const char *dir, bool *ret_changed, struct err *err)
+{
+	_free_ char *raw = xasprintf("%s/dnsmasq.raw", dir),
+		    *hosts = xasprintf("%s/dnsmasq.hosts", dir);
+	const char *text = net_config(net, "raw.dnsmasq", "");
+	bool unused;
+
+	*ret_changed = false;
+	if (*text && write_text(raw, text, ret_changed, err) < 0)
+		return -1;
+	return io_exists(hosts) ? 0 : write_text(hosts, "", &unused, err);
+}
+
+int dnsmasq_ensure(const struct net *net, const char *dir, bool restart, struct err *err)
+{
+	struct args a = { .n = 0 };
+	struct running r;
+	bool changed;
+	int rc = -1;
+
+	if (!net->v4.gateway.family && !net->v6.gateway.family)
+		return dnsmasq_remove(dir, err);
+	if (prepare_files(net, dir, &changed, err) < 0)
+		return -1;
+	find_running(dir, &r);
+	if (build_args(&a, net, dir, err) == 0) {
+		if (r.pid && !restart && !changed && same_args(&a, &r) && in_this_netns(r.pid)) {
+			rc = 0;
+		} else {
+			stop_running(&r);
+			rc = proc_run((const char *const *)a.v, NULL, deadline_in(START_MS), err);
+			if (rc < 0)
+				err_wrap(err, "network \"%s\": DHCP and DNS", net->name);
+		}
+	}
+	running_done(&r);
+	args_done(&a);
+	return rc;
+}
+
+int dnsmasq_remove(const char *dir, struct err *err)
+{
+	_free_ char *path = xasprintf("%s/dnsmasq.pid", dir);
+	struct running r;
+
+	find_running(dir, &r);
+	stop_running(&r);
+	running_done(&r);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_sys(err, "delete %s", path);
+	return 0;
+}
+
+/* --- hosts and leases ----------------------------------------------------------------------- */
+
+static int host_line(struct sbuf *b, const json_t *host, struct err *err)
+{
+	const char *name = json_str(host, "hostname", "");
+	const char *address = json_str(host, "ipv4", "");
+	char mac[MAC_TEXT_SIZE];
+	uint8_t bytes[MAC_LEN];
+	struct ip ip;
+
+	if (!mac_parse(json_str(host, "hwaddr", ""), bytes) ||
+	    (*address && (!ip_parse(address, &ip) || ip.family != AF_INET)) ||
+	    (*name && !str_is_hostname(name)))
+		return err_set(err, ERR_INVALID,
+			       "fixed lease of \"%.80s\": an invalid address or name", name);
+	sbuf_puts(b, mac_text(bytes, mac));
+	if (*address) {
+		char text[INET6_ADDRSTRLEN];
+
+		sbuf_printf(b, ",%s", ip_text(&ip, text));
+	}
+	sbuf_printf(b, "%s%s\n", *name ? "," : "", name);
+	return 0;
+}
+
+int dnsmasq_hosts(const char *dir, const json_t *hosts, struct err *err)
+{
+	_free_ char *path = xasprintf("%s/dnsmasq.hosts", dir);
+	_sbuf_ struct sbuf b = SBUF(TEXT_MAX);
+	struct running r;
+	json_t *host;
+	bool changed;
+	size_t i;
+
+	json_array_foreach((json_t *)hosts, i, host) {
+		if (host_line(&b, host, err) < 0)
+			return -1;
+	}
+	if (b.overflow)
+		return err_set(err, ERR_LIMIT, "too many fixed leases");
+	if (write_text(path, b.data ? b.data : "", &changed, err) < 0)
+		return -1;
+	if (!changed)
+		return 0;
+	find_running(dir, &r);
+	if (r.pid)
+		syscall(SYS_pidfd_send_signal, r.pidfd, SIGHUP, NULL, 0);
+	running_done(&r);
+	return 0;
+}
+
+static void add_lease(json_t *list, const char *hostname, const char *mac, const char *address,
+		      const char *type)
+{
+	json_t *l = json_object();
+
+	json_put_str(l, "hostname", hostname);
+	json_put_str(l, "hwaddr", mac);
+	json_put_str(l, "address", address);
+	json_put_str(l, "type", type);
+	json_array_append_new(list, l);
+}
+
+/* "MAC,ADDRESS,NAME" */
+static void add_static(json_t *list, char *line)
+{
+	char *f[3];
+	size_t n = str_split(line, ',', f, ARRAY_SIZE(f));
+	struct ip ip;
+
+	if (n >= 2 && n <= ARRAY_SIZE(f) && ip_parse(f[1], &ip))
+		add_lease(list, n == 3 ? f[2] : "", f[0], f[1], "static");
+}
+
+static void add_ip(json_t *map, char *line)
+{
+	char *f[3];
+	size_t n = str_split(line, ',', f, ARRAY_SIZE(f));
+	struct ip ip;
+
+	if (n >= 2 && n <= ARRAY_SIZE(f) && ip_parse(f[1], &ip))
+		json_put_str(map, f[0], f[1]);
+}
+
+static bool has_address(const json_t *list, const char *address)
+{
+	const json_t *l;
+	size_t i;
+
+	json_array_foreach(list, i, l) {
+		if (str_eq(json_str(l, "address", ""), address))
+			return true;
+	}
+	return false;
+}
+
+/* "EXPIRY MAC ADDRESS NAME CLIENT-ID"; an IPv6 lease has its interface's id in place of the MAC. */
+static void add_dynamic(json_t *list, char *line)
+{
+	uint8_t mac[MAC_LEN];
+	char *f[5];
+
+	if (str_split(line, ' ', f, ARRAY_SIZE(f)) != ARRAY_SIZE(f) || has_address(list, f[2]))
+		return;
+	add_lease(list, str_eq(f[3], "*") ? "" : f[3], mac_parse(f[1], mac) ? f[1] : "", f[2],
+		  "dynamic");
+}
+
+static void each_line(const char *dir, const char *file, json_t *list,
+		      void (*fn)(json_t *list, char *line))
+{
+	_free_ char *path = xasprintf("%s/%s", dir, file), *text = NULL;
+	struct err err;
+
+	text = io_read_file(path, TEXT_MAX, NULL, &err);
+	for (char *line = text, *next; line && *line; line = next) {
+		char *end = strchr(line, '\n');
+
+		next = end ? end + 1 : line + strlen(line);
+		if (end)
+			*end = '\0';
+		fn(list, line);
+	}
+}
+
+json_t *dnsmasq_addresses(const char *dir)
+{
+	json_t *map = json_object();
+
+	each_line(dir, "dnsmasq.hosts", map, add_ip);
+	return map;
+}
+
+void dnsmasq_leases(const char *dir, json_t *list)
+{
+	each_line(dir, "dnsmasq.hosts", list, add_static);
+	each_line(dir, "dnsmasq.leases", list, add_dynamic);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/node.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "node/container_int.h"
+#include "node/watch.h"
+
+/* Search permission for all on the way to the containers' folders: liblxc wants it for their
+ * users. */
+static const struct {
+	const char *name;
+	mode_t mode;
+} folders[] = {
+	{ "containers", 0711 },
+	{ "images", 0700 },
+	{ "storage-pools", 0700 },
+	{ "run", 0700 },
+};
+
+static int make_folders(const struct node *n, struct err *err)
+{
+	if (io_mkdirs(n->dir, 0711, err) < 0)
+		return -1;
+	if (chmod(n->dir, 0711) < 0)
+		return err_sys(err, "permissions of %s", n->dir);
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		_free_ char *path = node_path(n, "%s", folders[i].name);
+
+		if (io_mkdirs(path, folders[i].mode, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct node *node_new(const struct node_opts *o, struct err *err)
+{
+	struct node *n = xnew(struct node);
+
+	n->dir = xstrdup(o->dir);
+	n->cgroup_name = xstrdup(o->cgroup_name);
+	n->pool = o->pool;
+	n->instance_changed = o->instance_changed;
+	n->arg = o->arg;
+	n->containers = containers_new();
+	pthread_mutex_init(&n->slot_lock, NULL);
+	n->watch = watch_new(err);
+	if (n->watch && make_folders(n, err) == 0)
+		return n;
+	node_free(n);
+	return NULL;
+}
+
+void node_stop(struct node *n)
+{
+	watch_stop(n->watch);
+}
+
+void node_free(struct node *n)
+{
+	if (!n)
+		return;
+	watch_free(n->watch);
+	for (int i = 0; i < NODE_SLOTS; i++) {
+		if (n->slot[i] && n->slot_free[i])
+			n->slot_free[i](n->slot[i]);
+	}
+	containers_free(n->containers);
+	pthread_mutex_destroy(&n->slot_lock);
+	free(n->dir);
+	free(n->cgroup_name);
+	free(n);
+}
+
+const char *node_dir(const struct node *n)
+{
+	return n->dir;
+}
+
+char *node_path(const struct node *n, const char *fmt, ...)
+{
+	_free_ char *rest = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	rest = xvasprintf(fmt, ap);
+	va_end(ap);
+	return xasprintf("%s/%s", n->dir, rest);
+}
+
+void *node_slot(struct node *n, enum node_slot s, void *(*make)(struct node *n),
+		void (*drop)(void *))
+{
+	void *p;
+
+	pthread_mutex_lock(&n->slot_lock);
+	if (!n->slot[s]) {
+		n->slot[s] = make(n);
+		n->slot_free[s] = drop;
+	}
+	p = n->slot[s];
+	pthread_mutex_unlock(&n->slot_lock);
+	return p;
+}

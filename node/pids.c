@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/pids.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "node/cgroup.h"
+
+#define PROC_FILE_MAX (64 << 10)
+#define STAT_PPID 2 /* fields after the command's closing parenthesis, state is 1 */
+#define STAT_START 20
+
+int pids_open(pid_t pid, struct err *err)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	return fd < 0 ? err_sys(err, "watch process %d", pid) : fd;
+}
+
+static char *read_proc(pid_t pid, const char *file)
+{
+	_free_ char *path = xasprintf("/proc/%d/%s", pid, file);
+	struct err err;
+
+	return io_read_file(path, PROC_FILE_MAX, NULL, &err);
+}
+
+static int64_t stat_field(pid_t pid, int field)
+{
+	_free_ char *s = read_proc(pid, "stat");
+	char *p = s ? strrchr(s, ')') : NULL;
+	int64_t v;
+
+	for (int i = 0; p && i < field; i++)
+		p = strchr(p + 1, ' ');
+	if (!p)
+		return 0;
+	p[1 + strcspn(p + 1, " \n")] = '\0';
+	return str_to_i64(p + 1, 0, INT64_MAX, &v) ? v : 0;
+}
+
+bool pids_is_stopped(pid_t pid)
+{
+	_free_ char *s = read_proc(pid, "stat");
+	const char *p = s ? strrchr(s, ')') : NULL;
+
+	return p && str_starts(p, ") T");
+}
+
+pid_t pids_parent(pid_t pid)
+{
+	return (pid_t)stat_field(pid, STAT_PPID);
+}
+
+int64_t pids_started_ns(pid_t pid)
+{
+	int64_t ticks = stat_field(pid, STAT_START);
+	struct timespec boot;
+
+	if (!ticks || clock_gettime(CLOCK_BOOTTIME, &boot) < 0)
+		return clock_wall_ns();
+	return clock_wall_ns() - (boot.tv_sec * 1000000000LL + boot.tv_nsec) +
+	       ticks * (1000000000LL / sysconf(_SC_CLK_TCK));
+}
+
+/* As in linux/pidfd.h of kernels that have it. */
+struct pidfd_info_v0 {
+	uint64_t mask, cgroupid;
+	uint32_t pid, tgid, ppid, ids[8];
+	int32_t exit_code;
+};
+#define PIDFD_INFO_EXIT_MASK (1UL << 3)
+#define PIDFD_GET_INFO_V0 _IOWR(0xFF, 11, struct pidfd_info_v0)
+
+int pids_exit_status(int pidfd)
+{
+	struct pidfd_info_v0 info = { .mask = PIDFD_INFO_EXIT_MASK };
+
+	if (ioctl(pidfd, PIDFD_GET_INFO_V0, &info) < 0 || !(info.mask & PIDFD_INFO_EXIT_MASK))
+		return -1;
+	return info.exit_code;
+}
+
+static uint64_t signal_mask(const char *status, const char *key)
+{
+	const char *p = status ? strstr(status, key) : NULL;
+	unsigned long long v = 0;
+
+	if (p && sscanf(p + strlen(key), "%llx", &v) == 1)
+		return v;
+	return 0;
+}
+
+bool pids_blocks_signal(pid_t pid, int sig)
+{
+	_free_ char *s = read_proc(pid, "status");
+
+	return signal_mask(s, "\nSigBlk:") >> (sig - 1) & 1;
+}
+
+int pids_signal(int pidfd, int sig)
+{
+	return (int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
+}
+
+struct search {
+	const char *cgroup_name, *name;
+	pid_t parent, found;
+};
+
+static int is_child(void *arg, pid_t pid)
+{
+	struct search *s = arg;
+
+	if (pids_parent(pid) != s->parent)
+		return 0;
+	s->found = pid;
+	return 1;
+}
+
+static int try_monitor(void *arg, pid_t pid)
+{
+	struct search *s = arg;
+
+	s->parent = pid;
+	return cgroup_each_pid(s->cgroup_name, s->name, "payload", is_child, s);
+}
+
+pid_t pids_container_init(const char *cgroup_name, const char *name)
+{
+	struct search s = { cgroup_name, name, 0, 0 };
+
+	cgroup_each_pid(cgroup_name, name, "monitor", try_monitor, &s);
+	return s.found;
+}
