@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scheduler/place.h - which member should run an instance. Pure: a view in, a choice and its
+ * reason out.
+ *
+ * Hard filters first (online, not evacuated, architecture), then the fewest requested resources
+ * (memory, then cpus, as shares of what the member has, then instances), then the name.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct place_member {
+	char name[64];
+	char architecture[32];
+	bool online, evacuated;
+	uint64_t memory_total_bytes;
+	unsigned cpus_total;
+	uint64_t memory_requested_bytes; /* sum of limits.memory of its instances */
+	uint64_t cpus_requested;
+	unsigned instances;
+};
+
+struct place_request {
+	const char *architecture; /* "" for any */
+	uint64_t memory_bytes;
+	uint64_t cpus;
+};
+
+struct place_choice {
+	char member[64];
+	char reason[300]; /* a sentence for people */
+};
+
+/* ERR_UNAVAILABLE, saying what ruled out each kind of member, when none fits. */
+int place_choose(const struct place_member *members, size_t n, const struct place_request *req,
+		 struct place_choice *ret, struct err *err);
