@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "migrate/move_int.h"
+
+#define NOTE_MAX (4 << 20)
+
+static char *note_path(const struct mover *m, const struct move *mv)
+{
+	return xasprintf("%s/%s.json", m->notes, mv->id.op);
+}
+
+int journal_note(struct mover *m, const struct move *mv, struct err *err)
+{
+	_free_ char *path = note_path(m, mv), *text = NULL;
+	_json_ json_t *j = json_pack("{sb,ss,ss,sI,ss,ss,sb,sb}", "is_source", mv->id.source, "op",
+				     mv->id.op, "name", mv->id.name, "epoch",
+				     (json_int_t)mv->id.epoch, "source", mv->source, "target",
+				     mv->target, "live", mv->live, "frozen", mv->frozen);
+
+	if (mv->spec)
+		json_object_set(j, "spec", mv->spec);
+	if (mv->pool)
+		json_object_set(j, "pool", mv->pool);
+	text = json_text(j);
+	return io_write_file(path, text, strlen(text), 0600, err);
+}
+
+void journal_drop(struct mover *m, const struct move *mv)
+{
+	_free_ char *path = note_path(m, mv);
+
+	journal_unsent(m, mv);
+	if (unlink(path) < 0 && errno != ENOENT)
+		log_warn("a note of a move stays", "path", path, "error", strerror(errno));
+}
+
+static struct move *load_one(const char *path, struct err *err)
+{
+	size_t len;
+	_free_ char *text = io_read_file(path, NOTE_MAX, &len, err);
+	_json_ json_t *j = text ? json_parse(text, len, "note of a move", err) : NULL;
+	struct move *mv;
+
+	if (!j)
+		return NULL;
+	mv = xnew(struct move);
+	mv->id.source = json_bool(j, "is_source", false);
+	mv->id.epoch = json_int(j, "epoch", 0);
+	str_copy(mv->id.op, sizeof(mv->id.op), json_str(j, "op", ""));
+	str_copy(mv->id.name, sizeof(mv->id.name), json_str(j, "name", ""));
+	str_copy(mv->source, sizeof(mv->source), json_str(j, "source", ""));
+	str_copy(mv->target, sizeof(mv->target), json_str(j, "target", ""));
+	mv->live = json_bool(j, "live", false);
+	mv->frozen = json_bool(j, "frozen", false);
+	mv->spec = json_incref(json_obj(j, "spec"));
+	mv->pool = json_incref(json_obj(j, "pool"));
+	if (str_is_uuid(mv->id.op) && str_is_hostname(mv->id.name))
+		return mv;
+	move_free(mv);
+	err_set(err, ERR_INVALID, "%s is no note of a move", path);
+	return NULL;
+}
+
+struct move *journal_load(struct mover *m, struct err *err)
+{
+	DIR *d = opendir(m->notes);
+	struct move *list = NULL;
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		_free_ char *path = xasprintf("%s/%s", m->notes, e->d_name);
+		struct move *mv;
+
+		if (!str_ends(e->d_name, ".json"))
+			continue;
+		mv = load_one(path, err);
+		if (!mv) {
+			log_err(LOG_WARN, "skip a note of a move", err);
+			continue;
+		}
+		mv->next = list;
+		list = mv;
+	}
+	if (d)
+		closedir(d);
+	return list;
+}
+
+struct move *journal_find(struct mover *m, const struct hold_id *id)
+{
+	struct err err;
+	struct move *list = journal_load(m, &err), *found = NULL, *next;
+
+	for (struct move *mv = list; mv; mv = next) {
+		next = mv->next;
+		mv->next = NULL;
+		if (!found && mv->id.source == id->source && str_eq(mv->id.op, id->op))
+			found = mv;
+		else
+			move_free(mv);
+	}
+	return found;
+}
+
+struct move *move_copy(const struct move *mv)
+{
+	struct move *c = xnew(struct move);
+
+	*c = *mv;
+	c->spec = json_deep_copy(mv->spec);
+	c->pool = json_deep_copy(mv->pool);
+	c->next = NULL;
+	return c;
+}
+
+void move_free(struct move *mv)
+{
+	if (!mv)
+		return;
+	json_decref(mv->spec);
+	json_decref(mv->pool);
+	free(mv);
+}
+
+/* --- the mark that only the node's own action script and helper read ---------------------- */
+
+static char *sent_path(const struct mover *m, const struct move *mv)
+{
+	return xasprintf("%s/%s.sent", m->run, mv->id.op);
+}
+
+int journal_sent(struct mover *m, const struct move *mv, struct err *err)
+{
+	_free_ char *path = sent_path(m, mv);
+	_close_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	/* Not synced: after a crash of the host there is nobody to read it. */
+	return fd < 0 ? err_sys(err, "create %s", path) : 0;
+}
+
+void journal_unsent(struct mover *m, const struct move *mv)
+{
+	_free_ char *path = sent_path(m, mv);
+
+	unlink(path);
+}
+
+bool journal_is_sent(struct mover *m, const struct move *mv)
+{
+	_free_ char *path = sent_path(m, mv);
+
+	return io_exists(path);
+}
+
+char *move_images(const struct mover *m, const struct move *mv)
+{
+	return xasprintf("%s/%s-%s", m->shm, mv->id.name, mv->id.source ? "out" : "in");
+}

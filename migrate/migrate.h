@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* migrate/migrate.h - moving an instance to another member, live, cold, never lost, never twice.
+ *
+ * docs/moving.md tells the protocol. One conditional transaction (the instance row's member and
+ * epoch) is the commit point; before it the source owns the container, after it the target does,
+ * and whoever crashed reads that row and acts (move_recover).
+ */
+#pragma once
+#include "cluster/cluster.h"
+#include "cluster/operation.h"
+#include "node/node.h"
+
+struct mover; /* what moves need; one a daemon */
+
+struct mover_opts {
+	struct cluster *cluster;
+	struct node *node;
+	/* The spec of node/node.h and pool for an instance row as it would be on this member
+	 * (api/spec.c). */
+	json_t *(*spec)(void *arg, const json_t *instance, json_t **ret_pool, struct err *err);
+	/* Image present here, fetched from a member that has it when not. */
+	int (*need_image)(void *arg, const char *fingerprint, struct op *op, struct err *err);
+	/* Networks and hosts of the spec are up on this member. */
+	int (*need_networks)(void *arg, const json_t *spec, struct err *err);
+	void *arg;
+};
+struct mover *mover_new(const struct mover_opts *o);
+void mover_free(struct mover *m);
+
+enum move_kind { MOVE_LIVE, MOVE_COLD, MOVE_REFUSED };
+struct move_plan {
+	enum move_kind kind;
+	char reason[400]; /* why not live, naming process and cause; "" for live */
+};
+/* Pre-flight on the source: asks the target for its facts and compares, looks at what the
+ * processes hold. Nothing is changed. want_live: the container runs and is not to be stopped. */
+int move_plan(struct mover *m, const struct row *instance, const char *target,
+	      struct move_plan *ret, struct err *err);
+
+/* The whole move; runs in a job worker on the source. The operation gets progress and metadata:
+ * migration {kind, downtime_ms, total_ms, memory_bytes, rootfs_bytes, stages{...}}. live false: a
+ * running container is stopped, moved and started. On failure it goes on where it was. */
+int move_run(struct mover *m, const char *name, const char *target, bool live, struct op *op,
+	     struct err *err);
+/* Target side: the upgraded stream of GET /internal/migrate. Owns the stream. */
+void move_serve(struct mover *m, struct stream *own_stream);
+/* Adds the instances whose moves were cut off to the `keep` of node_recover: their processes may
+ * be waiting for a word that only the database can give. */
+void move_keep(struct mover *m, json_t *keep);
+/* At daemon start, after node_recover: settles moves that were cut off, in the background. */
+int move_recover(struct mover *m, struct err *err);
+/* GET /internal/migrate/facts: what a source needs to know of this target. */
+json_t *move_facts(struct mover *m);

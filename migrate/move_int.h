@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* migrate/move_int.h - the inside of a mover, for the files of this folder only.
+ *
+ * A move is known in three places: the row ENT_MIGRATION (phase "open" or "committed"), a note on
+ * disk on each of the two members (DUNLIN_DIR/moves/OP.json), and the job or the connection that
+ * runs it. Who gives up or finds a note after a crash calls move_conclude: it learns from the
+ * instance row who owns the container and makes this member fit, as often as it takes.
+ *
+ *   open row --- commit: instance row to the target, phase "committed" (one transaction)
+ *      +------- fence: row deleted; from then on the commit is impossible
+ */
+#pragma once
+#include <pthread.h>
+
+#include "base/rng.h"
+#include "migrate/frame.h"
+#include "migrate/holds.h"
+#include "migrate/migrate.h"
+
+#define MOVE_VERSION 1
+#define MOVE_PATH "/internal/migrate"
+#define MOVE_PROTOCOL "dunlin-migrate/1"
+
+/* One member's side of a move: what its note on disk holds. */
+struct move {
+	struct hold_id id;           /* source: this is the source's side; epoch: before the move */
+	char source[64], target[64]; /* members */
+	bool live, frozen;           /* frozen: it was so before the move, and stays so */
+	json_t *spec, *pool;         /* as on this member; NULL before they are known */
+	struct move *next;
+};
+
+struct mover {
+	struct mover_opts o;
+	struct store *store;
+	struct holds *holds; /* NULL: no live moves */
+	char *run, *notes;   /* folders */
+	char *shm;           /* in RAM; made by the first live move */
+	char trouble[200];   /* why no live moves */
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	pthread_t thread; /* concludes what could not be concluded at once */
+	bool running, stop, recovered;
+	struct move *later, *active;
+	json_t *facts; /* made on first use */
+};
+
+/* --- journal.c: notes on disk ------------------------------------------------------------- */
+
+int journal_note(struct mover *m, const struct move *mv, struct err *err);
+void journal_drop(struct mover *m, const struct move *mv);
+/* All notes, as a list. */
+struct move *journal_load(struct mover *m, struct err *err);
+struct move *journal_find(struct mover *m, const struct hold_id *id); /* NULL: none */
+struct move *move_copy(const struct move *mv);
+void move_free(struct move *mv);
+/* The commit may have been sent from when this is called until journal_unsent. */
+int journal_sent(struct mover *m, const struct move *mv, struct err *err);
+void journal_unsent(struct mover *m, const struct move *mv);
+bool journal_is_sent(struct mover *m, const struct move *mv);
+char *move_images(const struct mover *m, const struct move *mv); /* the caller frees */
+
+/* --- recover.c ---------------------------------------------------------------------------- */
+
+enum move_owner {
+	OWNER_SOURCE, /* nothing was committed */
+	OWNER_TARGET, /* it was */
+	OWNER_LATER,  /* it has moved on since, to the member in the row */
+	OWNER_NOBODY, /* the instance is gone */
+};
+/* Makes this member fit to the owner; done when it returns 0. `here`: for OWNER_LATER, the row
+ * names us. */
+int move_settle(struct mover *m, const struct move *mv, enum move_owner owner, bool here,
+		struct err *err);
+/* Finds the owner, fences when it is the source, settles, drops the note. -1: not yet, call
+ * again. */
+int move_conclude(struct mover *m, const struct move *mv, int64_t deadline, struct err *err);
+/* In the background until it succeeds. */
+void move_conclude_later(struct mover *m, const struct move *mv);
+/* Concludes what earlier moves of that name left here. */
+int move_conclude_name(struct mover *m, const char *name, struct err *err);
+/* Moves that a job or a connection works on are not for the background. */
+void move_begin(struct mover *m, const struct move *mv);
+void move_end(struct mover *m, const struct move *mv);
+void recover_start(struct mover *m);
+void recover_stop(struct mover *m);
+void recover_stray(void *arg, const struct hold_id *id);
+
+/* --- commit.c ----------------------------------------------------------------------------- */
+
+int commit_begin(struct mover *m, const struct move *mv, struct err *err);
+/* 1 committed, 0 surely not (err says why), -1 not to be known yet. */
+int commit_move(struct mover *m, const struct move *mv, struct err *err);
+/* The target has failed for good after the commit: the instance comes back to the source. */
+int commit_back(struct mover *m, struct move *mv, struct err *err);
+/* 1: the commit can no longer happen; 0: it has happened; -1 with err. */
+int commit_fence(struct mover *m, const struct move *mv, int64_t deadline, struct err *err);
+void commit_forget(struct mover *m, const struct move *mv); /* deletes the row */
+
+/* --- mover.c ------------------------------------------------------------------------------ */
+
+const char *mover_member(const struct mover *m);
+int move_plan_with(struct mover *m, const struct row *instance, const json_t *target_facts,
+		   struct move_plan *ret, struct err *err);
+json_t *hello_exchange(struct mover *m, struct channel *c, bool first, struct err *err);
+
+/* --- helpers.c: the helper processes of a move -------------------------------------------- */
+
+#include "node/helper.h"
+
+struct move_helper {
+	struct helper h;
+	bool runs;
+	int sock; /* -1 once it has begun its work */
+};
+/* Starts it and waits until it is ready to begin. */
+int move_helper_start(struct mover *m, struct move_helper *h, const struct move *mv,
+		      struct err *err);
+int move_helper_go(struct move_helper *h, struct err *err);
+int move_helper_fd(const struct move_helper *h); /* readable when it has ended */
+/* Its answer. */
+json_t *move_helper_end(struct move_helper *h, int64_t deadline, struct err *err);
+/* One that has not begun goes away; a dump that has begun is left to end by itself. */
+void move_helper_leave(struct move_helper *h);

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "migrate/move_int.h"
+#include "migrate/plan.h"
+#include "node/container.h"
+#include "node/cgroup.h"
+#include "node/criu.h"
+
+#define FACTS_MS 10000
+#define CONFIG_MAX (256 << 10)
+#define LSM_FILE "/sys/kernel/security/lsm"
+
+static void no_live(struct mover *m, const struct err *err)
+{
+	if (!*m->trouble)
+		str_copy(m->trouble, sizeof(m->trouble), err->msg);
+}
+
+static void check_hook(struct mover *m)
+{
+	struct err err;
+	_free_ char *hook = criu_hook_path(&err);
+
+	if (!hook)
+		no_live(m, &err);
+}
+
+struct mover *mover_new(const struct mover_opts *o)
+{
+	struct mover *m = xnew(struct mover);
+	struct err err = { 0 };
+
+	m->o = *o;
+	m->store = cluster_store(o->cluster);
+	m->run = xasprintf("%s/run", node_dir(o->node));
+	m->notes = xasprintf("%s/moves", node_dir(o->node));
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_condattr_t attr;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&m->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	m->shm = criu_shm(o->node);
+	if (io_mkdirs(m->run, 0700, &err) < 0 || io_mkdirs(m->notes, 0700, &err) < 0 ||
+	    !(m->holds = holds_new(m->run, recover_stray, m, &err)))
+		no_live(m, &err);
+	check_hook(m);
+	if (*m->trouble)
+		log_warn("running instances cannot be moved from or to this member", "cause",
+			 m->trouble);
+	recover_start(m);
+	return m;
+}
+
+void mover_free(struct mover *m)
+{
+	if (!m)
+		return;
+	recover_stop(m);
+	if (m->holds)
+		holds_free(m->holds);
+	json_decref(m->facts);
+	pthread_mutex_destroy(&m->lock);
+	pthread_cond_destroy(&m->wake);
+	free(m->run);
+	free(m->notes);
+	free(m->shm);
+	free(m);
+}
+
+const char *mover_member(const struct mover *m)
+{
+	return cluster_member_name(m->o.cluster);
+}
+
+void move_keep(struct mover *m, json_t *keep)
+{
+	struct err err;
+	struct move *list = journal_load(m, &err), *next;
+
+	for (struct move *mv = list; mv; mv = next) {
+		next = mv->next;
+		json_object_set_new(keep, mv->id.name, json_false());
+		move_free(mv);
+	}
+}
+
+int move_recover(struct mover *m, struct err *err)
+{
+	struct move *list = journal_load(m, err), *next;
+
+	for (struct move *mv = list; mv; mv = next) {
+		next = mv->next;
+		move_conclude_later(m, mv);
+		move_free(mv);
+	}
+	pthread_mutex_lock(&m->lock);
+	m->recovered = true;
+	pthread_cond_signal(&m->wake);
+	pthread_mutex_unlock(&m->lock);
+	return 0;
+}
+
+/* --- facts -------------------------------------------------------------------------------- */
+
+json_t *move_facts(struct mover *m)
+{
+	struct err err;
+	_free_ char *lsm = io_read_file(LSM_FILE, 4096, NULL, &err);
+	json_t *facts;
+
+	pthread_mutex_lock(&m->lock);
+	if (!m->facts)
+		m->facts = node_facts(m->o.node);
+	facts = json_deep_copy(m->facts);
+	pthread_mutex_unlock(&m->lock);
+	json_put_str(facts, "member", mover_member(m));
+	json_put_int(facts, "page_size", sysconf(_SC_PAGESIZE));
+	json_put_str(facts, "lsm", lsm ? lsm : "");
+	json_put_str(facts, "no_live", m->trouble);
+	return facts;
+}
+
+json_t *hello_exchange(struct mover *m, struct channel *c, bool first, struct err *err)
+{
+	_json_ json_t *facts = move_facts(m);
+	_json_ json_t *own = json_pack("{si,sO}", "version", MOVE_VERSION, "facts", facts);
+	_json_ json_t *theirs = NULL;
+	struct frame f;
+
+	if (first && frame_send_json(c, FR_HELLO, own, err) < 0)
+		return NULL;
+	if (frame_expect(c, FR_HELLO, &f, 0, err) < 0 || !(theirs = frame_json(&f, err)))
+		return NULL;
+	if (!first && frame_send_json(c, FR_HELLO, own, err) < 0)
+		return NULL;
+	if (json_int(theirs, "version", 0) != MOVE_VERSION) {
+		err_set(err, ERR_UNSUPPORTED, "the other member speaks version %d of moves, not %d",
+			(int)json_int(theirs, "version", 0), MOVE_VERSION);
+		return NULL;
+	}
+	return json_incref(json_obj(theirs, "facts") ? json_obj(theirs, "facts") : theirs);
+}
+
+/* --- the plan ----------------------------------------------------------------------------- */
+
+struct pid_list {
+	pid_t *v;
+	size_t n;
+};
+
+static int add_pid(void *arg, pid_t pid)
+{
+	struct pid_list *l = arg;
+
+	l->v = xrealloc(l->v, (l->n + 1) * sizeof(*l->v));
+	l->v[l->n++] = pid;
+	return 0;
+}
+
+static void look_at_tasks(struct mover *m, const char *name, struct move_plan *ret)
+{
+	_json_ json_t *request = container_request(m->o.node, name);
+	_free_ char *folder = xasprintf("%s/%s", json_str(request, "lxcpath", ""), name);
+	struct console_tty console;
+	struct pid_list pids = { 0 };
+	struct plan_tasks t = { .proc = "/proc", .init = container_pid(m->o.node, name) };
+
+	cgroup_each_pid(json_str(request, "cgroup_name", ""), name, "payload", add_pid, &pids);
+	t.pids = pids.v;
+	t.npids = pids.n;
+	if (console_find(folder, &console))
+		t.console = &console;
+	plan_tasks(&t, ret);
+	free(pids.v);
+}
+
+/* liblxc gives a container with a console a pty of the monitor's, which cannot follow it. */
+static void look_at_config(struct mover *m, const char *name, struct move_plan *ret)
+{
+	_free_ char *path = xasprintf("%s/containers/%s/config", node_dir(m->o.node), name);
+	struct err err;
+	_free_ char *text = io_read_file(path, CONFIG_MAX, NULL, &err);
+
+	if (text && strstr(text, "lxc.console.path = none"))
+		return;
+	ret->kind = MOVE_COLD;
+	snprintf(ret->reason, sizeof(ret->reason),
+		 "%s was started with a console device, which cannot be carried over", name);
+}
+
+int move_plan_with(struct mover *m, const struct row *instance, const json_t *target_facts,
+		   struct move_plan *ret, struct err *err)
+{
+	const char *name = instance->key;
+	_json_ json_t *own = move_facts(m), *pool = NULL;
+	_json_ json_t *spec = m->o.spec(m->o.arg, instance->doc, &pool, err);
+
+	if (!spec)
+		return -1;
+	plan_compare(own, target_facts, json_str(pool, "driver", ""), ret);
+	if (container_pid(m->o.node, name) == 0) {
+		if (ret->kind == MOVE_LIVE || ret->kind == MOVE_COLD)
+			*ret = (struct move_plan){ MOVE_COLD, "the instance is stopped" };
+		return 0;
+	}
+	if (ret->kind == MOVE_LIVE)
+		look_at_config(m, name, ret);
+	if (ret->kind == MOVE_LIVE)
+		look_at_tasks(m, name, ret);
+	return 0;
+}
+
+int move_plan(struct mover *m, const struct row *instance, const char *target,
+	      struct move_plan *ret, struct err *err)
+{
+	_json_ json_t *facts = NULL;
+	char address[256];
+
+	if (cluster_member_address(m->o.cluster, target, address, sizeof(address), err) < 0)
+		return -1;
+	facts = cluster_call(m->o.cluster, address, "GET", MOVE_PATH "/facts", NULL,
+			     deadline_in(FACTS_MS), err);
+	return facts ? move_plan_with(m, instance, facts, ret, err) : -1;
+}

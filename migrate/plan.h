@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* migrate/plan.h - whether a container can move while it runs, told before anything is touched.
+ *
+ * Two questions, both without side effects: do the two members fit together (pure, over their
+ * facts), and does what the processes hold forbid it (over a /proc, the real one or a test's).
+ */
+#pragma once
+#include "migrate/migrate.h"
+#include "node/console.h"
+
+/* The facts of the source and the target as of move_facts, and the storage driver of the
+ * container. */
+void plan_compare(const json_t *source, const json_t *target, const char *driver,
+		  struct move_plan *ret);
+
+struct plan_tasks {
+	const char *proc;  /* "/proc" */
+	const pid_t *pids; /* of all processes of the container */
+	size_t npids;
+	pid_t init;
+	const struct console_tty *console; /* NULL: it has none */
+};
+/* Leaves *ret alone when nothing forbids a live move. */
+void plan_tasks(const struct plan_tasks *t, struct move_plan *ret);
+
+/* "4.2.1" >= "4.2": numbers, part by part; missing parts are 0. */
+int plan_version_cmp(const char *a, const char *b);

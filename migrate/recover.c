@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making a member fit to the owner that the database names: after a failure, and after a crash.
+ *
+ * Every step may have been done before, by a daemon that died; so each begins with what is there.
+ */
+#include <poll.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "migrate/images.h"
+#include "migrate/move_int.h"
+#include "node/container.h"
+#include "node/criu.h"
+#include "node/pids.h"
+
+#define RELEASE_MS 60000
+#define KILL_MS 20000
+#define GONE_MS 20000
+#define RESUME_MS 20000
+#define CONCLUDE_MS 10000
+#define RETRY_MS 1000
+
+static void drop_images(struct mover *m, const struct move *mv)
+{
+	_free_ char *dir = move_images(m, mv);
+
+	images_drop(m->shm, dir);
+}
+
+static int drop_volume(struct mover *m, const struct move *mv, struct err *err)
+{
+	if (!mv->pool || volume_delete(m->o.node, mv->pool, mv->id.name, err) == 0 ||
+	    err->kind == ERR_NOT_FOUND)
+		return 0;
+	return -1;
+}
+
+static int each_nic(struct mover *m, const struct move *mv, bool plug, struct err *err)
+{
+	json_t *nic;
+	size_t i;
+
+	json_array_foreach(json_arr(mv->spec, "nics"), i, nic) {
+		const char *host = json_str(nic, "host_name", ""),
+			   *bridge = json_str(nic, "bridge", "");
+
+		if (!plug)
+			nic_delete(m->o.node, host, err);
+		else if (*bridge && nic_plug(m->o.node, host, bridge, true, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- the container stays, or goes on, here ------------------------------------------------ */
+
+static int thaw(struct mover *m, const struct move *mv, struct err *err)
+{
+	struct node *n = m->o.node;
+	const char *name = mv->id.name;
+
+	if (mv->frozen)
+		return 0;
+	/* A daemon that was started meanwhile believes that a user has frozen it. */
+	if (container_status(n, name) == CT_FROZEN)
+		return container_freeze(n, name, false, err);
+	return container_set_frozen(n, name, false, err);
+}
+
+static int release(struct mover *m, const struct move *mv, struct err *err)
+{
+	const char *name = mv->id.name;
+	_json_ json_t *request = container_request(m->o.node, name);
+
+	if (criu_await(m->o.node, name, deadline_in(RELEASE_MS), err) < 0 ||
+	    each_nic(m, mv, true, err) < 0)
+		return -1;
+	criu_mend(json_str(request, "cgroup_name", ""), name);
+	return thaw(m, mv, err);
+}
+
+static int source_goes_on(struct mover *m, const struct move *mv, struct err *err)
+{
+	struct hold *h = mv->live && m->holds ? hold_new(m->holds, &mv->id) : NULL;
+	struct err ignored;
+	int rc = 0;
+
+	/* The commit has become impossible: an action script that is about to ask need not. */
+	journal_unsent(m, mv);
+	if (h)
+		hold_tell(h, false);
+	if (mv->live && container_pid(m->o.node, mv->id.name) > 0) {
+		rc = release(m, mv, err);
+		container_hold(m->o.node, mv->id.name, false, &ignored);
+	}
+	hold_free(h);
+	drop_images(m, mv);
+	return rc < 0 ? err_wrap(err, "let %s go on after a move that failed", mv->id.name) : 0;
+}
+
+/* Its processes wait for the word, run already, or are lost with a CRIU that was killed. */
+static int target_goes_on(struct mover *m, const struct move *mv, struct err *err)
+{
+	struct hold *h = mv->live && m->holds ? hold_new(m->holds, &mv->id) : NULL;
+	struct node *n = m->o.node;
+	const char *name = mv->id.name;
+	_json_ json_t *request = container_request(n, name);
+	pid_t init;
+	int rc = 0;
+
+	if (h) {
+		hold_tell(h, true);
+		rc = criu_await(n, name, deadline_in(RESUME_MS), err);
+	}
+	hold_free(h);
+	init = pids_container_init(json_str(request, "cgroup_name", ""), name);
+	if (rc == 0 && init && container_pid(n, name) == 0)
+		rc = container_adopt(n, name, init, err);
+	if (rc == 0 && !init && mv->live) {
+		rc = criu_kill_tree(n, name, deadline_in(KILL_MS), err);
+		container_abandon(n, name);
+	}
+	if (rc == 0 && init)
+		rc = thaw(m, mv, err);
+	drop_images(m, mv);
+	return rc;
+}
+
+/* --- the container is not, or no longer, here --------------------------------------------- */
+
+static int leave(struct mover *m, const struct move *mv, bool volume, struct err *err)
+{
+	struct hold *h = mv->live && m->holds ? hold_new(m->holds, &mv->id) : NULL;
+	struct node *n = m->o.node;
+	const char *name = mv->id.name;
+	struct err ignored;
+	bool known;
+	int rc;
+
+	container_hold(n, name, true, &ignored);
+	if (h) {
+		/* CRIU kills a dumped tree when the move goes on, a restored one when not. */
+		hold_tell(h, mv->id.source);
+		criu_await(n, name, deadline_in(KILL_MS), &ignored);
+	}
+	hold_free(h);
+	known = container_pid(n, name) > 0;
+	rc = criu_kill_payload(n, name, deadline_in(KILL_MS), err);
+	if (rc == 0)
+		rc = container_gone(n, name, deadline_in(GONE_MS), err);
+	if (rc == 0)
+		rc = criu_kill_tree(n, name, deadline_in(KILL_MS), err);
+	each_nic(m, mv, false, &ignored);
+	if (!known)
+		container_abandon(n, name);
+	store_fact_put(m->store, FACT_INSTANCE, name, NULL);
+	if (rc == 0 && volume)
+		rc = drop_volume(m, mv, err);
+	drop_images(m, mv);
+	return rc < 0 ? err_wrap(err, "remove what is left of %s here", name) : 0;
+}
+
+int move_settle(struct mover *m, const struct move *mv, enum move_owner owner, bool here,
+		struct err *err)
+{
+	bool source = mv->id.source;
+
+	bool held = source && mv->live && criu_holds(m->o.node, mv->id.name);
+
+	/* Taken back from a target that failed, when what stands still here is what the row
+	 * means. */
+	if ((owner == OWNER_SOURCE && source) || (owner == OWNER_LATER && here && held))
+		return source_goes_on(m, mv, err);
+	if (owner == OWNER_LATER && here) {
+		drop_images(m, mv);
+		return 0;
+	}
+	if (owner == OWNER_TARGET && !source)
+		return target_goes_on(m, mv, err);
+	return leave(m, mv, true, err);
+}
+
+/* --- concluding --------------------------------------------------------------------------- */
+
+static int find_owner(struct mover *m, const struct move *mv, int64_t deadline,
+		      enum move_owner *ret, bool *ret_here, struct err *err)
+{
+	_row_ struct row row = { 0 };
+	const char *member;
+	int64_t epoch;
+
+	*ret_here = false;
+	if (store_get_latest(m->store, ENT_INSTANCE, mv->id.name, &row, deadline, err) < 0) {
+		*ret = OWNER_NOBODY;
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	}
+	member = json_str(row.doc, "member", "");
+	epoch = json_int(row.doc, "epoch", 0);
+	*ret_here = str_eq(member, mover_member(m));
+	if (epoch == mv->id.epoch && str_eq(member, mv->source))
+		*ret = OWNER_SOURCE;
+	else if (epoch == mv->id.epoch + 1 && str_eq(member, mv->target))
+		*ret = OWNER_TARGET;
+	else
+		*ret = OWNER_LATER;
+	return 0;
+}
+
+int move_conclude(struct mover *m, const struct move *mv, int64_t deadline, struct err *err)
+{
+	enum move_owner owner;
+	bool here;
+	int fenced;
+
+	for (;;) {
+		if (find_owner(m, mv, deadline, &owner, &here, err) < 0)
+			return -1;
+		/* A commit may still be on its way to the leader. */
+		fenced = owner == OWNER_SOURCE ? commit_fence(m, mv, deadline, err) : 1;
+		if (fenced < 0)
+			return -1;
+		if (fenced)
+			break;
+		if (clock_ms() >= deadline)
+			return err_set(err, ERR_TIMEOUT, "the end of the move of %s is not known",
+				       mv->id.name);
+	}
+	if (move_settle(m, mv, owner, here, err) < 0)
+		return -1;
+	/* The source's note is the last; its row tells others that there is still something to
+	 * do. */
+	if (mv->id.source)
+		commit_forget(m, mv);
+	journal_drop(m, mv);
+	log_info("move concluded", "instance", mv->id.name, "source", mv->source, "target",
+		 mv->target, "owner",
+		 owner == OWNER_SOURCE   ? "source"
+		 : owner == OWNER_TARGET ? "target"
+					 : "other");
+	return 0;
+}
+
+int move_conclude_name(struct mover *m, const char *name, struct err *err)
+{
+	struct move *list = journal_load(m, err), *next;
+	int rc = 0;
+
+	for (struct move *mv = list; mv; mv = next) {
+		next = mv->next;
+		if (rc == 0 && str_eq(mv->id.name, name))
+			rc = move_conclude(m, mv, deadline_in(CONCLUDE_MS), err);
+		move_free(mv);
+	}
+	return rc;
+}
+
+/* --- in the background -------------------------------------------------------------------- */
+
+static bool same_side(const struct move *a, const struct hold_id *id)
+{
+	return a->id.source == id->source && str_eq(a->id.op, id->op);
+}
+
+static struct move *find_side(struct move *list, const struct hold_id *id)
+{
+	while (list && !same_side(list, id))
+		list = list->next;
+	return list;
+}
+
+static void queue(struct mover *m, struct move *own)
+{
+	if (find_side(m->later, &own->id) || find_side(m->active, &own->id)) {
+		move_free(own);
+	} else {
+		own->next = m->later;
+		m->later = own;
+	}
+	pthread_cond_signal(&m->wake);
+}
+
+void move_conclude_later(struct mover *m, const struct move *mv)
+{
+	pthread_mutex_lock(&m->lock);
+	queue(m, move_copy(mv));
+	pthread_mutex_unlock(&m->lock);
+}
+
+void move_begin(struct mover *m, const struct move *mv)
+{
+	struct move *copy = move_copy(mv);
+
+	pthread_mutex_lock(&m->lock);
+	copy->next = m->active;
+	m->active = copy;
+	pthread_mutex_unlock(&m->lock);
+}
+
+void move_end(struct mover *m, const struct move *mv)
+{
+	struct move **pp = &m->active, *found;
+
+	pthread_mutex_lock(&m->lock);
+	while (*pp && !same_side(*pp, &mv->id))
+		pp = &(*pp)->next;
+	found = *pp;
+	if (found)
+		*pp = found->next;
+	pthread_mutex_unlock(&m->lock);
+	move_free(found);
+}
+
+/* An action script that nobody here waits for. Without a note its move was given up before CRIU
+ * began. */
+void recover_stray(void *arg, const struct hold_id *id)
+{
+	struct mover *m = arg;
+	struct move *mv = journal_find(m, id);
+
+	if (!mv) {
+		mv = xnew(struct move);
+		mv->id = *id;
+		mv->live = true;
+		mv->spec = container_spec(m->o.node, id->name);
+		str_copy(id->source ? mv->source : mv->target, sizeof(mv->source), mover_member(m));
+	}
+	move_conclude_later(m, mv);
+	move_free(mv);
+}
+
+static struct move *take_all(struct mover *m)
+{
+	struct move *mv = m->later;
+
+	m->later = NULL;
+	return mv;
+}
+
+static void conclude_list(struct mover *m, struct move *list)
+{
+	struct move *next;
+	struct err err;
+
+	for (struct move *mv = list; mv; mv = next) {
+		next = mv->next;
+		mv->next = NULL;
+		if (move_conclude(m, mv, deadline_in(CONCLUDE_MS), &err) < 0) {
+			log_err(LOG_WARN, "a move cannot be concluded yet", &err);
+			move_conclude_later(m, mv);
+		}
+		move_free(mv);
+	}
+}
+
+static void *recover_main(void *arg)
+{
+	struct mover *m = arg;
+	struct timespec at;
+	struct move *list;
+
+	pthread_mutex_lock(&m->lock);
+	while (!m->stop) {
+		/* Before, it is not known what runs here. */
+		list = m->recovered ? take_all(m) : NULL;
+		if (!list) {
+			pthread_cond_wait(&m->wake, &m->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&m->lock);
+		conclude_list(m, list);
+		pthread_mutex_lock(&m->lock);
+		at = deadline_timespec(deadline_in(RETRY_MS));
+		if (m->later && !m->stop)
+			pthread_cond_timedwait(&m->wake, &m->lock, &at);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return NULL;
+}
+
+void recover_start(struct mover *m)
+{
+	m->running = pthread_create(&m->thread, NULL, recover_main, m) == 0;
+}
+
+void recover_stop(struct mover *m)
+{
+	pthread_mutex_lock(&m->lock);
+	m->stop = true;
+	pthread_cond_broadcast(&m->wake);
+	pthread_mutex_unlock(&m->lock);
+	if (m->running)
+		pthread_join(m->thread, NULL);
+	while (m->later) {
+		struct move *mv = m->later;
+
+		m->later = mv->next;
+		move_free(mv);
+	}
+}

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A move, told by its target. What comes over the stream is not trusted further than a member's
+ * word goes: names, sizes and types are checked before anything is done with them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "migrate/images.h"
+#include "migrate/move_int.h"
+#include "migrate/sync.h"
+#include "node/container.h"
+#include "node/criu.h"
+
+#define LATEST_MS 10000
+#define RESTORE_MS 120000
+#define VERDICT_MS 30000 /* longer than the source tries to commit */
+#define RESUME_MS 20000
+#define HELPER_MS 20000
+#define RESERVE "reserve"           /* becomes the first pages */
+#define RESERVE_FREE "reserve-free" /* for the restored memory */
+
+struct sink {
+	struct mover *m;
+	struct channel *ch;
+	struct move mv;
+	bool start, noted, complete, restored;
+	int64_t memory;
+	json_t *instance;
+	int root_fd;
+	struct sync_target *sync;
+	struct image_target *images;
+	struct move_helper helper;
+	struct hold *hold;
+	pthread_t syncer;
+	bool syncing;
+};
+
+/* --- getting ready ------------------------------------------------------------------------ */
+
+static int take_config(struct sink *k, const json_t *j, struct err *err)
+{
+	struct move *mv = &k->mv;
+	const char *op = json_str(j, "op", ""), *name = json_str(j, "name", "");
+	const json_t *instance = json_obj(j, "instance");
+
+	if (!str_is_uuid(op) || !str_is_hostname(name) || !instance ||
+	    !str_eq(json_str(instance, "name", ""), name))
+		return err_set(err, ERR_INVALID,
+			       "the other member's description of the move is malformed");
+	str_copy(mv->id.op, sizeof(mv->id.op), op);
+	str_copy(mv->id.name, sizeof(mv->id.name), name);
+	str_copy(mv->target, sizeof(mv->target), mover_member(k->m));
+	str_copy(mv->source, sizeof(mv->source), json_str(instance, "member", ""));
+	mv->id.epoch = json_int(j, "epoch", 0);
+	mv->live = json_bool(j, "live", false);
+	mv->frozen = json_bool(j, "frozen", false);
+	k->start = json_bool(j, "start", false);
+	k->memory = json_int(j, "memory", 0);
+	k->instance = json_deep_copy(instance);
+	return 0;
+}
+
+/* The database knows of this move, too. */
+static int check_row(struct sink *k, struct err *err)
+{
+	_row_ struct row row = { 0 };
+
+	if (store_get_latest(k->m->store, ENT_MIGRATION, k->mv.id.op, &row, deadline_in(LATEST_MS),
+			     err) < 0)
+		return -1;
+	if (str_eq(json_str(row.doc, "target", ""), k->mv.target) &&
+	    str_eq(json_str(row.doc, "instance", ""), k->mv.id.name) &&
+	    str_eq(json_str(row.doc, "phase", ""), "open"))
+		return 0;
+	return err_set(err, ERR_CONFLICT, "no move of %s to %s is under way", k->mv.id.name,
+		       k->mv.target);
+}
+
+static int make_volume(struct sink *k, struct err *err)
+{
+	struct node *n = k->m->o.node;
+	const char *name = k->mv.id.name, *fp = json_str(k->instance, "image", "");
+	_free_ char *image = NULL, *data = NULL;
+
+	/* A plain folder is sent whole; other drivers stand on the image. */
+	if (*fp && !str_eq(json_str(k->mv.pool, "driver", ""), "dir")) {
+		if (k->m->o.need_image(k->m->o.arg, fp, NULL, err) < 0)
+			return -1;
+		image = image_root(n, fp, err);
+		if (!image)
+			return -1;
+	}
+	/* It may have been made while this member was away. */
+	if (pool_create(n, k->mv.pool, err) < 0)
+		return -1;
+	if (volume_delete(n, k->mv.pool, name, err) < 0 && err->kind != ERR_NOT_FOUND)
+		return -1;
+	if (volume_create(n, k->mv.pool, name, image, err) < 0)
+		return -1;
+	data = volume_data_path(n, k->mv.pool, name);
+	k->root_fd = data ? open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	return k->root_fd < 0 ? err_sys(err, "volume of %s", name) : 0;
+}
+
+static void make_sync(struct sink *k)
+{
+	bool privileged = json_bool(k->mv.spec, "privileged", false);
+	int64_t size = json_int(json_obj(k->mv.spec, "idmap"), "size", 65536);
+	struct sync_target_opts o = {
+		.root_fd = k->root_fd,
+		.id_max = privileged ? UINT32_MAX - 1 : (uint32_t)(size - 1),
+		.whiteouts = !str_eq(json_str(k->mv.pool, "driver", ""), "dir"),
+		.devices = privileged,
+	};
+
+	k->sync = sync_target_new(&o);
+}
+
+static int64_t reserve_bytes(const struct sink *k)
+{
+	return k->memory < IMAGES_RESERVE_MAX ? k->memory : IMAGES_RESERVE_MAX;
+}
+
+static int make_live(struct sink *k, struct err *err)
+{
+	_free_ char *dir = move_images(k->m, &k->mv);
+
+	if (*k->m->trouble)
+		return err_set(err, ERR_UNAVAILABLE, "%s cannot take running instances: %s",
+			       k->mv.target, k->m->trouble);
+	if (images_make_dir(k->m->shm, dir, err) < 0 ||
+	    images_reserve(dir, RESERVE, reserve_bytes(k), err) < 0 ||
+	    images_reserve(dir, RESERVE_FREE, reserve_bytes(k), err) < 0)
+		return -1;
+	k->images = image_target_new(dir, RESERVE, err);
+	k->hold = hold_new(k->m->holds, &k->mv.id);
+	if (!k->images || container_prepare(k->m->o.node, k->mv.spec, false, err) < 0)
+		return -1;
+	return move_helper_start(k->m, &k->helper, &k->mv, err);
+}
+
+static int prepare(struct sink *k, struct err *err)
+{
+	struct mover *m = k->m;
+
+	if (check_row(k, err) < 0 || move_conclude_name(m, k->mv.id.name, err) < 0)
+		return -1;
+	if (container_status(m->o.node, k->mv.id.name) != CT_STOPPED)
+		return err_set(err, ERR_CONFLICT, "%s has an instance %s that is not stopped",
+			       k->mv.target, k->mv.id.name);
+	k->mv.spec = m->o.spec(m->o.arg, k->instance, &k->mv.pool, err);
+	if (!k->mv.spec || journal_note(m, &k->mv, err) < 0)
+		return -1;
+	k->noted = true;
+	if (m->o.need_networks(m->o.arg, k->mv.spec, err) < 0 || make_volume(k, err) < 0)
+		return -1;
+	make_sync(k);
+	if (k->mv.live && make_live(k, err) < 0)
+		return -1;
+	return fault_point(move_after_prepare, err);
+}
+
+static int begin(struct sink *k, struct err *err)
+{
+	_json_ json_t *facts = hello_exchange(k->m, k->ch, false, err), *config = NULL;
+	struct frame f;
+	int rc;
+
+	if (!facts || frame_expect(k->ch, FR_CONFIG, &f, 0, err) < 0 ||
+	    !(config = frame_json(&f, err)) || take_config(k, config, err) < 0)
+		return -1;
+	move_begin(k->m, &k->mv);
+	frame_busy(k->ch, true);
+	rc = prepare(k, err);
+	frame_busy(k->ch, false);
+	if (rc < 0)
+		return -1;
+	if (frame_send(k->ch, FR_READY, NULL, 0, err) < 0)
+		return -1;
+	return frame_flush(k->ch, err);
+}
+
+/* --- receiving ---------------------------------------------------------------------------- */
+
+static int sync_volume(struct sink *k, struct err *err)
+{
+	return syncfs(k->root_fd) < 0 ? err_sys(err, "write out the volume of %s", k->mv.id.name)
+				      : 0;
+}
+
+static int pass_done(struct sink *k, struct err *err)
+{
+	int rc;
+
+	frame_busy(k->ch, true);
+	rc = sync_volume(k, err);
+	frame_busy(k->ch, false);
+	if (rc < 0 || frame_send(k->ch, FR_SYNCED, NULL, 0, err) < 0)
+		return -1;
+	return frame_flush(k->ch, err);
+}
+
+static int take_image(struct sink *k, const struct frame *f, struct err *err)
+{
+	if (!k->images)
+		return err_set(err, ERR_INVALID, "migration stream: images of a stopped instance");
+	if (fault_point(move_target_receiving, err) < 0 || image_take(k->images, f, err) < 0)
+		return -1;
+	k->complete = f->type == FR_RESTORE;
+	return 0;
+}
+
+/* Until the last pass over the root file system of a container that stands still. */
+static int receive_live(struct sink *k, struct err *err)
+{
+	struct frame f;
+
+	for (;;) {
+		if (frame_recv(k->ch, &f, 0, err) < 0)
+			return -1;
+		if (f.type == FR_SYNC_DONE && k->complete)
+			return 0;
+		if (f.type == FR_SYNC_DONE                       ? pass_done(k, err) < 0
+		    : f.type == FR_IMAGE || f.type == FR_RESTORE ? take_image(k, &f, err) < 0
+								 : sync_take(k->sync, &f, err) < 0)
+			return -1;
+	}
+}
+
+/* 1: committed. */
+static int receive_cold(struct sink *k, struct err *err)
+{
+	struct frame f;
+
+	for (;;) {
+		if (frame_recv(k->ch, &f, VERDICT_MS, err) < 0)
+			return -1;
+		if (f.type == FR_COMMITTED)
+			return 0;
+		if (f.type == FR_SYNC_DONE ? pass_done(k, err) < 0
+					   : sync_take(k->sync, &f, err) < 0)
+			return -1;
+	}
+}
+
+/* --- restoring ---------------------------------------------------------------------------- */
+
+static void *syncer_main(void *arg)
+{
+	struct sink *k = arg;
+
+	return (void *)(intptr_t)syncfs(k->root_fd);
+}
+
+static int join_syncer(struct sink *k, struct err *err)
+{
+	void *rc = NULL;
+
+	if (!k->syncing)
+		return sync_volume(k, err);
+	k->syncing = false;
+	pthread_join(k->syncer, &rc);
+	return rc ? err_set(err, ERR_INTERNAL, "the volume of %s could not be written out",
+			    k->mv.id.name)
+		  : 0;
+}
+
+static int helper_failed(struct sink *k, struct err *err)
+{
+	_json_ json_t *ok = move_helper_end(&k->helper, deadline_in(1000), err);
+
+	if (ok)
+		err_set(err, ERR_INTERNAL, "the restore ended too early");
+	return -1;
+}
+
+static int await_restored(struct sink *k, struct err *err)
+{
+	struct pollfd pf[] = {
+		{ .fd = hold_fd(k->hold), .events = POLLIN },
+		{ .fd = move_helper_fd(&k->helper), .events = POLLIN },
+	};
+	int64_t deadline = deadline_in(RESTORE_MS);
+
+	while (!hold_here(k->hold)) {
+		poll(pf, ARRAY_SIZE(pf), FRAME_PING_MS);
+		hold_seen(k->hold);
+		if (pf[1].revents && !hold_here(k->hold))
+			return helper_failed(k, err);
+		if (clock_ms() >= deadline)
+			return err_set(err, ERR_TIMEOUT, "CRIU did not restore %s in time",
+				       k->mv.id.name);
+	}
+	return 0;
+}
+
+static int restore(struct sink *k, struct err *err)
+{
+	_free_ char *dir = move_images(k->m, &k->mv);
+	int rc;
+
+	image_target_free(take_ptr(k->images));
+	if (fault_point(move_target_before_restore, err) < 0)
+		return -1;
+	images_release(dir, RESERVE);
+	images_release(dir, RESERVE_FREE);
+	k->syncing = pthread_create(&k->syncer, NULL, syncer_main, k) == 0;
+	frame_busy(k->ch, true);
+	k->restored = true;
+	rc = move_helper_go(&k->helper, err);
+	if (rc == 0)
+		rc = await_restored(k, err);
+	if (join_syncer(k, rc < 0 ? &(struct err){ 0 } : err) < 0)
+		rc = -1;
+	frame_busy(k->ch, false);
+	return rc < 0 ? -1 : fault_point(move_target_prepared, err);
+}
+
+static int await_verdict(struct sink *k, struct err *err)
+{
+	struct frame f;
+
+	if (frame_send(k->ch, FR_PREPARED, NULL, 0, err) < 0)
+		return -1;
+	return frame_expect(k->ch, FR_COMMITTED, &f, VERDICT_MS, err);
+}
+
+/* --- after the commit --------------------------------------------------------------------- */
+
+static int await_resumed(struct sink *k, struct err *err)
+{
+	struct pollfd pf[] = {
+		{ .fd = hold_fd(k->hold), .events = POLLIN },
+		{ .fd = move_helper_fd(&k->helper), .events = POLLIN },
+	};
+	int64_t deadline = deadline_in(RESUME_MS);
+
+	while (!hold_resumed(k->hold)) {
+		poll(pf, ARRAY_SIZE(pf), FRAME_PING_MS);
+		hold_seen(k->hold);
+		if (pf[1].revents && !hold_resumed(k->hold))
+			return helper_failed(k, err);
+		if (clock_ms() >= deadline)
+			return err_set(err, ERR_TIMEOUT, "CRIU did not let %s go on",
+				       k->mv.id.name);
+	}
+	return 0;
+}
+
+static int resume(struct sink *k, struct err *err)
+{
+	if (fault_point(move_target_after_commit, err) < 0)
+		return -1;
+	hold_tell(k->hold, true);
+	return await_resumed(k, err);
+}
+
+/* Its processes run already; liblxc's part of the restore ends a little later. */
+static int adopt(struct sink *k, struct err *err)
+{
+	_json_ json_t *done = NULL;
+	pid_t init = hold_pid(k->hold);
+
+	if (init > 0 && container_adopt(k->m->o.node, k->mv.id.name, init, err) == 0)
+		return 0;
+	done = move_helper_end(&k->helper, deadline_in(HELPER_MS), err);
+	if (!done)
+		return -1;
+	init = (pid_t)json_int(done, "pid", 0);
+	return container_adopt(k->m->o.node, k->mv.id.name, init, err);
+}
+
+/* Who moved it will now find it here. */
+static void tell_done(struct sink *k)
+{
+	struct err err;
+
+	if (frame_send(k->ch, FR_DONE, NULL, 0, &err) < 0 || frame_flush(k->ch, &err) < 0)
+		log_debug("the source of a move has closed the stream first");
+}
+
+/* Nothing of it may run here when the source takes it back. */
+static int report_lost(struct sink *k, struct err *why)
+{
+	struct err err;
+
+	hold_tell(k->hold, false);
+	if (criu_kill_tree(k->m->o.node, k->mv.id.name, deadline_in(RESUME_MS), &err) < 0) {
+		log_err(LOG_ERROR, "a restore that failed cannot be killed", &err);
+		return -1;
+	}
+	if (frame_send_error(k->ch, FR_LOST, why, &err) == 0) {
+		struct frame f;
+
+		/* The end of the stream says that the source has decided. */
+		frame_recv(k->ch, &f, VERDICT_MS, &err);
+	}
+	return -1;
+}
+
+static int finish_live(struct sink *k, struct err *err)
+{
+	struct err ignored;
+
+	if (resume(k, err) < 0)
+		return report_lost(k, err);
+	if (frame_send(k->ch, FR_RESUMED, NULL, 0, &ignored) < 0 ||
+	    frame_flush(k->ch, &ignored) < 0)
+		log_err(LOG_WARN, "the source of a move does not hear", &ignored);
+	if (adopt(k, err) < 0)
+		return -1;
+	tell_done(k);
+	return 0;
+}
+
+static int finish_cold(struct sink *k, struct err *err)
+{
+	struct err ignored;
+
+	if (k->start && container_start(k->m->o.node, k->mv.spec, err) < 0) {
+		frame_send_error(k->ch, FR_LOST, err, &ignored);
+		return -1;
+	}
+	if (frame_send(k->ch, FR_RESUMED, NULL, 0, err) < 0)
+		return -1;
+	tell_done(k);
+	return 0;
+}
+
+static int serve(struct sink *k, struct err *err)
+{
+	if (begin(k, err) < 0)
+		return -1;
+	if (!k->mv.live)
+		return receive_cold(k, err) < 0 ? -1 : finish_cold(k, err);
+	if (receive_live(k, err) < 0 || restore(k, err) < 0 || await_verdict(k, err) < 0)
+		return -1;
+	return finish_live(k, err);
+}
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+static void release(struct sink *k)
+{
+	if (k->syncing)
+		join_syncer(k, &(struct err){ 0 });
+	sync_target_free(k->sync);
+	image_target_free(k->images);
+	if (k->root_fd >= 0)
+		close(take_fd(&k->root_fd));
+	json_decref(k->instance);
+	json_decref(k->mv.spec);
+	json_decref(k->mv.pool);
+	channel_free(k->ch);
+}
+
+/* Whatever happened, the row says what is to be done with what is here. */
+static void conclude(struct sink *k)
+{
+	struct err err;
+
+	hold_free(take_ptr(k->hold));
+	/* Before its go it simply leaves; afterwards the action script brings it the verdict. */
+	move_helper_leave(&k->helper);
+	if (!k->noted || move_conclude(k->m, &k->mv, deadline_in(LATEST_MS), &err) == 0) {
+		move_end(k->m, &k->mv);
+		return;
+	}
+	log_err(LOG_WARN, "a move cannot be concluded yet", &err);
+	move_end(k->m, &k->mv);
+	move_conclude_later(k->m, &k->mv);
+}
+
+void move_serve(struct mover *m, struct stream *own_stream)
+{
+	struct sink k = {
+		.m = m, .helper = { .sock = -1 }, .root_fd = -1, .ch = channel_new(own_stream)
+	};
+	struct err err = { 0 };
+	int rc = serve(&k, &err);
+
+	if (rc < 0) {
+		log_err(LOG_WARN, "take an instance", &err);
+		frame_fail(k.ch, &err);
+	}
+	conclude(&k);
+	release(&k);
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A move, told by its source. docs/moving.md has the drawing. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "migrate/plan.h"
+#include "migrate/source.h"
+#include "node/cgroup.h"
+#include "node/container.h"
+
+#define CONNECT_MS 10000
+#define CALL_OFF_MS 3000 /* afterwards in the background */
+#define STOP_S 60
+#define PASSES_MAX 4
+#define PASS_SMALL 64 /* changes after which another pass is not worth it */
+#define RESUMED_MS 20000
+#define STARTED_MS 60000
+
+void source_stage(struct source *s, const char *name)
+{
+	int64_t now = clock_ms();
+
+	json_put_int(s->stages.ms, name, now - s->stages.mark);
+	s->stages.mark = now;
+}
+
+/* --- beginning ---------------------------------------------------------------------------- */
+
+static int connect_target(struct source *s, struct err *err)
+{
+	struct stream *stream;
+	char address[256];
+
+	if (cluster_member_address(s->m->o.cluster, s->mv.target, address, sizeof(address), err) <
+	    0)
+		return -1;
+	stream = cluster_connect(s->m->o.cluster, address, MOVE_PATH, MOVE_PROTOCOL,
+				 deadline_in(CONNECT_MS), err);
+	if (!stream)
+		return err_wrap(err, "connect to %s", s->mv.target);
+	s->ch = channel_new(stream);
+	return 0;
+}
+
+static int check_plan(struct source *s, struct err *err)
+{
+	_json_ json_t *facts = hello_exchange(s->m, s->ch, true, err);
+	struct move_plan plan;
+
+	if (!facts || move_plan_with(s->m, &s->row, facts, &plan, err) < 0)
+		return -1;
+	if (plan.kind == MOVE_REFUSED)
+		return err_set(err, ERR_CONFLICT, "instance %s cannot move to %s: %s",
+			       s->mv.id.name, s->mv.target, plan.reason);
+	if (plan.kind == MOVE_COLD && s->mv.live)
+		return err_set(err, ERR_CONFLICT,
+			       "instance %s cannot move to %s while it runs: %s. Stop it first, or "
+			       "move it without \"live\"",
+			       s->mv.id.name, s->mv.target, plan.reason);
+	return 0;
+}
+
+static int send_config(struct source *s, struct err *err)
+{
+	_json_ json_t *j = json_pack("{ss,ss,sI,sb,sb,sb,sI,sO}", "op", s->mv.id.op, "name",
+				     s->mv.id.name, "epoch", (json_int_t)s->mv.id.epoch, "live",
+				     s->mv.live, "frozen", s->mv.frozen, "start", s->start,
+				     "memory", (json_int_t)s->memory, "instance", s->row.doc);
+
+	return frame_send_json(s->ch, FR_CONFIG, j, err);
+}
+
+static int open_root(struct source *s, struct err *err)
+{
+	_free_ char *path = volume_data_path(s->m->o.node, s->mv.pool, s->mv.id.name);
+	int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
+
+	if (fd < 0)
+		return err_sys(err, "volume of %s", s->mv.id.name);
+	s->sync = sync_source_new(fd);
+	return 0;
+}
+
+static int open_row(struct source *s, struct err *err)
+{
+	int rc;
+
+	if (journal_note(s->m, &s->mv, err) < 0)
+		return -1;
+	frame_busy(s->ch, true);
+	rc = commit_begin(s->m, &s->mv, err);
+	frame_busy(s->ch, false);
+	/* A row that may be there has to be called off, too. */
+	s->open = rc == 0 || err->kind == ERR_UNKNOWN || err->kind == ERR_TIMEOUT;
+	return rc;
+}
+
+int source_begin(struct source *s, struct err *err)
+{
+	struct frame f;
+
+	if (connect_target(s, err) < 0 || check_plan(s, err) < 0 || open_root(s, err) < 0)
+		return -1;
+	if (open_row(s, err) < 0 || send_config(s, err) < 0)
+		return -1;
+	/* Both sides get ready at the same time. */
+	if (s->mv.live) {
+		frame_busy(s->ch, true);
+		if (source_dump_prepare(s, err) < 0)
+			return -1;
+		frame_busy(s->ch, false);
+	}
+	if (frame_expect(s->ch, FR_READY, &f, 0, err) < 0)
+		return frame_is_lost(err) ? -1 : err_wrap(err, "%s", s->mv.target);
+	source_stage(s, "prepare");
+	return 0;
+}
+
+/* --- the root file system ----------------------------------------------------------------- */
+
+static int interrupted(void *arg, struct err *err)
+{
+	struct source *s = arg;
+
+	return op_check(s->op, err) < 0 ? -1 : frame_check(s->ch, err);
+}
+
+static int still_there(void *arg, struct err *err)
+{
+	struct source *s = arg;
+
+	return frame_check(s->ch, err);
+}
+
+int source_pass(struct source *s, int64_t *ret_changes, struct err *err)
+{
+	/* Once it stands still, giving up takes longer than going on. */
+	return sync_pass(s->sync, s->ch, s->froze_ms ? still_there : interrupted, s, ret_changes,
+			 err);
+}
+
+int source_copy(struct source *s, struct err *err)
+{
+	int64_t changes = INT64_MAX;
+	struct frame f;
+
+	for (int i = 0; i < PASSES_MAX && changes > PASS_SMALL; i++) {
+		if (source_pass(s, &changes, err) < 0 ||
+		    frame_expect(s->ch, FR_SYNCED, &f, 0, err) < 0)
+			return err_wrap(err, "send the root file system of %s", s->mv.id.name);
+		op_progress(s->op, "rootfs", "rootfs: %lld bytes sent",
+			    (long long)sync_sent(s->sync));
+		if (i == 0 && fault_point(move_source_copying, err) < 0)
+			return -1;
+		if (!s->mv.live)
+			break;
+	}
+	source_stage(s, "rootfs");
+	return op_check(s->op, err);
+}
+
+/* --- the decision ------------------------------------------------------------------------- */
+
+/* 1 committed, 0 given up, -1 open: then everything here stays as it is until the answer is
+ * known. */
+static int commit(struct source *s, struct err *err)
+{
+	int rc;
+
+	if (journal_sent(s->m, &s->mv, err) < 0)
+		return 0;
+	frame_busy(s->ch, true);
+	rc = commit_move(s->m, &s->mv, err);
+	frame_busy(s->ch, false);
+	source_stage(s, "commit");
+	return rc;
+}
+
+/* 0: it runs there; 1: lost there, as err says; -1: no word. */
+static int tell_target(struct source *s, struct err *err)
+{
+	struct frame f;
+
+	if (fault_point(move_source_after_commit, err) < 0)
+		return -1;
+	if (frame_send(s->ch, FR_COMMITTED, NULL, 0, err) < 0 || frame_flush(s->ch, err) < 0 ||
+	    fault_point(move_source_after_verdict, err) < 0)
+		return -1;
+	if (frame_recv(s->ch, &f, s->mv.live ? RESUMED_MS : STARTED_MS, err) < 0)
+		return -1;
+	if (f.type == FR_LOST)
+		return frame_error(&f, err), 1;
+	return f.type == FR_RESUMED
+		       ? 0
+		       : err_set(err, ERR_INVALID, "%s where RESUMED was due", frame_name(f.type));
+}
+
+/* The target has failed for good, and all of the container is still here, standing still. */
+static int take_back(struct source *s, struct err *err)
+{
+	struct err why = *err;
+
+	if (!s->mv.live || !s->hold || !hold_here(s->hold) || commit_back(s->m, &s->mv, err) < 0) {
+		log_err(LOG_ERROR, "an instance stays where its restore failed", &why);
+		return -1;
+	}
+	*err = why;
+	if (journal_note(s->m, &s->mv, &why) < 0)
+		log_err(LOG_WARN, "note of a move", &why);
+	return err_wrap(err, "%s could not start %s", s->mv.target, s->mv.id.name), 0;
+}
+
+/* 1: moved; 0: back here, err says why. */
+static int finish(struct source *s, struct err *err)
+{
+	int rc = tell_target(s, err);
+
+	if (rc == 0) {
+		s->heard = true;
+		s->downtime_ms = s->froze_ms ? clock_ms() - s->froze_ms : 0;
+		source_stage(s, "resume");
+		return 1;
+	}
+	if (rc == 1 && take_back(s, err) == 0)
+		return 0;
+	s->failed = rc == 1;
+	/* It is the target's now, whatever became of the connection. */
+	if (!s->failed)
+		log_err(LOG_WARN, "the target of a committed move does not answer", err);
+	return 1;
+}
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+static void release(struct source *s)
+{
+	move_helper_leave(&s->helper);
+	image_source_free(s->images);
+	sync_source_free(s->sync);
+	channel_free(s->ch);
+	s->images = NULL;
+	s->sync = NULL;
+	s->ch = NULL;
+}
+
+static void give_up(struct source *s, const struct err *why)
+{
+	struct err err;
+	int rc;
+
+	if (!s->open) {
+		journal_drop(s->m, &s->mv);
+		if (s->ch)
+			frame_fail(s->ch, why);
+		return;
+	}
+	/* First the container, which stands still, then the target, which has time. */
+	hold_free(take_ptr(s->hold));
+	if (s->helper.sock >= 0)
+		move_helper_leave(&s->helper);
+	rc = move_settle(s->m, &s->mv, OWNER_SOURCE, true, &err);
+	if (rc < 0)
+		log_err(LOG_ERROR, "give up a move", &err);
+	if (s->ch)
+		frame_fail(s->ch, why);
+	/* Settled twice does no harm, and this also calls off the row. */
+	if (rc < 0 || move_conclude(s->m, &s->mv, deadline_in(CALL_OFF_MS), &err) < 0)
+		s->later = true;
+}
+
+static void let_go(struct source *s)
+{
+	struct frame f;
+	struct err err;
+
+	hold_free(take_ptr(s->hold));
+	if (move_conclude(s->m, &s->mv, deadline_in(CONNECT_MS), &err) < 0) {
+		log_err(LOG_WARN, "clean up after a move", &err);
+		s->later = true;
+	}
+	/* The operation ends when the target shows the instance as its own. */
+	if (s->heard && frame_expect(s->ch, FR_DONE, &f, 0, &err) < 0)
+		log_err(LOG_DEBUG, "the target of a move did not say that it is done", &err);
+}
+
+static void report(struct source *s)
+{
+	int64_t memory = s->images ? image_source_sent(s->images) : 0;
+	json_t *j = json_pack("{ss,sI,sI,sI,sO}", "kind", s->mv.live ? "live" : "cold", "total_ms",
+			      (json_int_t)(clock_ms() - s->began_ms), "memory_bytes",
+			      (json_int_t)memory, "rootfs_bytes", (json_int_t)sync_sent(s->sync),
+			      "stages", s->stages.ms);
+
+	/* Nobody saw the end of it when the stream broke after the commit. */
+	if (s->downtime_ms >= 0)
+		json_put_int(j, "downtime_ms", s->downtime_ms);
+	op_set(s->op, "migration", j);
+}
+
+static int run(struct source *s, struct err *err)
+{
+	int rc;
+
+	if (source_begin(s, err) < 0 || source_copy(s, err) < 0)
+		return 0;
+	if (s->mv.live && source_dump(s, err) < 0)
+		return 0;
+	rc = commit(s, err);
+	return rc > 0 ? finish(s, err) : rc;
+}
+
+static void end(struct source *s, int rc, const struct err *err)
+{
+	if (rc > 0) {
+		s->moved = true;
+		report(s);
+		let_go(s);
+	}
+	if (rc == 0)
+		give_up(s, err);
+	move_end(s->m, &s->mv);
+	if (rc < 0 || s->later)
+		move_conclude_later(s->m, &s->mv);
+	hold_free(take_ptr(s->hold));
+	release(s);
+}
+
+static int run_all(struct source *s, struct err *err)
+{
+	int rc;
+
+	move_begin(s->m, &s->mv);
+	rc = run(s, err);
+	if (rc == 0 && frame_is_lost(err))
+		err_wrap(err, "lost %s during the move", s->mv.target);
+	end(s, rc, err);
+	if (s->failed)
+		err_wrap(err, "%s is on %s, but was not started", s->mv.id.name, s->mv.target);
+	return rc > 0 && !s->failed ? 0 : -1;
+}
+
+static int64_t keyed(const char *text, const char *key)
+{
+	const char *line = strstr(text, key);
+	char number[24];
+	int64_t v;
+
+	if (!line)
+		return 0;
+	line += strlen(key);
+	snprintf(number, sizeof(number), "%.*s", (int)strspn(line, "0123456789"), line);
+	return str_to_i64(number, 0, INT64_MAX, &v) ? v : 0;
+}
+
+/* What will go into the images: not the cache of files. */
+static int64_t memory_of(struct mover *m, const char *name)
+{
+	_json_ json_t *request = container_request(m->o.node, name);
+	_free_ char *dir =
+		cgroup_path("memory", json_str(request, "cgroup_name", ""), name, "payload");
+	_free_ char *path = xasprintf("%s/memory.stat", dir);
+	struct err err;
+	_free_ char *text = io_read_file(path, 64 << 10, NULL, &err);
+
+	if (!text)
+		return 0;
+	return cgroup_is_v1("memory") ? keyed(text, "\ntotal_rss ") + keyed(text, "\ntotal_shmem ")
+				      : keyed(text, "anon ") + keyed(text, "\nshmem ");
+}
+
+static int load(struct source *s, const char *name, const char *target, struct err *err)
+{
+	struct mover *m = s->m;
+	const char *me = mover_member(m);
+
+	if (store_get(m->store, ENT_INSTANCE, name, &s->row, err) < 0)
+		return -1;
+	if (!str_eq(json_str(s->row.doc, "member", ""), me))
+		return err_set(err, ERR_CONFLICT, "instance %s is on %s, not on %s", name,
+			       json_str(s->row.doc, "member", "?"), me);
+	if (str_eq(target, me))
+		return err_set(err, ERR_INVALID, "instance %s is already on %s", name, target);
+	s->mv.id.source = true;
+	s->mv.id.epoch = json_int(s->row.doc, "epoch", 0);
+	str_copy(s->mv.id.op, sizeof(s->mv.id.op), op_id(s->op));
+	str_copy(s->mv.id.name, sizeof(s->mv.id.name), name);
+	str_copy(s->mv.source, sizeof(s->mv.source), me);
+	str_copy(s->mv.target, sizeof(s->mv.target), target);
+	s->mv.spec = m->o.spec(m->o.arg, s->row.doc, &s->mv.pool, err);
+	if (!s->mv.spec)
+		return -1;
+	s->memory = memory_of(m, name);
+	return 0;
+}
+
+static int check_live(struct source *s, struct err *err)
+{
+	s->mv.frozen = container_status(s->m->o.node, s->mv.id.name) == CT_FROZEN;
+	if (*s->m->trouble)
+		return err_set(err, ERR_UNAVAILABLE, "%s cannot move running instances: %s",
+			       s->mv.source, s->m->trouble);
+	return 0;
+}
+
+/* Stopped here, moved, started there; or started again here. */
+static int run_stopped(struct source *s, struct err *err)
+{
+	struct err ignored;
+
+	if (container_stop(s->m->o.node, s->mv.id.name, false, STOP_S, err) < 0)
+		return -1;
+	source_stage(s, "stop");
+	s->start = true;
+	s->froze_ms = s->began_ms;
+	if (run_all(s, err) == 0)
+		return 0;
+	if (!s->moved && err->kind != ERR_UNKNOWN &&
+	    container_start(s->m->o.node, s->mv.spec, &ignored) < 0)
+		log_err(LOG_ERROR, "start again after a move that failed", &ignored);
+	return -1;
+}
+
+int move_run(struct mover *m, const char *name, const char *target, bool live, struct op *op,
+	     struct err *err)
+{
+	struct source s = { .m = m,
+			    .op = op,
+			    .helper = { .sock = -1 },
+			    .began_ms = clock_ms(),
+			    .downtime_ms = -1 };
+	int rc = load(&s, name, target, err);
+	bool runs = rc == 0 && container_pid(m->o.node, name) > 0;
+
+	s.stages.ms = json_object();
+	s.stages.mark = s.began_ms;
+	s.mv.live = runs && live;
+	if (rc == 0 && s.mv.live)
+		rc = check_live(&s, err);
+	if (rc == 0)
+		rc = runs && !live ? run_stopped(&s, err) : run_all(&s, err);
+	row_free(&s.row);
+	json_decref(s.mv.spec);
+	json_decref(s.mv.pool);
+	json_decref(s.stages.ms);
+	return rc;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* migrate/source.h - what a move is made of on its source; shared by source*.c. */
+#pragma once
+#include "migrate/images.h"
+#include "migrate/move_int.h"
+#include "migrate/sync.h"
+
+/* Milliseconds since the step before, under the name of the step that ends. */
+struct stages {
+	json_t *ms;
+	int64_t mark;
+};
+
+struct source {
+	struct mover *m;
+	struct op *op;
+	struct move mv;
+	struct row row; /* the instance */
+	bool start;     /* at the target, after a move of a container that was stopped for it */
+	struct channel *ch;
+	struct sync_source *sync;
+	struct image_source *images;
+	struct move_helper helper;
+	struct hold *hold;
+	struct stages stages;
+	int64_t began_ms, froze_ms, downtime_ms, memory;
+	bool open;   /* the row exists */
+	bool moved;  /* it belongs to the target */
+	bool heard;  /* RESUMED */
+	bool failed; /* moved, but the target could not start it */
+	bool later;  /* there is something left to conclude */
+};
+
+void source_stage(struct source *s, const char *name);
+/* Connects, compares, opens the row, writes the note, has the target get ready. */
+int source_begin(struct source *s, struct err *err);
+/* The root file system while it changes: passes until little is left. */
+int source_copy(struct source *s, struct err *err);
+int source_pass(struct source *s, int64_t *ret_changes, struct err *err);
+/* From the freeze until the target holds the restored container. (source_dump.c) */
+int source_dump_prepare(struct source *s, struct err *err);
+int source_dump(struct source *s, struct err *err);

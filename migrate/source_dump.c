@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The part of a live move during which the container stands still. */
+#include <poll.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "migrate/source.h"
+#include "node/cgroup.h"
+#include "node/container.h"
+
+#define DUMP_MS 120000
+#define PREPARED_MS 300000
+#define RESERVE "reserve"
+
+static int reserve(struct source *s, const char *dir, struct err *err)
+{
+	int64_t bytes = s->memory < IMAGES_RESERVE_MAX ? s->memory : IMAGES_RESERVE_MAX;
+
+	return images_reserve(dir, RESERVE, bytes, err);
+}
+
+int source_dump_prepare(struct source *s, struct err *err)
+{
+	_free_ char *dir = move_images(s->m, &s->mv);
+
+	if (images_make_dir(s->m->shm, dir, err) < 0 || reserve(s, dir, err) < 0)
+		return -1;
+	s->images = image_source_new(dir, err);
+	s->hold = hold_new(s->m->holds, &s->mv.id);
+	if (!s->images || move_helper_start(s->m, &s->helper, &s->mv, err) < 0)
+		return -1;
+	return container_hold(s->m->o.node, s->mv.id.name, true, err);
+}
+
+static int helper_failed(struct source *s, struct err *err)
+{
+	_json_ json_t *ok = move_helper_end(&s->helper, deadline_in(1000), err);
+
+	if (!ok)
+		return err_wrap(err, "%s could not dump %s", s->mv.source, s->mv.id.name);
+	return err_set(err, ERR_INTERNAL, "the dump of %s ended before the move did",
+		       s->mv.id.name);
+}
+
+/* Sends memory as it is written until the action script reports that all is. */
+static int follow_dump(struct source *s, struct err *err)
+{
+	int64_t deadline = deadline_in(DUMP_MS), sent;
+	struct pollfd pf[] = {
+		{ .fd = hold_fd(s->hold), .events = POLLIN },
+		{ .fd = move_helper_fd(&s->helper), .events = POLLIN },
+		{ .fd = image_source_fd(s->images), .events = POLLIN },
+		{ .fd = channel_fd(s->ch), .events = POLLIN },
+	};
+
+	while (!hold_here(s->hold)) {
+		int n = poll(pf, ARRAY_SIZE(pf), FRAME_PING_MS);
+
+		if (clock_ms() >= deadline)
+			return err_set(err, ERR_TIMEOUT, "CRIU did not dump %s in time",
+				       s->mv.id.name);
+		hold_seen(s->hold);
+		if (pf[1].revents && !hold_here(s->hold))
+			return helper_failed(s, err);
+		if (pf[3].revents && frame_check(s->ch, err) < 0)
+			return -1;
+		if (n == 0 &&
+		    (frame_send(s->ch, FR_PING, NULL, 0, err) < 0 || frame_flush(s->ch, err) < 0))
+			return -1;
+		if (pf[2].revents && image_source_follow(s->images, s->ch, &sent, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A dump that ends now has killed the container, though nobody told it to: what was sent is then
+ * all there is of it, and the move goes on. One that fails has let it go. */
+static int check_helper(struct source *s, struct err *err)
+{
+	_json_ json_t *ok = move_helper_end(&s->helper, deadline_in(1000), err);
+
+	if (!ok)
+		return err_wrap(err, "%s", s->mv.source);
+	log_warn("the dumped processes were killed before the move ended", "instance",
+		 s->mv.id.name);
+	return 0;
+}
+
+static int await_prepared(struct source *s, struct err *err)
+{
+	int64_t deadline = deadline_in(PREPARED_MS);
+	struct frame f;
+
+	for (;;) {
+		struct pollfd pf[] = { { .fd = channel_fd(s->ch), .events = POLLIN },
+				       { .fd = move_helper_fd(&s->helper), .events = POLLIN } };
+		int n = poll(pf, ARRAY_SIZE(pf), FRAME_SILENCE_MS);
+
+		if (pf[1].revents && check_helper(s, err) < 0)
+			return -1;
+		if (pf[0].revents)
+			return frame_expect(s->ch, FR_PREPARED, &f, 0, err);
+		if (n == 0 || clock_ms() >= deadline)
+			return err_set(err, ERR_TIMEOUT, "%s does not answer any more",
+				       s->mv.target);
+	}
+}
+
+int source_dump(struct source *s, struct err *err)
+{
+	_free_ char *dir = move_images(s->m, &s->mv);
+	int64_t changes;
+
+	images_release(dir, RESERVE);
+	s->froze_ms = clock_ms();
+	if (move_helper_go(&s->helper, err) < 0 || follow_dump(s, err) < 0)
+		return -1;
+	source_stage(s, "dump");
+	if (fault_point(move_source_frozen, err) < 0)
+		return -1;
+	if (image_source_finish(s->images, s->ch, err) < 0)
+		return -1;
+	source_stage(s, "memory");
+	if (source_pass(s, &changes, err) < 0 || frame_flush(s->ch, err) < 0)
+		return -1;
+	source_stage(s, "rootfs_delta");
+	if (await_prepared(s, err) < 0)
+		return frame_is_lost(err) ? -1
+					  : err_wrap(err, "%s could not restore %s", s->mv.target,
+						     s->mv.id.name);
+	source_stage(s, "restore");
+	return fault_point(move_source_before_commit, err);
+}
