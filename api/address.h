@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api/address.h - fixed addresses of nics on managed networks.
+ *
+ * A lease is a row ENT_ADDRESS "network/ip" {network, ip, instance, device, hwaddr}; creating it
+ * only when it does not exist makes an address unique in the cluster.
+ */
+#pragma once
+#include "api/env.h"
+
+/* Of a network document; host byte order. */
+struct net4 {
+	uint32_t gateway, first, last; /* candidates, the gateway may lie between them */
+	int bits;
+	bool dhcp;
+};
+/* False when the network has no IPv4. */
+bool net4_parse(const json_t *network, struct net4 *ret);
+bool net4_overlap(const struct net4 *a, const struct net4 *b);
+const char *net4_text(uint32_t ip, char buf[16]);
+/* A 10.x.y.1/24 that neither a network nor an interface of this host uses; the caller frees. */
+char *net4_pick_subnet(struct store *s, struct err *err);
+
+/* The address leased to a device of an instance on a network. */
+bool address_of(const struct api_env *env, const char *instance, const char *device,
+		const char *network, char ret_ip[16]);
+
+/* What was picked but is not committed yet; nobody else in this daemon picks it meanwhile. */
+struct address_picks {
+	struct address_book *book;
+	json_t *keys;
+};
+void address_picks_done(struct address_picks *p);
+#define _picks_ __attribute__((cleanup(address_picks_done)))
+
+struct address_book;
+struct address_book *address_book_new(void);
+void address_book_free(struct address_book *b);
+
+/* Brings the leases of an instance up to date with its nics: puts and deletes rows in tx, and sets
+ * missing volatile.*.hwaddr in the instance's config. Returns how many rows tx changes by it, or
+ * -1. attempt: how often the commit has lost a race for an address. Only a start wants dynamic
+ * ones: an instance that never ran takes no address of the subnet. */
+int address_plan(const struct api_env *env, json_t *instance, bool dynamic, int attempt,
+		 struct tx *tx, struct address_picks *picks, struct err *err);
+/* Deletes all leases of an instance in tx. */
+int address_release(const struct api_env *env, const char *instance, struct tx *tx,
+		    struct err *err);
+/* Renames the owner of all leases in tx. */
+int address_rename(const struct api_env *env, const char *instance, const char *new_name,
+		   struct tx *tx, struct err *err);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "api/conn.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/tls.h"
+
+#define FORWARDED "X-Dunlin-Forwarded-"
+
+/* Access to the socket is a matter of its mode and group: who could connect is an administrator. */
+void auth_peer_unix(struct conn *c, int fd)
+{
+	struct ucred u = { .uid = (uid_t)-1 };
+	socklen_t n = sizeof(u);
+
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &u, &n);
+	if (u.uid == 0)
+		str_copy(c->peer.name, sizeof(c->peer.name), "root");
+	else
+		snprintf(c->peer.name, sizeof(c->peer.name), "uid %u", u.uid);
+	str_copy(c->peer.address, sizeof(c->peer.address), "@");
+}
+
+void auth_peer_tls(struct conn *c, int fd)
+{
+	struct sockaddr_storage a;
+	socklen_t n = sizeof(a);
+	char host[46], port[8];
+
+	if (getpeername(fd, (struct sockaddr *)&a, &n) == 0 &&
+	    getnameinfo((struct sockaddr *)&a, n, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+		snprintf(c->peer.address, sizeof(c->peer.address),
+			 strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+void auth_peer_certificate(struct conn *c)
+{
+	tls_peer_fingerprint(link_ssl(c->link), c->peer.fingerprint);
+}
+
+static enum caller_kind trust_of(struct conn *c)
+{
+	const struct api_env *env = c->server->env;
+	char member[sizeof(c->peer.name)];
+	_row_ struct row row = { 0 };
+	struct err ignored;
+
+	if (!c->peer.fingerprint[0])
+		return CALLER_NOBODY;
+	if (cluster_is_member_cert(env->cluster, c->peer.fingerprint, member)) {
+		str_copy(c->peer.name, sizeof(c->peer.name), member);
+		return CALLER_MEMBER;
+	}
+	if (store_get(env->store, ENT_CERTIFICATE, c->peer.fingerprint, &row, &ignored) < 0 ||
+	    !str_eq(json_str(row.doc, "type", ""), "client"))
+		return CALLER_NOBODY;
+	str_copy(c->peer.name, sizeof(c->peer.name), json_str(row.doc, "name", ""));
+	return CALLER_CLIENT;
+}
+
+static const struct {
+	const char *name;
+	enum caller_kind kind;
+} forwardable[] = {
+	{ "nobody", CALLER_NOBODY },
+	{ "client", CALLER_CLIENT },
+	{ "admin", CALLER_ADMIN },
+};
+
+static void take_forwarded(struct req *r)
+{
+	const char *kind = req_header(r, FORWARDED "Kind");
+	struct caller *who = &r->caller;
+
+	if (!kind)
+		return;
+	*who = (struct caller){ .kind = CALLER_NOBODY };
+	for (size_t i = 0; i < ARRAY_SIZE(forwardable); i++) {
+		if (str_eq(kind, forwardable[i].name))
+			who->kind = forwardable[i].kind;
+	}
+	str_copy(who->fingerprint, sizeof(who->fingerprint),
+		 req_header(r, FORWARDED "Fingerprint"));
+	str_copy(who->name, sizeof(who->name), req_header(r, FORWARDED "Name"));
+	str_copy(who->address, sizeof(who->address), req_header(r, FORWARDED "Address"));
+	r->forwarded = true;
+}
+
+/* The PEM is made here, for the handler must not touch the connection's TLS. */
+static void keep_pem(struct conn *c, struct req *r)
+{
+	if (c->is_unix || strcmp(r->head.method, "POST") != 0)
+		return;
+	if (!c->peer_pem)
+		c->peer_pem = tls_peer_pem(link_ssl(c->link));
+	r->peer_pem = xstrdup(c->peer_pem);
+}
+
+void auth_identify(struct conn *c, struct req *r)
+{
+	uint64_t at;
+
+	if (c->is_unix) {
+		r->caller = c->peer;
+		r->caller.kind = CALLER_ADMIN;
+		return;
+	}
+	at = store_change_count(c->server->env->store);
+	if (!c->trust_at || at != c->trust_at) {
+		c->trust = trust_of(c);
+		c->trust_at = at;
+	}
+	r->caller = c->peer;
+	r->caller.kind = c->trust;
+	keep_pem(c, r);
+	if (c->trust == CALLER_MEMBER)
+		take_forwarded(r);
+}
+
+static bool role_fits(enum role role, enum caller_kind kind)
+{
+	switch (role) {
+	case ROLE_ANY:
+		return true;
+	case ROLE_TRUSTED:
+		return kind == CALLER_CLIENT || kind == CALLER_ADMIN;
+	case ROLE_MEMBER:
+		return kind == CALLER_MEMBER;
+	case ROLE_ADMIN:
+		return kind == CALLER_ADMIN;
+	}
+	return false;
+}
+
+/* A page of another site must not use a browser's client certificate. */
+static bool from_other_site(struct req *r)
+{
+	const char *site = req_header(r, "Sec-Fetch-Site");
+
+	return site && (strcasecmp(site, "cross-site") == 0 || strcasecmp(site, "same-site") == 0);
+}
+
+int auth_check(struct req *r)
+{
+	if (from_other_site(r))
+		return err_set(&r->err, ERR_FORBIDDEN, "requests from other sites are refused");
+	if (!role_fits(r->route->role, r->caller.kind))
+		return err_set(&r->err, ERR_FORBIDDEN, "not authorized");
+	if (r->caller.kind == CALLER_NOBODY && req_header(r, "X-LXD-authenticated"))
+		return err_set(&r->err, ERR_FORBIDDEN, "not authorized");
+	return 0;
+}

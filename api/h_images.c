@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include <unistd.h>
+
+#include "api/handle.h"
+#include "api/image_ref.h"
+#include "api/jobs.h"
+#include "api/multipart.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* --- as clients see them --------------------------------------------------------------------- */
+
+static json_t *aliases_of(struct req *r, const char *fingerprint)
+{
+	_rows_ struct rows rows = { 0 };
+	json_t *list = json_array();
+
+	if (store_list(req_env(r)->store, ENT_ALIAS, fingerprint, &rows, req_err(r)) < 0)
+		return list;
+	for (size_t i = 0; i < rows.n; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s}", "name", rows.v[i].key, "description",
+						json_str(rows.v[i].doc, "description", "")));
+	return list;
+}
+
+static json_t *image_render(struct req *r, const struct row *row, void *arg)
+{
+	json_t *j;
+
+	if (!caller_trusted(r) && !json_bool(row->doc, "public", false))
+		return NULL;
+	j = json_copy(row->doc);
+	json_object_del(j, "members");
+	json_object_del(j, "templates");
+	json_object_del(j, "metadata");
+	json_put_str(j, "fingerprint", row->key);
+	json_object_set_new(j, "aliases", aliases_of(r, row->key));
+	return j;
+}
+
+static json_t *image_writable(const json_t *doc)
+{
+	static const char *const keys[] = { "public", "auto_update", "properties", "expires_at",
+					    "profiles" };
+	json_t *j = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		json_object_set(j, keys[i], json_object_get(doc, keys[i]));
+	return j;
+}
+
+static int get_image(struct req *r, struct row *ret)
+{
+	if (check_project(r) < 0 ||
+	    image_by_fingerprint(req_env(r), req_param(r, 0), ret, req_err(r)) < 0)
+		return -1;
+	if (caller_trusted(r) || json_bool(ret->doc, "public", false))
+		return 0;
+	return err_set(req_err(r), ERR_NOT_FOUND, "Image not found: \"%.64s\"", req_param(r, 0));
+}
+
+int h_images_get(struct req *r)
+{
+	return reply_rows(r, ENT_IMAGE, "images", image_render, NULL);
+}
+
+int h_image_get(struct req *r)
+{
+	_json_ json_t *writable = NULL;
+	_row_ struct row row = { 0 };
+
+	if (get_image(r, &row) < 0)
+		return -1;
+	writable = image_writable(row.doc);
+	set_etag(r, writable);
+	return reply_sync(r, image_render(r, &row, NULL));
+}
+
+/* --- changing -------------------------------------------------------------------------------- */
+
+static const struct json_field put_fields[] = {
+	{ "public", JW_BOOL, false },        { "auto_update", JW_BOOL, false },
+	{ "properties", JW_STR_MAP, false }, { "expires_at", JW_STR, false },
+	{ "profiles", JW_STR_LIST, false },  { NULL, 0, 0 },
+};
+
+static void drop_empty(json_t *map)
+{
+	const char *key;
+	json_t *v;
+	void *tmp;
+
+	json_object_foreach_safe(map, tmp, key, v) {
+		if (str_empty(json_string_value(v)))
+			json_object_del(map, key);
+	}
+}
+
+int h_image_put(struct req *r)
+{
+	json_t *body = req_json(r, put_fields, "image"), *v;
+	_json_ json_t *writable = NULL;
+	_row_ struct row row = { 0 };
+	_tx_ struct tx *tx = tx_new();
+	const char *key;
+
+	if (!body || get_image(r, &row) < 0)
+		return -1;
+	writable = image_writable(row.doc);
+	if (check_etag(r, writable) < 0)
+		return -1;
+	json_object_foreach(body, key, v) {
+		if (!json_is_null(v) && !str_eq(key, "properties"))
+			json_object_set(row.doc, key, v);
+	}
+	merge_map(row.doc, "properties", body, is_patch(r));
+	drop_empty(json_obj(row.doc, "properties"));
+	tx_put(tx, ENT_IMAGE, row.key, row.rev, row.doc);
+	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
+		return -1;
+	tell_event(r, "image-updated", req_path(r), row.key);
+	return reply_sync(r, NULL);
+}
+
+int h_image_delete(struct req *r)
+{
+	_row_ struct row row = { 0 };
+	struct op *op;
+
+	if (get_image(r, &row) < 0)
+		return -1;
+	op = job_image_delete_start(req_env(r), row.key, req_err(r));
+	return op ? reply_operation(r, op) : -1;
+}
+
+int h_image_refresh(struct req *r)
+{
+	_row_ struct row row = { 0 };
+
+	if (get_image(r, &row) < 0)
+		return -1;
+	return err_set(req_err(r), ERR_INVALID,
+		       "image %.12s has no source to be refreshed from: import it anew", row.key);
+}
+
+/* --- export ---------------------------------------------------------------------------------- */
+
+int h_image_export(struct req *r)
+{
+	_free_ char *disposition = NULL;
+	_row_ struct row row = { 0 };
+	int64_t size;
+	int fd;
+
+	if (get_image(r, &row) < 0 ||
+	    job_need_image((void *)req_env(r), row.key, NULL, req_err(r)) < 0)
+		return -1;
+	fd = image_open(req_env(r)->node, row.key, &size, req_err(r));
+	if (fd < 0)
+		return -1;
+	disposition = xasprintf("inline;filename=%s%s", row.key,
+				image_suffix(json_str(row.doc, "filename", "")));
+	reply_header(r, "Content-Disposition", disposition);
+	tell_event(r, "image-retrieved", req_path(r), row.key);
+	return reply_file(r, fd, size, "application/octet-stream");
+}
+
+/* --- import ---------------------------------------------------------------------------------- */
+
+/* "a=1&b=2" of the upload headers as an object (or, for one key, the list of its values). */
+static json_t *parse_pairs(const char *text, const char *only)
+{
+	json_t *out = only ? json_array() : json_object();
+	_free_ char *copy = xstrdup(text ? text : "");
+	char *pair = copy, *next;
+
+	for (; pair && *pair; pair = next) {
+		char *eq = strchr(pair, '=');
+
+		next = strchr(pair, '&');
+		if (next)
+			*next++ = '\0';
+		if (!eq || (next && eq > next))
+			continue;
+		*eq++ = '\0';
+		if (!str_url_decode(pair, true) || !str_url_decode(eq, true))
+			continue;
+		if (!only)
+			json_put_str(out, pair, eq);
+		else if (str_eq(pair, only))
+			json_array_append_new(out, json_string(eq));
+	}
+	return out;
+}
+
+static bool header_bool(struct req *r, const char *name)
+{
+	const char *v = req_header(r, name);
+	bool b;
+
+	return v && str_to_bool(v, &b) && b;
+}
+
+static json_t *header_profiles(struct req *r)
+{
+	json_t *list = parse_pairs(req_header(r, "X-LXD-profiles"), "profile");
+
+	if (json_array_size(list))
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+static json_t *header_aliases(struct req *r)
+{
+	_json_ json_t *names = parse_pairs(req_header(r, "X-LXD-aliases"), "alias");
+	json_t *list = json_array(), *name;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+		json_array_append_new(list, json_pack("{s:O}", "name", name));
+	return list;
+}
+
+static int split_upload(struct req *r, const char *boundary, struct image_upload *up)
+{
+	struct multipart m = { .n = 0 };
+	int64_t size;
+	int fd = req_body_fd(r, &size);
+
+	if (multipart_split(fd, size, boundary, req_env(r)->dir, &m, req_err(r)) < 0)
+		return -1;
+	if (m.n != 2 || !str_eq(m.names[0], "metadata") || !str_starts(m.names[1], "rootfs")) {
+		multipart_free(&m);
+		return err_set(req_err(r), ERR_INVALID,
+			       "image upload: the parts must be \"metadata\" and then \"rootfs\"");
+	}
+	up->own_fd = take_fd(&m.fds[0]);
+	up->own_rootfs_fd = take_fd(&m.fds[1]);
+	up->own_filename = xstrdup(m.filenames[0]);
+	multipart_free(&m);
+	return 0;
+}
+
+static int raw_upload(struct req *r, struct image_upload *up)
+{
+	int64_t size;
+	int fd = req_body_fd(r, &size);
+
+	if (fd < 0 || size == 0)
+		return err_set(req_err(r), ERR_INVALID, "image upload: empty body");
+	up->own_fd = dup(fd);
+	up->own_rootfs_fd = -1;
+	up->own_filename = xstrdup(req_header(r, "X-LXD-filename"));
+	return up->own_fd < 0 ? err_sys(req_err(r), "image upload") : 0;
+}
+
+static int json_upload(struct req *r)
+{
+	json_t *body = req_json(r, NULL, "image");
+
+	if (!body)
+		return -1;
+	return err_set(req_err(r), ERR_UNSUPPORTED,
+		       "image source \"%.40s\" is not implemented: upload a tarball",
+		       json_str(json_obj(body, "source"), "type", ""));
+}
+
+int h_images_post(struct req *r)
+{
+	const char *type = req_header(r, "Content-Type");
+	_free_ char *boundary = multipart_boundary(type);
+	struct image_upload up = { .own_fd = -1 };
+	struct op *op;
+
+	if (check_project(r) < 0)
+		return -1;
+	if (type && str_starts(type, "application/json"))
+		return json_upload(r);
+	if ((boundary ? split_upload(r, boundary, &up) : raw_upload(r, &up)) < 0)
+		return -1;
+	up.own_want_fp = xstrdup(req_header(r, "X-LXD-fingerprint"));
+	up.public = header_bool(r, "X-LXD-public");
+	up.own_properties = parse_pairs(req_header(r, "X-LXD-properties"), NULL);
+	up.own_profiles = header_profiles(r);
+	up.own_aliases = header_aliases(r);
+	op = job_image_import_start(req_env(r), &up, req_err(r));
+	return op ? reply_operation(r, op) : -1;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/handle.h"
+
+#include <string.h>
+
+#include "api/filter.h"
+#include "api/icache.h"
+#include "api/spec.h"
+#include "api/server.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+bool caller_trusted(const struct req *r)
+{
+	return req_caller(r)->kind != CALLER_NOBODY;
+}
+
+int check_project(struct req *r)
+{
+	const char *project = req_query(r, "project");
+
+	if (str_empty(project) || str_eq(project, "default"))
+		return 0;
+	return err_set(req_err(r), ERR_NOT_FOUND,
+		       "Project not found: \"%.64s\"; there is only the project \"default\"",
+		       project);
+}
+
+static const char *protocol_of(const struct caller *c)
+{
+	switch (c->kind) {
+	case CALLER_ADMIN:
+		return "unix";
+	case CALLER_MEMBER:
+		return "cluster";
+	default:
+		return "tls";
+	}
+}
+
+void tell_event(struct req *r, const char *action, const char *url, const char *name)
+{
+	const struct caller *c = req_caller(r);
+
+	event_lifecycle(req_env(r)->events,
+			&(struct event_source){
+				.action = action,
+				.url = url,
+				.name = name,
+				.username = c->kind == CALLER_CLIENT ? c->fingerprint : c->name,
+				.protocol = protocol_of(c),
+			});
+}
+
+char *url_of(const char *kind, const char *name)
+{
+	_free_ char *escaped = str_url_encode(name);
+
+	return xasprintf("/1.0/%s/%s", kind, escaped);
+}
+
+int reply_made(struct req *r, const char *kind, const char *name, const char *action)
+{
+	_free_ char *url = url_of(kind, name);
+
+	tell_event(r, action, url, name);
+	return reply_created(r, url);
+}
+
+int reply_operation_json(struct req *r, json_t *own_op)
+{
+	_json_ json_t *op = own_op;
+	_free_ char *url = url_of("operations", json_str(op, "id", ""));
+	_json_ json_t *envelope = json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:O}", "type", "async",
+					    "status", "Operation created", "status_code", 100,
+					    "operation", url, "error_code", 0, "error", "",
+					    "metadata", op);
+	_free_ char *text = json_text(envelope);
+
+	server_note_operation(req_env(r)->server, json_str(op, "id", ""),
+			      json_str(op, "location", ""));
+	reply_header(r, "Location", url);
+	return reply_bytes(r, 202, "application/json", text, strlen(text));
+}
+
+int reply_rows(struct req *r, enum entity e, const char *kind,
+	       json_t *(*render)(struct req *r, const struct row *row, void *arg), void *arg)
+{
+	_rows_ struct rows rows = { 0 };
+	_json_ json_t *list = json_array();
+	struct filter *filter;
+	bool ok;
+
+	if (check_project(r) < 0 || store_list(req_env(r)->store, e, NULL, &rows, req_err(r)) < 0)
+		return -1;
+	filter = filter_parse(req_query(r, "filter"), &ok, req_err(r));
+	if (!ok)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		_free_ char *url = url_of(kind, rows.v[i].key);
+		_json_ json_t *obj = render(r, &rows.v[i], arg);
+
+		if (!obj || !filter_match(filter, obj))
+			continue;
+		json_array_append_new(list, req_recursion(r) ? json_incref(obj) : json_string(url));
+	}
+	filter_free(filter);
+	return reply_sync(r, json_incref(list));
+}
+
+void set_etag(struct req *r, const json_t *writable)
+{
+	char hex[SHA256_HEX_SIZE];
+
+	reply_etag(r, etag_of(writable, hex));
+}
+
+int check_etag(struct req *r, const json_t *writable)
+{
+	char hex[SHA256_HEX_SIZE];
+
+	return req_if_match(r, etag_of(writable, hex));
+}
+
+bool is_patch(const struct req *r)
+{
+	return str_eq(req_method(r), "PATCH");
+}
+
+void merge_map(json_t *doc, const char *key, const json_t *body, bool patch)
+{
+	json_t *next = json_obj(body, key), *map;
+	const char *name;
+	json_t *v;
+
+	if (patch && !next)
+		return;
+	map = patch && json_obj(doc, key) ? json_deep_copy(json_obj(doc, key)) : json_object();
+	json_object_foreach(next, name, v)
+		json_object_set(map, name, v);
+	json_object_set_new(doc, key, map);
+}
+
+/* --- used by --------------------------------------------------------------------------------- */
+
+struct users {
+	const char *kind, *name;
+	json_t *urls;
+};
+
+static bool names(const json_t *list, const char *name)
+{
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v) {
+		if (str_eq(json_string_value(v), name))
+			return true;
+	}
+	return false;
+}
+
+static void add_instance_user(void *arg, const struct icache_view *v)
+{
+	struct users *u = arg;
+
+	if (names(json_arr(v->uses, u->kind), u->name))
+		json_array_append_new(u->urls, json_sprintf("/1.0/instances/%s", v->name));
+}
+
+static bool profile_uses(const json_t *doc, const struct users *u)
+{
+	bool networks = str_eq(u->kind, "networks"), pools = str_eq(u->kind, "pools");
+	const char *key;
+	json_t *dev;
+
+	json_object_foreach(json_obj(doc, "devices"), key, dev) {
+		const char *network = spec_nic_network(dev);
+
+		if (networks && network && str_eq(network, u->name))
+			return true;
+		if (pools && str_eq(json_str(dev, "type", ""), "disk") &&
+		    str_eq(json_str(dev, "pool", ""), u->name))
+			return true;
+	}
+	return false;
+}
+
+json_t *used_by(const struct api_env *env, const char *kind, const char *name)
+{
+	struct users u = { kind, name, json_array() };
+	_rows_ struct rows profiles = { 0 };
+	struct err err;
+
+	icache_each(env, add_instance_user, &u);
+	if (store_list(env->store, ENT_PROFILE, NULL, &profiles, &err) < 0)
+		return u.urls;
+	for (size_t i = 0; i < profiles.n; i++) {
+		_free_ char *url = url_of("profiles", profiles.v[i].key);
+
+		if (profile_uses(profiles.v[i].doc, &u))
+			json_array_append_new(u.urls, json_string(url));
+	}
+	return u.urls;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api/handle.h - what handlers have in common. */
+#pragma once
+#include "api/handlers.h"
+
+bool caller_trusted(const struct req *r);
+/* ERR_NOT_FOUND for every project but "default", the only one. Lists may ask for all-projects. */
+int check_project(struct req *r);
+/* A lifecycle event with the caller as its requestor; context may be NULL. */
+void tell_event(struct req *r, const char *action, const char *url, const char *name);
+/* "/1.0/<kind>/<name>", escaped; the caller frees. */
+char *url_of(const char *kind, const char *name);
+/* 201 with the new object's URL, and its event. */
+int reply_made(struct req *r, const char *kind, const char *name, const char *action);
+/* 202 for an operation that is known only by its object (a token, or one of another member). */
+int reply_operation_json(struct req *r, json_t *own_op);
+/* A list of rows: URLs for recursion 0, else what render makes of each (new reference, NULL leaves
+ * it out). filter= is applied to objects. */
+int reply_rows(struct req *r, enum entity e, const char *kind,
+	       json_t *(*render)(struct req *r, const struct row *row, void *arg), void *arg);
+/* reply_etag of what may be changed; steals nothing. */
+void set_etag(struct req *r, const json_t *writable);
+int check_etag(struct req *r, const json_t *writable);
+/* config of a PUT replaces, of a PATCH is merged: the result is left in doc. */
+void merge_map(json_t *doc, const char *key, const json_t *body, bool patch);
+bool is_patch(const struct req *r);
+
+/* Who uses an object: URLs of instances and profiles. kind: "profiles", "networks" or "pools". */
+json_t *used_by(const struct api_env *env, const char *kind, const char *name);

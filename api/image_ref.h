@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api/image_ref.h - finding images by what users type, and their aliases. */
+#pragma once
+#include "api/env.h"
+
+/* By the whole fingerprint or a unique beginning of it; "Image not found". */
+int image_by_fingerprint(const struct api_env *env, const char *prefix, struct row *ret,
+			 struct err *err);
+/* By alias, else by fingerprint. */
+int image_by_name(const struct api_env *env, const char *name, struct row *ret, struct err *err);
+/* ".tar.xz" of "x.tar.xz"; ".tar.gz" when it tells nothing. */
+const char *image_suffix(const char *filename);

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/netsync.h"
+
+#include <net/if.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "api/address.h"
+#include "api/background.h"
+#include "api/jobs.h"
+#include "api/later.h"
+#include "api/spec.h"
+#include "api/state.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* Long enough to gather the rows of a burst. */
+#define GATHER_MS 15
+
+struct netsync {
+	const struct api_env *env;
+	pthread_mutex_t lock;
+	json_t *dirty; /* names of networks to look at */
+	bool all, scheduled;
+	json_t *members; /* instance -> its member, to tell moves from other changes */
+	json_t *applied; /* network name -> {net, hosts, macs}: texts of what was last done here */
+};
+
+struct netsync *netsync_new(const struct api_env *env)
+{
+	struct netsync *n = xnew(struct netsync);
+
+	n->env = env;
+	n->dirty = json_object();
+	n->applied = json_object();
+	n->members = json_object();
+	pthread_mutex_init(&n->lock, NULL);
+	return n;
+}
+
+void netsync_free(struct netsync *n)
+{
+	if (!n)
+		return;
+	json_decref(n->dirty);
+	json_decref(n->applied);
+	json_decref(n->members);
+	pthread_mutex_destroy(&n->lock);
+	free(n);
+}
+
+/* --- what the rows want ---------------------------------------------------------------------- */
+
+char *underlay_ip(const struct api_env *env, const char *member)
+{
+	_row_ struct row row = { 0 };
+	const char *address, *colon;
+	struct err err;
+
+	if (store_get(env->store, ENT_MEMBER, member, &row, &err) < 0)
+		return xstrdup("");
+	address = json_str(row.doc, "address", "");
+	colon = strrchr(address, ':');
+	if (!colon)
+		return xstrdup(address);
+	if (address[0] == '[')
+		return xstrndup(address + 1, colon - address - 2);
+	return xstrndup(address, colon - address);
+}
+
+/* Member name -> underlay ip; this member under "". */
+static json_t *underlay_map(const struct api_env *env)
+{
+	const char *me = cluster_member_name(env->cluster);
+	_rows_ struct rows members = { 0 };
+	json_t *map = json_object();
+	struct err err;
+
+	if (!cluster_enabled(env->cluster) ||
+	    store_list(env->store, ENT_MEMBER, NULL, &members, &err) < 0)
+		return map;
+	for (size_t i = 0; i < members.n; i++) {
+		_free_ char *ip = underlay_ip(env, members.v[i].key);
+
+		json_put_str(map, str_eq(members.v[i].key, me) ? "" : members.v[i].key, ip);
+	}
+	return map;
+}
+
+static json_t *network_wanted(const struct row *row, const json_t *underlays)
+{
+	json_t *net = json_object(), *peers = json_array(), *ip;
+	const char *member;
+
+	json_put_str(net, "name", row->key);
+	json_put_str(net, "type", json_str(row->doc, "type", "bridge"));
+	json_object_set(net, "config", json_obj(row->doc, "config"));
+	json_put_int(net, "vni", json_int(row->doc, "vni", 0));
+	json_object_foreach((json_t *)underlays, member, ip) {
+		if (*member)
+			json_array_append_new(peers, json_pack("{s:O}", "address", ip));
+		else
+			json_object_set(net, "local", ip);
+	}
+	json_object_set_new(net, "peers", peers);
+	return net;
+}
+
+/* The value of the row's own "member", without parsing a thousand rows: inside JSON strings the
+ * quotes would be escaped, and no object below has a string of that name. */
+static void note_member(void *arg, const char *key, int64_t rev, const char *text)
+{
+	static const char field[] = "\"member\":\"";
+	const char *at = strstr(text, field);
+	_free_ char *name = NULL;
+
+	if (!at)
+		return;
+	at += strlen(field);
+	name = xstrndup(at, strcspn(at, "\""));
+	json_put_str(arg, key, name);
+}
+
+struct leases {
+	const char *prefix;
+	const char *me;
+	bool overlay;
+	const json_t *members; /* instance -> member */
+	const json_t *underlays;
+	json_t *hosts, *macs;
+};
+
+static void add_lease(void *arg, const char *key, int64_t rev, const char *text)
+{
+	struct leases *l = arg;
+	_json_ json_t *doc = NULL;
+	const char *member, *hwaddr, *instance;
+	struct err err;
+
+	if (!str_starts(key, l->prefix))
+		return;
+	doc = json_parse(text, strlen(text), "address", &err);
+	if (!doc)
+		return;
+	instance = json_str(doc, "instance", "");
+	hwaddr = json_str(doc, "hwaddr", "");
+	member = json_str(l->members, instance, l->me);
+	if (l->overlay || str_eq(member, l->me))
+		json_array_append_new(l->hosts,
+				      json_pack("{s:s, s:s, s:s}", "hwaddr", hwaddr, "ipv4",
+						json_str(doc, "ip", ""), "hostname", instance));
+	if (l->overlay && !str_eq(member, l->me) && json_str(l->underlays, member, NULL))
+		json_put_str(l->macs, hwaddr, json_str(l->underlays, member, ""));
+}
+
+static void collect_leases(const struct api_env *env, const struct row *row,
+			   const json_t *underlays, json_t *hosts, json_t *macs)
+{
+	_free_ char *prefix = xasprintf("%s/", row->key);
+	_json_ json_t *members = json_object();
+	struct leases l = { .prefix = prefix,
+			    .me = cluster_member_name(env->cluster),
+			    .overlay = str_eq(json_str(row->doc, "type", ""), "overlay"),
+			    .members = members,
+			    .underlays = underlays,
+			    .hosts = hosts,
+			    .macs = macs };
+
+	store_each_text(env->store, ENT_INSTANCE, note_member, members);
+	store_each_text(env->store, ENT_ADDRESS, add_lease, &l);
+}
+
+/* --- applying -------------------------------------------------------------------------------- */
+
+/* True when value is not what was last noted under the network's part; notes it. */
+static bool differs(struct netsync *n, const char *network, const char *part, const json_t *value)
+{
+	_free_ char *text = json_text(value);
+	json_t *parts;
+	bool differ;
+
+	pthread_mutex_lock(&n->lock);
+	parts = json_object_get(n->applied, network);
+	if (!parts) {
+		parts = json_object();
+		json_object_set_new(n->applied, network, parts);
+	}
+	differ = !str_eq(json_str(parts, part, ""), text);
+	json_put_str(parts, part, text);
+	pthread_mutex_unlock(&n->lock);
+	return differ;
+}
+
+static void forget(struct netsync *n, const char *network)
+{
+	pthread_mutex_lock(&n->lock);
+	json_object_del(n->applied, network);
+	pthread_mutex_unlock(&n->lock);
+}
+
+static int apply_network(const struct api_env *env, const struct row *row, struct err *err)
+{
+	struct netsync *n = env->state->net;
+	_json_ json_t *underlays = underlay_map(env);
+	_json_ json_t *net = network_wanted(row, underlays);
+	_json_ json_t *hosts = json_array(), *macs = json_object();
+	int rc = 0;
+
+	collect_leases(env, row, underlays, hosts, macs);
+	if (if_nametoindex(row->key) == 0)
+		forget(n, row->key);
+	if (differs(n, row->key, "net", net))
+		rc = network_ensure(env->node, net, err);
+	if (rc == 0 && differs(n, row->key, "hosts", hosts))
+		rc = network_hosts(env->node, row->key, hosts, err);
+	if (rc == 0 && str_eq(json_str(row->doc, "type", ""), "overlay") &&
+	    differs(n, row->key, "macs", macs))
+		rc = network_forwarding(env->node, row->key, macs, err);
+	if (rc < 0)
+		forget(n, row->key);
+	return rc;
+}
+
+int netsync_now(const struct api_env *env, const char *name, struct err *err)
+{
+	_free_ char *lock = xasprintf("network/%s", name);
+	_row_ struct row row = { 0 };
+	int rc;
+
+	keylock_take(env->state->locks, lock);
+	rc = store_get(env->store, ENT_NETWORK, name, &row, err);
+	if (rc == 0)
+		rc = apply_network(env, &row, err);
+	keylock_drop(env->state->locks, lock);
+	return rc;
+}
+
+void netsync_gone(const struct api_env *env, const char *name)
+{
+	_free_ char *lock = xasprintf("network/%s", name);
+	struct err err;
+
+	keylock_take(env->state->locks, lock);
+	forget(env->state->net, name);
+	if (network_remove(env->node, name, &err) < 0)
+		log_err(LOG_WARN, "a deleted network stays on this host", &err);
+	keylock_drop(env->state->locks, lock);
+}
+
+static void sync_one(const struct api_env *env, void *own_name)
+{
+	_free_ char *name = own_name;
+	struct err err;
+
+	if (netsync_now(env, name, &err) == 0)
+		return;
+	if (err.kind == ERR_NOT_FOUND)
+		netsync_gone(env, name);
+	else
+		log_err(LOG_WARN, "network not up to date", &err);
+}
+
+/* --- noticing -------------------------------------------------------------------------------- */
+
+static void submit_one(const struct api_env *env, const char *name)
+{
+	_free_ char *key = xasprintf("network/%s", name);
+
+	background(env, key, sync_one, xstrdup(name));
+}
+
+static void gather_done(void *arg)
+{
+	struct netsync *n = arg;
+	_json_ json_t *names = NULL;
+	_rows_ struct rows rows = { 0 };
+	const char *name;
+	struct err err;
+	bool all;
+	json_t *v;
+
+	pthread_mutex_lock(&n->lock);
+	names = n->dirty;
+	n->dirty = json_object();
+	all = n->all;
+	n->all = n->scheduled = false;
+	pthread_mutex_unlock(&n->lock);
+	if (all && store_list(n->env->store, ENT_NETWORK, NULL, &rows, &err) == 0) {
+		for (size_t i = 0; i < rows.n; i++)
+			json_object_set_new(names, rows.v[i].key, json_true());
+	}
+	json_object_foreach(names, name, v)
+		submit_one(n->env, name);
+}
+
+static void mark(struct netsync *n, const char *network)
+{
+	bool schedule;
+
+	pthread_mutex_lock(&n->lock);
+	if (network)
+		json_object_set_new(n->dirty, network, json_true());
+	else
+		n->all = true;
+	schedule = !n->scheduled;
+	n->scheduled = true;
+	pthread_mutex_unlock(&n->lock);
+	if (schedule)
+		later_call(n->env->state->later, GATHER_MS, gather_done, n);
+}
+
+/* True when the instance is on another member than before. */
+static bool has_moved(struct netsync *n, const char *key, const char *text)
+{
+	_json_ json_t *now = json_object();
+	const char *before, *after;
+	bool moved;
+
+	if (text)
+		note_member(now, key, 0, text);
+	pthread_mutex_lock(&n->lock);
+	before = json_str(n->members, key, NULL);
+	after = json_str(now, key, NULL);
+	moved = before && after && !str_eq(before, after);
+	if (after)
+		json_put_str(n->members, key, after);
+	else
+		json_object_del(n->members, key);
+	pthread_mutex_unlock(&n->lock);
+	return moved;
+}
+
+void netsync_row(struct netsync *n, enum entity e, const char *key, const char *text)
+{
+	const char *slash = strchr(key, '/');
+	_free_ char *network = NULL;
+
+	switch (e) {
+	case ENT_NETWORK:
+		mark(n, key);
+		break;
+	case ENT_ADDRESS:
+		network = slash ? xstrndup(key, slash - key) : NULL;
+		if (network)
+			mark(n, network);
+		break;
+	case ENT_MEMBER:
+		mark(n, NULL);
+		break;
+	case ENT_INSTANCE:
+		/* At once: an answer that goes to the former member is missed for a second. */
+		if (has_moved(n, key, text)) {
+			mark(n, NULL);
+			gather_done(n);
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+void netsync_all(const struct api_env *env)
+{
+	mark(env->state->net, NULL);
+}
+
+/* --- for starts ------------------------------------------------------------------------------ */
+
+static bool is_up(struct netsync *n, const char *network)
+{
+	bool known;
+
+	pthread_mutex_lock(&n->lock);
+	known = json_object_get(n->applied, network) != NULL;
+	pthread_mutex_unlock(&n->lock);
+	return known && if_nametoindex(network) != 0;
+}
+
+int job_need_networks(void *arg, const json_t *spec, struct err *err)
+{
+	const struct api_env *env = arg;
+	json_t *nic;
+	size_t i;
+
+	json_array_foreach(json_arr(spec, "nics"), i, nic) {
+		const char *bridge = json_str(nic, "bridge", "");
+
+		if (is_up(env->state->net, bridge))
+			continue;
+		if (netsync_now(env, bridge, err) == 0)
+			continue;
+		if (err->kind != ERR_NOT_FOUND)
+			return err_wrap(err, "network \"%s\"", bridge);
+		if (if_nametoindex(bridge) == 0)
+			return err_set(
+				err, ERR_NOT_FOUND,
+				"device \"%s\": there is neither a network nor a bridge \"%s\"",
+				json_str(nic, "device", ""), bridge);
+	}
+	return 0;
+}

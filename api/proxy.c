@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Forwards a request to the member that must answer it: head, body and answer stream through with
+ * back-pressure; after a 101 bytes are relayed both ways. A GET whose kept connection turns out
+ * dead is sent once more over a fresh one. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/conn.h"
+#include "api/elsewhere.h"
+#include "api/upstream.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define HEAD_OUT_MAX (HTTP_HEAD_MAX + (8 << 10))
+
+struct proxy {
+	struct conn *conn;
+	struct upstream *up;
+	char member[64], address[256];
+	struct sbuf in; /* of the answer, while its head is incomplete */
+	struct http_body body; /* of the answer */
+	bool answered, keep, chunk_out, relay, up_ended, retried, body_begun;
+};
+
+static void on_data(void *arg);
+static void on_flushed(void *arg);
+static void on_gone(void *arg, const struct err *why);
+
+static const struct upstream_ops ops = { on_data, on_flushed, on_gone };
+
+bool proxy_is_relay(const struct proxy *p)
+{
+	return p && p->relay;
+}
+
+void proxy_free(struct proxy *p)
+{
+	if (!p)
+		return;
+	if (p->up)
+		upstream_drop(p->up);
+	sbuf_free(&p->in);
+	free(p);
+}
+
+/* --- the request ------------------------------------------------------------------------------ */
+
+static bool is_hop_by_hop(const struct http_head *h, const char *name)
+{
+	static const char *const names[] = {
+		"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "TE",
+		"Trailer", "Transfer-Encoding", "Upgrade", "Expect", "Host", "Content-Length",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcasecmp(name, names[i]) == 0)
+			return true;
+	}
+	return http_connection_has(h, name);
+}
+
+static void add_headers(struct sbuf *b, const struct http_head *h)
+{
+	for (int i = 0; i < h->nheaders; i++) {
+		const struct http_header *f = &h->headers[i];
+
+		if (!is_hop_by_hop(h, f->name) &&
+		    strncasecmp(f->name, "X-Dunlin-Forwarded-", 19) != 0)
+			sbuf_printf(b, "%s: %s\r\n", f->name, f->value);
+	}
+	if (h->upgrade)
+		sbuf_printf(b, "Connection: Upgrade\r\nUpgrade: %s\r\n", h->upgrade);
+}
+
+/* The other member trusts our word on who asks, for it is our certificate that it sees. */
+static void add_caller(struct sbuf *b, const struct caller *who)
+{
+	static const char *const kinds[] = {
+		[CALLER_NOBODY] = "nobody",
+		[CALLER_CLIENT] = "client",
+		[CALLER_MEMBER] = "nobody",
+		[CALLER_ADMIN] = "admin",
+	};
+
+	sbuf_printf(b, "X-Dunlin-Forwarded-Kind: %s\r\n", kinds[who->kind]);
+	sbuf_printf(b, "X-Dunlin-Forwarded-Fingerprint: %s\r\n", who->fingerprint);
+	sbuf_printf(b, "X-Dunlin-Forwarded-Address: %s\r\n", who->address);
+	sbuf_puts(b, "X-Dunlin-Forwarded-Name: ");
+	for (const char *p = who->name; *p; p++)
+		sbuf_putc(b, (unsigned char)*p < 0x20 || *p == 0x7f ? '_' : *p);
+	sbuf_puts(b, "\r\n");
+}
+
+static void send_request_head(struct proxy *p)
+{
+	const struct req *r = p->conn->req;
+	const struct http_head *h = &r->head;
+	_sbuf_ struct sbuf b = SBUF(HEAD_OUT_MAX);
+
+	sbuf_printf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", h->method, h->target, p->address);
+	add_headers(&b, h);
+	add_caller(&b, &r->caller);
+	if (h->chunked)
+		sbuf_puts(&b, "Transfer-Encoding: chunked\r\n");
+	else if (h->length > 0 || strcmp(h->method, "GET") != 0)
+		sbuf_printf(&b, "Content-Length: %lld\r\n", (long long)h->length);
+	sbuf_puts(&b, "\r\n");
+	upstream_send(p->up, b.data, b.len);
+}
+
+/* The member cannot be asked: our own answer says so. */
+static void fail(struct conn *c, const struct err *why)
+{
+	struct proxy *p = c->proxy;
+
+	err_set(&c->req->err, ERR_UNAVAILABLE, "member %s (%s) cannot be reached: %s", p->member,
+		p->address, why->msg[0] ? why->msg : "the connection was closed");
+	c->proxy = NULL;
+	proxy_free(p);
+	conn_refuse(c);
+	conn_process(c);
+}
+
+static int begin(struct proxy *p, bool fresh)
+{
+	struct conn *c = p->conn;
+	struct err e = { 0 };
+
+	p->up = upstream_get(c->server, p->address, fresh, &ops, p, &e);
+	if (!p->up) {
+		fail(c, &e);
+		return -1;
+	}
+	send_request_head(p);
+	return 0;
+}
+
+void proxy_start(struct conn *c, const char *address, const char *member)
+{
+	struct proxy *p = xnew(struct proxy);
+
+	p->conn = c;
+	snprintf(p->address, sizeof(p->address), "%s", address);
+	snprintf(p->member, sizeof(p->member), "%s", member);
+	p->in = SBUF(HTTP_HEAD_MAX + SCRATCH_BYTES);
+	c->proxy = p;
+	c->state = C_PROXY;
+	c->deadline = 0;
+	if (!c->body.done)
+		conn_expect_body(c);
+	if (begin(p, false) == 0 && !c->body.done)
+		conn_send_continue(c);
+}
+
+static void send_chunk(struct upstream *u, const char *data, size_t len)
+{
+	char size[24];
+
+	upstream_send(u, size, snprintf(size, sizeof(size), "%zx\r\n", len));
+	upstream_send(u, data, len);
+	upstream_send(u, "\r\n", 2);
+}
+
+static size_t take_body(struct conn *c, const char *data, size_t len)
+{
+	struct proxy *p = c->proxy;
+	const char *out;
+	size_t out_len;
+	int64_t n = http_body_feed(&c->body, data, len, &out, &out_len, &c->req->err);
+
+	if (n < 0) {
+		c->proxy = NULL;
+		proxy_free(p);
+		c->closing = true;
+		conn_refuse(c);
+		return len;
+	}
+	p->body_begun = true;
+	if (out_len && c->body.chunked)
+		send_chunk(p->up, out, out_len);
+	else if (out_len)
+		upstream_send(p->up, out, out_len);
+	if (c->body.done) {
+		c->deadline = 0;
+		if (c->body.chunked)
+			upstream_send(p->up, "0\r\n\r\n", 5);
+	}
+	return n;
+}
+
+size_t proxy_take(struct conn *c, const char *data, size_t len)
+{
+	struct proxy *p = c->proxy;
+
+	if (upstream_queued(p->up) > LINK_HIGH)
+		return 0;
+	if (p->relay) {
+		upstream_send(p->up, data, len);
+		return len;
+	}
+	return c->body.done ? 0 : take_body(c, data, len);
+}
+
+/* --- the answer ------------------------------------------------------------------------------- */
+
+static void finish(struct proxy *p)
+{
+	struct conn *c = p->conn;
+
+	if (!c->body.done)
+		c->closing = true; /* answered early: what is left of the body is not wanted */
+	if (p->keep && c->body.done && !p->in.len)
+		upstream_put(take_ptr(p->up));
+	c->proxy = NULL;
+	proxy_free(p);
+	conn_reply_done(c);
+	conn_process(c);
+}
+
+/* An operation began over there: its id is at the end of the Location. */
+static void note_operation(struct proxy *p, const struct http_head *h)
+{
+	static const char prefix[] = "/1.0/operations/";
+	const char *location = http_header(h, "Location");
+
+	if (h->status == 202 && str_starts(location, prefix))
+		elsewhere_note(p->conn->server->elsewhere, location + strlen(prefix), p->member);
+}
+
+static void send_answer_head(struct proxy *p, const struct http_head *h)
+{
+	struct conn *c = p->conn;
+	_sbuf_ struct sbuf b = SBUF(HEAD_OUT_MAX);
+	bool head_only = strcmp(c->req->head.method, "HEAD") == 0;
+	const char *length = http_header(h, "Content-Length");
+
+	if (!c->req->head.keep_alive || c->server->draining || !c->body.done)
+		c->closing = true;
+	sbuf_printf(&b, "HTTP/1.1 %d %s\r\n", h->status, h->reason);
+	add_headers(&b, h);
+	p->chunk_out = !p->body.done && p->body.left < 0 ? true : h->chunked;
+	if (p->chunk_out && c->req->head.http10) {
+		p->chunk_out = false;
+		c->closing = true;
+	} else if (p->chunk_out) {
+		sbuf_puts(&b, "Transfer-Encoding: chunked\r\n");
+	} else if (head_only && length) {
+		sbuf_printf(&b, "Content-Length: %s\r\n", length);
+	} else if (h->status >= 200 && h->status != 204 && h->status != 304) {
+		sbuf_printf(&b, "Content-Length: %lld\r\n", (long long)h->length);
+	}
+	if (c->closing && h->status != 101)
+		sbuf_puts(&b, "Connection: close\r\n");
+	sbuf_puts(&b, "\r\n");
+	link_send(c->link, b.data, b.len);
+}
+
+static void take_answer_body(struct proxy *p, const char *data, size_t len)
+{
+	struct conn *c = p->conn;
+	char size[24];
+	size_t at = 0;
+	struct err e;
+
+	while (at < len && !p->body.done) {
+		const char *out;
+		size_t out_len;
+		int64_t n = http_body_feed(&p->body, data + at, len - at, &out, &out_len, &e);
+
+		if (n < 0) {
+			conn_close(c, e.msg);
+			return;
+		}
+		at += n;
+		if (!out_len)
+			continue;
+		if (p->chunk_out)
+			link_send(c->link, size, snprintf(size, sizeof(size), "%zx\r\n", out_len));
+		link_send(c->link, out, out_len);
+		if (p->chunk_out)
+			link_send(c->link, "\r\n", 2);
+	}
+	if (at < len)
+		p->keep = false; /* more than one answer */
+	if (!p->body.done)
+		return;
+	if (p->chunk_out)
+		link_send(c->link, "0\r\n\r\n", 5);
+	finish(p);
+}
+
+static void switch_to_relay(struct proxy *p, const struct http_head *h)
+{
+	struct conn *c = p->conn;
+
+	p->relay = true;
+	send_answer_head(p, h);
+	link_send(c->link, p->in.data, p->in.len);
+	sbuf_free(&p->in);
+	conn_process(c);
+}
+
+/* False when more is needed. */
+static bool take_answer_head(struct proxy *p)
+{
+	struct conn *c = p->conn;
+	struct http_head h;
+	struct err e;
+	int n = http_parse_response(&h, p->in.data, p->in.len,
+				    strcmp(c->req->head.method, "HEAD") == 0, &e);
+
+	if (n < 0) {
+		fail(c, &e);
+		return false;
+	}
+	if (n == 0)
+		return false;
+	sbuf_consume(&p->in, n);
+	if (h.status < 200 && h.status != 101) {
+		http_head_free(&h);
+		return p->in.len > 0;
+	}
+	p->answered = true;
+	p->keep = h.keep_alive;
+	http_body_init(&p->body, &h);
+	note_operation(p, &h);
+	if (h.status == 101)
+		switch_to_relay(p, &h);
+	else
+		send_answer_head(p, &h);
+	http_head_free(&h);
+	return true;
+}
+
+static void take_answer(struct proxy *p, const char *data, size_t len)
+{
+	struct conn *c = p->conn;
+	struct sbuf rest;
+
+	if (p->relay) {
+		link_send(c->link, data, len);
+		return;
+	}
+	if (p->answered) {
+		take_answer_body(p, data, len);
+		return;
+	}
+	sbuf_add(&p->in, data, len);
+	while (c->proxy == p && !p->answered && take_answer_head(p))
+		;
+	if (c->proxy != p || !p->answered || p->relay)
+		return;
+	rest = p->in;
+	p->in = SBUF(rest.cap);
+	if (rest.len || p->body.done)
+		take_answer_body(p, rest.data, rest.len);
+	sbuf_free(&rest);
+}
+
+/* A relay lasts until both sides have ended and everything is sent. */
+static void check_relay_over(struct proxy *p)
+{
+	struct conn *c = p->conn;
+
+	if (p->relay && p->up_ended && c->eof && !link_queued(c->link) && !upstream_queued(p->up))
+		link_close(c->link, NULL);
+}
+
+static void ended(struct proxy *p)
+{
+	struct conn *c = p->conn;
+	struct err none = { 0 };
+
+	if (!p->relay) {
+		on_gone(p, &none);
+		return;
+	}
+	p->up_ended = true;
+	link_end_write(c->link);
+	check_relay_over(p);
+}
+
+static void on_data(void *arg)
+{
+	struct proxy *p = arg;
+	struct conn *c = p->conn;
+
+	/* The last answer may have begun a next request, whose member is still being looked up. */
+	while (p->up && upstream_link(p->up)) {
+		ssize_t n;
+
+		if (link_queued(c->link) > LINK_HIGH) {
+			link_pause(upstream_link(p->up), true);
+			return;
+		}
+		n = link_read(upstream_link(p->up), c->server->scratch, SCRATCH_BYTES);
+		if (n == 0)
+			return;
+		if (n < 0) {
+			/* When it failed, on_gone follows. */
+			if (!link_is_closed(upstream_link(p->up)))
+				ended(p);
+			return;
+		}
+		take_answer(p, c->server->scratch, n);
+		if (c->proxy != p || link_is_closed(c->link))
+			return;
+	}
+}
+
+static void on_flushed(void *arg)
+{
+	struct proxy *p = arg;
+
+	check_relay_over(p);
+	if (upstream_queued(p->up) < LINK_LOW)
+		conn_process(p->conn);
+}
+
+static bool may_retry(const struct proxy *p)
+{
+	const char *method = p->conn->req->head.method;
+
+	return upstream_was_idle(p->up) && !p->retried && !p->body_begun && !p->in.len &&
+	       (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0);
+}
+
+/* The connection to the member has ended. */
+static void on_gone(void *arg, const struct err *why)
+{
+	struct proxy *p = arg;
+	struct conn *c = p->conn;
+	struct upstream *up = p->up;
+	bool retry = !p->answered && may_retry(p);
+
+	p->up = NULL;
+	upstream_drop(up);
+	if (retry) {
+		p->retried = true;
+		begin(p, true);
+	} else if (!p->answered) {
+		fail(c, why);
+	} else if (!p->relay && p->body.left < 0 && !p->body.chunked) {
+		/* The end of the connection is the end of such an answer. */
+		if (p->chunk_out)
+			link_send(c->link, "0\r\n\r\n", 5);
+		finish(p);
+	} else {
+		conn_close(c, "the member closed the connection");
+	}
+}
+
+/* --- the client ------------------------------------------------------------------------------- */
+
+void proxy_client_flushed(struct conn *c)
+{
+	struct proxy *p = c->proxy;
+
+	if (!p->up || !upstream_link(p->up))
+		return;
+	if (link_queued(c->link) < LINK_LOW)
+		link_pause(upstream_link(p->up), false);
+	check_relay_over(p);
+}
+
+void proxy_client_eof(struct conn *c)
+{
+	struct proxy *p = c->proxy;
+
+	if (!p->relay) {
+		link_close(c->link, NULL);
+		return;
+	}
+	link_end_write(upstream_link(p->up));
+	check_relay_over(p);
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/recover.h"
+
+#include <dirent.h>
+#include <string.h>
+
+#include "api/background.h"
+#include "api/icache.h"
+#include "api/instance.h"
+#include "api/jobs.h"
+#include "api/keys.h"
+#include "api/later.h"
+#include "api/netsync.h"
+#include "api/spec.h"
+#include "api/state.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "migrate/migrate.h"
+#include "node/image.h"
+#include "node/storage.h"
+
+#define RETRY_MS 3000
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define BOOT_ID_MAX 64
+
+/* --- containers ------------------------------------------------------------------------------ */
+
+static void keep_rows(const struct api_env *env, json_t *keep)
+{
+	_rows_ struct rows rows = { 0 };
+	struct err err;
+
+	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, &err) <
+	    0)
+		return;
+	for (size_t i = 0; i < rows.n; i++) {
+		const char *other = json_str(rows.v[i].doc, "rename_to", NULL);
+
+		json_object_set_new(keep, rows.v[i].key, json_true());
+		if (other)
+			json_object_set_new(keep, other, json_true());
+	}
+}
+
+/* Without a leader the rows may be old: nothing that is here is removed on their word. */
+static void keep_folders(const struct api_env *env, json_t *keep)
+{
+	_free_ char *path = xasprintf("%s/containers", env->dir);
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		if (str_is_hostname(e->d_name))
+			json_object_set_new(keep, e->d_name, json_true());
+	}
+	if (d)
+		closedir(d);
+}
+
+static bool rows_are_fresh(const struct api_env *env)
+{
+	return store_revision(env->store) > 0 && !cluster_is_island(env->cluster);
+}
+
+int recover_containers(const struct api_env *env, struct err *err)
+{
+	_json_ json_t *keep = json_object();
+
+	keep_rows(env, keep);
+	if (!rows_are_fresh(env))
+		keep_folders(env, keep);
+	if (env->mover)
+		move_keep(env->mover, keep);
+	return node_recover(env->node, keep, err);
+}
+
+void facts_republish(const struct api_env *env)
+{
+	_rows_ struct rows rows = { 0 };
+	struct err err;
+
+	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, &err) <
+	    0)
+		return;
+	for (size_t i = 0; i < rows.n; i++) {
+		_json_ json_t *state = NULL;
+
+		if (container_status(env->node, rows.v[i].key) == CT_STOPPED)
+			continue;
+		state = container_state(env->node, rows.v[i].key);
+		store_fact_put(env->store, FACT_INSTANCE, rows.v[i].key, state);
+	}
+}
+
+/* --- what jobs left -------------------------------------------------------------------------- */
+
+static int settle_row(const struct api_env *env, const struct row *row, struct err *err)
+{
+	const char *state = json_str(row->doc, "state", "ready");
+
+	if (!str_eq(json_str(row->doc, "member", ""), cluster_member_name(env->cluster)))
+		return 0;
+	if (str_eq(state, "renaming"))
+		return instance_rename_settle(env, row, err);
+	if (!str_eq(state, "creating") && !str_eq(state, "deleting"))
+		return 0;
+	log_info("instance of an interrupted job removed", "instance", row->key, "state", state);
+	return instance_undo(env, row->doc, err);
+}
+
+/* In line with the instance's jobs: those of this run of the daemon are over when it looks. */
+static void settle_instance(const struct api_env *env, void *own_name)
+{
+	_free_ char *name = own_name;
+	_row_ struct row row = { 0 };
+	struct err err;
+
+	if (store_get(env->store, ENT_INSTANCE, name, &row, &err) == 0 &&
+	    settle_row(env, &row, &err) < 0)
+		log_err(LOG_WARN, "an interrupted job is not settled", &err);
+}
+
+static void settle_instances(const struct api_env *env)
+{
+	_rows_ struct rows rows = { 0 };
+	struct err err;
+
+	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, &err) <
+	    0)
+		return;
+	for (size_t i = 0; i < rows.n; i++) {
+		_free_ char *key = xasprintf("instance/%s", rows.v[i].key);
+
+		if (!str_eq(json_str(rows.v[i].doc, "state", "ready"), "ready"))
+			background(env, key, settle_instance, xstrdup(rows.v[i].key));
+	}
+}
+
+/* Files whose row is gone: an import that was cut off, or a deletion this member did not hear of.
+ */
+static json_t *image_files(const struct api_env *env)
+{
+	_free_ char *path = xasprintf("%s/images", env->dir);
+	json_t *found = json_object();
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		if (str_is_hex(e->d_name, SHA256_HEX_SIZE - 1))
+			json_object_set_new(found, e->d_name, json_true());
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+static void settle_images(const struct api_env *env, json_t *files)
+{
+	const char *fp;
+	json_t *v;
+
+	json_object_foreach(files, fp, v)
+		image_sweep(env, fp);
+}
+
+static void settle_pools(const struct api_env *env)
+{
+	_rows_ struct rows rows = { 0 };
+	struct err err;
+
+	if (store_list(env->store, ENT_POOL, NULL, &rows, &err) < 0)
+		return;
+	for (size_t i = 0; i < rows.n; i++) {
+		_json_ json_t *pool = spec_pool_of(env, rows.v[i].key, &err);
+
+		if (!pool || pool_create(env->node, pool, &err) < 0)
+			log_err(LOG_WARN, "a storage pool is not usable on this member", &err);
+	}
+}
+
+/* Volumes of instances that are not here: cut off before the row was written, or moved away. */
+static void settle_volumes(const struct api_env *env, const char *pool_name)
+{
+	struct err err;
+	_json_ json_t *pool = spec_pool_of(env, pool_name, &err);
+	_json_ json_t *names = pool ? volume_list(env->node, pool) : NULL;
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(names, i, v) {
+		const char *name = json_string_value(v);
+		_row_ struct row row = { 0 };
+		/* In this order: a renaming that ends meanwhile has made the row. */
+		if (instance_name_promised(env, name, NULL) ||
+		    store_get(env->store, ENT_INSTANCE, name, &row, &err) == 0 ||
+		    err.kind != ERR_NOT_FOUND)
+			continue;
+		log_info("volume without an instance removed", "pool", pool_name, "volume", name);
+		if (volume_delete(env->node, pool, name, &err) < 0)
+			log_err(LOG_WARN, "a left-over volume stays", &err);
+	}
+}
+
+static void settle_all_volumes(const struct api_env *env)
+{
+	_rows_ struct rows rows = { 0 };
+	struct err err;
+
+	if (store_list(env->store, ENT_POOL, NULL, &rows, &err) < 0)
+		return;
+	for (size_t i = 0; i < rows.n; i++)
+		settle_volumes(env, rows.v[i].key);
+}
+
+/* --- after a boot ---------------------------------------------------------------------------- */
+
+/* True once after each boot of the host; notes the boot. */
+static bool host_booted(const struct api_env *env)
+{
+	_free_ char *path = xasprintf("%s/boot-id", env->dir);
+	struct err err;
+	_free_ char *now = io_read_file(BOOT_ID, BOOT_ID_MAX, NULL, &err);
+	_free_ char *then = io_exists(path) ? io_read_file(path, BOOT_ID_MAX, NULL, &err) : NULL;
+
+	if (!now || str_eq(now, then))
+		return false;
+	if (io_write_file(path, now, strlen(now), 0644, &err) < 0)
+		log_err(LOG_WARN, "the boot of the host is not noted", &err);
+	return true;
+}
+
+static bool shall_run(const struct api_env *env, const json_t *doc, int64_t *ret_priority)
+{
+	_json_ json_t *config = NULL, *devices = NULL;
+	bool on;
+
+	spec_expand(env->store, NULL, doc, &config, &devices);
+	str_to_i64(key_value(KEYS_INSTANCE, config, "boot.autostart.priority"), INT32_MIN,
+		   INT32_MAX, ret_priority);
+	if (!json_str(config, "boot.autostart", NULL))
+		return str_eq(json_str(doc, "power", "off"), "on");
+	on = key_bool(KEYS_INSTANCE, config, "boot.autostart");
+	return on;
+}
+
+struct candidate {
+	const char *name;
+	int64_t priority;
+};
+
+static int by_priority(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	if (x->priority != y->priority)
+		return x->priority > y->priority ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+static void autostart(const struct api_env *env)
+{
+	static const struct state_change start = { .action = ACT_START, .timeout_s = -1 };
+	_rows_ struct rows rows = { 0 };
+	_free_ struct candidate *v = NULL;
+	struct err err;
+	size_t n = 0;
+
+	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, &err) <
+	    0)
+		return;
+	v = xcalloc(rows.n + 1, sizeof(*v));
+	for (size_t i = 0; i < rows.n; i++) {
+		v[n].name = rows.v[i].key;
+		if (container_status(env->node, rows.v[i].key) == CT_STOPPED &&
+		    shall_run(env, rows.v[i].doc, &v[n].priority))
+			n++;
+	}
+	qsort(v, n, sizeof(*v), by_priority);
+	for (size_t i = 0; i < n; i++)
+		op_unref(job_state_start(env, v[i].name, &start, &err));
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+struct rest {
+	const struct api_env *env;
+	json_t *images; /* that were here before any request could bring a new one */
+};
+
+static void rest_free(struct rest *r)
+{
+	json_decref(r->images);
+	free(r);
+}
+
+static void recover_rest(const struct api_env *env, void *own_rest);
+
+static void again(void *arg)
+{
+	struct rest *r = arg;
+
+	if (r->env->state->stopping)
+		rest_free(r);
+	else
+		background(r->env, "recover", recover_rest, r);
+}
+
+static void settle_device(const struct api_env *env, void *own_name)
+{
+	_free_ char *name = own_name;
+	struct err err;
+
+	if (instance_apply(env, name, &err) < 0)
+		log_err(LOG_WARN, "a running instance is not as its row says", &err);
+}
+
+/* A change that was written down, but not carried out when the daemon died. */
+static void settle_devices(const struct api_env *env)
+{
+	_rows_ struct rows rows = { 0 };
+	struct err err;
+
+	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, &err) <
+	    0)
+		return;
+	for (size_t i = 0; i < rows.n; i++) {
+		_free_ char *key = xasprintf("instance/%s", rows.v[i].key);
+
+		if (container_pid(env->node, rows.v[i].key) > 0)
+			background(env, key, settle_device, xstrdup(rows.v[i].key));
+	}
+}
+
+/* Whoever ended while the daemon was away is written down as stopped, unless the host booted. */
+static void settle_power(const struct api_env *env)
+{
+	_rows_ struct rows rows = { 0 };
+	struct err err;
+
+	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, &err) <
+	    0)
+		return;
+	for (size_t i = 0; i < rows.n; i++) {
+		if (str_eq(json_str(rows.v[i].doc, "power", "off"), "on") &&
+		    container_status(env->node, rows.v[i].key) == CT_STOPPED)
+			instance_ended(env, rows.v[i].key);
+	}
+}
+
+static void recover_rest(const struct api_env *env, void *own_rest)
+{
+	struct rest *rest = own_rest;
+	struct err err = { 0 };
+
+	if (!rows_are_fresh(env)) {
+		if (!later_call(env->state->later, RETRY_MS, again, rest))
+			rest_free(rest);
+		return;
+	}
+	if (env->mover && move_recover(env->mover, &err) < 0)
+		log_err(LOG_WARN, "moves that were cut off are not settled", &err);
+	settle_pools(env);
+	settle_instances(env);
+	settle_all_volumes(env);
+	settle_images(env, rest->images);
+	netsync_all(env);
+	settle_devices(env);
+	if (host_booted(env))
+		autostart(env);
+	else
+		settle_power(env);
+	icache_warm(env);
+	rest_free(rest);
+}
+
+void recover_later(const struct api_env *env)
+{
+	struct rest *r = xnew(struct rest);
+
+	r->env = env;
+	r->images = image_files(env);
+	background(env, "recover", recover_rest, r);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api/route.h - the table of endpoints (api/routes.def) and how a request finds its row. */
+#pragma once
+#include "api/req.h"
+
+enum role { ROLE_ANY, ROLE_TRUSTED, ROLE_MEMBER, ROLE_ADMIN };
+/* Who must answer: this member; the instance's ({0}); the one named by ?target= (else this one);
+ * the member of the operation {0}; the leader. */
+enum target { T_HERE, T_INSTANCE, T_NAMED, T_OPERATION, T_LEADER };
+enum body_kind { BODY_NONE, BODY_MEM, BODY_FILE };
+enum route_flags {
+	F_INLINE = 1,  /* handler never blocks: runs on the loop */
+	F_UPGRADE = 2, /* may become a websocket or another protocol */
+	F_SHUTDOWN = 4, /* answered during shutdown too */
+};
+
+struct route {
+	const char *method, *path;
+	int (*handler)(struct req *r);
+	enum role role;
+	enum target target;
+	enum body_kind body;
+	int64_t body_max;
+	unsigned flags;
+	const char *doc;
+};
+
+#define ROUTE_PARAMS_MAX 4
+/* The row and the decoded {parts}, which are written into path's memory. NULL: ERR_NOT_FOUND or
+ * ERR_METHOD. "/1.0/containers" is matched as "/1.0/instances". */
+const struct route *route_find(const char *method, char *path, char *params[ROUTE_PARAMS_MAX],
+			       struct err *err);
+/* The same in a table of one's own, ended by a row without a method. */
+const struct route *route_match(const struct route *table, const char *method, char *path,
+				char *params[ROUTE_PARAMS_MAX], struct err *err);
+const struct route *route_table(size_t *ret_n);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/state.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "api/address.h"
+#include "api/background.h"
+#include "api/icache.h"
+#include "api/jobs.h"
+#include "api/later.h"
+#include "api/localconf.h"
+#include "api/netsync.h"
+#include "api/recover.h"
+#include "api/server.h"
+#include "api/serverinfo.h"
+#include "api/spec.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/trim.h"
+
+#define WARM_MS 100
+#define GIVE_BACK_FIRST_MS 2000
+#define GIVE_BACK_MS 15000
+#define DRAIN_MS 20000
+#define KEY_MAX (64 << 10)
+
+const char *api_location(void *arg)
+{
+	return cluster_member_name(arg);
+}
+
+/* --- reactions to rows ----------------------------------------------------------------------- */
+
+static void sweep(const struct api_env *env, void *own_fingerprint)
+{
+	_free_ char *fingerprint = own_fingerprint;
+
+	image_sweep(env, fingerprint);
+}
+
+/* Limits and devices of running instances that a profile sets. */
+static void apply_profile(const struct api_env *env, void *own_name)
+{
+	_free_ char *name = own_name;
+	_rows_ struct rows rows = { 0 };
+	struct err err;
+
+	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, &err) <
+	    0)
+		return;
+	for (size_t i = 0; i < rows.n; i++) {
+		json_t *v;
+		bool uses = false;
+		size_t k;
+
+		json_array_foreach(json_arr(rows.v[i].doc, "profiles"), k, v)
+			uses |= str_eq(json_string_value(v), name);
+		if (!uses || container_pid(env->node, rows.v[i].key) == 0)
+			continue;
+		if (instance_apply(env, rows.v[i].key, &err) < 0)
+			log_err(LOG_WARN, "a changed profile is not applied", &err);
+	}
+}
+
+/* It held nothing, or it could not have been deleted. */
+static void drop_pool(const struct api_env *env, void *own_name)
+{
+	_free_ char *name = own_name;
+	_json_ json_t *pool =
+		json_pack("{s:s, s:s, s:{}}", "name", name, "driver", "dir", "config");
+	_row_ struct row row = { 0 };
+	struct err err;
+
+	if (store_get(env->store, ENT_POOL, name, &row, &err) == 0)
+		return;
+	if (pool_delete(env->node, pool, &err) < 0 && err.kind != ERR_NOT_FOUND)
+		log_err(LOG_WARN, "a deleted storage pool stays on this member", &err);
+}
+
+static void warm(const struct api_env *env, void *unused)
+{
+	__atomic_store_n(&env->state->warming, false, __ATOMIC_SEQ_CST);
+	icache_warm(env);
+}
+
+static void warm_soon(void *arg)
+{
+	background(arg, "warm", warm, NULL);
+}
+
+/* Runs on the replica's thread: hands everything on. */
+static void on_row(void *arg, enum entity e, const char *key, int64_t rev, const char *text)
+{
+	const struct api_env *env = arg;
+	struct api_state *s = env->state;
+
+	netsync_row(s->net, e, key, text);
+	if (e == ENT_IMAGE && !text)
+		background(env, key, sweep, xstrdup(key));
+	if (e == ENT_POOL && !text)
+		background(env, key, drop_pool, xstrdup(key));
+	if (e == ENT_PROFILE && text)
+		background(env, "profile", apply_profile, xstrdup(key));
+	if (e == ENT_CERTIFICATE && !text && env->server)
+		server_drop_certificate(env->server, key);
+	if ((e == ENT_INSTANCE || e == ENT_PROFILE) &&
+	    !__atomic_exchange_n(&s->warming, true, __ATOMIC_SEQ_CST))
+		later_call(s->later, WARM_MS, warm_soon, (void *)env);
+}
+
+/* --- reactions to containers ----------------------------------------------------------------- */
+
+void api_instance_changed(void *arg, const char *name, const json_t *state)
+{
+	const struct api_env *env = arg;
+
+	if (!env->store)
+		return;
+	store_fact_put(env->store, FACT_INSTANCE, name, state);
+	if (env->state && str_eq(json_str(state, "status", ""), "Stopped"))
+		instance_ended(env, name);
+}
+
+/* --- start and stop -------------------------------------------------------------------------- */
+
+int api_init(struct api_env *env, struct err *err)
+{
+	struct api_state *s = xnew(struct api_state);
+	struct store_watch w = { .row = on_row, .arg = env };
+
+	s->conf = localconf_load(env->dir, err);
+	if (!s->conf) {
+		free(s);
+		return -1;
+	}
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->idle, NULL);
+	s->later = later_new();
+	s->locks = keylock_new();
+	s->addresses = address_book_new();
+	s->instances = icache_new();
+	s->info = serverinfo_new();
+	s->net = netsync_new(env);
+	env->state = s;
+	store_watch(env->store, &w);
+	return 0;
+}
+
+/* A fresh database has what LXD's has. */
+static void make_defaults(const struct api_env *env, void *unused)
+{
+	_json_ json_t *doc = json_pack("{s:{}, s:s, s:{}}", "config", "description",
+				       "Default profile", "devices");
+	_row_ struct row row = { 0 };
+	_tx_ struct tx *tx = tx_new();
+	struct err err;
+
+	if (store_get(env->store, ENT_PROFILE, "default", &row, &err) == 0)
+		return;
+	tx_put(tx, ENT_PROFILE, "default", REV_NONE, doc);
+	if (store_commit(env->store, tx, 0, NULL, &err) < 0 && err.kind != ERR_CONFLICT)
+		log_err(LOG_WARN, "the default profile is not made", &err);
+}
+
+/* What connections are shown from the start; the cluster tells of changes. */
+static int show_certificate(const struct api_env *env, struct err *err)
+{
+	_free_ char *key_path = xasprintf("%s/cluster.key", env->dir), *key = NULL;
+
+	if (!io_exists(key_path)) {
+		free(key_path);
+		key_path = xasprintf("%s/server.key", env->dir);
+	}
+	key = io_read_file(key_path, KEY_MAX, NULL, err);
+	if (!key)
+		return -1;
+	return server_set_certificate(env->server, cluster_cert_pem(env->cluster), key, err);
+}
+
+/* Also what a burst of work has taken comes back. */
+static void give_back(void *later)
+{
+	mem_give_back();
+	later_call(later, GIVE_BACK_MS, give_back, later);
+}
+
+int api_start(const struct api_env *env, struct err *err)
+{
+	struct err later;
+
+	if (store_revision(env->store) > 0 && !cluster_is_island(env->cluster))
+		make_defaults(env, NULL);
+	if (recover_containers(env, err) < 0)
+		return -1;
+	if (show_certificate(env, &later) < 0 || localconf_listen(env, &later) < 0)
+		log_err(LOG_ERROR, "the HTTPS address can't be listened on", &later);
+	recover_later(env);
+	later_call(env->state->later, GIVE_BACK_FIRST_MS, give_back, env->state->later);
+	return 0;
+}
+
+void api_stop(struct api_env *env)
+{
+	struct api_state *s = env->state;
+
+	/* Jobs use everything that is freed next. One that takes too long is left to the recovery
+	 * of the next start, as after a crash. */
+	if (!ops_drain(env->ops, deadline_in(DRAIN_MS))) {
+		log_warn("operations still run: stopping without them");
+		_exit(0);
+	}
+	background_stop(env);
+	cluster_stop(env->cluster); /* no watch calls us any more */
+	later_free(s->later);
+	netsync_free(s->net);
+	serverinfo_free(s->info);
+	icache_free(s->instances);
+	address_book_free(s->addresses);
+	keylock_free(s->locks);
+	localconf_free(s->conf);
+	pthread_cond_destroy(&s->idle);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+	env->state = NULL;
+}
