@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cli/cmds.h - the command functions that cmds.def names; each is in a file c_*.c by its
+ * subject. */
+#pragma once
+#include "cli/cli.h"
+
+#define GROUP(words, summary)
+#define CMD(words, min, max, opts, run, usage, summary) int run(struct cli *c, struct err *err);
+#define CMD_TAIL CMD
+#include "cli/cmds.def"
+#undef GROUP
+#undef CMD
+#undef CMD_TAIL
+
+/* cli/help.c: what --help prints for the words of a command, of a group, or for "". */
+void help_print(const char *words);
