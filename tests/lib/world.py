@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must be true of the host after any fault: it holds exactly what the rows say.
+
+World(cluster).problems() compares each member's processes, links, cgroups, mounts and folders with the instances that
+the rows place there, and returns a list of sentences; empty when all agree.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from cluster import run
+
+def read_words(path):
+    """Of a file that may vanish at any moment."""
+    try:
+        return set(Path(path).read_text().split())
+    except OSError:
+        return set()
+
+
+class World:
+    def __init__(self, cluster):
+        self.cluster = cluster
+
+    def problems(self):
+        rows = self.rows()
+        found = self.running_twice(rows)
+        for m in self.cluster.members:
+            mine = {n: r for n, r in rows.items() if r["location"] == m.name}
+            found += self.folders(m, mine) + self.links(m, mine) + self.cgroups(m, mine)
+        return found + self.mounts()
+
+    def rows(self):
+        m = next(m for m in self.cluster.members if m.running())
+        return {i["name"]: i for i in m.api("GET", "/1.0/instances?recursion=2")}
+
+    def cgroup_name(self, m):
+        return (m.dir / "node-id").read_text().strip()
+
+    def payload_pids(self, m, name):
+        """Processes of a container on a member, by its payload cgroup."""
+        pids = set()
+        for hierarchy in ["/sys/fs/cgroup", *(e.path for e in os.scandir("/sys/fs/cgroup") if e.is_dir())]:
+            for folder, _, files in os.walk(f"{hierarchy}/{self.cgroup_name(m)}/{name}/payload"):
+                if "cgroup.procs" in files:
+                    pids |= read_words(f"{folder}/cgroup.procs")
+        return pids
+
+    def running_twice(self, rows):
+        found = []
+        for name, row in rows.items():
+            where = [m.name for m in self.cluster.members if self.payload_pids(m, name)]
+            want = [row["location"]] if row["status"] in ("Running", "Frozen") else []
+            if where != want:
+                found.append(f"{name} is {row['status']} on {row['location']}, its processes are on {where}")
+        return found
+
+    def folders(self, m, mine):
+        found = []
+        for folder in [m.dir / "containers", *(m.dir / "storage-pools").glob("*/containers")]:
+            names = set(os.listdir(folder)) if folder.exists() else set()
+            extra = names - set(mine)
+            if extra:
+                found.append(f"{m.name}: {folder} holds {sorted(extra)} that no row places here")
+        for name, row in mine.items():
+            if not list((m.dir / "storage-pools").glob(f"*/containers/{name}")):
+                found.append(f"{m.name}: {name} has no volume")
+        return found
+
+    def links(self, m, mine):
+        out = json.loads(run("ip", "-n", m.netns, "-j", "link", "show", "type", "veth").stdout or "[]")
+        want = {nic["host_name"] for r in mine.values() for nic in (r["state"]["network"] or {}).values()}
+        names = {link["ifname"] for link in out} - {"eth0"}
+        extra = {n for n in names if not n.startswith("cl")} - want
+        return [f"{m.name}: links {sorted(extra)} belong to no running container"] if extra else []
+
+    def cgroups(self, m, mine):
+        found = []
+        for folder in Path("/sys/fs/cgroup").glob(f"*/{self.cgroup_name(m)}"):
+            for d in folder.iterdir():
+                if d.is_dir() and d.name not in mine:
+                    found.append(f"{m.name}: cgroup {d} belongs to no instance")
+        return found
+
+    def mounts(self):
+        lines = Path("/proc/self/mounts").read_text().splitlines()
+        left = [line.split()[1] for line in lines if line.split()[1].startswith(f"{self.cluster.dir}/")]
+        return [f"mounts on the host: {left}"] if left else []
