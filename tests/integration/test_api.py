@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The REST API's manners: envelopes, tags, limits, and what bad requests get."""
+
+import json
+import socket
+
+import pytest
+
+from cluster import ApiError, UnixConnection, wait_for
+
+INSTANCE = {"name": "x1", "source": {"type": "image", "alias": "test"}}
+
+
+def get(m, path, **kw):
+    status, headers, body = m.request("GET", path, **kw)
+    return status, headers, json.loads(body)
+
+
+def test_envelopes(cluster):
+    m = cluster[0]
+    assert get(m, "/")[2]["metadata"] == ["/1.0"]
+    status, headers, reply = get(m, "/1.0")
+    assert status == 200 and set(reply) == {"type", "status", "status_code", "operation", "error_code", "error",
+                                            "metadata"}
+    assert (reply["type"], reply["status"], reply["status_code"]) == ("sync", "Success", 200)
+    assert reply["metadata"]["api_version"] == "1.0" and reply["metadata"]["auth"] == "trusted"
+    assert headers["ETag"].startswith('"')
+    status, _, reply = get(m, "/1.0/instances/nope")
+    assert status == reply["error_code"] == 404 and reply["type"] == "error" and reply["metadata"] is None
+
+
+def test_create_is_an_operation_visible_everywhere(cluster):
+    m = cluster[1]
+    status, headers, raw = m.request("POST", "/1.0/instances", {**INSTANCE, "name": "opvis"})
+    reply = json.loads(raw)
+    assert status == 202 and reply["type"] == "async" and headers["Location"].startswith("/1.0/operations/")
+    op = reply["metadata"]
+    assert op["resources"]["instances"] == ["/1.0/instances/opvis"] and op["class"] == "task"
+    for other in cluster.members:
+        done = other.api("GET", f"{reply['operation']}/wait?timeout=30")
+        assert done["status_code"] == 200 and done["id"] == op["id"]
+    m.api("DELETE", "/1.0/instances/opvis")
+
+
+def test_recursion(cluster, launch):
+    launch("rec", "--target", "m2")
+    m = cluster[0]
+    assert "/1.0/instances/rec" in m.api("GET", "/1.0/instances")
+    one = next(i for i in m.api("GET", "/1.0/instances?recursion=1") if i["name"] == "rec")
+    assert one["expanded_devices"]["root"]["pool"] == "default" and "state" not in one
+    two = next(i for i in m.api("GET", "/1.0/instances?recursion=2") if i["name"] == "rec")
+    assert two["state"]["status"] == "Running" and two["snapshots"] in ([], None)
+    assert m.api("GET", "/1.0/containers/rec")["name"] == "rec"
+    assert [i["name"] for i in m.api("GET", "/1.0/instances?recursion=1&filter=name+eq+rec")] == ["rec"]
+    with pytest.raises(ApiError):
+        m.api("GET", "/1.0/instances?recursion=1&filter=name+eq")
+
+
+BAD_BODIES = [
+    ("POST", "/1.0/instances", {**INSTANCE, "colour": "blue"}, "colour"),
+    ("POST", "/1.0/instances", {**INSTANCE, "config": {"limits.cpu": 1}}, "config"),
+    ("POST", "/1.0/instances", {**INSTANCE, "config": {"no.such": "1"}}, "no.such"),
+    ("POST", "/1.0/instances", {**INSTANCE, "name": 7}, "name"),
+    ("POST", "/1.0/instances", {**INSTANCE, "source": {"type": "image", "alias": "nothing"}}, "nothing"),
+    ("POST", "/1.0/instances", {**INSTANCE, "source": {"type": "teapot"}}, "teapot"),
+    ("POST", "/1.0/instances", {**INSTANCE, "profiles": ["ghost"]}, "ghost"),
+    ("POST", "/1.0/instances", {**INSTANCE, "devices": {"eth0": {"type": "nic", "network": "ghost"}}}, "ghost"),
+    ("POST", "/1.0/instances?target=ghost", INSTANCE, "ghost"),
+    ("POST", "/1.0/instances?project=other", INSTANCE, "other"),
+    ("POST", "/1.0/profiles", {"name": "p/q"}, "p/q"),
+    ("POST", "/1.0/profiles", {"name": "p", "config": {"limits.memory": "much"}}, "limits.memory"),
+    ("POST", "/1.0/profiles", {}, "name"),
+    ("POST", "/1.0/networks", {"name": "n1", "type": "ring"}, "ring"),
+    ("POST", "/1.0/networks", {"name": "n1", "config": {"ipv4.address": "300.1.1.1/24"}}, "ipv4.address"),
+    ("POST", "/1.0/storage-pools", {"name": "s1", "driver": "tape"}, "tape"),
+    ("PUT", "/1.0", {"config": {"core.bogus": "1"}}, "core.bogus"),
+    ("POST", "/1.0/images/aliases", {"name": "a", "target": "f" * 64}, "f" * 12),
+    ("POST", "/1.0/cluster/members", {"server_name": "bad name"}, "bad name"),
+]
+
+
+@pytest.mark.parametrize("method, path, body, word", BAD_BODIES, ids=[f"{p}-{w[:12]}" for _, p, _, w in BAD_BODIES])
+def test_bad_bodies_name_the_field(cluster, method, path, body, word):
+    with pytest.raises(ApiError) as e:
+        cluster[0].api(method, path, body)
+    assert 400 <= e.value.status < 500 and word in e.value.message, e.value
+    assert "x1" not in str(cluster[0].api("GET", "/1.0/instances"))
+
+
+@pytest.mark.parametrize("raw", [b"{", b"[]", b"nul", b'{"name": "a", "name": "b"}', b"[" * 100000, b"\xff\xfe"])
+def test_broken_json(cluster, raw):
+    status, _, body = cluster[0].request("POST", "/1.0/profiles", raw, {"Content-Type": "application/json"})
+    assert status == 400 and json.loads(body)["error"]
+
+
+def test_oversized_body(cluster):
+    c = UnixConnection(cluster[0].dir / "unix.socket")
+    try:
+        c.request("POST", "/1.0/profiles", b" " * (40 << 20), {"Content-Type": "application/json"})
+    except BrokenPipeError:
+        pass  # refused while it was still being sent
+    assert c.getresponse().status == 413
+    c.close()
+
+
+def raw_exchange(m, data):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(15)
+    s.connect(str(m.dir / "unix.socket"))
+    s.sendall(data)
+    out = b""
+    try:
+        while chunk := s.recv(65536):
+            out += chunk
+            if b"\r\n\r\n" in out:
+                break
+    except (TimeoutError, ConnectionResetError):
+        pass
+    s.close()
+    return out
+
+
+@pytest.mark.parametrize("head", [
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+    b"POST /1.0/profiles HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"POST /1.0/profiles HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc",
+    b"POST /1.0/profiles HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+    b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 70000 + b"\r\n\r\n",
+    b"\x16\x03\x01 hello",
+])
+def test_malformed_heads(cluster, head):
+    out = raw_exchange(cluster[0], head)
+    assert out == b"" or out.split(b" ")[1] in (b"400", b"413", b"431")
+    assert get(cluster[0], "/")[0] == 200
+
+
+def test_if_match(cluster, launch):
+    name = launch("tagged", "--target", "m3")
+    m = cluster[0]
+    _, headers, reply = get(m, f"/1.0/instances/{name}")
+    i = reply["metadata"]
+    body = {k: i[k] for k in ("architecture", "config", "devices", "ephemeral", "profiles", "description")}
+    m.api("PUT", f"/1.0/instances/{name}", {**body, "description": "one"}, headers={"If-Match": headers["ETag"]})
+    with pytest.raises(ApiError) as e:
+        m.api("PUT", f"/1.0/instances/{name}", {**body, "description": "two"}, headers={"If-Match": headers["ETag"]})
+    assert e.value.status == 412
+    assert m.instance(name)["description"] == "one"
+
+
+def test_unknown_paths_and_methods(cluster):
+    assert get(cluster[0], "/1.0/nonsense")[0] == 404
+    assert cluster[0].request("DELETE", "/1.0/instances")[0] in (404, 405, 501)
+
+
+def test_concurrent_creates_of_one_name(cluster):
+    import threading
+    results = []
+
+    def create(m):
+        try:
+            m.api("POST", "/1.0/instances", {**INSTANCE, "name": "single"})
+            results.append("made")
+        except ApiError as e:
+            results.append(e.status)
+    threads = [threading.Thread(target=create, args=(m,)) for m in cluster.members for _ in range(3)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert results.count("made") == 1, results
+    wait_for("gone", lambda: cluster[0].cli("delete", "single", check=False).returncode == 0)

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Membership, agreement and failover of three members."""
+
+import base64
+import json
+import signal
+import time
+
+import pytest
+
+from cluster import ApiError, run, wait_for
+
+
+def members(m):
+    return {x["server_name"]: x for x in m.api("GET", "/1.0/cluster/members?recursion=1")}
+
+
+def leader_of(c, asked=None):
+    asked = asked or next(m for m in c.members if m.running())
+    name = next(n for n, x in members(asked).items() if "database-leader" in x["roles"])
+    return next(m for m in c.members if m.name == name)
+
+
+def put_profile(m, name, timeout=20):
+    m.api("POST", "/1.0/profiles", {"name": name, "config": {"user.x": name}, "devices": {}}, timeout=timeout)
+
+
+def test_list_shows_roles_and_status(cluster):
+    wait_for("three voters", lambda: all(x["database"] for x in members(cluster[0]).values()))
+    for m in cluster.members:
+        seen = members(m)
+        assert set(seen) == {"m1", "m2", "m3"}
+        assert all(x["status"] == "Online" for x in seen.values())
+        assert sum("database-leader" in x["roles"] for x in seen.values()) == 1
+    out = cluster[1].cli("cluster", "list").stdout
+    assert "m3" in out and cluster[2].address in out and "ONLINE" in out.upper()
+
+
+def test_every_member_answers_and_reads_its_own_writes(cluster):
+    for i, m in enumerate(cluster.members):
+        put_profile(m, f"p{i}")
+        assert m.api("GET", f"/1.0/profiles/p{i}")["config"] == {"user.x": f"p{i}"}
+    for m in cluster.members:
+        wait_for("the rows everywhere", lambda: {"p0", "p1", "p2"} <= {
+            u.rsplit("/", 1)[1] for u in m.api("GET", "/1.0/profiles")})
+    for i in range(3):
+        cluster[0].api("DELETE", f"/1.0/profiles/p{i}")
+
+
+def test_lost_update_is_refused(cluster):
+    put_profile(cluster[0], "race")
+    _, headers, _ = cluster[0].request("GET", "/1.0/profiles/race")
+    tag = headers["ETag"]
+    cluster[1].api("PUT", "/1.0/profiles/race", {"config": {"user.x": "1"}, "devices": {}, "description": ""})
+    wait_for("the change", lambda: cluster[0].api("GET", "/1.0/profiles/race")["config"]["user.x"] == "1")
+    with pytest.raises(ApiError) as e:
+        cluster[0].api("PUT", "/1.0/profiles/race", {"config": {}, "devices": {}, "description": ""},
+                       headers={"If-Match": tag})
+    assert e.value.status == 412
+    cluster[0].api("DELETE", "/1.0/profiles/race")
+
+
+def test_one_of_three_dead_changes_nothing(own_cluster):
+    c = own_cluster
+    wait_for("three voters", lambda: all(x["database"] for x in members(c[0]).values()), 30)
+    follower = next(m for m in c.members if m is not leader_of(c))
+    alive = [m for m in c.members if m is not follower]
+    follower.kill()
+    for i, m in enumerate(alive):
+        put_profile(m, f"without{i}")
+        m.cli("launch", "test", f"w{i}", "--target", m.name)
+    wait_for("offline", lambda: members(alive[0])[follower.name]["status"] == "Offline", 30)
+    result = alive[0].cli("launch", "test", "nope", "--target", follower.name, check=False)
+    assert result.returncode == 1 and follower.name in result.stderr
+    follower.start()
+    wait_for("it caught up", lambda: "without1" in str(follower.api("GET", "/1.0/profiles")))
+    wait_for("online", lambda: members(alive[0])[follower.name]["status"] == "Online", 30)
+
+
+def test_leader_killed_writes_come_back(own_cluster):
+    c = own_cluster
+    wait_for("three voters", lambda: all(x["database"] for x in members(c[0]).values()), 30)
+    leader = leader_of(c)
+    others = [m for m in c.members if m is not leader]
+    leader.kill()
+    started = time.monotonic()
+    put_profile(others[0], "after", timeout=30)
+    took = time.monotonic() - started
+    assert took < 5, f"{took:.1f} s"
+    assert others[0].api("GET", "/1.0/profiles/after")["config"]["user.x"] == "after"
+    assert leader_of(c, others[0]) is not leader
+    leader.start()
+    wait_for("it caught up", lambda: "after" in str(leader.api("GET", "/1.0/profiles")))
+    put_profile(leader, "again")
+
+
+def test_without_quorum_reads_and_local_work_go_on(own_cluster):
+    c = own_cluster
+    wait_for("three voters", lambda: all(x["database"] for x in members(c[0]).values()), 30)
+    c[0].cli("launch", "test", "c1", "--target", "m1")
+    c[1].kill()
+    c[2].kill()
+    assert c[0].instance("c1")["name"] == "c1"
+    assert c[0].cli("exec", "c1", "--", "echo", "here").stdout == "here\n"
+    with pytest.raises(ApiError) as e:
+        put_profile(c[0], "lost", timeout=60)
+    assert e.value.status in (500, 503, 504)
+    c[1].start()
+    c[2].start()
+    wait_for("writes again", lambda: not try_put(c[0], "back"), 30)
+
+
+def try_put(m, name):
+    try:
+        put_profile(m, name)
+    except ApiError as e:
+        return "already" not in e.message and e.message
+    return None
+
+
+def token_of(m, name):
+    return m.cli("cluster", "add", name, "--quiet").stdout.split()[-1]
+
+
+@pytest.fixture
+def stranger(cluster):
+    """A fourth daemon on the network of the cluster, not a member."""
+    from cluster import Member
+    m = Member(cluster, "m9", 8)
+    cluster.plug_netns(m.netns, m.name, f"{m.ip}/24")
+    m.start()
+    cluster.members.append(m)
+    yield m
+    cluster.members.remove(m)
+    m.kill()
+    run("ip", "netns", "del", m.netns)
+
+
+def test_bad_tokens(cluster, stranger):
+    def join(token, *args):
+        return stranger.verb("init", "--join", token, "--network-address", stranger.ip, *args, check=False)
+    good = token_of(cluster[0], "m9")
+    fields = json.loads(base64.b64decode(good))
+    cases = {
+        "garbage": "garbage",
+        "wrong secret": base64.b64encode(json.dumps({**fields, "secret": "0" * 64}).encode()).decode(),
+        "wrong certificate": base64.b64encode(json.dumps({**fields, "fingerprint": "0" * 64}).encode()).decode(),
+        "nothing in it": base64.b64encode(b"{}").decode(),
+    }
+    for what, token in cases.items():
+        result = join(token)
+        assert result.returncode == 1 and result.stderr.startswith("Error: "), what
+    assert join(good, "--name", "other").returncode == 1
+    assert stranger.api("GET", "/1.0")["environment"]["server_clustered"] is False
+    assert join(good).returncode == 0
+    wait_for("it is a member", lambda: "m9" in members(cluster[1]))
+    assert stranger.api("GET", "/1.0")["environment"]["server_name"] == "m9"
+    # used up
+    again = cluster[0].request("GET", "/1.0/operations?recursion=1")[2].decode()
+    assert fields["secret"] not in again
+    cluster[0].cli("cluster", "remove", "m9", "--force", "--yes", check=False)
+    cluster[0].api("DELETE", "/1.0/cluster/members/m9?force=1") if "m9" in members(cluster[0]) else None
+    wait_for("it is gone", lambda: "m9" not in members(cluster[2]))
+
+
+def test_untrusted_clients_get_nothing(cluster):
+    m = cluster[0]
+    def curl(path, *args):
+        out = run(*m.in_netns("curl", "-sk", "-w", "\n%{http_code}", f"https://{m.address}{path}", *args)).stdout
+        body, code = out.rsplit("\n", 1)
+        return int(code), json.loads(body)
+    code, reply = curl("/1.0")
+    assert code == 200 and reply["metadata"]["auth"] == "untrusted" and "environment" not in reply["metadata"]
+    for path in ("/1.0/instances", "/1.0/cluster/members", "/1.0/certificates", "/internal/leader"):
+        assert curl(path)[0] == 403
+    assert curl("/1.0/instances", "-d", "{}")[0] == 403
+    assert curl("/1.0/certificates", "-d", '{"type":"client","password":"wrong"}')[0] in (400, 403)
+
+
+def test_member_certificate_is_not_a_client_certificate(cluster):
+    m = cluster[0]
+    out = run(*m.in_netns("curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "--cert", m.dir / "server.crt",
+                          "--key", m.dir / "server.key", f"https://{cluster[1].address}/1.0/instances")).stdout
+    assert out == "403"

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Moving containers between members: live under TCP traffic, cold, refused, rolled back."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from cluster import ApiError, run, wait_for
+
+
+def move(member, name, target, *flags, **kw):
+    return member.cli("move", name, "--target", target, *flags, **kw)
+
+
+def last_move(cluster, name, target):
+    """Moves through the API and returns the operation's migration metadata."""
+    op = cluster[2].api("POST", f"/1.0/instances/{name}?target={target}", {"migration": True, "live": True})
+    return op["metadata"]["migration"]
+
+
+@pytest.mark.parametrize("pool", ["default", "plain"])
+def test_live_move_keeps_tcp_address_and_state(cluster, launch, client, world, pool):
+    name = launch(f"live-{pool}", "--target", "m1", "-s", pool)
+    address = cluster[0].address_of(name)
+    cluster[0].cli("exec", name, "--", "sh", "-c", "echo kept > /root/file; mkdir -p /srv/a/b; ln -s a /srv/l")
+    talk = client(address)
+    info = last_move(cluster, name, "m2")
+    result = talk.finish()
+    assert result["error"] == "" and result["replies"] > 50
+    assert info["kind"] == "live" and 0 < info.get("downtime_ms", 0) < 5000
+    assert cluster[0].instance(name)["location"] == "m2" and cluster[0].instance(name)["status"] == "Running"
+    assert cluster[2].address_of(name) == address
+    out = cluster[2].cli("exec", name, "--", "cat", "/root/file", "/srv/l/../a/../../root/file").stdout
+    assert out == "kept\nkept\n"
+    assert world.problems() == []
+
+
+def test_there_and_back_and_on(cluster, launch, client, world):
+    name = launch("rover", "--target", "m1")
+    talk = client(cluster[0].address_of(name))
+    for target in ("m2", "m3", "m1", "m2", "m1"):
+        move(cluster[0], name, target)
+        assert cluster[1].instance(name)["location"] == target
+    assert talk.finish()["error"] == ""
+    cluster[0].cli("stop", name)
+    cluster[0].cli("start", name)
+    assert cluster[0].instance(name)["status"] == "Running"
+    assert world.problems() == []
+
+
+def test_processes_keep_their_memory_and_files(cluster, launch):
+    name = launch("worker", "--target", "m1")
+    cluster[0].cli("exec", name, "--", "sh", "-c",
+                   "(n=0; while :; do n=$((n+1)); echo $n >> /root/count; sleep 0.05; done) "
+                   "</dev/null >/dev/null 2>&1 &")
+    wait_for("the counter", lambda: "5" in cluster[0].cli("exec", name, "--", "cat", "/root/count", check=False).stdout)
+    move(cluster[0], name, "m3")
+    def lines():
+        return [int(n) for n in cluster[0].cli("exec", name, "--", "cat", "/root/count").stdout.split()]
+    before = lines()
+    wait_for("the counter to go on", lambda: len(lines()) > len(before))
+    after = lines()
+    assert after == list(range(1, len(after) + 1))
+
+
+def test_limits_move_along(cluster, launch):
+    name = launch("limited", "--target", "m1", "-c", "limits.memory=64MiB", "-c", "limits.cpu=1")
+    move(cluster[0], name, "m2")
+    state = cluster[0].state(name)
+    assert state["status"] == "Running"
+    assert cluster[1].instance(name)["config"]["limits.memory"] == "64MiB"
+    cluster[0].cli("restart", name)
+
+
+def test_privileged_moves_live(cluster, launch):
+    name = launch("priv", "--target", "m1", "-c", "security.privileged=true")
+    assert last_move(cluster, name, "m2")["kind"] == "live"
+
+
+def test_stopped_one_moves_cold(cluster, launch, world):
+    name = launch("cold", "--target", "m1")
+    cluster[0].cli("exec", name, "--", "sh", "-c", "echo data > /root/f")
+    cluster[0].cli("stop", name)
+    move(cluster[1], name, "m3")
+    i = cluster[0].instance(name)
+    assert (i["location"], i["status"]) == ("m3", "Stopped")
+    cluster[0].cli("start", name)
+    assert cluster[0].cli("exec", name, "--", "cat", "/root/f").stdout == "data\n"
+    assert world.problems() == []
+
+
+def test_running_one_moves_cold_when_asked(cluster, launch):
+    name = launch("chilly", "--target", "m1")
+    move(cluster[0], name, "m2", "--stateless")
+    i = cluster[0].instance(name)
+    assert (i["location"], i["status"]) == ("m2", "Running")
+
+
+def test_dry_run_changes_nothing(cluster, launch):
+    name = launch("dry", "--target", "m1")
+    out = move(cluster[0], name, "m2", "--dry-run").stdout
+    assert "live" in out
+    assert cluster[0].instance(name)["location"] == "m1"
+
+
+def test_preflight_names_what_forbids(cluster, launch):
+    name = launch("nested", "--target", "m1")
+    cluster[0].cli("exec", name, "--", "sh", "-c", "unshare -u sleep 1000 </dev/null >/dev/null 2>&1 &")
+    plan = wait_for("the plan to see it", lambda: (
+        lambda p: p if p["kind"] != "live" else None)(
+            cluster[0].api("GET", f"/1.0/instances/{name}/move-plan?target=m2")))
+    assert "sleep" in plan["reason"] and "uts" in plan["reason"].lower()
+    result = move(cluster[0], name, "m2", check=False)
+    assert result.returncode == 1 and "sleep" in result.stderr
+    assert (cluster[0].instance(name)["location"], cluster[0].instance(name)["status"]) == ("m1", "Running")
+
+
+@pytest.mark.parametrize("target, words", [("m1", "m1"), ("nowhere", "nowhere")])
+def test_bad_targets(cluster, launch, target, words):
+    name = launch(f"bad-{target}", "--target", "m1")
+    result = move(cluster[0], name, target, check=False)
+    assert result.returncode == 1 and words in result.stderr
+    assert cluster[0].instance(name)["status"] == "Running"
+
+
+FAULTS = [
+    # fault point, member whose daemon has it, action
+    ("move_after_prepare", 1, "error"),
+    ("move_source_copying", 0, "error"),
+    ("move_source_frozen", 0, "error"),
+    ("move_target_receiving", 1, "error"),
+    ("move_target_before_restore", 1, "error"),
+    ("move_target_prepared", 1, "error"),
+    ("move_source_before_commit", 0, "error"),
+    ("move_after_prepare", 1, "crash"),
+    ("move_source_copying", 0, "crash"),
+    ("move_source_frozen", 0, "crash"),
+    ("move_source_before_commit", 0, "crash"),
+    ("move_source_after_commit", 0, "crash"),
+    ("move_source_after_verdict", 0, "crash"),
+    ("move_target_receiving", 1, "crash"),
+    ("move_target_before_restore", 1, "crash"),
+    ("move_target_prepared", 1, "crash"),
+    ("move_target_after_commit", 1, "crash"),
+]
+AFTER_COMMIT = {"move_source_after_commit", "move_source_after_verdict", "move_target_after_commit"}
+
+
+@pytest.mark.parametrize("fault, member, action", FAULTS, ids=[f"{f}-{a}" for f, _, a in FAULTS])
+def test_fault_loses_nothing_and_runs_nothing_twice(cluster, launch, client, world, fault, member, action):
+    name = launch("faulty", "--target", "m1")
+    address = cluster[0].address_of(name)
+    m = cluster[member]
+    cluster.restart(m, DUNLIN_FAULT=f"{fault}={action}")
+    talk = client(address)
+    result = move(cluster[2], name, "m2", check=False, timeout=90)
+    if action == "crash":
+        m.wait_gone()
+        m.start()
+    committed = fault in AFTER_COMMIT
+    want = "m2" if committed else "m1"
+    wait_for(f"{name} on {want}, running", lambda: (
+        cluster[2].instance(name)["location"], cluster[2].instance(name)["status"]) == (want, "Running"), 40)
+    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    assert talk.finish()["error"] == ""
+    if action == "error" and not committed:
+        assert result.returncode == 1 and fault in result.stderr
+    cluster.settle()
+    move(cluster[2], name, "m3")
+    if action == "error":
+        cluster.restart(m)
+
+
+def processes_of(m):
+    """(pid, what it is) of CRIU and our helpers on a member."""
+    for pid in run("ip", "netns", "pids", m.netns).stdout.split():
+        try:
+            words = open(f"/proc/{pid}/cmdline").read().split("\0")
+            comm = open(f"/proc/{pid}/comm").read().strip()
+        except OSError:
+            continue
+        if len(words) > 1 and words[1].startswith("helper-"):
+            yield int(pid), words[1]
+        elif comm.startswith(("criu", "ld-linux")) and len(words) > 1:
+            verb = next((w for w in words if w in ("dump", "restore")), None)
+            if verb:
+                yield int(pid), f"criu-{verb}"
+
+
+@pytest.mark.parametrize("victim, member", [("helper-dump", 0), ("criu-dump", 0), ("helper-restore", 1),
+                                            ("criu-restore", 1)])
+def test_process_of_a_move_is_killed(cluster, launch, world, victim, member):
+    """Whatever dies, the container runs on exactly one member and can be worked with."""
+    name = launch("killed", "--target", "m1", "-c", "environment.MEM_MIB=64")
+    mover = threading.Thread(target=move, args=(cluster[2], name, "m2"), kwargs={"check": False})
+    mover.start()
+
+    def kill_it():
+        for pid, what in processes_of(cluster[member]):
+            if what == victim:
+                os.kill(pid, signal.SIGKILL)
+                return True
+        return not mover.is_alive()
+    wait_for("the process to kill", kill_it, 30, step=0.001)
+    mover.join(120)
+    wait_for("running again", lambda: cluster[2].instance(name)["status"] == "Running", 60)
+    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
+    cluster[2].cli("restart", "--force", name)
+    move(cluster[2], name, "m3")
+    assert world.problems() == []
+
+
+def wait_for_fault(m, name, logged):
+    """Its line in the log, past what earlier tests left there."""
+    line = f"fault point reached name={name}".encode()
+    wait_for("the fault point", lambda: line in m.log.read_bytes()[logged:])
+
+
+def test_target_helper_dies_between_commit_and_resume(cluster, launch, world):
+    """The row says m2, the restored processes there are lost: it is m2 that runs it again, and only m2."""
+    name = launch("tardy", "--target", "m1")
+    cluster.restart(cluster[0], DUNLIN_FAULT="move_source_after_commit=hang")
+    logged = cluster[0].log.stat().st_size
+    mover = threading.Thread(target=move, args=(cluster[2], name, "m2"), kwargs={"check": False})
+    mover.start()
+    wait_for_fault(cluster[0], "move_source_after_commit", logged)
+    for pid, what in processes_of(cluster[1]):
+        if what in ("helper-restore", "criu-restore"):
+            os.kill(pid, signal.SIGKILL)
+    cluster.restart(cluster[0])
+    mover.join(120)
+    wait_for("m2 owns it", lambda: cluster[2].instance(name)["location"] == "m2", 60)
+    wait_for("settled", lambda: cluster[2].instance(name)["status"] in ("Running", "Stopped"), 60)
+    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    if cluster[2].instance(name)["status"] == "Stopped":
+        cluster[2].cli("start", name)
+    assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
+
+
+def status_of(m, name):
+    """(location, status), or None while the member does not know."""
+    try:
+        i = m.instance(name)
+        return i["location"], i["status"]
+    except ApiError:
+        return None
+
+
+def test_cut_link_before_commit(cluster, launch, client, world):
+    name = launch("cut", "--target", "m1")
+    talk = client(cluster[0].address_of(name), member=0)
+    m = cluster[0]
+    told = m.log.stat().st_size
+    cluster.restart(m, DUNLIN_FAULT="move_source_before_commit=hang")
+    logged = m.log.stat().st_size
+    t = threading.Thread(target=move, args=(m, name, "m2"), kwargs={"check": False, "timeout": 120})
+    t.start()
+    wait_for_fault(m, "move_source_before_commit", logged)
+    cluster.cut(cluster[1])
+    m.kill(signal.SIGKILL)
+    t.join()
+    m.start()
+    wait_for("running on m1", lambda: status_of(m, name) == ("m1", "Running"), 40)
+    cluster.mend(cluster[1])
+    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    assert talk.finish()["error"] == ""
+
+
+def leader_of(cluster):
+    cluster.settle()
+    return next(m for m in cluster.members
+                if "database-leader" in cluster[0].api("GET", f"/1.0/cluster/members/{m.name}")["roles"])
+
+
+def test_leader_dies_during_a_move(cluster, launch, client, world):
+    leader = leader_of(cluster)
+    others = [m for m in cluster.members if m is not leader]
+    name = launch("orphan", "--target", others[0].name)
+    cluster.restart(others[0], DUNLIN_FAULT="move_source_frozen=error")
+    assert move(others[1], name, others[1].name, check=False).returncode == 1
+    leader.kill(signal.SIGKILL)
+    move(others[1], name, others[1].name)
+    assert others[0].instance(name)["location"] == others[1].name
+    leader.start()
+    wait_for("a consistent world", lambda: world.problems() == [], 20)

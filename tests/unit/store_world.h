@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A single host's real store in a temporary folder, with a pool: for tests of what stands on it. */
+#pragma once
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/str.h"
+#include "cluster/cluster.h"
+
+struct store_world {
+	char dir[64];
+	struct pool *pool;
+	struct cluster *cluster;
+	struct store *store;
+};
+
+static inline const char *world_location(void *arg)
+{
+	return cluster_member_name(arg);
+}
+
+static inline int world_open(struct store_world *w)
+{
+	struct cluster_opts o = { .dir = w->dir };
+	struct err err = { 0 };
+
+	str_copy(w->dir, sizeof(w->dir), "/tmp/dunlin-test-world-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	w->pool = pool_new(2, 4);
+	w->cluster = cluster_new(&o, &err);
+	if (!w->cluster)
+		print_error("%s\n", err.msg);
+	assert_non_null(w->cluster);
+	w->store = cluster_store(w->cluster);
+	return 0;
+}
+
+static inline void world_start(struct store_world *w)
+{
+	struct err err = { 0 };
+
+	assert_int_equal(cluster_start(w->cluster, &err), 0);
+}
+
+static inline void world_close(struct store_world *w)
+{
+	struct err err;
+
+	pool_free(w->pool);
+	cluster_free(w->cluster);
+	io_remove_tree(w->dir, &err);
+}
+
+static inline void world_put(struct store_world *w, enum entity e, const char *key, json_t *own_doc)
+{
+	_tx_ struct tx *tx = tx_new();
+	struct err err = { 0 };
+
+	assert_non_null(own_doc);
+	tx_put(tx, e, key, REV_ANY, own_doc);
+	json_decref(own_doc);
+	if (store_commit(w->store, tx, 0, NULL, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+/* A box that threads put things into and the test waits for. */
+struct box {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	int count;
+	char last[2048];
+};
+
+static inline void box_init(struct box *b)
+{
+	pthread_condattr_t attr;
+
+	*b = (struct box){ 0 };
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&b->changed, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+static inline void box_put(struct box *b, const char *text)
+{
+	pthread_mutex_lock(&b->lock);
+	b->count++;
+	str_copy(b->last, sizeof(b->last), text);
+	pthread_cond_broadcast(&b->changed);
+	pthread_mutex_unlock(&b->lock);
+}
+
+static inline bool box_wait(struct box *b, int count, int64_t ms)
+{
+	struct timespec until = deadline_timespec(deadline_in(ms));
+	bool ok;
+
+	pthread_mutex_lock(&b->lock);
+	while (b->count < count && pthread_cond_timedwait(&b->changed, &b->lock, &until) == 0)
+		;
+	ok = b->count >= count;
+	pthread_mutex_unlock(&b->lock);
+	return ok;
+}

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Members as processes of their own, on loopback addresses: enabling, joining, failing over,
+ * removing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/digest.h"
+#include "tests/unit/cluster_member.h"
+
+#define MEMBERS 4
+
+struct world {
+	char dir[64];
+	struct member_proc m[MEMBERS];
+};
+
+static int free_port(const char *host)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sa);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port;
+
+	inet_pton(AF_INET, host, &sa.sin_addr);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	getsockname(fd, (struct sockaddr *)&sa, &len);
+	port = ntohs(sa.sin_port);
+	close(fd);
+	return port;
+}
+
+static json_t *ask(struct member_proc *m, const char *verb, json_t *own_body)
+{
+	_json_ json_t *body = own_body;
+	struct err err = { 0 };
+	json_t *j = member_ask(m, verb, body, &err);
+
+	if (!j)
+		print_error("%s %s: %s\n", m->name, verb, err.msg);
+	assert_non_null(j);
+	return j;
+}
+
+static void tell(struct member_proc *m, const char *verb, json_t *own_body)
+{
+	json_decref(ask(m, verb, own_body));
+}
+
+/* The error of a request that has to fail. */
+static struct err refuse(struct member_proc *m, const char *verb, json_t *own_body)
+{
+	_json_ json_t *body = own_body;
+	struct err err = { 0 };
+	_json_ json_t *j = member_ask(m, verb, body, &err);
+
+	assert_null(j);
+	return err;
+}
+
+static void await_up(struct member_proc *m)
+{
+	int64_t deadline = deadline_in(20000);
+	struct err err = { 0 };
+	json_t *j;
+
+	while (!(j = member_ask(m, "info", NULL, &err))) {
+		assert_true(clock_ms() < deadline);
+		poll(NULL, 0, 20);
+	}
+	json_decref(j);
+}
+
+static void start(struct member_proc *m)
+{
+	member_spawn(m, NULL);
+	await_up(m);
+}
+
+static char *token_for(struct member_proc *m, const char *name)
+{
+	_json_ json_t *t = ask(m, "token", json_pack("{s:s}", "name", name));
+	_json_ json_t *j = json_pack("{s:s,s:s,s:O,s:s,s:s}", "server_name",
+				     json_str(t, "serverName", ""), "fingerprint",
+				     json_str(t, "fingerprint", ""), "addresses",
+				     json_arr(t, "addresses"), "secret", json_str(t, "secret", ""),
+				     "expires_at", json_str(t, "expiresAt", ""));
+	_free_ char *text = json_text(j);
+
+	return base64_encode(text, strlen(text));
+}
+
+static void join(struct member_proc *m, struct member_proc *via)
+{
+	_free_ char *token = token_for(via, m->name);
+
+	tell(m, "join", json_pack("{s:s,s:s}", "name", m->name, "token", token));
+}
+
+/* Waits until so many members show this role. */
+static void await_role(struct member_proc *m, const char *role, int count)
+{
+	int64_t deadline = deadline_in(30000);
+
+	for (;;) {
+		_json_ json_t *info = ask(m, "info", NULL);
+		json_t *members = json_arr(info, "members"), *v, *r;
+		size_t i, k;
+		int n = 0;
+
+		json_array_foreach(members, i, v) {
+			json_array_foreach(json_arr(v, "roles"), k, r)
+				n += str_eq(json_string_value(r), role);
+		}
+		if (n == count)
+			return;
+		assert_true(clock_ms() < deadline);
+		poll(NULL, 0, 50);
+	}
+}
+
+static struct member_proc *leader_of(struct world *w)
+{
+	for (int i = 0; i < MEMBERS; i++) {
+		struct err err = { 0 };
+		_json_ json_t *info = w->m[i].pid ? member_ask(&w->m[i], "info", NULL, &err) : NULL;
+
+		if (json_bool(info, "leading", false))
+			return &w->m[i];
+	}
+	fail_msg("nobody leads");
+	return NULL;
+}
+
+static struct member_proc *other_than(struct world *w, const struct member_proc *m)
+{
+	for (int i = 0; i < MEMBERS; i++) {
+		if (w->m[i].pid && &w->m[i] != m)
+			return &w->m[i];
+	}
+	return NULL;
+}
+
+static void put(struct member_proc *m, const char *key, const char *value)
+{
+	tell(m, "put", json_pack("{s:s,s:s}", "key", key, "value", value));
+}
+
+static void await_value(struct member_proc *m, const char *key, const char *value)
+{
+	int64_t deadline = deadline_in(15000);
+
+	for (;;) {
+		struct err err = { 0 };
+		_json_ json_t *body = json_pack("{s:s}", "key", key);
+		_json_ json_t *j = member_ask(m, "get", body, &err);
+
+		if (str_eq(json_str(j, "value", NULL), value))
+			return;
+		assert_true(clock_ms() < deadline);
+		poll(NULL, 0, 20);
+	}
+}
+
+static int setup(void **state)
+{
+	struct world *w = xnew(struct world);
+	struct err err;
+
+	str_copy(w->dir, sizeof(w->dir), "/tmp/dunlin-test-cluster-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	for (int i = 0; i < MEMBERS; i++) {
+		struct member_proc *m = &w->m[i];
+		_free_ char *dir = xasprintf("%s/m%d", w->dir, i + 1);
+		char host[20];
+
+		snprintf(host, sizeof(host), "127.0.0.%d", 11 + i);
+		snprintf(m->name, sizeof(m->name), "m%d", i + 1);
+		str_copy(m->dir, sizeof(m->dir), dir);
+		snprintf(m->address, sizeof(m->address), "%s:%d", host, free_port(host));
+		assert_int_equal(io_mkdirs(m->dir, 0700, &err), 0);
+	}
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	struct err err;
+
+	for (int i = 0; i < MEMBERS; i++)
+		member_kill(&w->m[i]);
+	io_remove_tree(w->dir, &err);
+	free(w);
+	return 0;
+}
+
+static void make_cluster(struct world *w, int n)
+{
+	start(&w->m[0]);
+	tell(&w->m[0], "enable", json_pack("{s:s}", "name", w->m[0].name));
+	for (int i = 1; i < n; i++) {
+		start(&w->m[i]);
+		join(&w->m[i], &w->m[0]);
+	}
+	await_role(&w->m[0], "database", n >= 3 ? 3 : 1);
+}
+
+/* --- tests ------------------------------------------------------------------------------------ */
+
+static void test_single_survives_kill(void **state)
+{
+	struct world *w = *state;
+	struct member_proc *m = &w->m[0];
+	_json_ json_t *info = NULL;
+
+	start(m);
+	put(m, "a", "1");
+	member_kill(m);
+	start(m);
+	await_value(m, "a", "1");
+	info = ask(m, "info", NULL);
+	assert_false(json_bool(info, "enabled", true));
+	assert_string_equal(json_str(info, "name", ""), "none");
+	assert_int_equal(json_array_size(json_arr(info, "members")), 1);
+}
+
+static void test_enable_renames(void **state)
+{
+	struct world *w = *state;
+	struct member_proc *m = &w->m[0];
+	_json_ json_t *before = NULL, *after = NULL, *again = NULL;
+
+	start(m);
+	before = ask(m, "info", NULL);
+	tell(m, "enable", json_pack("{s:s}", "name", "m1"));
+	after = ask(m, "info", NULL);
+	assert_string_equal(json_str(after, "name", ""), "m1");
+	assert_true(json_bool(after, "enabled", false));
+	/* Clients keep the certificate that they know. */
+	assert_string_equal(json_str(before, "fingerprint", "b"),
+			    json_str(after, "fingerprint", "a"));
+	assert_int_equal(refuse(m, "enable", json_pack("{s:s}", "name", "m2")).kind, ERR_CONFLICT);
+	member_kill(m);
+	start(m);
+	again = ask(m, "info", NULL);
+	assert_string_equal(json_str(again, "name", ""), "m1");
+	put(m, "a", "1");
+}
+
+static void test_tokens(void **state)
+{
+	struct world *w = *state;
+	struct member_proc *a = &w->m[0], *b = &w->m[1], *c = &w->m[2];
+	_free_ char *token = NULL;
+	struct err e;
+
+	start(a);
+	start(b);
+	start(c);
+	e = refuse(a, "token", json_pack("{s:s}", "name", "m2"));
+	assert_string_equal(e.msg, "This server is not clustered");
+	tell(a, "enable", json_pack("{s:s}", "name", "m1"));
+	e = refuse(b, "join", json_pack("{s:s,s:s}", "name", "m2", "token", "bm9uc2Vuc2U="));
+	assert_int_equal(e.kind, ERR_INVALID);
+	token = token_for(a, "m2");
+	/* Bound to its name, usable once, and refused requests leave the server as it was. */
+	e = refuse(c, "join", json_pack("{s:s,s:s}", "name", "m3", "token", token));
+	assert_int_equal(e.kind, ERR_FORBIDDEN);
+	assert_string_equal(e.msg, "No matching cluster join operation found");
+	put(c, "alone", "1");
+	tell(b, "join", json_pack("{s:s,s:s}", "name", "m2", "token", token));
+	e = refuse(c, "join", json_pack("{s:s,s:s}", "name", "m2", "token", token));
+	assert_int_equal(e.kind, ERR_FORBIDDEN);
+	e = refuse(a, "token", json_pack("{s:s}", "name", "m2"));
+	assert_int_equal(e.kind, ERR_CONFLICT);
+	join(c, b);
+}
+
+static void test_write_everywhere(void **state)
+{
+	struct world *w = *state;
+
+	make_cluster(w, 3);
+	for (int i = 0; i < 3; i++) {
+		_free_ char *key = xasprintf("from-%d", i);
+
+		put(&w->m[i], key, "x");
+		/* One reads one's own writes, the others see them soon. */
+		tell(&w->m[i], "get", json_pack("{s:s}", "key", key));
+		for (int k = 0; k < 3; k++)
+			await_value(&w->m[k], key, "x");
+	}
+	tell(&w->m[1], "get", json_pack("{s:s,s:b}", "key", "from-2", "latest", 1));
+	assert_int_equal(
+		refuse(&w->m[2], "put",
+		       json_pack("{s:s,s:s,s:i}", "key", "from-1", "value", "y", "seen", REV_NONE))
+			.kind,
+		ERR_CONFLICT);
+	assert_int_equal(
+		refuse(&w->m[2], "put",
+		       json_pack("{s:s,s:s,s:i}", "key", "from-1", "value", "y", "seen", 1))
+			.kind,
+		ERR_PRECONDITION);
+}
+
+static void test_leader_killed(void **state)
+{
+	struct world *w = *state;
+	struct member_proc *old, *other;
+	int64_t began;
+
+	make_cluster(w, 3);
+	put(&w->m[0], "before", "1");
+	old = leader_of(w);
+	other = other_than(w, old);
+	began = clock_ms();
+	member_kill(old);
+	put(other, "after", "2");
+	print_message("next write after %lld ms\n", (long long)(clock_ms() - began));
+	assert_true(clock_ms() - began < 10000);
+	await_value(other, "before", "1");
+	/* Who comes back catches up. */
+	start(old);
+	await_value(old, "after", "2");
+	put(old, "again", "3");
+	await_value(other, "again", "3");
+}
+
+static void test_no_quorum(void **state)
+{
+	struct world *w = *state;
+	enum err_kind kind;
+	_json_ json_t *info = NULL;
+
+	make_cluster(w, 3);
+	put(&w->m[0], "a", "1");
+	await_value(&w->m[2], "a", "1");
+	member_kill(&w->m[0]);
+	member_kill(&w->m[1]);
+	kind = refuse(&w->m[2], "put",
+		      json_pack("{s:s,s:s,s:i}", "key", "b", "value", "2", "timeout_ms", 3000))
+		       .kind;
+	assert_true(kind == ERR_UNAVAILABLE || kind == ERR_UNKNOWN);
+	await_value(&w->m[2], "a", "1");
+	info = ask(&w->m[2], "info", NULL);
+	assert_true(json_bool(info, "island", false));
+	tell(&w->m[2], "fact", json_pack("{s:s,s:{s:s}}", "key", "c1", "doc", "status", "Running"));
+	/* Alone it starts from its copy on disk. */
+	member_kill(&w->m[2]);
+	start(&w->m[2]);
+	start(&w->m[0]);
+	start(&w->m[1]);
+	await_value(&w->m[2], "a", "1");
+	put(&w->m[2], "c", "3");
+}
+
+static void await_fact(struct member_proc *m, const char *key, const char *status)
+{
+	int64_t deadline = deadline_in(15000);
+
+	for (;;) {
+		_json_ json_t *j = ask(m, "fact", json_pack("{s:s}", "key", key));
+
+		if (str_eq(json_str(json_obj(j, "doc"), "status", NULL), status))
+			return;
+		assert_true(clock_ms() < deadline);
+		poll(NULL, 0, 50);
+	}
+}
+
+static void test_facts_and_offline(void **state)
+{
+	struct world *w = *state;
+	struct member_proc *gone, *leader;
+
+	make_cluster(w, 3);
+	for (int i = 0; i < 3; i++)
+		tell(&w->m[i], "fact",
+		     json_pack("{s:s,s:{s:s}}", "key", w->m[i].name, "doc", "status", "Running"));
+	for (int i = 0; i < 3; i++) {
+		for (int k = 0; k < 3; k++)
+			await_fact(&w->m[i], w->m[k].name, "Running");
+	}
+	leader = leader_of(w);
+	gone = other_than(w, leader);
+	member_kill(gone);
+	await_fact(leader, gone->name, "Error");
+	start(gone);
+	tell(gone, "fact",
+	     json_pack("{s:s,s:{s:s}}", "key", gone->name, "doc", "status", "Frozen"));
+	await_fact(leader, gone->name, "Frozen");
+}
+
+static void test_remove(void **state)
+{
+	struct world *w = *state;
+	_json_ json_t *info = NULL;
+
+	make_cluster(w, 4);
+	await_role(&w->m[0], "database-standby", 1);
+	/* One that is dead, then one that is there. */
+	member_kill(&w->m[3]);
+	tell(&w->m[1], "remove", json_pack("{s:s,s:b}", "name", "m4", "force", 1));
+	tell(&w->m[1], "remove", json_pack("{s:s}", "name", "m3"));
+	info = ask(&w->m[1], "info", NULL);
+	assert_int_equal(json_array_size(json_arr(info, "members")), 2);
+	await_role(&w->m[1], "database", 1);
+	await_role(&w->m[1], "database-standby", 1);
+	put(&w->m[1], "a", "1");
+	assert_int_equal(
+		refuse(&w->m[2], "put",
+		       json_pack("{s:s,s:s,s:i}", "key", "b", "value", "2", "timeout_ms", 2000))
+			.kind,
+		ERR_UNAVAILABLE);
+}
+
+/* The leader hands over before its role and then its trust go. */
+static void test_remove_leader(void **state)
+{
+	struct world *w = *state;
+	struct member_proc *leader, *other;
+
+	make_cluster(w, 3);
+	leader = leader_of(w);
+	other = other_than(w, leader);
+	put(other, "before", "1");
+	tell(other, "remove", json_pack("{s:s}", "name", leader->name));
+	put(other, "after", "1");
+	await_role(other, "database", 1);
+	await_role(other, "database-standby", 1);
+	await_value(other, "before", "1");
+}
+
+static void test_lost_answer(void **state)
+{
+	char fault[] = "DUNLIN_FAULT=commit_reply_lost=error";
+	struct world *w = *state;
+	struct member_proc *m = &w->m[0];
+
+	/* The row of the single host is committed at the first start; the next commit is hit. */
+	start(m);
+	member_kill(m);
+	member_spawn(m, fault);
+	await_up(m);
+	tell(m, "put", json_pack("{s:s,s:s,s:i}", "key", "a", "value", "1", "seen", REV_NONE));
+	await_value(m, "a", "1");
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_single_survives_kill, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_enable_renames, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lost_answer, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tokens, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_write_everywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_leader_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_quorum, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_facts_and_offline, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_remove_leader, setup, teardown),
+	};
+
+	if (argc == 4 && str_eq(argv[1], "member"))
+		return member_main(argv[2], argv[3]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+
+static char dir[] = "/tmp/dunlin-io-XXXXXX";
+
+static int make_dir(void **state)
+{
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int drop_dir(void **state)
+{
+	struct err err;
+
+	return io_remove_tree(dir, &err);
+}
+
+static void write_is_atomic_and_private(void **state)
+{
+	_free_ char *path = xasprintf("%s/file", dir);
+	_free_ char *text = NULL;
+	struct stat st;
+	struct err err;
+	size_t len;
+
+	assert_int_equal(io_write_file(path, "one", 3, 0600, &err), 0);
+	assert_int_equal(io_write_file(path, "second", 6, 0600, &err), 0);
+	text = io_read_file(path, 100, &len, &err);
+	assert_string_equal(text, "second");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_null(io_read_file(path, 5, &len, &err));
+	assert_int_equal(err.kind, ERR_TOO_LARGE);
+	assert_null(io_read_file("/nonexistent/x", 5, &len, &err));
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_non_null(strstr(err.msg, "/nonexistent/x"));
+}
+
+static void removes_trees_of_any_depth_without_following_links(void **state)
+{
+	_free_ char *tree = xasprintf("%s/tree", dir);
+	_free_ char *kept = xasprintf("%s/kept", dir);
+	_free_ char *link = xasprintf("%s/tree/link", dir);
+	struct err err;
+	int fd;
+
+	assert_int_equal(io_mkdirs(kept, 0755, &err), 0);
+	assert_int_equal(io_mkdirs(tree, 0755, &err), 0);
+	assert_int_equal(symlink(kept, link), 0);
+	fd = open(tree, O_RDONLY | O_DIRECTORY);
+	for (int i = 0; i < 3000; i++) {
+		int next;
+
+		assert_int_equal(mkdirat(fd, "d", 0755), 0);
+		next = openat(fd, "d", O_RDONLY | O_DIRECTORY);
+		close(fd);
+		fd = next;
+	}
+	close(fd);
+	assert_int_equal(io_remove_tree(tree, &err), 0);
+	assert_false(io_exists(tree));
+	assert_true(io_exists(kept));
+	assert_int_equal(io_remove_tree(tree, &err), 0);
+	assert_int_equal(rmdir(kept), 0);
+}
+
+static void descriptors_travel(void **state)
+{
+	int pair[2], fd;
+	char buf[4] = "";
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	fd = io_temp_fd(dir, &(struct err){ 0 });
+	assert_true(fd >= 0);
+	assert_int_equal(io_send_fd(pair[0], fd), 0);
+	assert_int_equal(io_write_full(fd, "abc", 3), 0);
+	close(fd);
+	fd = io_recv_fd(pair[1]);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, buf, 3, 0), 3);
+	assert_string_equal(buf, "abc");
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(write_is_atomic_and_private),
+		cmocka_unit_test(removes_trees_of_any_depth_without_following_links),
+		cmocka_unit_test(descriptors_travel),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, drop_dir);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/keys.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* Each row of the table must accept its own default, be found by its name, and explain itself. */
+static void test_table(void **state)
+{
+	size_t n;
+	const struct key *keys = key_table(&n);
+
+	assert_true(n > 50);
+	for (size_t i = 0; i < n; i++) {
+		_json_ json_t *config = json_object();
+		struct err err = { 0 };
+
+		assert_true(strlen(keys[i].doc) > 2);
+		if (str_ends(keys[i].name, ".*"))
+			continue;
+		assert_ptr_equal(key_find(keys[i].of, keys[i].name), &keys[i]);
+		if (!keys[i].dflt)
+			continue;
+		json_put_str(config, keys[i].name, keys[i].dflt);
+		if (keys_check(keys[i].of, "test", config, &err) < 0)
+			fail_msg("default of %s: %s", keys[i].name, err.msg);
+		assert_string_equal(key_value(keys[i].of, NULL, keys[i].name), keys[i].dflt);
+	}
+}
+
+static const struct {
+	enum keys_of of;
+	const char *key, *value;
+	bool ok;
+} values[] = {
+	{ KEYS_INSTANCE, "limits.cpu", "1", true },
+	{ KEYS_INSTANCE, "limits.cpu", "0-3,7", true },
+	{ KEYS_INSTANCE, "limits.cpu", "3-1", false },
+	{ KEYS_INSTANCE, "limits.cpu", "0", false },
+	{ KEYS_INSTANCE, "limits.cpu", "-1", false },
+	{ KEYS_INSTANCE, "limits.cpu", "two", false },
+	{ KEYS_INSTANCE, "limits.memory", "512MiB", true },
+	{ KEYS_INSTANCE, "limits.memory", "10%", true },
+	{ KEYS_INSTANCE, "limits.memory", "0%", false },
+	{ KEYS_INSTANCE, "limits.memory", "101%", false },
+	{ KEYS_INSTANCE, "limits.memory", "much", false },
+	{ KEYS_INSTANCE, "limits.memroy", "1GiB", false },
+	{ KEYS_INSTANCE, "boot.autostart", "TRUE", true },
+	{ KEYS_INSTANCE, "boot.autostart", "maybe", false },
+	{ KEYS_INSTANCE, "environment.A", "b", true },
+	{ KEYS_INSTANCE, "environment.", "b", false },
+	{ KEYS_INSTANCE, "environment", "b", false },
+	{ KEYS_INSTANCE, "user.anything.at.all", "b", true },
+	{ KEYS_INSTANCE, "raw.lxc", "lxc.cap.drop = sys_time\n# note\n", true },
+	{ KEYS_INSTANCE, "raw.lxc", "lxc.rootfs.path = /etc", false },
+	{ KEYS_INSTANCE, "raw.lxc", "lxc.hook.start = /bin/sh", false },
+	{ KEYS_INSTANCE, "raw.lxc", "lxc.include = /etc/passwd", false },
+	{ KEYS_INSTANCE, "raw.lxc", "nonsense", false },
+	{ KEYS_NETWORK, "ipv4.address", "10.1.2.1/24", true },
+	{ KEYS_NETWORK, "ipv4.address", "auto", true },
+	{ KEYS_NETWORK, "ipv4.address", "none", true },
+	{ KEYS_NETWORK, "ipv4.address", "10.1.2.1", false },
+	{ KEYS_NETWORK, "ipv4.address", "10.1.2.1/33", false },
+	{ KEYS_NETWORK, "ipv4.address", "10.1.2.256/24", false },
+	{ KEYS_NETWORK, "ipv4.dhcp.ranges", "10.0.0.2-10.0.0.9,10.0.0.20-10.0.0.30", true },
+	{ KEYS_NETWORK, "ipv4.dhcp.ranges", "10.0.0.9-10.0.0.2", false },
+	{ KEYS_NETWORK, "ipv6.address", "fd00::1/64", false },
+	{ KEYS_NETWORK, "bridge.mtu", "1500", true },
+	{ KEYS_NETWORK, "bridge.mtu", "10", false },
+	{ KEYS_NETWORK, "vxlan.id", "16777216", false },
+	{ KEYS_POOL, "source", "/srv/pool", true },
+	{ KEYS_POOL, "source", "srv/pool", false },
+	{ KEYS_POOL, "source", "/srv/../etc", false },
+	{ KEYS_SERVER, "core.https_address", "10.0.0.5:8443", true },
+	{ KEYS_SERVER, "core.https_address", "10.0.0.5", true },
+	{ KEYS_SERVER, "core.https_address", ":8443", true },
+	{ KEYS_SERVER, "core.https_address", "[fd00::1]:8443", true },
+	{ KEYS_SERVER, "core.https_address", "fd00::1:8443", false },
+	{ KEYS_SERVER, "core.https_address", "10.0.0.5:99999", false },
+	{ KEYS_SERVER, "cluster.join_token_expiry", "3H", true },
+	{ KEYS_SERVER, "cluster.join_token_expiry", "soon", false },
+	{ KEYS_SERVER, "core.trust_password", "x", false },
+	{ KEYS_MEMBER, "user.rack", "7", true },
+	{ KEYS_MEMBER, "scheduler.instance", "sometimes", false },
+};
+
+static void test_values(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		_json_ json_t *config = json_object();
+		struct err err = { 0 };
+
+		json_put_str(config, values[i].key, values[i].value);
+		if ((keys_check(values[i].of, "test", config, &err) == 0) != values[i].ok)
+			fail_msg("%s=%s: expected %s", values[i].key, values[i].value,
+				 values[i].ok ? "success" : "a refusal");
+		if (!values[i].ok) {
+			assert_int_equal(err.kind, ERR_INVALID);
+			assert_non_null(strstr(err.msg, values[i].key));
+			assert_non_null(strstr(err.msg, "test"));
+		}
+	}
+}
+
+/* Clients send numbers and booleans, and "" or null to unset. */
+static void test_cleaning(void **state)
+{
+	_json_ json_t *config = json_pack("{s:b, s:i, s:s, s:n, s:s}", "boot.autostart", 1,
+					  "boot.autostart.delay", 5, "limits.cpu", "", "user.a",
+					  "user.b", "x");
+	_json_ json_t *nested = json_pack("{s:{}}", "user.a");
+	struct err err = { 0 };
+
+	assert_int_equal(keys_check(KEYS_INSTANCE, "c1", config, &err), 0);
+	assert_int_equal(json_object_size(config), 3);
+	assert_string_equal(json_str(config, "boot.autostart", ""), "true");
+	assert_string_equal(json_str(config, "boot.autostart.delay", ""), "5");
+	assert_int_equal(keys_check(KEYS_INSTANCE, "c1", nested, &err), -1);
+	assert_int_equal(err.kind, ERR_INVALID);
+}
+
+static const struct {
+	const char *text;
+	bool ok;
+} devices[] = {
+	{ "{}", true },
+	{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"pool\":\"default\"}}", true },
+	{ "{\"root\":{\"type\":\"disk\",\"path\":\"/\"}}", false },
+	{ "{\"d\":{\"type\":\"disk\",\"path\":\"/mnt\",\"source\":\"/srv\"}}", true },
+	{ "{\"d\":{\"type\":\"disk\",\"path\":\"/mnt\",\"source\":\"srv\"}}", false },
+	{ "{\"d\":{\"type\":\"disk\",\"source\":\"/srv\"}}", false },
+	{ "{\"d\":{\"type\":\"disk\",\"path\":\"/mnt\",\"pool\":\"p\",\"source\":\"v\"}}", false },
+	{ "{\"e\":{\"type\":\"nic\",\"network\":\"br0\"}}", true },
+	{ "{\"e\":{\"type\":\"nic\"}}", false },
+	{ "{\"e\":{\"type\":\"nic\",\"network\":\"br0\",\"hwaddr\":\"00:16:3e:1:2:3\"}}", false },
+	{ "{\"e\":{\"type\":\"nic\",\"network\":\"br0\",\"hwaddr\":\"00:16:3e:01:02:03\"}}", true },
+	{ "{\"e\":{\"type\":\"nic\",\"network\":\"br0\",\"speed\":\"fast\"}}", false },
+	{ "{\"e\":{\"type\":\"none\"}}", true },
+	{ "{\"e\":{\"type\":\"gpu\"}}", false },
+	{ "{\"e\":{\"network\":\"br0\"}}", false },
+	{ "{\"e\":\"nic\"}", false },
+	{ "{\"a/b\":{\"type\":\"none\"}}", false },
+};
+
+static void test_devices(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		struct err err = { 0 };
+		_json_ json_t *j =
+			json_parse(devices[i].text, strlen(devices[i].text), "devices", &err);
+
+		assert_non_null(j);
+		if ((devices_check("instance \"c1\"", j, &err) == 0) != devices[i].ok)
+			fail_msg("%s: expected %s", devices[i].text,
+				 devices[i].ok ? "success" : "a refusal");
+	}
+}
+
+static void test_expiry(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t seconds;
+	} cases[] = { { "30", 30 },    { "30S", 30 },     { "10M", 600 }, { "3H", 10800 },
+		      { "1d", 86400 }, { "2w", 1209600 }, { "", -1 },     { "H", -1 },
+		      { "1x", -1 },    { "-1H", -1 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(expiry_seconds(cases[i].text), cases[i].seconds);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_table),    cmocka_unit_test(test_values),
+		cmocka_unit_test(test_cleaning), cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_expiry),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "migrate/plan.h"
+
+static json_t *facts(const char *member)
+{
+	return json_pack("{ss,ss,ss,ss,s[sss],s[{ss},{ss}],si,ss,sb,sb}", "member", member,
+			 "kernel_architecture", "x86_64", "kernel_version", "6.18.44",
+			 "criu_version", "4.2.1", "cpu_flags", "sse4_2", "avx", "avx2",
+			 "storage_drivers", "Name", "dir", "Name", "overlay", "page_size", 4096,
+			 "lsm", "capability,apparmor", "cgroup2", 1, "idmapped_mounts", 1);
+}
+
+static void members_are_compared(void **state)
+{
+	static const struct {
+		const char *source, *target; /* what differs from the usual, as JSON */
+		enum move_kind kind;
+		const char *words[3];
+	} cases[] = {
+		{ "{}", "{}", MOVE_LIVE, { "" } },
+		{ "{}", "{\"kernel_version\": \"6.19.1\"}", MOVE_LIVE, { "" } },
+		{ "{}", "{\"criu_version\": \"4.3\"}", MOVE_LIVE, { "" } },
+		{ "{}",
+		  "{\"cpu_flags\": [\"sse4_2\", \"avx\", \"avx2\", \"sha_ni\"]}",
+		  MOVE_LIVE,
+		  { "" } },
+		{ "{}",
+		  "{\"cpu_flags\": [\"sse4_2\", \"avx2\"]}",
+		  MOVE_COLD,
+		  { "m2", "avx", "m1" } },
+		{ "{}", "{\"kernel_version\": \"6.12.3\"}", MOVE_COLD, { "6.12.3", "older" } },
+		{ "{}", "{\"criu_version\": \"\"}", MOVE_COLD, { "CRIU", "not installed", "m2" } },
+		{ "{\"criu_version\": \"4.1.1\"}", "{}", MOVE_COLD, { "m1", "needs 4.2" } },
+		{ "{\"criu_version\": \"4.3.0\"}", "{}", MOVE_COLD, { "CRIU", "older", "m2" } },
+		{ "{\"kernel_version\": \"6.12.0\", \"criu_version\": \"4.1.1\"}",
+		  "{}",
+		  MOVE_LIVE,
+		  { "" } },
+		{ "{}", "{\"page_size\": 16384}", MOVE_COLD, { "pages" } },
+		{ "{}", "{\"lsm\": \"capability\"}", MOVE_COLD, { "security modules" } },
+		{ "{}", "{\"cgroup2\": false}", MOVE_COLD, { "cgroups" } },
+		{ "{}",
+		  "{\"no_live\": \"its hook is missing\"}",
+		  MOVE_COLD,
+		  { "m2", "hook is missing" } },
+		{ "{}", "{\"kernel_architecture\": \"aarch64\"}", MOVE_REFUSED, { "aarch64" } },
+		{ "{}",
+		  "{\"storage_drivers\": [{\"Name\": \"dir\"}]}",
+		  MOVE_REFUSED,
+		  { "overlay", "m2" } },
+		{ "{}", "{\"idmapped_mounts\": false}", MOVE_REFUSED, { "idmapped" } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_json_ json_t *s = facts("m1"), *t = facts("m2");
+		struct err err;
+		_json_ json_t *ds = json_parse(cases[i].source, strlen(cases[i].source), "s", &err);
+		_json_ json_t *dt = json_parse(cases[i].target, strlen(cases[i].target), "t", &err);
+		struct move_plan plan;
+
+		json_object_update(s, ds);
+		json_object_update(t, dt);
+		plan_compare(s, t, "overlay", &plan);
+		if (plan.kind != cases[i].kind)
+			fail_msg("%s %s: %d %s", cases[i].source, cases[i].target, plan.kind,
+				 plan.reason);
+		for (size_t k = 0; k < 3 && cases[i].words[k]; k++)
+			assert_non_null(strstr(plan.reason, cases[i].words[k]));
+	}
+}
+
+static void versions_are_numbers(void **state)
+{
+	assert_int_equal(plan_version_cmp("4.2", "4.2.0"), 0);
+	assert_int_equal(plan_version_cmp("4.10", "4.9"), 1);
+	assert_int_equal(plan_version_cmp("6.1.0-13-amd64", "6.16"), -1);
+	assert_int_equal(plan_version_cmp("", "1"), -1);
+}
+
+/* --- a /proc of our own ------------------------------------------------------------------- */
+
+struct proc_world {
+	char dir[64];
+	pid_t pids[3];
+};
+
+static void put(const struct proc_world *w, int pid, const char *file, const char *text)
+{
+	_free_ char *path = xasprintf("%s/%d/%s", w->dir, pid, file);
+	struct err err;
+
+	assert_int_equal(io_write_file(path, text, strlen(text), 0644, &err), 0);
+}
+
+static void point(const struct proc_world *w, int pid, const char *file, const char *target)
+{
+	_free_ char *path = xasprintf("%s/%d/%s", w->dir, pid, file);
+
+	unlink(path);
+	assert_int_equal(symlink(target, path), 0);
+}
+
+static void make_task(const struct proc_world *w, int pid, int parent, const char *comm)
+{
+	static const char *const ns[] = { "mnt", "uts", "ipc", "net", "user", "pid" };
+	_free_ char *fd = xasprintf("%s/%d/fd", w->dir, pid),
+		    *nsdir = xasprintf("%s/%d/ns", w->dir, pid);
+	_free_ char *status = xasprintf("Name:\t%s\nPPid:\t%d\nTracerPid:\t0\n", comm, parent);
+	_free_ char *name = xasprintf("%s\n", comm);
+	struct err err;
+
+	assert_int_equal(io_mkdirs(fd, 0755, &err), 0);
+	assert_int_equal(io_mkdirs(nsdir, 0755, &err), 0);
+	put(w, pid, "status", status);
+	put(w, pid, "comm", name);
+	put(w, pid, "cgroup", "0::/dunlin/c1/payload/system.slice/redis.service\n");
+	put(w, pid, "mountinfo",
+	    "1 0 0:1 / / rw - overlay dunlin rw\n2 1 0:2 / /proc rw - proc proc rw\n");
+	for (size_t i = 0; i < ARRAY_SIZE(ns); i++) {
+		_free_ char *file = xasprintf("ns/%s", ns[i]), *at = xasprintf("%s:[100]", ns[i]);
+
+		point(w, pid, file, at);
+	}
+	point(w, pid, "fd/0", "/dev/null");
+	point(w, pid, "fd/1", "socket:[123]");
+}
+
+static int setup(void **state)
+{
+	struct proc_world *w = xnew(struct proc_world);
+
+	snprintf(w->dir, sizeof(w->dir), "/tmp/test-plan-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	memcpy(w->pids, (pid_t[]){ 100, 101, 102 }, sizeof(w->pids));
+	make_task(w, 100, 1, "init");
+	make_task(w, 101, 100, "redis-server");
+	make_task(w, 102, 101, "worker");
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct proc_world *w = *state;
+	struct err err;
+
+	io_remove_tree(w->dir, &err);
+	free(w);
+	return 0;
+}
+
+static struct move_plan look(const struct proc_world *w)
+{
+	struct plan_tasks t = { .proc = w->dir, .pids = w->pids, .npids = 3, .init = 100 };
+	struct move_plan plan = { .kind = MOVE_LIVE };
+
+	plan_tasks(&t, &plan);
+	return plan;
+}
+
+static void ordinary_processes_may_move(void **state)
+{
+	struct move_plan plan = look(*state);
+
+	assert_string_equal(plan.reason, "");
+	assert_int_equal(plan.kind, MOVE_LIVE);
+}
+
+static void what_processes_hold_is_named(void **state)
+{
+	static const struct {
+		const char *link, *target, *words[3];
+	} cases[] = {
+		{ "ns/uts", "uts:[200]", { "redis-server", "redis.service", "UTS" } },
+		{ "ns/mnt", "mnt:[200]", { "process 101", "mount namespace" } },
+		{ "ns/net", "net:[200]", { "network namespace" } },
+		{ "ns/user", "user:[200]", { "user namespace" } },
+		{ "ns/pid", "pid:[200]", { "process namespace" } },
+		{ "fd/5", "/dev/kmsg", { "redis-server", "/dev/kmsg" } },
+		{ "fd/5", "anon_inode:[io_uring]", { "io_uring" } },
+		{ "fd/5", "anon_inode:[perf_event]", { "performance counter" } },
+		{ "fd/5", "anon_inode:[eventpoll]", { NULL } },
+		{ "fd/5", "/dev/zero", { NULL } },
+		{ "fd/5", "/dev/shm/file", { NULL } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct proc_world *w;
+		struct move_plan plan;
+
+		setup((void **)&w);
+		point(w, 101, cases[i].link, cases[i].target);
+		plan = look(w);
+		assert_int_equal(plan.kind, cases[i].words[0] ? MOVE_COLD : MOVE_LIVE);
+		for (size_t k = 0; k < 3 && cases[i].words[k]; k++) {
+			if (!strstr(plan.reason, cases[i].words[k]))
+				fail_msg("%s: %s", cases[i].target, plan.reason);
+		}
+		teardown((void **)&w);
+	}
+}
+
+static void relations_to_the_outside_are_found(void **state)
+{
+	struct proc_world *w = *state;
+	struct move_plan plan;
+
+	put(w, 102, "status", "Name:\tsh\nPPid:\t77\nTracerPid:\t0\n");
+	plan = look(w);
+	assert_non_null(strstr(plan.reason, "started from outside"));
+	put(w, 102, "status", "Name:\tsh\nPPid:\t100\nTracerPid:\t88\n");
+	plan = look(w);
+	assert_non_null(strstr(plan.reason, "debugger (process 88)"));
+}
+
+static void mounts_of_the_host_are_found(void **state)
+{
+	struct proc_world *w = *state;
+	struct move_plan plan;
+
+	put(w, 100, "mountinfo",
+	    "1 0 0:1 / / rw - overlay a rw\n9 1 0:9 / /home rw - nfs4 srv:/ rw\n");
+	plan = look(w);
+	assert_non_null(strstr(plan.reason, "nfs4 at /home"));
+	put(w, 100, "mountinfo",
+	    "9 1 0:9 / /var/lib/docker/x rw shared:1 - overlay o rw\nodd line\n");
+	plan = look(w);
+	assert_non_null(strstr(plan.reason, "/var/lib/docker/x"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(members_are_compared),
+		cmocka_unit_test(versions_are_numbers),
+		cmocka_unit_test_setup_teardown(ordinary_processes_may_move, setup, teardown),
+		cmocka_unit_test(what_processes_hold_is_named),
+		cmocka_unit_test_setup_teardown(relations_to_the_outside_are_found, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(mounts_of_the_host_are_found, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

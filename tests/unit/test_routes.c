@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of api/routes.def are consistent. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/route.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+static void check_row(const struct route *r)
+{
+	bool internal = str_starts(r->path, "/internal");
+
+	if (!r->handler || r->path[0] != '/' || str_empty(r->doc))
+		fail_msg("%s %s: handler, path or doc", r->method, r->path);
+	if ((r->body == BODY_NONE) != (r->body_max == 0) || r->body_max < 0)
+		fail_msg("%s %s: body and its limit do not fit", r->method, r->path);
+	if (r->body == BODY_MEM && r->body_max > 64 << 20)
+		fail_msg("%s %s: too much for memory", r->method, r->path);
+	if (internal && r->role == ROLE_TRUSTED)
+		fail_msg("%s %s: clients have no business there", r->method, r->path);
+	if ((r->target == T_INSTANCE || r->target == T_OPERATION) && !strchr(r->path, '{'))
+		fail_msg("%s %s: nothing in the path tells the member", r->method, r->path);
+}
+
+static void rows_are_sound(void **state)
+{
+	size_t n;
+	const struct route *rows = route_table(&n);
+
+	assert_true(n > 0);
+	for (size_t i = 0; i < n; i++)
+		check_row(&rows[i]);
+}
+
+/* Each row finds itself, so no row hides another. */
+static void rows_are_reachable(void **state)
+{
+	size_t n;
+	const struct route *rows = route_table(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		_free_ char *path = xstrdup(rows[i].path);
+		char *params[ROUTE_PARAMS_MAX];
+		struct err err;
+		const struct route *found = route_find(rows[i].method, path, params, &err);
+
+		if (found != &rows[i])
+			fail_msg("%s %s is hidden", rows[i].method, rows[i].path);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows_are_sound),
+		cmocka_unit_test(rows_are_reachable),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
