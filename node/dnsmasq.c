@@ -6,6 +6,7 @@
  * dnsmasq.raw
  */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -71,25 +72,6 @@ static bool is_ours(const struct running *r, const char *dir)
 	return false;
 }
 
-static void find_running(const char *dir, struct running *ret)
-{
-	struct running r = { .pid = read_pid(dir), .pidfd = -1 };
-	_free_ char *path = xasprintf("/proc/%d/cmdline", r.pid);
-	struct err err;
-
-	*ret = (struct running){ .pidfd = -1 };
-	if (r.pid <= 1)
-		return;
-	/* Opened first: afterwards the number can't come to mean another process. */
-	r.pidfd = (int)syscall(SYS_pidfd_open, r.pid, 0);
-	if (r.pidfd >= 0)
-		r.cmdline = io_read_file(path, TEXT_MAX, &r.len, &err);
-	if (r.cmdline && is_ours(&r, dir))
-		*ret = r;
-	else
-		running_done(&r);
-}
-
 static bool in_this_netns(pid_t pid)
 {
 	_free_ char *path = xasprintf("/proc/%d/ns/net", pid);
@@ -97,6 +79,48 @@ static bool in_this_netns(pid_t pid)
 
 	return stat(path, &its) == 0 && stat("/proc/thread-self/ns/net", &ours) == 0 &&
 	       its.st_ino == ours.st_ino && its.st_dev == ours.st_dev;
+}
+
+static bool take_running(const char *dir, pid_t pid, struct running *ret)
+{
+	struct running r = { .pid = pid, .pidfd = -1 };
+	_free_ char *path = xasprintf("/proc/%d/cmdline", pid);
+	struct err err;
+
+	if (pid <= 1)
+		return false;
+	/* Opened first: afterwards the number can't come to mean another process. */
+	r.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (r.pidfd >= 0)
+		r.cmdline = io_read_file(path, TEXT_MAX, &r.len, &err);
+	if (r.cmdline && is_ours(&r, dir)) {
+		*ret = r;
+		return true;
+	}
+	running_done(&r);
+	return false;
+}
+
+/* Its pid file went with a state folder that was emptied while it ran, or was never written. */
+static void search_running(const char *dir, struct running *ret)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	bool found = false;
+	uint64_t pid;
+
+	while (d && !found && (e = readdir(d)))
+		found = str_to_u64(e->d_name, INT32_MAX, &pid) && in_this_netns((pid_t)pid) &&
+			take_running(dir, (pid_t)pid, ret);
+	if (d)
+		closedir(d);
+}
+
+static void find_running(const char *dir, struct running *ret)
+{
+	*ret = (struct running){ .pidfd = -1 };
+	if (!take_running(dir, read_pid(dir), ret))
+		search_running(dir, ret);
 }
 
 static bool wait_end(int pidfd, int ms)

@@ -3,6 +3,7 @@
 
 import base64
 import json
+import shutil
 import signal
 import time
 
@@ -161,6 +162,27 @@ def test_bad_tokens(cluster, stranger):
     cluster[0].cli("cluster", "remove", "m9", "--force", "--yes", check=False)
     cluster[0].api("DELETE", "/1.0/cluster/members/m9?force=1") if "m9" in members(cluster[0]) else None
     wait_for("it is gone", lambda: "m9" not in members(cluster[2]))
+
+
+def test_removed_member_starts_over_and_joins_again(own_cluster):
+    """With an emptied state folder, as its log says; what still runs of its former life is in nobody's way."""
+    c = own_cluster
+    m = c[2]
+    c[0].cli("launch", "test", "elsewhere", "--target", "m1")
+    m.cli("launch", "test", "here", "--target", "m3")
+    refused = c[0].cli("cluster", "remove", "m3", check=False)
+    assert refused.returncode == 1 and "instance" in refused.stderr
+    c[0].cli("delete", "--force", "here")
+    c[0].cli("cluster", "remove", "m3")
+    assert "m3" not in members(c[1])
+    wait_for("it notices", lambda: "removed from its cluster" in m.log.read_text(errors="replace"))
+    m.kill()
+    shutil.rmtree(m.dir)
+    m.start()
+    m.join(c[0])
+    c.settle()
+    m.cli("launch", "test", "again", "--target", "m3")
+    assert c[0].instance("again")["status"] == "Running"
 
 
 def test_untrusted_clients_get_nothing(cluster):
