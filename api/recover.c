@@ -27,13 +27,20 @@
 
 /* --- containers ------------------------------------------------------------------------------ */
 
+/* The instances that rows place on this member. */
+static bool own_instances(const struct api_env *env, struct rows *ret)
+{
+	struct err err;
+
+	return store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), ret, &err) ==
+	       0;
+}
+
 static void keep_rows(const struct api_env *env, json_t *keep)
 {
 	_rows_ struct rows rows = { 0 };
-	struct err err;
 
-	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, &err) <
-	    0)
+	if (!own_instances(env, &rows))
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
 		const char *other = json_str(rows.v[i].doc, "rename_to", NULL);
@@ -79,10 +86,8 @@ int recover_containers(const struct api_env *env, struct err *err)
 void facts_republish(const struct api_env *env)
 {
 	_rows_ struct rows rows = { 0 };
-	struct err err;
 
-	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, &err) <
-	    0)
+	if (!own_instances(env, &rows))
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
 		_json_ json_t *state = NULL;
@@ -125,10 +130,8 @@ static void settle_instance(const struct api_env *env, void *own_name)
 static void settle_instances(const struct api_env *env)
 {
 	_rows_ struct rows rows = { 0 };
-	struct err err;
 
-	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, &err) <
-	    0)
+	if (!own_instances(env, &rows))
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
 		_free_ char *key = xasprintf("instance/%s", rows.v[i].key);
@@ -267,8 +270,7 @@ static void autostart(const struct api_env *env)
 	struct err err;
 	size_t n = 0;
 
-	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, &err) <
-	    0)
+	if (!own_instances(env, &rows))
 		return;
 	v = xcalloc(rows.n + 1, sizeof(*v));
 	for (size_t i = 0; i < rows.n; i++) {
@@ -320,10 +322,8 @@ static void settle_device(const struct api_env *env, void *own_name)
 static void settle_devices(const struct api_env *env)
 {
 	_rows_ struct rows rows = { 0 };
-	struct err err;
 
-	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, &err) <
-	    0)
+	if (!own_instances(env, &rows))
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
 		_free_ char *key = xasprintf("instance/%s", rows.v[i].key);
@@ -337,10 +337,8 @@ static void settle_devices(const struct api_env *env)
 static void settle_power(const struct api_env *env)
 {
 	_rows_ struct rows rows = { 0 };
-	struct err err;
 
-	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, &err) <
-	    0)
+	if (!own_instances(env, &rows))
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
 		if (str_eq(json_str(rows.v[i].doc, "power", "off"), "on") &&
