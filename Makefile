@@ -122,6 +122,7 @@ lint: ## layering, sizes, banned calls, self-contained headers, formatting of sc
 		$(PYTHON) tests/lint/tidy.py
 
 $(BUILD)/dunlin-console-holder: node/console_wire.h
+$(BUILD)/dunlin-criu-hook: node/cgroup_owner.h
 
 unit-bins: $(UNIT_BIN) $(HOOKS)
 fuzz-bins: $(FUZZ_BIN)

@@ -16,18 +16,17 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define CG_ROOT "/sys/fs/cgroup"
 #define CG_FILE_MAX (256 << 10)
 #define FREEZE_STEP_MS 5
 
 static bool pure_v2(void)
 {
-	return io_exists(CG_ROOT "/cgroup.controllers");
+	return io_exists(CGROUP_ROOT "/cgroup.controllers");
 }
 
 bool cgroup_is_v1(const char *controller)
 {
-	_free_ char *path = xasprintf(CG_ROOT "/%s/cgroup.procs", controller);
+	_free_ char *path = xasprintf(CGROUP_ROOT "/%s/cgroup.procs", controller);
 
 	return !pure_v2() && io_exists(path);
 }
@@ -35,8 +34,8 @@ bool cgroup_is_v1(const char *controller)
 static char *hierarchy(const char *controller)
 {
 	if (*controller && cgroup_is_v1(controller))
-		return xasprintf(CG_ROOT "/%s", controller);
-	return xstrdup(pure_v2() ? CG_ROOT : CG_ROOT "/unified");
+		return xasprintf(CGROUP_ROOT "/%s", controller);
+	return xstrdup(pure_v2() ? CGROUP_ROOT : CGROUP_ROOT "/unified");
 }
 
 char *cgroup_path(const char *controller, const char *cgroup_name, const char *name,
@@ -460,28 +459,8 @@ static void remove_dirs(const char *dir)
 	rmdir(dir);
 }
 
-void cgroup_remove(const char *cgroup_name, const char *name)
+static void add_folders(json_t *list, const char *dir)
 {
-	_free_ char *v2 = cgroup_path("", cgroup_name, name, "");
-	DIR *d = pure_v2() ? NULL : opendir(CG_ROOT);
-	struct dirent *e;
-
-	remove_dirs(v2);
-	while (d && (e = readdir(d))) {
-		_free_ char *dir = xasprintf(CG_ROOT "/%s/%s/%s", e->d_name, cgroup_name, name);
-
-		if (is_folder(e) && io_exists(dir))
-			remove_dirs(dir);
-	}
-	if (d)
-		closedir(d);
-}
-
-json_t *cgroup_names(const char *cgroup_name)
-{
-	_free_ char *top = hierarchy("");
-	_free_ char *dir = xasprintf("%s/%s", top, cgroup_name);
-	json_t *list = json_array();
 	DIR *d = opendir(dir);
 	struct dirent *e;
 
@@ -491,5 +470,40 @@ json_t *cgroup_names(const char *cgroup_name)
 	}
 	if (d)
 		closedir(d);
+}
+
+json_t *cgroup_hierarchies(void)
+{
+	json_t *list = json_array();
+
+	if (pure_v2())
+		json_array_append_new(list, json_string("."));
+	else
+		add_folders(list, CGROUP_ROOT);
+	return list;
+}
+
+void cgroup_remove(const char *cgroup_name, const char *name)
+{
+	_json_ json_t *all = cgroup_hierarchies();
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(all, i, v) {
+		_free_ char *dir = xasprintf(CGROUP_ROOT "/%s/%s/%s", json_string_value(v),
+					     cgroup_name, name);
+
+		if (io_exists(dir))
+			remove_dirs(dir);
+	}
+}
+
+json_t *cgroup_names(const char *cgroup_name)
+{
+	_free_ char *top = hierarchy("");
+	_free_ char *dir = xasprintf("%s/%s", top, cgroup_name);
+	json_t *list = json_array();
+
+	add_folders(list, dir);
 	return list;
 }

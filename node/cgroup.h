@@ -11,6 +11,8 @@
 
 #include "base/json.h"
 
+#define CGROUP_ROOT "/sys/fs/cgroup"
+
 struct cgroup_usage {
 	int64_t cpu_ns, memory, memory_peak, swap, swap_peak, processes;
 };
@@ -30,6 +32,9 @@ struct cgroup_limit_row {
 extern const struct cgroup_limit_row cgroup_limit_rows[]; /* ends with controller NULL */
 
 bool cgroup_is_v1(const char *controller); /* it has a hierarchy of its own */
+/* The folders of all hierarchies below CGROUP_ROOT, as a list of strings; "." alone on a pure v2
+ * host. */
+json_t *cgroup_hierarchies(void);
 /* Folder CG/NAME/part in the hierarchy of a controller ("" for the v2 tree); the caller frees. */
 char *cgroup_path(const char *controller, const char *cgroup_name, const char *name,
 		  const char *part);

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/cgroup.h"
+#include "node/cgroup_owner.h"
 #include "node/console.h"
 #include "node/criu.h"
 #include "node/helper.h"
@@ -99,13 +100,15 @@ static void set_nics(const struct job *j)
 
 static void set_hook(const struct job *j, const char *role)
 {
-	_free_ char *v2 = cgroup_path("", j->cgroup_name, j->name, "payload");
+	_free_ char *cgroup = xasprintf("%s/%s/payload", j->cgroup_name, j->name);
+	_free_ char *owners = xasprintf("%s/" CGROUP_OWNERS, j->images);
 
 	setenv("DUNLIN_HOOK_ROLE", role, 1);
 	setenv("DUNLIN_HOOK_DIR", j->run, 1);
 	setenv("DUNLIN_HOOK_ID", j->id, 1);
 	setenv("DUNLIN_HOOK_SENT", j->sent, 1);
-	setenv("DUNLIN_HOOK_CG2", v2, 1);
+	setenv("DUNLIN_HOOK_CGROUP", cgroup, 1);
+	setenv("DUNLIN_HOOK_OWNERS", owners, 1);
 	set_freezer(j);
 	set_nics(j);
 }
@@ -248,7 +251,8 @@ static int freeze(const struct job *j, pid_t init, struct err *err)
 		return -1;
 	/* CRIU polls the freezer every 100 ms; it takes a frozen cgroup as it is. */
 	if (cgroup_freeze(j->cgroup_name, j->name, true, deadline_in(FREEZE_MS), err) < 0 ||
-	    check_outside(j, init, err) < 0)
+	    check_outside(j, init, err) < 0 ||
+	    cgroup_owners_save(j->cgroup_name, j->name, j->images, err) < 0)
 		return -1;
 	return console_dump(folder, j->images, options, j->cgroup_name, j->name, err);
 }

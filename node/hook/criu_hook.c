@@ -11,7 +11,8 @@
  *   DUNLIN_HOOK_SENT     file in DIR: there while the commit may have been sent
  *   DUNLIN_HOOK_NICS     "bridge:port bridge:port"
  *   DUNLIN_HOOK_FREEZER  file that freezes; _FROZEN and _THAWED: what to write; _KEEP: stay frozen
- *   DUNLIN_HOOK_CG2      v2 folder of the payload
+ *   DUNLIN_HOOK_CGROUP   the payload's folder in each hierarchy of cgroups
+ *   DUNLIN_HOOK_OWNERS   note of who may use its files (node/cgroup_owner.h)
  *
  * It says "hold ROLE ID PID" and waits for one byte, '0' to go on and '1' to give up. A daemon
  * that goes away means giving up on the source while nothing can be committed; in all other cases
@@ -19,7 +20,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
@@ -32,6 +32,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "node/cgroup_owner.h"
 
 #define RETRY_MS 100
 #define FRESH_MS 3000 /* a daemon that is there answers by then */
@@ -93,27 +95,46 @@ static void write_freezer(const char *what)
 		close(fd);
 }
 
-static int give_folder(const char *path, const struct stat *st, int type,
-		       struct FTW *ftw __attribute__((unused)))
+/* "MODE UID GID HIERARCHY PATH"; a folder's name has spaces as its maker likes. */
+static void give_one(const char *line)
 {
-	static const char *const files[] = { "cgroup.procs", "cgroup.threads",
-					     "cgroup.subtree_control" };
-	char file[4096];
+	char hierarchy[64], path[4096];
+	struct stat st;
+	unsigned mode, uid, gid;
+	int at = 0;
 
-	for (size_t i = 0; type == FTW_D && i < sizeof(files) / sizeof(*files); i++) {
-		snprintf(file, sizeof(file), "%s/%s", path, files[i]);
-		if (lchown(file, st->st_uid, st->st_gid) < 0 && errno != ENOENT)
-			perror(file);
-	}
-	return 0;
+	if (sscanf(line, "%o %u %u %63[^/ ] %n", &mode, &uid, &gid, hierarchy, &at) != 4 || !at ||
+	    strcmp(hierarchy, "..") == 0 || strstr(line + at, "/../") ||
+	    snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/%s%s", hierarchy,
+		     env("DUNLIN_HOOK_CGROUP"), line + at) >= (int)sizeof(path))
+		return;
+	/* What was there is not always there again: another kernel has other files. */
+	if (lstat(path, &st) < 0 || S_ISLNK(st.st_mode))
+		return;
+	if ((st.st_uid != uid || st.st_gid != gid) && lchown(path, uid, gid) < 0)
+		perror(path);
+	if ((st.st_mode & 07777) != mode && chmod(path, mode) < 0)
+		perror(path);
 }
 
-/* CRIU restores the owner of v2 folders, not that of the files through which an init moves
- * processes. */
-static void give_cgroups(void)
+/* All of them, or those of that name. */
+static void give_cgroups(const char *name)
 {
-	if (*env("DUNLIN_HOOK_CG2"))
-		nftw(env("DUNLIN_HOOK_CG2"), give_folder, 16, FTW_PHYS);
+	FILE *f = fopen(env("DUNLIN_HOOK_OWNERS"), "re");
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+
+	while (f && (n = getline(&line, &size, f)) > 0) {
+		const char *last = strrchr(line, '/');
+
+		line[n - 1] = '\0';
+		if (!name || (last && strcmp(last + 1, name) == 0))
+			give_one(line);
+	}
+	free(line);
+	if (f)
+		fclose(f);
 }
 
 /* --- the daemon --------------------------------------------------------------------------- */
@@ -181,6 +202,8 @@ static void tell_resumed(void)
 
 	if (!*env("DUNLIN_HOOK_KEEP"))
 		write_freezer(env("DUNLIN_HOOK_THAWED"));
+	/* CRIU writes it last, and with an owner and a mode that nobody has set. */
+	give_cgroups("freezer.state");
 	pf.fd = dial("resumed");
 	if (pf.fd < 0)
 		return;
@@ -205,7 +228,7 @@ int main(void)
 	if (strcmp(stage, "network-unlock") == 0)
 		plug_all(true);
 	else if (strcmp(stage, "pre-resume") == 0)
-		give_cgroups();
+		give_cgroups(NULL);
 	else if (strcmp(stage, "post-resume") == 0)
 		tell_resumed();
 	return strcmp(stage, "post-restore") == 0 ? hold() : 0;

@@ -4,6 +4,7 @@
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +73,43 @@ def test_limits_move_along(cluster, launch):
     assert state["status"] == "Running"
     assert cluster[1].instance(name)["config"]["limits.memory"] == "64MiB"
     cluster[0].cli("restart", name)
+
+
+IN_CGROUPS = """
+in_cgroups() {
+  for fs in "cgroup2" "cgroup -o pids" "cgroup -o memory" "cgroup -o none,name=systemd"; do
+    mount -t $fs none /mnt 2>/dev/null || continue
+    (cd /mnt && "$@") || exit 1
+    umount /mnt
+  done
+}
+make() { mkdir -p "a unit/b" && chmod 0640 "a unit/cgroup.procs" && chown 33:44 "a unit/b" "a unit/b/cgroup.procs"; }
+use() { mkdir service && sh -c 'echo $$ >service/cgroup.procs && cat /proc/self/cgroup' | grep -o '/service$'; }
+"""
+
+
+def cgroups_of(world, member, name):
+    """(path, mode, owner) of all that a container may find in its cgroups."""
+    found = set()
+    for top in Path("/sys/fs/cgroup").glob(f"**/{world.cgroup_name(member)}/{name}/payload"):
+        for folder, _, files in os.walk(top):
+            for path in [Path(folder), *(Path(folder) / f for f in files)]:
+                st = path.lstat()
+                found.add((f"{top.parts[4]}:{path.relative_to(top)}", oct(st.st_mode), st.st_uid, st.st_gid))
+    return found
+
+
+@pytest.mark.parametrize("flags", [(), ("-c", "security.privileged=true")], ids=["unprivileged", "privileged"])
+def test_cgroups_can_be_used_as_before(cluster, launch, world, flags):
+    """An init makes cgroups for its services and moves processes into them: modes and owners of all files count."""
+    name = launch("groups", "--target", "m1", *flags)
+    cluster[0].cli("exec", name, "--", "sh", "-c", IN_CGROUPS + "in_cgroups make")
+    before = cgroups_of(world, cluster[0], name)
+    assert sum(path.endswith(":a unit/b/cgroup.procs") for path, *_ in before) >= 2
+    move(cluster[0], name, "m2")
+    assert cgroups_of(world, cluster[1], name) == before
+    used = cluster[0].cli("exec", name, "--", "sh", "-c", IN_CGROUPS + "in_cgroups use").stdout.split()
+    assert len(used) >= 2
 
 
 def test_privileged_moves_live(cluster, launch):
