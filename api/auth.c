@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "api/conn.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/tls.h"
@@ -42,6 +43,13 @@ void auth_peer_tls(struct conn *c, int fd)
 void auth_peer_certificate(struct conn *c)
 {
 	tls_peer_fingerprint(link_ssl(c->link), c->peer.fingerprint);
+	c->peer_not_after = tls_peer_not_after(link_ssl(c->link));
+}
+
+/* Members pin each other's certificates, whatever their dates; a client's ends with its date. */
+bool auth_has_expired(const struct conn *c)
+{
+	return c->trust == CALLER_CLIENT && clock_wall() > c->peer_not_after;
 }
 
 static enum caller_kind trust_of(struct conn *c)
@@ -117,7 +125,7 @@ void auth_identify(struct conn *c, struct req *r)
 		c->trust_at = at;
 	}
 	r->caller = c->peer;
-	r->caller.kind = c->trust;
+	r->caller.kind = auth_has_expired(c) ? CALLER_NOBODY : c->trust;
 	keep_pem(c, r);
 	if (c->trust == CALLER_MEMBER)
 		take_forwarded(r);
@@ -146,12 +154,25 @@ static bool from_other_site(struct req *r)
 	return site && (strcasecmp(site, "cross-site") == 0 || strcasecmp(site, "same-site") == 0);
 }
 
+static int refuse(struct req *r)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	if (!r->conn || !auth_has_expired(r->conn))
+		return err_set(&r->err, ERR_FORBIDDEN, "not authorized");
+	return err_set(&r->err, ERR_FORBIDDEN,
+		       "not authorized: the client certificate %.12s expired at %s: make a new one "
+		       "and have it trusted",
+		       r->caller.fingerprint,
+		       clock_text(r->conn->peer_not_after * 1000000000LL, text));
+}
+
 int auth_check(struct req *r)
 {
 	if (from_other_site(r))
 		return err_set(&r->err, ERR_FORBIDDEN, "requests from other sites are refused");
 	if (!role_fits(r->route->role, r->caller.kind))
-		return err_set(&r->err, ERR_FORBIDDEN, "not authorized");
+		return refuse(r);
 	if (r->caller.kind == CALLER_NOBODY && req_header(r, "X-LXD-authenticated"))
 		return err_set(&r->err, ERR_FORBIDDEN, "not authorized");
 	return 0;

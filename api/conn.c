@@ -301,6 +301,12 @@ static const char *const late_text[] = {
 
 void conn_tick(struct conn *c, int64_t now)
 {
+	bool lasting = c->state == C_WEBSOCKET || proxy_is_relay(c->proxy);
+
+	if (lasting && auth_has_expired(c)) {
+		conn_close(c, "its certificate has expired");
+		return;
+	}
 	if (c->state == C_WEBSOCKET)
 		wsconn_tick(c, now);
 	if (!c->deadline || now < c->deadline)

@@ -28,6 +28,7 @@ struct conn {
 	bool is_unix, closing /* after this reply */, eof, in_process, head_begun;
 	struct caller peer; /* who connected; `kind` is decided for each request */
 	char *peer_pem;
+	int64_t peer_not_after; /* of its certificate, wall clock; INT64_MAX without */
 	uint64_t trust_at; /* store_change_count() of the decision */
 	enum caller_kind trust;
 	struct sbuf in; /* received ahead */
@@ -82,6 +83,8 @@ void auth_peer_certificate(struct conn *c); /* after the handshake */
 /* Who asks: decided anew for every request. */
 void auth_identify(struct conn *c, struct req *r);
 int auth_check(struct req *r);
+/* Was trusted, until its certificate's last day. */
+bool auth_has_expired(const struct conn *c);
 
 /* --- dispatch.c ------------------------------------------------------------------------------- */
 /* A head has arrived: route, rights, member, limits. Sets the next state. */

@@ -168,6 +168,18 @@ int h_certificates_post(struct req *r)
 
 /* --- changing -------------------------------------------------------------------------------- */
 
+/* The certificate of a member is who it is to the others. */
+static int check_not_member(struct req *r, const struct row *row)
+{
+	if (!str_eq(json_str(row->doc, "type", ""), "server"))
+		return 0;
+	return err_set(
+		req_err(r), ERR_CONFLICT,
+		"certificate %.12s belongs to cluster member \"%s\" and cannot be changed or "
+		"removed by itself: its member is removed with \"cluster remove\"",
+		row->key, json_str(row->doc, "name", ""));
+}
+
 int h_certificate_put(struct req *r)
 {
 	static const struct json_field fields[] = {
@@ -188,7 +200,7 @@ int h_certificate_put(struct req *r)
 	if (!body || check_type(r, body) < 0 || find_certificate(r, req_param(r, 0), &row) < 0)
 		return -1;
 	present = certificate_json(r, &row, NULL);
-	if (check_etag(r, present) < 0)
+	if (check_etag(r, present) < 0 || check_not_member(r, &row) < 0)
 		return -1;
 	json_put_str(row.doc, "name", json_str(body, "name", json_str(row.doc, "name", "")));
 	tx_put(tx, ENT_CERTIFICATE, row.key, row.rev, row.doc);
@@ -206,11 +218,8 @@ int h_certificate_delete(struct req *r)
 
 	if (find_certificate(r, req_param(r, 0), &row) < 0)
 		return -1;
-	if (str_eq(json_str(row.doc, "type", ""), "server"))
-		return err_set(req_err(r), ERR_CONFLICT,
-			       "certificate %.12s belongs to a cluster member: remove the member "
-			       "with \"cluster remove %s\"",
-			       row.key, json_str(row.doc, "name", "NAME"));
+	if (check_not_member(r, &row) < 0)
+		return -1;
 	tx_delete(tx, ENT_CERTIFICATE, row.key, row.rev);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
 		return -1;

@@ -140,11 +140,13 @@ int h_members_post(struct req *r)
 			"cluster member: invalid name \"%.64s\" (letters, digits and hyphens, a "
 			"letter first)",
 			name);
-	token = cluster_token_new(req_env(r)->cluster, name, req_err(r));
+	token = cluster_token_new(req_env(r)->cluster, name,
+				  token_life_s(req_env(r), "cluster.join_token_expiry"),
+				  req_err(r));
 	if (!token || store_get(req_env(r)->store, ENT_TOKEN, json_str(token, "id", ""), &row,
 				req_err(r)) < 0)
 		return -1;
-	op = token_operation(req_env(r), &row);
+	op = token_operation(req_env(r), &row, json_str(token, "secret", ""));
 	if (!op)
 		return err_set(req_err(r), ERR_INTERNAL, "the token expired at once");
 	tell_event(r, "cluster-token-created", "/1.0/cluster/members", name);

@@ -63,7 +63,7 @@ int h_operations_get(struct req *r)
 	l.by_status = json_object();
 	store_each_fact(env->store, FACT_OPERATION, add_fact, &l);
 	for (size_t i = 0; i < tokens.n; i++) {
-		json_t *op = token_operation(env, &tokens.v[i]);
+		json_t *op = token_operation(env, &tokens.v[i], NULL);
 
 		if (op)
 			add_op(&l, op);
@@ -79,7 +79,7 @@ static json_t *find_token(const struct api_env *env, const char *id, struct row 
 
 	if (store_get(env->store, ENT_TOKEN, id, ret, &err) < 0)
 		return NULL;
-	return token_operation(env, ret);
+	return token_operation(env, ret, NULL);
 }
 
 /* Ours, another member's as it is known here, or a token. */

@@ -38,5 +38,3 @@ bool key_bool(enum keys_of of, const json_t *config, const char *name);
 int keys_check(enum keys_of of, const char *what, json_t *config, struct err *err);
 /* The same for every device of an instance or profile. */
 int devices_check(const char *what, json_t *devices, struct err *err);
-/* Seconds of "30", "10M", "3H", "15d", "1w"...; -1 when malformed. */
-int64_t expiry_seconds(const char *text);

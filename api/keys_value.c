@@ -206,31 +206,11 @@ const char *check_path(const char *v)
 	return "must be an absolute path without \"..\"";
 }
 
-int64_t expiry_seconds(const char *text)
-{
-	static const struct {
-		char unit;
-		int64_t seconds;
-	} units[] = { { 'S', 1 },         { 'M', 60 },         { 'H', 3600 },       { 'd', 86400 },
-		      { 'w', 7 * 86400 }, { 'm', 30 * 86400 }, { 'y', 365 * 86400 } };
-	_free_ char *copy = xstrdup(text);
-	size_t n = strlen(copy);
-	uint64_t u;
-
-	if (n == 0)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (copy[n - 1] != units[i].unit)
-			continue;
-		copy[n - 1] = '\0';
-		return str_to_u64(copy, 1000000, &u) ? (int64_t)u * units[i].seconds : -1;
-	}
-	return str_to_u64(copy, INT32_MAX, &u) ? (int64_t)u : -1;
-}
-
 const char *check_expiry(const char *v)
 {
-	return expiry_seconds(v) > 0 ? NULL : "must be a time such as 10M, 3H or 15d";
+	int64_t s;
+
+	return str_to_duration(v, &s) ? NULL : "must be a time such as 10M, 3H or 15d, up to 100y";
 }
 
 const char *check_threshold(const char *v)

@@ -5,54 +5,46 @@
 
 #include "api/keys.h"
 #include "api/serverinfo.h"
-#include "base/clock.h"
 #include "base/digest.h"
 #include "base/mem.h"
-#include "base/rng.h"
 #include "base/str.h"
+#include "cluster/token_row.h"
 
-#define SECRET_BYTES 32
 #define TOKEN_MAX 4096
 
-static bool has_expired(const json_t *token)
-{
-	int64_t at = clock_parse(json_str(token, "expires_at", ""));
-
-	return at > 0 && at <= clock_wall();
-}
-
-static json_t *trust_metadata(const struct api_env *env, const json_t *doc)
+static json_t *trust_metadata(const struct api_env *env, const json_t *doc, const char *secret)
 {
 	json_t *request = json_pack("{s:s, s:s, s:b, s:[], s:s, s:s, s:b}", "name",
 				    json_str(doc, "name", ""), "type", "client", "restricted", 0,
 				    "projects", "certificate", "", "password", "", "token", 1);
 	json_t *m = json_pack("{s:o, s:s, s:s, s:o}", "addresses", server_addresses(env),
-			      "fingerprint", cluster_fingerprint(env->cluster), "secret",
-			      json_str(doc, "secret", ""), "request", request);
+			      "fingerprint", cluster_fingerprint(env->cluster), "secret", secret,
+			      "request", request);
 
 	json_put_str(m, "expiresAt", json_str(doc, "expires_at", NULL));
 	return m;
 }
 
-static json_t *join_metadata(const json_t *doc)
+static json_t *join_metadata(const json_t *doc, const char *secret)
 {
 	json_t *m = json_object();
 
 	json_put_str(m, "serverName", json_str(doc, "name", ""));
-	json_put_str(m, "secret", json_str(doc, "secret", ""));
+	json_put_str(m, "secret", secret);
 	json_put_str(m, "fingerprint", json_str(doc, "fingerprint", ""));
 	json_object_set(m, "addresses", json_object_get(doc, "addresses"));
 	json_put_str(m, "expiresAt", json_str(doc, "expires_at", ""));
 	return m;
 }
 
-json_t *token_operation(const struct api_env *env, const struct row *token)
+json_t *token_operation(const struct api_env *env, const struct row *token, const char *secret)
 {
+	const char *shown = secret ? secret : "";
 	bool join = !str_eq(json_str(token->doc, "kind", ""), "trust");
 	const char *created = json_str(token->doc, "created_at", "0001-01-01T00:00:00Z");
 	json_t *resources = join ? json_pack("{s:n}", "cluster") : json_null();
 
-	if (has_expired(token->doc)) {
+	if (token_row_expired(token->doc)) {
 		json_decref(resources);
 		return NULL;
 	}
@@ -60,24 +52,36 @@ json_t *token_operation(const struct api_env *env, const struct row *token)
 			 token->key, "class", "token", "description", "Executing operation",
 			 "created_at", created, "updated_at", created, "status", "Running",
 			 "status_code", 103, "resources", resources, "metadata",
-			 join ? join_metadata(token->doc) : trust_metadata(env, token->doc),
+			 join ? join_metadata(token->doc, shown)
+			      : trust_metadata(env, token->doc, shown),
 			 "may_cancel", 1, "err", "", "location", cluster_member_name(env->cluster));
 }
 
-static void add_expiry(const struct api_env *env, json_t *doc)
+int64_t token_life_s(const struct api_env *env, const char *key)
 {
 	_json_ json_t *config = server_config(env);
-	const char *life = key_value(KEYS_SERVER, config, "core.remote_token_expiry");
-	char text[CLOCK_TEXT_SIZE];
+	int64_t s = 0;
 
-	if (!str_empty(life))
-		json_put_str(doc, "expires_at",
-			     clock_text((clock_wall() + expiry_seconds(life)) * 1000000000, text));
+	str_to_duration(key_value(KEYS_SERVER, config, key), &s);
+	return s;
+}
+
+static int drop_expired(const struct api_env *env, struct tx *tx, struct err *err)
+{
+	_rows_ struct rows rows = { 0 };
+
+	if (store_list(env->store, ENT_TOKEN, "trust", &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		if (token_row_expired(rows.v[i].doc))
+			tx_delete(tx, ENT_TOKEN, rows.v[i].key, REV_ANY);
+	}
+	return 0;
 }
 
 json_t *trust_token_new(const struct api_env *env, const json_t *body, struct err *err)
 {
-	char id[UUID_SIZE], secret[2 * SECRET_BYTES + 1], now[CLOCK_TEXT_SIZE];
+	char id[UUID_SIZE], secret[TOKEN_SECRET_SIZE];
 	const char *name = json_str(body, "name", "");
 	_row_ struct row row = { 0 };
 	_json_ json_t *addresses = NULL;
@@ -95,14 +99,13 @@ json_t *trust_token_new(const struct api_env *env, const json_t *body, struct er
 			name);
 		return NULL;
 	}
-	row.key = xstrdup(rng_uuid(id));
-	row.doc = json_pack("{s:s, s:s, s:s, s:s}", "kind", "trust", "name", name, "secret",
-			    rng_hex(secret, SECRET_BYTES), "created_at", clock_now_text(now));
-	add_expiry(env, row.doc);
+	row.doc = token_row_new("trust", name, token_life_s(env, "core.remote_token_expiry"), id,
+				secret);
+	row.key = xstrdup(id);
 	tx_put(tx, ENT_TOKEN, row.key, REV_NONE, row.doc);
-	if (store_commit(env->store, tx, 0, NULL, err) < 0)
+	if (drop_expired(env, tx, err) < 0 || store_commit(env->store, tx, 0, NULL, err) < 0)
 		return NULL;
-	return token_operation(env, &row);
+	return token_operation(env, &row, secret);
 }
 
 /* The secret of a token's text: base64 of JSON, or the bare secret. */
@@ -130,9 +133,9 @@ char *trust_token_use(const struct api_env *env, const char *text, struct tx *tx
 	for (size_t i = 0; i < rows.n; i++) {
 		const json_t *doc = rows.v[i].doc;
 
-		if (str_empty(secret) || !secret_equal(secret, json_str(doc, "secret", "")))
+		if (!token_row_fits(doc, secret))
 			continue;
-		if (has_expired(doc)) {
+		if (token_row_expired(doc)) {
 			err_set(err, ERR_FORBIDDEN, "the trust token for \"%s\" expired at %s",
 				json_str(doc, "name", ""), json_str(doc, "expires_at", ""));
 			return NULL;

@@ -2,9 +2,9 @@
 /* api/token.h - tokens, which clients see as operations of class "token" that run until they are
  * used.
  *
- * A token is a row ENT_TOKEN keyed by its operation's uuid, known on every member: {kind:
- * "join|trust", name, secret, expires_at, created_at, ...}. Only trust tokens are made here;
- * cluster/ makes join tokens.
+ * A token is a row of cluster/token_row.h, known on every member. Only trust tokens are made here;
+ * cluster/ makes join tokens. The secret is in the answer to who had the token made, and nowhere
+ * else: lists show names and times.
  */
 #pragma once
 #include "api/env.h"
@@ -14,5 +14,8 @@ json_t *trust_token_new(const struct api_env *env, const json_t *body, struct er
 /* Finds the token (base64 text), and has tx consume it. The name it was made for (caller frees), or
  * NULL with ERR_FORBIDDEN. */
 char *trust_token_use(const struct api_env *env, const char *text, struct tx *tx, struct err *err);
-/* LXD's operation object of a token row; NULL when it has expired. New reference. */
-json_t *token_operation(const struct api_env *env, const struct row *token);
+/* LXD's operation object of a token row; NULL when it has expired. secret: of one that was made
+ * just now, else NULL, shown as "". New reference. */
+json_t *token_operation(const struct api_env *env, const struct row *token, const char *secret);
+/* The life of new tokens by their configuration key. */
+int64_t token_life_s(const struct api_env *env, const char *key);

@@ -98,6 +98,32 @@ bool str_to_size(const char *s, uint64_t *ret_bytes)
 	return false;
 }
 
+bool str_to_duration(const char *s, int64_t *ret_s)
+{
+	static const int64_t day = 86400, longest = 100 * 365 * 86400LL;
+	const struct {
+		const char *name;
+		int64_t s;
+	} named[] = { { "", 1 },    { "S", 1 },       { "M", 60 },       { "H", 3600 },
+		      { "d", day }, { "w", 7 * day }, { "m", 30 * day }, { "y", 365 * day } };
+	unsigned long long v;
+	char *end;
+
+	if (!s || !isdigit((unsigned char)*s))
+		return false;
+	errno = 0;
+	v = strtoull(s, &end, 10);
+	for (size_t i = 0; i < ARRAY_SIZE(named) && !errno; i++) {
+		if (strcmp(end, named[i].name) != 0)
+			continue;
+		if (!v || v > (unsigned long long)(longest / named[i].s))
+			return false;
+		*ret_s = (int64_t)v * named[i].s;
+		return true;
+	}
+	return false;
+}
+
 const char *str_of_size(uint64_t bytes, char buf[16])
 {
 	static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };

@@ -14,6 +14,9 @@ bool str_to_i64(const char *s, int64_t min, int64_t max, int64_t *ret);
 bool str_to_bool(const char *s, bool *ret);
 /* Bytes: "512", "64MB" (10^6), "64MiB" (2^20), B kB MB GB TB KiB MiB GiB TiB. */
 bool str_to_size(const char *s, uint64_t *ret_bytes);
+/* Seconds of "30", "30S", "10M", "3H", "15d", "1w", "1m" (30 days) or "1y": above 0, up to 100
+ * years. */
+bool str_to_duration(const char *s, int64_t *ret_s);
 /* "1.4 MiB" for people; buf of at least 16 bytes. */
 const char *str_of_size(uint64_t bytes, char buf[16]);
 

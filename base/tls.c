@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "base/stream.h"
@@ -253,6 +254,19 @@ void tls_peer_fingerprint(SSL *ssl, char hex[SHA256_HEX_SIZE])
 			snprintf(hex + 2 * i, 3, "%02x", sum[i]);
 	}
 	X509_free(x);
+}
+
+int64_t tls_peer_not_after(SSL *ssl)
+{
+	X509 *x = SSL_get1_peer_certificate(ssl);
+	struct tm tm;
+	int64_t at = INT64_MAX;
+
+	/* What cannot be read has expired. */
+	if (x)
+		at = ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) == 1 ? timegm(&tm) : 0;
+	X509_free(x);
+	return at;
 }
 
 char *tls_peer_pem(SSL *ssl)

@@ -7,6 +7,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/digest.h"
@@ -36,5 +37,7 @@ bool tls_has_raw(struct ssl_st *ssl);
 /* The peer's certificate; "" or NULL without. The caller frees the PEM text. */
 void tls_peer_fingerprint(struct ssl_st *ssl, char hex[SHA256_HEX_SIZE]);
 char *tls_peer_pem(struct ssl_st *ssl);
+/* The last second of its validity, since 1970; INT64_MAX without a certificate. */
+int64_t tls_peer_not_after(struct ssl_st *ssl);
 /* What OpenSSL said about the last failure of this thread. */
 const char *tls_error(char *buf, size_t size);

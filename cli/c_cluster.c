@@ -144,7 +144,6 @@ int c_cluster_remove(struct cli *c, struct err *err)
 
 static const struct token_kind join_tokens = {
 	.name_of = token_join_name,
-	.name_field = "server_name",
 	.noun = "join token",
 };
 

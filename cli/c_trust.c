@@ -167,7 +167,6 @@ int c_trust_add(struct cli *c, struct err *err)
 
 static const struct token_kind client_tokens = {
 	.name_of = token_client_name,
-	.name_field = "client_name",
 	.noun = "trust token",
 };
 

@@ -42,7 +42,7 @@ static json_t *find_tokens(struct client *cl, const struct token_kind *kind, str
 
 int tokens_list(struct cli *c, const struct token_kind *kind, struct err *err)
 {
-	static const char *const headers[] = { "NAME", "TOKEN", "EXPIRES AT" };
+	static const char *const headers[] = { "NAME", "EXPIRES AT" };
 	struct client *cl = client_of_remote(c, args_pos(&c->args, 0), err);
 	_table_ struct table *t = table_new(ARRAY_SIZE(headers), headers);
 	_json_ json_t *ops = NULL, *out = json_array();
@@ -59,14 +59,12 @@ int tokens_list(struct cli *c, const struct token_kind *kind, struct err *err)
 		const json_t *meta = json_obj(op, "metadata");
 		const char *name = kind->name_of(meta);
 		const char *expires = json_str(meta, "expiresAt", json_str(meta, "expires_at", ""));
-		char *token = token_text(meta, kind->name_field, name);
 		json_t *row = json_object();
 
 		json_put_str(row, "Name", name);
-		json_put_str(row, "Token", token);
 		json_put_str(row, "ExpiresAt", expires);
 		json_array_append_new(out, row);
-		table_add(t, (char *[]){ xstrdup(name), token, fmt_time(expires) });
+		table_add(t, (char *[]){ xstrdup(name), fmt_time(expires) });
 	}
 	table_sort(t);
 	return fmt_print(t, out, fmt, err);

@@ -6,7 +6,6 @@
 struct token_kind {
 	/* Whom the token is for; NULL when the operation's metadata is of another kind. */
 	const char *(*name_of)(const json_t *meta);
-	const char *name_field; /* in the token's text */
 	const char *noun;
 };
 

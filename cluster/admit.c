@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/member.h"
-#include "cluster/token.h"
+#include "cluster/token_row.h"
 
 #define PROTOCOL 1
 
@@ -64,7 +64,7 @@ static int find_token(struct cluster *c, const struct guest *g, struct row *ret,
 		const json_t *doc = rows.v[i].doc;
 
 		if (!str_eq(json_str(doc, "name", ""), g->name) ||
-		    !secret_equal(json_str(doc, "secret", ""), g->secret) || token_expired(doc))
+		    !token_row_fits(doc, g->secret) || token_row_expired(doc))
 			continue;
 		*ret = rows.v[i];
 		rows.v[i] = (struct row){ 0 };

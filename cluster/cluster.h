@@ -75,10 +75,10 @@ int cluster_download(struct cluster *c, const char *address, const char *path, i
 
 /* Names this host and makes it the first member. address: host:port others reach it at. */
 int cluster_enable(struct cluster *c, const char *name, const char *address, struct err *err);
-/* A join token: its operation uuid, secret and expiry in a JSON object (LXD's token metadata:
- * serverName, secret, fingerprint, addresses[], expiresAt, id). Leader not needed here: it
- * commits. */
-json_t *cluster_token_new(struct cluster *c, const char *name, struct err *err);
+/* A join token that is good for life_s seconds: its operation uuid, secret and expiry in a JSON
+ * object (LXD's token metadata: serverName, secret, fingerprint, addresses[], expiresAt, id). The
+ * secret is known to nobody else. Leader not needed here: it commits. */
+json_t *cluster_token_new(struct cluster *c, const char *name, int64_t life_s, struct err *err);
 /* Joins by a token (base64 text). address: ours. Replaces our database by the cluster's; refused
  * when this host has instances or is clustered. */
 int cluster_join(struct cluster *c, const char *name, const char *address, const char *token,

@@ -9,44 +9,9 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "cluster/member.h"
+#include "cluster/token_row.h"
 
-#define SECRET_BYTES 32
 #define ADDRESSES_MAX 8
-#define EXPIRY_S (3 * 3600)
-
-/* LXD's durations of one unit: "3H", "30M", "2d". */
-static bool parse_duration(const char *text, int64_t *ret_s)
-{
-	static const struct {
-		char unit;
-		int64_t s;
-	} units[] = { { 'S', 1 }, { 'M', 60 }, { 'H', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
-	_free_ char *number = xstrdup(text);
-	size_t len = strlen(text);
-	uint64_t n;
-
-	if (len < 2)
-		return false;
-	number[len - 1] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (text[len - 1] != units[i].unit || !str_to_u64(number, 1000000, &n) || !n)
-			continue;
-		*ret_s = (int64_t)n * units[i].s;
-		return true;
-	}
-	return false;
-}
-
-static int64_t expiry_s(struct cluster *c)
-{
-	struct err ignored;
-	_row_ struct row row = { 0 };
-	int64_t s = EXPIRY_S;
-
-	if (store_get(c->store, ENT_CONFIG, "cluster.join_token_expiry", &row, &ignored) == 0)
-		parse_duration(json_str(row.doc, "value", ""), &s);
-	return s;
-}
 
 /* Addresses of members that are there, this one first. */
 static json_t *addresses(struct cluster *c)
@@ -89,41 +54,30 @@ static void drop_older(struct cluster *c, struct tx *t, const char *name)
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
 		if (str_eq(json_str(rows.v[i].doc, "name", ""), name) ||
-		    token_expired(rows.v[i].doc))
+		    token_row_expired(rows.v[i].doc))
 			tx_delete(t, ENT_TOKEN, rows.v[i].key, REV_ANY);
 	}
 }
 
-bool token_expired(const json_t *doc)
+json_t *cluster_token_new(struct cluster *c, const char *name, int64_t life_s, struct err *err)
 {
-	int64_t at = clock_parse(json_str(doc, "expires_at", ""));
-
-	return at >= 0 && clock_wall() >= at;
-}
-
-json_t *cluster_token_new(struct cluster *c, const char *name, struct err *err)
-{
-	char id[UUID_SIZE], secret[2 * SECRET_BYTES + 1];
-	char created[CLOCK_TEXT_SIZE], expires[CLOCK_TEXT_SIZE];
-	_json_ json_t *doc = NULL, *where = NULL;
+	char id[UUID_SIZE], secret[TOKEN_SECRET_SIZE];
+	_json_ json_t *doc = NULL;
 	_tx_ struct tx *t = tx_new();
 
 	if (check_new_name(c, name, err) < 0)
 		return NULL;
-	clock_now_text(created);
-	clock_text(clock_wall_ns() + expiry_s(c) * 1000000000LL, expires);
-	where = addresses(c);
-	doc = json_pack("{s:s,s:s,s:s,s:s,s:s,s:O,s:s,s:s}", "id", rng_uuid(id), "kind", "join",
-			"name", name, "secret", rng_hex(secret, SECRET_BYTES), "fingerprint",
-			cluster_fingerprint(c), "addresses", where, "created_at", created,
-			"expires_at", expires);
+	doc = token_row_new("join", name, life_s, id, secret);
+	json_put_str(doc, "fingerprint", cluster_fingerprint(c));
+	json_object_set_new(doc, "addresses", addresses(c));
 	drop_older(c, t, name);
 	tx_put(t, ENT_TOKEN, id, REV_NONE, doc);
 	if (store_commit(c->store, t, 0, NULL, err) < 0)
 		return NULL;
 	return json_pack("{s:s,s:s,s:s,s:s,s:O,s:s}", "id", id, "serverName", name, "secret",
-			 secret, "fingerprint", cluster_fingerprint(c), "addresses", where,
-			 "expiresAt", expires);
+			 secret, "fingerprint", json_str(doc, "fingerprint", ""), "addresses",
+			 json_object_get(doc, "addresses"), "expiresAt",
+			 json_str(doc, "expires_at", ""));
 }
 
 /* --- the token as people carry it ------------------------------------------------------------- */
@@ -158,7 +112,7 @@ int token_decode(const char *text, struct join_token *ret, struct err *err)
 		return err_set(err, ERR_INVALID,
 			       "Invalid cluster join token: make another with `cluster add` on a "
 			       "member");
-	if (token_expired(j))
+	if (token_row_expired(j))
 		return err_set(
 			err, ERR_FORBIDDEN,
 			"The cluster join token has expired: make another with `cluster add` "

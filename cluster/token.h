@@ -13,4 +13,3 @@ struct join_token {
 
 /* From the base64 text that `cluster add` prints. */
 int token_decode(const char *text, struct join_token *ret, struct err *err);
-bool token_expired(const json_t *doc);

@@ -170,7 +170,7 @@ static json_t *test_verb(struct member_server *s, const char *verb, const json_t
 	else if (str_eq(verb, "remove"))
 		rc = cluster_remove(c, name, json_bool(body, "force", false), err);
 	else if (str_eq(verb, "token"))
-		return cluster_token_new(c, name, err);
+		return cluster_token_new(c, name, 3600, err);
 	else if (str_eq(verb, "put"))
 		return do_put(c, body, err);
 	else if (str_eq(verb, "get"))

@@ -82,6 +82,27 @@ static void numbers_and_sizes(void **state)
 	assert_false(str_to_i64("-6", -5, 5, &i));
 }
 
+static void durations(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t seconds; /* 0: refused */
+	} t[] = { { "30", 30 },      { "30S", 30 },      { "10M", 600 },
+		  { "3H", 10800 },   { "1d", 86400 },    { "2w", 1209600 },
+		  { "1m", 2592000 }, { "1y", 31536000 }, { "100y", 100 * 31536000LL },
+		  { "101y", 0 },     { "", 0 },          { "H", 0 },
+		  { "1x", 0 },       { "-1H", 0 },       { "0", 0 },
+		  { "0d", 0 },       { " 1d", 0 },       { "1 d", 0 },
+		  { "1dd", 0 },      { NULL, 0 },        { "99999999999999999999S", 0 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		int64_t s = 0;
+
+		if (str_to_duration(t[i].text, &s) != (t[i].seconds != 0) || s != t[i].seconds)
+			fail_msg("%s: %lld", t[i].text ? t[i].text : "NULL", (long long)s);
+	}
+}
+
 static void names(void **state)
 {
 	static const struct {
@@ -312,6 +333,7 @@ int main(void)
 		cmocka_unit_test(every_error_kind_has_a_status_and_a_sentence),
 		cmocka_unit_test(errors_wrap_outermost_first),
 		cmocka_unit_test(numbers_and_sizes),
+		cmocka_unit_test(durations),
 		cmocka_unit_test(names),
 		cmocka_unit_test(url_coding),
 		cmocka_unit_test(json_bodies_are_checked),

@@ -163,25 +163,13 @@ static void test_devices(void **state)
 	}
 }
 
-static void test_expiry(void **state)
-{
-	static const struct {
-		const char *text;
-		int64_t seconds;
-	} cases[] = { { "30", 30 },    { "30S", 30 },     { "10M", 600 }, { "3H", 10800 },
-		      { "1d", 86400 }, { "2w", 1209600 }, { "", -1 },     { "H", -1 },
-		      { "1x", -1 },    { "-1H", -1 } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_int_equal(expiry_seconds(cases[i].text), cases[i].seconds);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),    cmocka_unit_test(test_values),
-		cmocka_unit_test(test_cleaning), cmocka_unit_test(test_devices),
-		cmocka_unit_test(test_expiry),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_cleaning),
+		cmocka_unit_test(test_devices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
