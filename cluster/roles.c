@@ -19,11 +19,11 @@ static bool there(const struct plan *p, const struct role_member *m)
 }
 
 /* May it hold this role: newcomers must be connected, holders only not absent for long. */
-static bool fit(const struct plan *p, const struct role_member *m)
+static bool fit(const struct plan *p, const struct role_member *m, enum raft_role role)
 {
 	if (m->leaving)
 		return false;
-	return m->role == RAFT_NONE || m->role == RAFT_SPARE ? m->online || m->leader : there(p, m);
+	return m->role == role || m->role == RAFT_VOTER ? there(p, m) : m->online || m->leader;
 }
 
 /* Members of this one's failure domain that are wished for the same role. */
@@ -69,7 +69,8 @@ static bool choose(struct plan *p, enum raft_role role)
 	for (size_t i = 0; i < p->n; i++) {
 		const struct role_member *m = &p->v[i];
 
-		if (p->wish[i] == RAFT_NONE && fit(p, m) && (!best || better(p, m, best, role)))
+		if (p->wish[i] == RAFT_NONE && fit(p, m, role) &&
+		    (!best || better(p, m, best, role)))
 			best = m;
 	}
 	if (best)
@@ -77,9 +78,28 @@ static bool choose(struct plan *p, enum raft_role role)
 	return best != NULL;
 }
 
-/* With nobody to replace it a lost voter stays: it may come back. */
+static bool live(const struct role_member *m)
+{
+	return m->leader || m->online;
+}
+
+/* Whether one more voter that is not there leaves a majority that is. */
+static bool bears_lost(const struct plan *p)
+{
+	size_t voters = 1, there_now = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		voters += p->wish[i] == RAFT_VOTER;
+		there_now += p->wish[i] == RAFT_VOTER && live(&p->v[i]);
+	}
+	return 2 * there_now > voters;
+}
+
+/* With nobody to replace it a lost one stays: it may come back. */
 static bool keep_lost(struct plan *p, enum raft_role role)
 {
+	if (role == RAFT_VOTER && !bears_lost(p))
+		return false;
 	for (size_t i = 0; i < p->n; i++) {
 		if (p->wish[i] == RAFT_NONE && p->v[i].role == role && !p->v[i].leaving) {
 			p->wish[i] = role;
@@ -110,18 +130,45 @@ static void make_wishes(struct plan *p)
 	fill(p, RAFT_STANDBY, p->l->standbys);
 }
 
+/* Whether the voters that are there decide once this member has the role. */
+static bool keeps_majority(const struct plan *p, size_t member, enum raft_role role)
+{
+	size_t voters = 0, there_now = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if ((i == member ? role : p->v[i].role) != RAFT_VOTER)
+			continue;
+		voters++;
+		there_now += live(&p->v[i]);
+	}
+	return 2 * there_now > voters;
+}
+
+/* Every change of the configuration comes from here. */
+static bool change(const struct plan *p, size_t i, enum raft_role role, struct role_step *ret)
+{
+	const struct role_member *m = &p->v[i];
+
+	if (!keeps_majority(p, i, role))
+		return false;
+	ret->action = role == RAFT_NONE ? ROLE_REMOVE : m->raft_id ? ROLE_ASSIGN : ROLE_START;
+	ret->member = i;
+	ret->role = role;
+	return true;
+}
+
 static bool step_to(struct plan *p, enum raft_role role, struct role_step *ret)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct role_member *m = &p->v[i];
 
-		if (p->wish[i] != role || m->role == role || (!m->online && !m->leader))
+		if (p->wish[i] != role || m->role == role || !live(m))
 			continue;
 		/* A voter becomes a standby only when demoted, once its successors are there. */
 		if (role == RAFT_STANDBY && m->role == RAFT_VOTER)
 			continue;
-		*ret = (struct role_step){ m->raft_id ? ROLE_ASSIGN : ROLE_START, i, role };
-		return true;
+		if (change(p, i, role, ret))
+			return true;
 	}
 	return false;
 }
@@ -140,22 +187,40 @@ static bool hand_over(const struct plan *p, struct role_step *ret)
 	return false;
 }
 
-static bool step_down(struct plan *p, struct role_step *ret)
+/* Who steps down first: the absent only count against the majority, those that leave are no use for
+ * long, and the leader needs a successor. */
+enum turn { TURN_ABSENT, TURN_LEAVING, TURN_SURPLUS, TURN_LEADER, TURNS };
+
+static enum turn turn_of(const struct role_member *m)
+{
+	if (m->leader)
+		return TURN_LEADER;
+	if (!m->online)
+		return TURN_ABSENT;
+	return m->leaving ? TURN_LEAVING : TURN_SURPLUS;
+}
+
+static bool step_down_in(struct plan *p, enum turn turn, struct role_step *ret)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct role_member *m = &p->v[i];
 
-		if (m->role == RAFT_NONE || m->role == p->wish[i] || p->wish[i] == RAFT_VOTER)
+		if (m->role == RAFT_NONE || m->role == p->wish[i] || p->wish[i] == RAFT_VOTER ||
+		    turn_of(m) != turn)
 			continue;
-		if (m->leader)
-			return hand_over(p, ret);
-		if (p->wish[i] == RAFT_STANDBY)
-			*ret = (struct role_step){ ROLE_ASSIGN, i, RAFT_STANDBY };
-		else
-			*ret = (struct role_step){ ROLE_REMOVE, i, RAFT_NONE };
-		return true;
+		if (m->leader ? hand_over(p, ret) : change(p, i, p->wish[i], ret))
+			return true;
 	}
 	return false;
+}
+
+static bool step_down(struct plan *p, struct role_step *ret)
+{
+	bool found = false;
+
+	for (int turn = 0; turn < TURNS && !found; turn++)
+		found = step_down_in(p, (enum turn)turn, ret);
+	return found;
 }
 
 static bool step_stray(struct plan *p, struct role_step *ret)

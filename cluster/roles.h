@@ -4,7 +4,9 @@
  * Pure. The wish: the leader and as many others as make `voters` (one while there are less than
  * three members), then `standbys`, spread over failure domains, of those that are there.
  * Replacements come before removals, a voter that is absent for a short while stays, nobody who is
- * absent is promoted, and the leader hands over before it steps down.
+ * absent is promoted, and the leader hands over before it steps down. No step leaves
+ * voters of which half or more are not there; the absent step down first, then those that
+ * leave.
  */
 #pragma once
 #include <stdbool.h>

@@ -73,6 +73,19 @@ static const struct {
 	{ "a leader that leaves is succeeded", { "a l x", "b s +" }, "assign b voter" },
 	{ "hands over", { "a l x", "b v +" }, "transfer b voter" },
 	{ "and is removed by the next", { "a v x", "b l +" }, "remove a none" },
+	{ "a dead one of three goes first", { "a l +", "b v +", "c v y" }, "remove c none" },
+	{ "whatever its name", { "a v y", "b v +", "c l +" }, "remove a none" },
+	{ "then two remain: one votes", { "a l +", "b v +" }, "assign b standby" },
+	{ "a live one leaves while another is dead: the dead one goes first",
+	  { "a l +", "b v x", "c v !" },
+	  "remove c none" },
+	{ "also while it may come back", { "a l +", "b v x", "c v ." }, "assign c standby" },
+	{ "two dead of five voters",
+	  { "a v y", "b v +", "c l +", "d v +", "e v y" },
+	  "remove a none" },
+	{ "no step while a majority is not seen",
+	  { "a l +", "b v .", "c v .", "d - +" },
+	  "settled" },
 	{ "voters spread over failure domains",
 	  { "a l + x", "b v + x", "c v + y", "d s + z" },
 	  "assign d voter" },
@@ -123,32 +136,182 @@ static void test_stray(void **state)
 	assert_int_equal(s.member, 2);
 }
 
-/* From any start, with everybody there, it settles, and never leaves fewer voters than half. */
-static void test_settles(void **state)
+/* --- every state ------------------------------------------------------------------------------ */
+
+/* What one member can be; the whole state is one digit a member, in the order of their names, and
+ * who of them leads. */
+struct look {
+	enum raft_role role;
+	int64_t absent_ms;
+	bool leaving;
+};
+
+struct space {
+	struct role_limits limits;
+	size_t n;      /* members */
+	size_t n_role; /* of all_roles */
+	const int64_t *absences;
+	size_t n_absence;
+	const char *domains; /* one letter a member */
+};
+
+#define HERE 0
+#define MOMENT 3000
+#define LONG 60000
+#define STEPS_MAX 32
+
+static const enum raft_role all_roles[] = { RAFT_NONE, RAFT_STANDBY, RAFT_VOTER, RAFT_SPARE };
+static const int64_t all_absences[] = { HERE, MOMENT, LONG };
+static const int64_t sure_absences[] = { HERE, LONG };
+static const char *const names[MAX] = { "a", "b", "c", "d", "e", "f", "g", "h" };
+static const char *const domains[] = { "x", "y" };
+
+static size_t looks(const struct space *s)
 {
-	static const char *const texts[] = { "- +", "p +", "s +", "v +" };
+	return s->n_role * s->n_absence * 2;
+}
 
-	for (int seed = 0; seed < 4 * 4 * 4 * 4; seed++) {
-		struct role_member v[5];
-		struct role_step s;
-		int steps = 0, bits = seed, voters = 0;
+static void read_state(const struct space *s, size_t code, size_t leader, struct role_member *v)
+{
+	for (size_t i = 0; i < s->n; i++, code /= looks(s)) {
+		size_t digit = code % looks(s);
+		enum raft_role role = all_roles[digit / 2 % s->n_role];
+		int64_t absent = s->absences[digit / 2 / s->n_role];
 
-		v[0] = member("a l +");
-		for (int i = 1; i < 5; i++, bits /= 4) {
-			_free_ char *text = xasprintf("%c %s", 'a' + i, texts[bits % 4]);
-
-			v[i] = member(text);
-			v[i].domain = "d";
-		}
-		while ((s = roles_next(v, 5, &limits)).action != ROLE_SETTLED) {
-			assert_true(++steps < 20);
-			v[s.member].raft_id = s.action == ROLE_REMOVE ? 0 : 1;
-			v[s.member].role = s.action == ROLE_START ? RAFT_SPARE : s.role;
-		}
-		for (int i = 0; i < 5; i++)
-			voters += v[i].role == RAFT_VOTER;
-		assert_int_equal(voters, 3);
+		v[i] = (struct role_member){ .name = names[i],
+					     .domain = domains[s->domains[i] == 'y'],
+					     .role = role,
+					     .raft_id = role == RAFT_NONE ? 0 : i + 1,
+					     .leader = i == leader,
+					     .online = absent == HERE,
+					     .absent_ms = absent,
+					     .leaving = digit % 2 };
 	}
+}
+
+struct count {
+	size_t voters, live_voters, live_standbys, spares, lost_leaving, members, live;
+};
+
+static struct count count(const struct role_member *v, size_t n)
+{
+	struct count k = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		k.voters += v[i].role == RAFT_VOTER;
+		k.live_voters += v[i].role == RAFT_VOTER && v[i].online;
+		k.live_standbys += v[i].role == RAFT_STANDBY && v[i].online;
+		k.spares += v[i].role == RAFT_SPARE;
+		k.lost_leaving += v[i].leaving && v[i].role != RAFT_NONE;
+		k.members += !v[i].leaving;
+		k.live += !v[i].leaving && v[i].online;
+	}
+	return k;
+}
+
+static void explain(const struct role_member *v, size_t n, const char *what)
+{
+	for (size_t i = 0; i < n; i++)
+		print_error("%s%s %s%s%s ", v[i].name, v[i].leader ? "*" : "", roles[v[i].role],
+			    v[i].online ? "" : " absent", v[i].leaving ? " leaving" : "");
+	print_error(": %s\n", what);
+}
+
+static void apply(struct role_member *v, size_t n, const struct role_step *s)
+{
+	struct role_member *m = &v[s->member];
+
+	if (s->action == ROLE_TRANSFER) {
+		assert_true(m->online && m->role == RAFT_VOTER);
+		for (size_t i = 0; i < n; i++)
+			v[i].leader = &v[i] == m;
+		return;
+	}
+	/* Nobody starts, is promoted or leads who cannot be reached. */
+	assert_true(s->action == ROLE_REMOVE || m->online || s->role == RAFT_STANDBY);
+	assert_false(s->action == ROLE_REMOVE && m->leader);
+	m->raft_id = s->action == ROLE_REMOVE ? 0 : s->member + 1;
+	m->role = s->action == ROLE_START ? RAFT_SPARE : s->role;
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* With nobody about to come back, what is left is what was wanted. */
+static bool wanted(const struct space *s, const struct count *k)
+{
+	size_t want = k->members < 3 ? 1 : s->limits.voters;
+	size_t standbys = least(k->live - least(k->live, want), s->limits.standbys);
+
+	return k->live == 0 ||
+	       (k->live_voters == least(k->live, want) && k->voters <= want &&
+		k->live_standbys == standbys && k->spares == 0 && k->lost_leaving == 0);
+}
+
+static void walk(const struct space *s, struct role_member *v, bool sure)
+{
+	struct role_step step;
+	struct count k = count(v, s->n);
+	size_t steps = 0;
+
+	while ((step = roles_next(v, s->n, &s->limits)).action != ROLE_SETTLED) {
+		apply(v, s->n, &step);
+		k = count(v, s->n);
+		if (2 * k.live_voters <= k.voters || ++steps > STEPS_MAX) {
+			explain(v, s->n, steps > STEPS_MAX ? "no end" : "no majority is there");
+			fail();
+		}
+	}
+	if (sure && !wanted(s, &k)) {
+		explain(v, s->n, "not what is wanted");
+		fail();
+	}
+}
+
+/* From every state in which a majority of the voters is there, whoever leads, whatever the order of
+ * names: no step loses the majority, and the steps end. */
+static void walk_all(const struct space *s)
+{
+	size_t codes = 1;
+
+	for (size_t i = 0; i < s->n; i++)
+		codes *= looks(s);
+	for (size_t code = 0; code < codes; code++) {
+		for (size_t leader = 0; leader < s->n; leader++) {
+			struct role_member v[MAX];
+			struct count k;
+
+			read_state(s, code, leader, v);
+			k = count(v, s->n);
+			if (v[leader].role == RAFT_VOTER && v[leader].online &&
+			    2 * k.live_voters > k.voters)
+				walk(s, v, s->n_absence == ARRAY_SIZE(sure_absences));
+		}
+	}
+}
+
+static void test_every_state(void **state)
+{
+	static const struct space spaces[] = {
+		{ { 3, 2, 10000 }, 1, 4, all_absences, 3, "x" },
+		{ { 3, 2, 10000 }, 2, 4, all_absences, 3, "xx" },
+		{ { 3, 2, 10000 }, 3, 4, all_absences, 3, "xxx" },
+		{ { 3, 2, 10000 }, 3, 4, all_absences, 3, "xyx" },
+		{ { 3, 1, 10000 }, 4, 3, all_absences, 3, "xxxx" },
+		{ { 3, 1, 10000 }, 4, 3, all_absences, 3, "xyyx" },
+		{ { 3, 2, 10000 }, 1, 4, sure_absences, 2, "x" },
+		{ { 3, 2, 10000 }, 2, 4, sure_absences, 2, "xx" },
+		{ { 3, 2, 10000 }, 3, 4, sure_absences, 2, "xxx" },
+		{ { 3, 2, 10000 }, 4, 4, sure_absences, 2, "xxxx" },
+		{ { 3, 1, 10000 }, 4, 4, sure_absences, 2, "xxyy" },
+		{ { 3, 2, 10000 }, 5, 3, sure_absences, 2, "xxxxx" },
+		{ { 5, 0, 10000 }, 5, 3, sure_absences, 2, "xyxyx" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(spaces); i++)
+		walk_all(&spaces[i]);
 }
 
 int main(void)
@@ -156,7 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_stray),
-		cmocka_unit_test(test_settles),
+		cmocka_unit_test(test_every_state),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
