@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -251,7 +252,7 @@ static int raw_upload(struct req *r, struct image_upload *up)
 
 	if (fd < 0 || size == 0)
 		return err_set(req_err(r), ERR_INVALID, "image upload: empty body");
-	up->own_fd = dup(fd);
+	up->own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	up->own_rootfs_fd = -1;
 	up->own_filename = xstrdup(req_header(r, "X-LXD-filename"));
 	return up->own_fd < 0 ? err_sys(req_err(r), "image upload") : 0;

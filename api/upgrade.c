@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections that left the loop: each is a stream in a thread of its own. */
-#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,8 +17,7 @@ struct stream_thread {
 	void (*fn)(void *arg, struct stream *own);
 	void *arg;
 	struct stream *stream;
-	/* Of the same socket: shutting it down ends the stream without touching what fn owns. */
-	int dup_fd;
+	struct cutter *cutter; /* of the stream, which is fn's and may live on after it */
 	char fingerprint[SHA256_HEX_SIZE];
 };
 
@@ -32,7 +30,7 @@ static void forget(struct stream_thread *t)
 	while (*pp != t)
 		pp = &(*pp)->next;
 	*pp = t->next;
-	close(t->dup_fd);
+	cutter_unref(t->cutter);
 	free(t);
 	pthread_cond_broadcast(&s->thread_ended);
 	pthread_mutex_unlock(&s->lock);
@@ -70,7 +68,7 @@ static void start(struct stream_thread *t)
 	}
 }
 
-static struct stream_thread *thread_new(struct server *s, int own_fd,
+static struct stream_thread *thread_new(struct server *s, struct stream *own_stream,
 					void (*fn)(void *arg, struct stream *own), void *arg)
 {
 	struct stream_thread *t = xnew(struct stream_thread);
@@ -78,7 +76,8 @@ static struct stream_thread *thread_new(struct server *s, int own_fd,
 	t->server = s;
 	t->fn = fn;
 	t->arg = arg;
-	t->dup_fd = fcntl(own_fd, F_DUPFD_CLOEXEC, 3);
+	t->stream = own_stream;
+	t->cutter = stream_cutter(own_stream);
 	return t;
 }
 
@@ -86,6 +85,7 @@ void upgrade_flushed(struct conn *c)
 {
 	struct req *r = c->req;
 	struct stream_thread *t;
+	struct stream *stream;
 	struct ssl_st *ssl;
 	struct sbuf ahead;
 	int fd;
@@ -95,13 +95,13 @@ void upgrade_flushed(struct conn *c)
 	ahead = c->in;
 	memset(&c->in, 0, sizeof(c->in));
 	link_detach(c->link, &fd, &ssl);
-	t = thread_new(c->server, fd, r->reply.fn, r->reply.arg);
+	if (ssl)
+		stream = stream_from_ssl(ssl, fd, ahead.data, ahead.len);
+	else
+		stream = stream_from_fd_ahead(fd, ahead.data, ahead.len);
+	t = thread_new(c->server, stream, r->reply.fn, r->reply.arg);
 	r->reply.kind = REPLY_NONE;
 	str_copy(t->fingerprint, sizeof(t->fingerprint), c->peer.fingerprint);
-	if (ssl)
-		t->stream = stream_from_ssl(ssl, fd, ahead.data, ahead.len);
-	else
-		t->stream = stream_from_fd_ahead(fd, ahead.data, ahead.len);
 	sbuf_free(&ahead);
 	conn_free(c);
 	start(t);
@@ -109,7 +109,6 @@ void upgrade_flushed(struct conn *c)
 
 void upgrade_abandon(struct server *s, void (*fn)(void *arg, struct stream *own), void *arg)
 {
-	struct stream_thread *t;
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
@@ -117,9 +116,7 @@ void upgrade_abandon(struct server *s, void (*fn)(void *arg, struct stream *own)
 		return;
 	}
 	close(pair[1]);
-	t = thread_new(s, pair[0], fn, arg);
-	t->stream = stream_from_fd(pair[0]);
-	start(t);
+	start(thread_new(s, stream_from_fd(pair[0]), fn, arg));
 }
 
 void upgrade_threads_shut(struct server *s, const char *fingerprint)
@@ -127,7 +124,7 @@ void upgrade_threads_shut(struct server *s, const char *fingerprint)
 	pthread_mutex_lock(&s->lock);
 	for (struct stream_thread *t = s->threads; t; t = t->next) {
 		if (!fingerprint || str_eq(t->fingerprint, fingerprint))
-			shutdown(t->dup_fd, SHUT_RDWR);
+			cutter_cut(t->cutter);
 	}
 	pthread_mutex_unlock(&s->lock);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -29,6 +30,13 @@ struct stream {
 	size_t ahead_at, ahead_len;
 	char peer[SHA256_HEX_SIZE];
 	char local_ip[64];
+	struct cutter *cutter; /* NULL: nobody asked */
+};
+
+struct cutter {
+	pthread_mutex_t lock;
+	int refs;
+	int fd; /* the stream's; -1 once that is freed */
 };
 
 static void learn_local_ip(struct stream *s)
@@ -88,6 +96,45 @@ void stream_unread(struct stream *s, const void *data, size_t len)
 	s->ahead_len = len + rest;
 }
 
+struct cutter *stream_cutter(struct stream *s)
+{
+	if (!s->cutter) {
+		s->cutter = xnew(struct cutter);
+		pthread_mutex_init(&s->cutter->lock, NULL);
+		s->cutter->refs = 1;
+		s->cutter->fd = s->fd;
+	}
+	__atomic_add_fetch(&s->cutter->refs, 1, __ATOMIC_RELAXED);
+	return s->cutter;
+}
+
+void cutter_cut(struct cutter *c)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->fd >= 0)
+		shutdown(c->fd, SHUT_RDWR);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void cutter_unref(struct cutter *c)
+{
+	if (!c || __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+/* Before the descriptor's number can be another's. */
+static void cutter_forget(struct cutter *c)
+{
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->fd = -1;
+	pthread_mutex_unlock(&c->lock);
+	cutter_unref(c);
+}
+
 void stream_free(struct stream *s)
 {
 	if (!s)
@@ -95,6 +142,7 @@ void stream_free(struct stream *s)
 	if (s->ssl && !s->failed)
 		tls_end_write(s->ssl);
 	tls_session_free(s->ssl);
+	cutter_forget(s->cutter);
 	close(s->fd);
 	free(s->ahead);
 	free(s);

@@ -44,6 +44,13 @@ struct stream *stream_from_fd_ahead(int own_fd, const void *ahead, size_t ahead_
 void stream_unread(struct stream *s, const void *data, size_t len);
 void stream_free(struct stream *s); /* NULL is fine */
 void stream_shutdown(struct stream *s);
+/* For who has to end a stream that another thread owns and may free at any time: a reference that
+ * holds neither the stream nor its descriptor. Cutting shuts the socket down, once the stream is
+ * freed it does nothing. */
+struct cutter;
+struct cutter *stream_cutter(struct stream *s); /* new reference */
+void cutter_cut(struct cutter *c);
+void cutter_unref(struct cutter *c);     /* NULL is fine */
 void stream_end_write(struct stream *s); /* the peer reads the end; reading here goes on */
 
 const char *stream_peer(const struct stream *s);     /* fingerprint of the peer, "" without TLS */

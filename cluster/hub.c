@@ -209,8 +209,7 @@ static void reap(struct hub *h)
 			continue;
 		}
 		*pp = p->next;
-		fconn_free(p->conn);
-		free(p);
+		peer_free(p);
 	}
 }
 

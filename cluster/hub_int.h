@@ -63,6 +63,7 @@ struct frame *hub_event_frame(const char *text);
 
 /* The thread's; a dead peer is freed at the end of the turn. */
 struct peer *peer_add(struct hub *h, struct stream *own_stream);
+void peer_free(struct peer *p);
 void peer_send(struct peer *p, struct frame *own_frame);
 void peer_end(struct peer *p, const char *why); /* says good-bye */
 void peer_drop(struct peer *p, const char *why);

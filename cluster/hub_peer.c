@@ -59,6 +59,15 @@ struct peer *peer_add(struct hub *h, struct stream *own_stream)
 	return p;
 }
 
+void peer_free(struct peer *p)
+{
+	/* Closing is not enough: a process that is being spawned may hold the socket a moment
+	 * longer, and epoll would go on naming the peer. */
+	epoll_ctl(p->hub->epoll, EPOLL_CTL_DEL, stream_fd(fconn_stream(p->conn)), NULL);
+	fconn_free(p->conn);
+	free(p);
+}
+
 void peer_send(struct peer *p, struct frame *own_frame)
 {
 	if (p->dead || p->ending) {

@@ -56,7 +56,8 @@ BAD = [
     ("confine", 2, "base/a.c", include("<cmocka.h>")),
     *(("banned", 4, "node/a.c", call(f"{name}(x)")) for name in (
         "strcpy", "strcat", "sprintf", "strtok", "atoi", "atol", "strtol", "strtoull", "gets",
-        "alloca", "system", "popen", "sleep", "usleep", "rand", "fork", "basename", "dirname")),
+        "alloca", "system", "popen", "sleep", "usleep", "rand", "fork", "basename", "dirname",
+        "dup")),
     ("pragma", 1, "base/a.h", C),
     ("header", 1, "base/a.h", H + "int f(unknown_type x);\n"),
     ("function-size", 3, "base/a.c", C + function(71)),

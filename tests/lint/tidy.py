@@ -68,6 +68,7 @@ BANNED = [
     ("sleep|usleep", [], "wait for an event with a deadline (base/clock.h)"),
     ("s?rand|random", [], "use rng_bytes() or rng_u64()"),
     ("v?fork", OWN_FORK, "use proc_spawn() or a helper verb"),
+    ("dup", [], "use fcntl(F_DUPFD_CLOEXEC); to end a stream of another's, stream_cutter()"),
     ("basename|dirname", [], "use strrchr() on a path of known shape"),
 ]
 BANNED = [(re.compile(rf"(?<![\w.>])({names})\s*\("), ok, to) for names, ok, to in BANNED]

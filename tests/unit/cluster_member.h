@@ -6,6 +6,7 @@
  */
 #pragma once
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -26,6 +27,8 @@
 #include "base/tls.h"
 #include "cluster/cluster.h"
 #include "cluster/thread.h"
+
+#define HELD_MS 1500
 
 extern char **environ;
 
@@ -265,6 +268,18 @@ static void member_reply(struct stream *s, json_t *metadata, const struct err *e
 	stream_write(s, b.data, b.len, &ignored);
 }
 
+/* Serves a feed whose socket stays open in another's hands for long after its end. */
+static void member_feed(struct member_server *srv, struct stream *own)
+{
+	int held = fcntl(stream_fd(own), F_DUPFD_CLOEXEC, 3);
+	struct pollfd p = { held, POLLRDHUP, 0 };
+
+	cluster_serve_feed(srv->cluster, own);
+	poll(&p, 1, -1);
+	poll(NULL, 0, HELD_MS);
+	close(held);
+}
+
 static void member_upgrade(struct member_server *srv, struct stream *own, const char *protocol)
 {
 	_free_ char *head = xasprintf("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
@@ -276,7 +291,7 @@ static void member_upgrade(struct member_server *srv, struct stream *own, const 
 	if (str_eq(protocol, "dqlite"))
 		cluster_serve_raft_stream(srv->cluster, own);
 	else
-		cluster_serve_feed(srv->cluster, own);
+		member_feed(srv, own);
 }
 
 /* The next request's head and body into b. */

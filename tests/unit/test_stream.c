@@ -32,7 +32,6 @@ static void echo(struct stream *s, void *arg)
 	stream_free(s);
 }
 
-
 static void *echo_thread(void *arg)
 {
 	echo(arg, NULL);
@@ -282,13 +281,46 @@ static void splits_addresses(void **state)
 	}
 }
 
+static void cutting_ends_the_stream_and_nobody_elses(void **state)
+{
+	int pair[2], other[2];
+	struct cutter *c, *late;
+	struct stream *s;
+	struct err err = { 0 };
+	char buf[1];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	s = stream_from_fd(pair[0]);
+	c = stream_cutter(s);
+	late = stream_cutter(s);
+	cutter_cut(c);
+	cutter_unref(c);
+	assert_int_equal(stream_read(s, buf, 1, &err), 0);
+	stream_free(s);
+	/* The number is another's now. */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, other), 0);
+	assert_int_equal(other[0], pair[0]);
+	cutter_cut(late);
+	cutter_unref(late);
+	assert_int_equal(write(other[0], "x", 1), 1);
+	assert_int_equal(read(other[1], buf, 1), 1);
+	close(pair[1]);
+	close(other[0]);
+	close(other[1]);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(plain_both_ways),    cmocka_unit_test(tls_both_ways),
-		cmocka_unit_test(pin_is_checked),     cmocka_unit_test(deadlines),
-		cmocka_unit_test(nobody_listens),     cmocka_unit_test(sends_files),
-		cmocka_unit_test(pumps),	      cmocka_unit_test(pump_gives_up_idle),
+		cmocka_unit_test(cutting_ends_the_stream_and_nobody_elses),
+		cmocka_unit_test(plain_both_ways),
+		cmocka_unit_test(tls_both_ways),
+		cmocka_unit_test(pin_is_checked),
+		cmocka_unit_test(deadlines),
+		cmocka_unit_test(nobody_listens),
+		cmocka_unit_test(sends_files),
+		cmocka_unit_test(pumps),
+		cmocka_unit_test(pump_gives_up_idle),
 		cmocka_unit_test(splits_addresses),
 	};
 
