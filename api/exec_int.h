@@ -18,7 +18,8 @@ struct slot {
 	char secret[2 * SECRET_BYTES + 1];
 	int fd;   /* ours, until a websocket takes it; -1 */
 	int peek; /* what is still to be read there; -1 */
-	struct wsconn *ws;
+	struct bridge *bridge; /* of a data socket */
+	struct wsconn *ws;     /* of the control socket */
 };
 
 struct session {
@@ -38,6 +39,7 @@ struct session {
 	uint64_t timer;
 	bool started, exited, client_gone, finished;
 	int status, quiet_ticks;
+	uint64_t read_bytes; /* of all outputs, when last looked at */
 };
 
 extern const char *const session_slot_names[SESSION_SLOTS];

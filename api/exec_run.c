@@ -12,7 +12,7 @@
 #include "base/str.h"
 
 #define DRAIN_TICK_MS 50
-#define DRAIN_QUIET_TICKS 2
+#define DRAIN_QUIET_TICKS 20
 
 /* --- the end --------------------------------------------------------------------------------- */
 
@@ -20,6 +20,8 @@ static void close_socket(struct session *s, int i)
 {
 	struct slot *slot = &s->slots[i];
 
+	if (slot->bridge)
+		bridge_end(slot->bridge);
 	if (slot->ws && !slot->over)
 		wsconn_close(slot->ws);
 }
@@ -81,32 +83,31 @@ void session_fail(struct session *s, const struct err *err)
 
 /* A process left behind may keep the outputs open for ever: they end when they are silent. The
  * caller holds the lock. */
-static bool is_quiet(const struct session *s)
+static bool is_quiet(struct session *s)
 {
+	uint64_t before = s->read_bytes;
+
+	s->read_bytes = 0;
 	for (int i = 0; i < SLOT_CONTROL; i++) {
 		const struct slot *slot = &s->slots[i];
 		int waiting = 0;
 
-		if (!slot->attached || slot->over || slot->peek < 0)
+		if (slot->bridge)
+			s->read_bytes += bridge_read_bytes(slot->bridge);
+		if (!slot->bridge || slot->over || slot->peek < 0)
 			continue;
 		if (ioctl(slot->peek, FIONREAD, &waiting) == 0 && waiting > 0)
 			return false;
-		if (wsconn_queued(slot->ws) > 0)
+		if (bridge_queued(slot->bridge) > 0)
 			return false;
 	}
-	return true;
+	return s->read_bytes == before;
 }
 
 static void end_outputs(struct session *s)
 {
-	for (int i = 0; i < SLOT_CONTROL; i++) {
-		struct slot *slot = &s->slots[i];
-
-		if (!slot->attached || slot->over)
-			continue;
-		wsconn_send(slot->ws, true, "", 0);
-		wsconn_close(slot->ws);
-	}
+	for (int i = 0; i < SLOT_CONTROL; i++)
+		close_socket(s, i);
 }
 
 static void drain_tick(void *arg)
@@ -124,7 +125,7 @@ static void drain_tick(void *arg)
 		op_unref(s->op);
 }
 
-static void on_exit_status(void *arg, int status)
+static void on_exit_status(void *arg, int status, const struct err *err)
 {
 	struct session *s = arg;
 
@@ -134,7 +135,10 @@ static void on_exit_status(void *arg, int status)
 	if (!s->interactive)
 		close_socket(s, SLOT_IN);
 	pthread_mutex_unlock(&s->lock);
-	finish_if_over(s);
+	if (err)
+		session_fail(s, err);
+	else
+		finish_if_over(s);
 	/* The reference that this callback held goes over to the timer. */
 	if (!later_call(s->env->state->later, DRAIN_TICK_MS, drain_tick, s))
 		op_unref(s->op);
@@ -199,7 +203,7 @@ static void start_command(void *arg)
 	s->exec = e;
 	/* Under the lock: whoever cancels the session takes the command away. */
 	if (s->client_gone)
-		exec_signal(e, SIGKILL);
+		exec_kill(e);
 	for (int i = 0; i < 3; i++)
 		close_fd(&s->child[i]);
 	pthread_mutex_unlock(&s->lock);
@@ -230,6 +234,8 @@ void session_cancel(void *arg)
 	pthread_mutex_lock(&s->lock);
 	told = s->exited;
 	s->exited = s->finished = true;
+	for (int i = 0; i < SESSION_SLOTS; i++)
+		close_socket(s, i);
 	pthread_mutex_unlock(&s->lock);
 	if (!told)
 		op_unref(s->op);
@@ -245,27 +251,36 @@ static void send_signal(struct session *s, int sig)
 
 /* --- the client's sockets -------------------------------------------------------------------- */
 
-static void client_gone(struct session *s, int sig)
+/* Its client crashed or was cut off. One that closes its sockets only stops listening. */
+static void client_gone(struct session *s)
 {
 	pthread_mutex_lock(&s->lock);
 	s->client_gone = true;
-	close_fd(&s->master);
+	if (s->exec && !s->exited)
+		exec_kill(s->exec);
 	pthread_mutex_unlock(&s->lock);
-	send_signal(s, sig);
+}
+
+/* Clients without a control socket are known by their output's. */
+static void on_out_lost(void *arg)
+{
+	struct session *s = arg;
+	bool known;
+
+	pthread_mutex_lock(&s->lock);
+	known = s->slots[SLOT_CONTROL].attached;
+	pthread_mutex_unlock(&s->lock);
+	if (!known)
+		client_gone(s);
 }
 
 static void on_bridge_done(struct session *s, int i)
 {
-	bool lost;
-
 	pthread_mutex_lock(&s->lock);
 	s->slots[i].over = true;
 	close_fd(&s->slots[i].peek);
-	lost = s->interactive && !s->exited;
 	s->exited |= s->console;
 	pthread_mutex_unlock(&s->lock);
-	if (lost && !s->console)
-		client_gone(s, SIGHUP);
 	finish_if_over(s);
 	op_unref(s->op);
 }
@@ -324,34 +339,43 @@ static void on_control(void *arg, bool text, const char *data, size_t len)
 static void on_control_closed(void *arg)
 {
 	struct session *s = arg;
-	bool running;
+	bool lost;
 
 	pthread_mutex_lock(&s->lock);
 	s->slots[SLOT_CONTROL].over = true;
-	running = !s->exited && !s->console;
+	lost = !s->console && wsconn_was_lost(s->slots[SLOT_CONTROL].ws);
 	/* LXD's client detaches from a console by closing this one only. */
 	if (s->console && !s->finished)
 		close_socket(s, SLOT_IN);
 	pthread_mutex_unlock(&s->lock);
-	if (running)
-		client_gone(s, SIGKILL);
+	if (lost)
+		client_gone(s);
 	op_unref(s->op);
 }
 
-static struct wsconn *join(struct session *s, int i, struct req *r)
+/* The caller holds the lock. */
+static int join(struct session *s, int i, struct req *r)
 {
+	struct slot *slot = &s->slots[i];
 	static void (*const done[])(void *arg) = { on_in_done, on_out_done, on_err_done };
 	static const struct ws_callbacks control = { .message = on_control,
 						     .closed = on_control_closed };
 	struct bridge_opts o = { .fd_to_ws = i != SLOT_IN || s->interactive,
 				 .ws_to_fd = i == SLOT_IN,
+				 .outlives = !s->console,
+				 .lost = i == SLOT_OUT ? on_out_lost : NULL,
 				 .arg = s };
 
-	if (i == SLOT_CONTROL)
-		return reply_websocket(r, &control, s);
-	o.own_fd = take_fd(&s->slots[i].fd);
+	if (i == SLOT_CONTROL) {
+		struct wsconn *ws = reply_websocket(r, &control, s);
+
+		slot->ws = ws ? wsconn_ref(ws) : NULL;
+		return ws ? 0 : -1;
+	}
+	o.own_fd = take_fd(&slot->fd);
 	o.done = done[i];
-	return reply_bridge(r, &o);
+	slot->bridge = reply_bridge(r, &o);
+	return slot->bridge ? 0 : -1;
 }
 
 /* The caller holds the lock. */
@@ -392,9 +416,9 @@ int session_attach(struct op_sockets *sockets, struct req *r, const char *secret
 {
 	struct session *s = (struct session *)sockets;
 	struct slot *slot = find_slot(s, secret);
-	struct wsconn *ws;
 	struct err err;
 	bool start;
+	int rc;
 
 	if (!slot)
 		return err_set(req_err(r), ERR_FORBIDDEN, "wrong secret");
@@ -402,11 +426,9 @@ int session_attach(struct op_sockets *sockets, struct req *r, const char *secret
 		return -1;
 	op_ref(s->op); /* the socket's last callback drops it */
 	pthread_mutex_lock(&s->lock);
-	ws = join(s, (int)(slot - s->slots), r);
-	if (ws)
-		slot->ws = wsconn_ref(ws);
+	rc = join(s, (int)(slot - s->slots), r);
 	pthread_mutex_unlock(&s->lock);
-	if (!ws) {
+	if (rc < 0) {
 		session_fail(s, req_err(r));
 		op_unref(s->op);
 		return -1;

@@ -24,8 +24,8 @@ static void session_free(void *arg)
 	for (int i = 0; i < SESSION_SLOTS; i++) {
 		close_fd(&s->slots[i].fd);
 		close_fd(&s->slots[i].peek);
-		if (s->slots[i].ws)
-			wsconn_unref(s->slots[i].ws);
+		bridge_unref(s->slots[i].bridge);
+		wsconn_unref(s->slots[i].ws);
 	}
 	for (int i = 0; i < 3; i++)
 		close_fd(&s->child[i]);

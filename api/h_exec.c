@@ -28,8 +28,7 @@ static int check_running(struct req *r, const char *name)
 }
 
 /* environment.* of the instance, what every command may count on, and the request's own. */
-static json_t *full_environment(struct req *r, const char *name, uint32_t uid,
-				const json_t *requested)
+static json_t *full_environment(struct req *r, const char *name, const json_t *requested)
 {
 	static const char prefix[] = "environment.";
 	_json_ json_t *config = NULL, *devices = NULL;
@@ -39,10 +38,6 @@ static json_t *full_environment(struct req *r, const char *name, uint32_t uid,
 
 	json_put_str(env, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	json_put_str(env, "LANG", "C.UTF-8");
-	if (uid == 0) {
-		json_put_str(env, "HOME", "/root");
-		json_put_str(env, "USER", "root");
-	}
 	if (instance_get(req_env(r), name, &row, req_err(r)) == 0)
 		spec_expand(req_env(r)->store, NULL, row.doc, &config, &devices);
 	json_object_foreach(config, key, v) {
@@ -106,7 +101,7 @@ int h_exec_post(struct req *r)
 	q.websockets = json_bool(body, "wait-for-websocket", false);
 	q.record = json_bool(body, "record-output", false);
 	q.own_command = json_incref(json_arr(body, "command"));
-	q.own_environment = full_environment(r, name, q.uid, json_obj(body, "environment"));
+	q.own_environment = full_environment(r, name, json_obj(body, "environment"));
 	op = exec_session_start(req_env(r), &q, req_err(r));
 	if (!op)
 		return -1;

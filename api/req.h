@@ -88,6 +88,8 @@ bool wsconn_send(struct wsconn *w, bool text, const void *data, size_t len);
 size_t wsconn_queued(struct wsconn *w); /* bytes not yet taken by the kernel */
 void wsconn_pause(struct wsconn *w, bool pause); /* stop or go on reading; loop thread only */
 void wsconn_close(struct wsconn *w); /* after what is queued; from any thread */
+/* In or after `closed`: the connection ended without a close frame of either side. */
+bool wsconn_was_lost(const struct wsconn *w);
 struct wsconn *wsconn_ref(struct wsconn *w);
 void wsconn_unref(struct wsconn *w);
 
@@ -95,11 +97,20 @@ void wsconn_unref(struct wsconn *w);
  * returned, made non-blocking), with back-pressure both ways. LXD's conventions: binary frames; an
  * empty text frame is the end of the stream, in each direction. Reads from the fd go out when
  * fd_to_ws, messages are written to it when ws_to_fd. done (from the loop) is told once both
- * directions have ended. */
+ * directions have ended. A client that leaves ends both, but with `outlives` the descriptor is
+ * still read to its end, so that whoever writes there does not notice. */
+struct bridge;
 struct bridge_opts {
 	int own_fd;
-	bool fd_to_ws, ws_to_fd;
+	bool fd_to_ws, ws_to_fd, outlives;
+	void (*lost)(void *arg); /* the client left without a close; before done; may be NULL */
 	void (*done)(void *arg);
 	void *arg;
 };
-struct wsconn *reply_bridge(struct req *r, const struct bridge_opts *o);
+/* A counted reference; NULL with req->err when the request is no websocket handshake. */
+struct bridge *reply_bridge(struct req *r, const struct bridge_opts *o);
+void bridge_unref(struct bridge *b);
+/* From any thread. Ends both directions: what was read goes out, and then the end. */
+void bridge_end(struct bridge *b);
+uint64_t bridge_read_bytes(const struct bridge *b); /* of the descriptor so far */
+size_t bridge_queued(const struct bridge *b);	    /* bytes on their way to the client */

@@ -2,6 +2,7 @@
 /* Joins a websocket and a descriptor: what reply_bridge() promises. Everything runs on the loop,
  * after the handler's reply was accepted. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,16 +15,23 @@
 
 #define READ_BYTES (32 << 10)
 
+/* Counted: the loop holds it until the descriptor and the websocket are done, the owner until
+ * bridge_unref(). */
 struct bridge {
-	struct post post;
+	struct post start, end;
+	atomic_int refs;
+	atomic_bool ending;
+	atomic_uint_least64_t read_bytes;
 	struct server *server;
-	struct wsconn *ws; /* NULL once it has closed */
+	struct mailbox *mailbox; /* outlives the server */
+	struct wsconn *own_ws; /* a reference */
+	struct wsconn *ws;     /* the same; NULL once it has closed */
 	struct bridge_opts o;
 	uv_poll_t *poll; /* NULL before the start and when the descriptor is done */
 	int events;
 	bool out_ended, in_ended; /* fd to websocket, websocket to fd */
 	bool in_closes; /* the client has sent its end: it follows what is in `in` */
-	bool started, stalled, told;
+	bool started, stalled, told, released;
 	struct sbuf in; /* received, not yet written to the descriptor */
 };
 
@@ -68,24 +76,36 @@ static void close_fd(struct bridge *b)
 		close(take_fd(&b->o.own_fd));
 }
 
-static void bridge_free(struct bridge *b)
+void bridge_unref(struct bridge *b)
 {
+	if (!b || --b->refs > 0)
+		return;
 	close_fd(b);
 	sbuf_free(&b->in);
+	wsconn_unref(b->own_ws);
+	if (b->mailbox)
+		mailbox_unref(b->mailbox);
 	free(b);
 }
 
-/* Tells the owner once both directions have ended, and lets the websocket close. */
-static void check_done(struct bridge *b)
+/* Tells the owner once both directions have ended, and lets the websocket close. The last call of
+ * each callback: the loop may let go of the bridge. */
+static void settle(struct bridge *b)
 {
-	if (!b->out_ended || !b->in_ended || b->told)
+	if (!b->out_ended || !b->in_ended)
 		return;
-	b->told = true;
-	close_fd(b);
-	if (b->o.done)
-		b->o.done(b->o.arg);
-	if (b->ws)
-		wsconn_close(b->ws);
+	if (!b->told) {
+		b->told = true;
+		close_fd(b);
+		if (b->o.done)
+			b->o.done(b->o.arg);
+		if (b->ws)
+			wsconn_close(b->ws);
+	}
+	if (b->ws || !b->started || b->released)
+		return;
+	b->released = true;
+	bridge_unref(b);
 }
 
 /* The descriptor gives no more: with it, a terminal takes no more either. */
@@ -124,6 +144,7 @@ static void read_fd(struct bridge *b)
 		end_out(b);
 		return;
 	}
+	b->read_bytes += (uint64_t)n;
 	if (!b->ws || !wsconn_send(b->ws, false, buf, n))
 		return;
 	b->stalled = wsconn_queued(b->ws) > LINK_HIGH;
@@ -165,6 +186,7 @@ static void on_fd(uv_poll_t *p, int status, int events)
 {
 	struct bridge *b = p->data;
 
+	b->refs++; /* resuming the websocket may close it */
 	if (status < 0) {
 		/* EPOLLERR: the reader of the pipe has gone, or there is an error to be read. */
 		b->events = 0;
@@ -181,27 +203,30 @@ static void on_fd(uv_poll_t *p, int status, int events)
 			end_in(b);
 	}
 	update_events(b);
-	check_done(b);
+	settle(b);
+	bridge_unref(b);
 }
 
 static void on_message(void *arg, bool text, const char *data, size_t len)
 {
 	struct bridge *b = arg;
 
-	if (b->in_ended || !b->o.ws_to_fd)
+	if (b->in_ended || b->in_closes || !b->o.ws_to_fd)
 		return;
 	if (text) {
 		b->in_closes = true;
 		if (!b->in.len)
 			end_in(b);
-		check_done(b);
+		settle(b);
 		return;
 	}
 	sbuf_add(&b->in, data, len);
+	b->refs++;
 	/* The 101 may still be on its way out, and the descriptor not yet watched. */
 	if (b->poll)
 		write_fd(b);
-	check_done(b);
+	settle(b);
+	bridge_unref(b);
 }
 
 static void on_drained(void *arg)
@@ -212,58 +237,110 @@ static void on_drained(void *arg)
 	update_events(b);
 }
 
+/* What was received still goes to the descriptor, as it would from a client that stays. */
 static void on_closed(void *arg)
 {
 	struct bridge *b = arg;
+	bool lost = wsconn_was_lost(b->ws);
 
 	b->ws = NULL;
-	b->out_ended = b->in_ended = true;
-	check_done(b);
-	if (b->started)
-		bridge_free(b); /* else on_start does */
+	b->stalled = false;
+	b->in_closes = true;
+	if (!b->in.len && !b->in_ended)
+		end_in(b);
+	if (!b->o.outlives)
+		b->out_ended = b->in_ended = true;
+	if (b->poll) /* the loop may end without it */
+		uv_unref((uv_handle_t *)b->poll);
+	if (lost && b->o.lost && !b->told)
+		b->o.lost(b->o.arg);
+	update_events(b);
+	settle(b);
+}
+
+static void watch(struct bridge *b)
+{
+	b->poll = xnew(uv_poll_t);
+	if (uv_poll_init(b->server->loop, b->poll, b->o.own_fd) < 0) {
+		free(take_ptr(b->poll));
+		end_out(b);
+		return;
+	}
+	b->poll->data = b;
+	if (!b->ws)
+		uv_unref((uv_handle_t *)b->poll);
+	if (b->in.len)
+		write_fd(b);
+	update_events(b);
 }
 
 /* The handler runs in a worker: watching begins on the loop. */
 static void on_start(struct post *p)
 {
-	struct bridge *b = container_of(p, struct bridge, post);
+	struct bridge *b = container_of(p, struct bridge, start);
 
+	b->refs++;
 	b->started = true;
-	if (!b->ws) {
-		bridge_free(b);
-		return;
-	}
-	b->poll = xnew(uv_poll_t);
-	if (uv_poll_init(b->server->loop, b->poll, b->o.own_fd) < 0) {
-		free(take_ptr(b->poll));
+	if (!b->told)
+		watch(b);
+	settle(b);
+	bridge_unref(b);
+}
+
+static void on_end(struct post *p)
+{
+	struct bridge *b = container_of(p, struct bridge, end);
+
+	if (!b->told) {
 		end_out(b);
-	} else {
-		b->poll->data = b;
-		if (b->in.len)
-			write_fd(b);
-		update_events(b);
+		b->out_ended = b->in_ended = true;
+		settle(b);
 	}
-	check_done(b);
+	bridge_unref(b);
+}
+
+void bridge_end(struct bridge *b)
+{
+	if (atomic_exchange(&b->ending, true))
+		return;
+	b->refs++;
+	b->end.fn = on_end;
+	if (!mailbox_post(b->mailbox, &b->end))
+		b->refs--;
+}
+
+uint64_t bridge_read_bytes(const struct bridge *b)
+{
+	return b->read_bytes;
+}
+
+size_t bridge_queued(const struct bridge *b)
+{
+	return wsconn_queued(b->own_ws);
 }
 
 static const struct ws_callbacks callbacks = { on_message, on_closed, on_drained };
 
-struct wsconn *reply_bridge(struct req *r, const struct bridge_opts *o)
+struct bridge *reply_bridge(struct req *r, const struct bridge_opts *o)
 {
 	struct bridge *b = xnew(struct bridge);
 
 	b->o = *o;
 	b->server = r->server;
 	b->in = SBUF(IN_MAX);
+	b->refs = 1;
 	b->out_ended = !o->fd_to_ws;
 	b->in_ended = !o->ws_to_fd;
 	b->ws = reply_websocket(r, &callbacks, b);
 	if (!b->ws) {
-		bridge_free(b);
+		bridge_unref(b);
 		return NULL;
 	}
+	b->own_ws = wsconn_ref(b->ws);
+	b->mailbox = mailbox_ref(r->server->mailbox);
+	b->refs++;
 	io_set_nonblock(o->own_fd, true);
-	b->post.fn = on_start;
-	mailbox_post(r->server->mailbox, &b->post);
-	return b->ws;
+	b->start.fn = on_start;
+	mailbox_post(r->server->mailbox, &b->start);
+	return b;
 }

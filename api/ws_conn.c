@@ -38,7 +38,7 @@ struct wsconn {
 	wslay_event_context_ptr ctx;
 	const char *src; /* what wslay may read now */
 	size_t src_len;
-	bool paused, close_sent;
+	bool paused, close_sent, close_received;
 	int64_t ping_at, close_by;
 	/* Any thread. */
 	pthread_mutex_t lock;
@@ -321,6 +321,11 @@ size_t wsconn_queued(struct wsconn *w)
 	return n;
 }
 
+bool wsconn_was_lost(const struct wsconn *w)
+{
+	return !w->close_sent && !w->close_received;
+}
+
 void wsconn_close(struct wsconn *w)
 {
 	pthread_mutex_lock(&w->lock);
@@ -370,6 +375,7 @@ size_t wsconn_take(struct conn *c, const char *data, size_t len)
 	if (wslay_event_want_write(w->ctx))
 		wslay_event_send(w->ctx);
 	if (is_over(w, rc)) {
+		w->close_received = wslay_event_get_close_received(w->ctx);
 		wsconn_gone(c);
 		conn_finish(c);
 		return len ? len : 1;

@@ -101,7 +101,9 @@ static int run(struct client *cl, const char *name, const char *const *argv, boo
 		*err = lost;
 		return -1;
 	}
-	return json_int(json_obj(done, "metadata"), "return", 0);
+	if (!json_is_integer(json_object_get(json_obj(done, "metadata"), "return")))
+		return err_set(err, ERR_INTERNAL, "the server did not tell how the command ended");
+	return (int)json_int(json_obj(done, "metadata"), "return", 0);
 }
 
 int c_exec(struct cli *c, struct err *err)

@@ -249,7 +249,8 @@ static int pump(struct pumps *p, struct err *err)
 {
 	bool control = true;
 
-	while (!all_ended(p)) {
+	/* A command may close its outputs and run on: only its end closes the control stream. */
+	while (!all_ended(p) || (control && !p->s->detach_key)) {
 		struct pollfd fds[P_MAX];
 		bool pending;
 

@@ -14,7 +14,6 @@
 #include "node/helper.h"
 #include "node/watch.h"
 
-#define STATUS_LOST 255 /* the helper died: the command's status is not known */
 #define END_TIMEOUT_MS 10000
 
 /* Held by its owner and by the watch; lock guards done, told, telling, teller and refs. */
@@ -24,8 +23,8 @@ struct exec {
 	int refs;
 	struct node *n;
 	struct helper helper;
-	int control; /* signal numbers go in; closing it kills the command */
-	void (*done)(void *arg, int status);
+	int control; /* signal numbers go in; 0 or closing it kills the command */
+	void (*done)(void *arg, int status, const struct err *err);
 	void *arg;
 	bool telling;
 	pthread_t teller;
@@ -47,9 +46,9 @@ static void exec_put(struct exec *e)
 	free(e);
 }
 
-static void tell(struct exec *e, int status)
+static void tell(struct exec *e, int status, const struct err *err)
 {
-	void (*done)(void *arg, int status);
+	void (*done)(void *arg, int status, const struct err *err);
 
 	pthread_mutex_lock(&e->lock);
 	done = e->done;
@@ -59,7 +58,7 @@ static void tell(struct exec *e, int status)
 	pthread_mutex_unlock(&e->lock);
 	if (!done)
 		return;
-	done(e->arg, status);
+	done(e->arg, status, err);
 	pthread_mutex_lock(&e->lock);
 	e->telling = false;
 	pthread_cond_broadcast(&e->told_cond);
@@ -73,9 +72,7 @@ static void end_job(void *arg)
 	/* It has ended, or is about to: the watch saw its pidfd. */
 	_json_ json_t *j = helper_end(&e->helper, deadline_in(END_TIMEOUT_MS), &err);
 
-	if (!j)
-		log_err(LOG_WARN, "command in an instance", &err);
-	tell(e, j ? (int)json_int(j, "status", STATUS_LOST) : STATUS_LOST);
+	tell(e, (int)json_int(j, "status", 0), j ? NULL : &err);
 	exec_put(e);
 }
 
@@ -170,7 +167,8 @@ static void watch_helper(struct exec *e)
 }
 
 struct exec *container_exec(struct node *n, const struct exec_spec *spec,
-			    void (*done)(void *arg, int status), void *arg, struct err *err)
+			    void (*done)(void *arg, int status, const struct err *err), void *arg,
+			    struct err *err)
 {
 	struct exec *e;
 
@@ -187,13 +185,22 @@ struct exec *container_exec(struct node *n, const struct exec_spec *spec,
 	return e;
 }
 
+static void control(struct exec *e, unsigned char byte)
+{
+	/* A full pipe or a helper that has ended: the command is past caring. */
+	if (write(e->control, &byte, 1) < 0 && errno != EPIPE)
+		log_debug("signal not delivered");
+}
+
 void exec_signal(struct exec *e, int sig)
 {
-	unsigned char byte = (unsigned char)sig;
+	if (sig > 0 && sig <= SIGRTMAX)
+		control(e, (unsigned char)sig);
+}
 
-	/* A full pipe or a helper that has ended: the command is past caring. */
-	if (sig > 0 && sig <= SIGRTMAX && write(e->control, &byte, 1) < 0 && errno != EPIPE)
-		log_debug("signal not delivered");
+void exec_kill(struct exec *e)
+{
+	control(e, 0);
 }
 
 void exec_free(struct exec *e)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Child side: a command inside a container. Descriptors from 5: stdin, stdout, stderr, and a
- * pipe of signal numbers whose end kills the command. */
+ * pipe of signal numbers; a zero there or its end kills the command's process group. */
 #include <errno.h>
 #include <fcntl.h>
 #include <lxc/attach_options.h>
 #include <lxc/lxccontainer.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -26,6 +28,7 @@
 #include "node/pids.h"
 
 #define FD_CONTROL (HELPER_FD_EXTRA + 3)
+#define PASSWD_MAX (1 << 20)
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NOT_FOUND 127
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -33,7 +36,9 @@
 struct job {
 	char **command;
 	const char *cwd;
+	const json_t *environment;
 	bool interactive;
+	int report; /* why there is no command */
 };
 
 static char **string_list(const json_t *list)
@@ -70,6 +75,54 @@ static int complain(const char *what, const char *name)
 	return e == ENOENT || e == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
+/* The text is the container's: nothing there may block us or be without end. */
+static char *read_passwd(size_t *ret_len)
+{
+	_close_ int fd = open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	_free_ char *text = xcalloc(1, PASSWD_MAX);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return NULL;
+	while (*ret_len < PASSWD_MAX && (n = read(fd, text + *ret_len, PASSWD_MAX - *ret_len)) > 0)
+		*ret_len += (size_t)n;
+	return *ret_len ? take_ptr(text) : NULL;
+}
+
+/* NULL: there is none. liblxc has a HOME of its own for everybody: root's. */
+static void set_default(const struct job *j, const char *name, const char *value)
+{
+	if (json_object_get(j->environment, name))
+		return;
+	if (value)
+		setenv(name, value, 1);
+	else
+		unsetenv(name);
+}
+
+/* The container's own table: NSS would ask the host's. A folder that cannot be entered is as good
+ * as none. */
+static void be_at_home(const struct job *j)
+{
+	size_t len = 0;
+	_free_ char *text = read_passwd(&len);
+	FILE *f = text ? fmemopen(text, len, "r") : NULL;
+	const char *name = getuid() == 0 ? "root" : NULL, *home = name ? "/root" : NULL;
+	struct passwd *pw = NULL;
+
+	while (f && (pw = fgetpwent(f)) && pw->pw_uid != getuid())
+		;
+	if (pw) {
+		name = pw->pw_name;
+		home = *pw->pw_dir ? pw->pw_dir : "/";
+	}
+	set_default(j, "USER", name);
+	set_default(j, "HOME", home);
+	if ((!home || chdir(home) < 0) && chdir("/") < 0)
+		complain("change to directory", "/");
+}
+
 /* Runs inside, with ids, environment and descriptors 0 to 2 in place. */
 static int run_inside(void *arg)
 {
@@ -83,8 +136,12 @@ static int run_inside(void *arg)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	if (*j->cwd && chdir(j->cwd) < 0)
-		return complain("change to directory", j->cwd);
+	be_at_home(j);
+	if (*j->cwd && chdir(j->cwd) < 0) {
+		int e = errno;
+
+		return write(j->report, &e, sizeof(e)) == sizeof(e) ? EXIT_NOT_EXECUTABLE : 1;
+	}
 	syscall(SYS_close_range, 3, ~0U, 0);
 	execvp(j->command[0], j->command);
 	return complain("run", j->command[0]);
@@ -127,7 +184,8 @@ static int serve(pid_t pid, struct err *err)
 			return wait_status(pid);
 		if (!pf[1].revents)
 			continue;
-		if (read(FD_CONTROL, &sig, 1) == 1) {
+		sig = 0;
+		if (read(FD_CONTROL, &sig, 1) == 1 && sig) {
 			kill(pid, sig);
 			continue;
 		}
@@ -140,12 +198,15 @@ static int serve(pid_t pid, struct err *err)
 	return wait_status(pid);
 }
 
-static int attach(const json_t *request, struct lxc_container *c, pid_t *ret_pid, struct err *err)
+static int attach(const json_t *request, struct lxc_container *c, int report, pid_t *ret_pid,
+		  struct err *err)
 {
 	lxc_attach_options_t o = LXC_ATTACH_OPTIONS_DEFAULT;
 	struct job job = { .command = string_list(json_arr(request, "command")),
 			   .cwd = json_str(request, "cwd", ""),
-			   .interactive = json_bool(request, "interactive", false) };
+			   .environment = json_obj(request, "environment"),
+			   .interactive = json_bool(request, "interactive", false),
+			   .report = report };
 	int64_t log = helper_lxc_log_size(request);
 
 	o.env_policy = LXC_ATTACH_CLEAR_ENV;
@@ -172,20 +233,40 @@ static void close_descriptors(void)
 		close(fd);
 }
 
+/* -1 when the command was never reached. */
+static int check_report(const json_t *request, int fd, struct err *err)
+{
+	int e = 0;
+
+	if (io_read_full(fd, &e, sizeof(e)) < 0)
+		return 0;
+	return err_set(err, ERR_INVALID, "exec in instance %s: enter folder \"%s\": %s",
+		       json_str(request, "name", "?"), json_str(request, "cwd", ""), strerror(e));
+}
+
 /* {name, lxcpath, command, environment, cwd, uid, gid, interactive, idmap} -> {status}. */
 json_t *helper_exec(const json_t *request, struct err *err)
 {
 	struct lxc_container *c = helper_lxc_open(request, err);
+	_close_ int rd = -1;
+	int report[2], rc, status;
 	pid_t pid = 0;
-	int rc;
 
 	if (!c)
 		return NULL;
+	if (pipe2(report, O_CLOEXEC) < 0) {
+		lxc_container_put(c);
+		err_sys(err, "pipe");
+		return NULL;
+	}
+	rd = report[0];
 	give_descriptors(request);
-	rc = attach(request, c, &pid, err);
+	rc = attach(request, c, report[1], &pid, err);
+	close(report[1]);
 	lxc_container_put(c);
 	close_descriptors();
 	if (rc < 0)
 		return NULL;
-	return json_pack("{si}", "status", serve(pid, err));
+	status = serve(pid, err);
+	return check_report(request, rd, err) < 0 ? NULL : json_pack("{si}", "status", status);
 }

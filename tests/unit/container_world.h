@@ -224,7 +224,7 @@ struct ended {
 	bool told;
 };
 
-static inline void on_done(void *arg, int status)
+static inline void on_done(void *arg, int status, const struct err *err)
 {
 	struct ended *e = arg;
 
