@@ -31,11 +31,72 @@ bool cgroup_is_v1(const char *controller)
 	return !pure_v2() && io_exists(path);
 }
 
+static bool names_controller(const char *list, const char *controller)
+{
+	size_t len = strlen(controller);
+
+	for (const char *p = list; (p = strstr(p, controller)); p += len) {
+		if ((p == list || p[-1] == ',' || p[-1] == '=') && (!p[len] || p[len] == ','))
+			return true;
+	}
+	return false;
+}
+
+/* As liblxc has it: systemd's own scope is no place for others. */
+static void drop_init_scope(char *path)
+{
+	size_t len = strlen(path), scope = strlen("/init.scope");
+
+	if (len >= scope && str_eq(path + len - scope, "/init.scope"))
+		path[len - scope] = '\0';
+}
+
+char *cgroup_base(const char *proc_cgroup, const char *controller)
+{
+	_free_ char *copy = xstrdup(proc_cgroup);
+
+	/* "N:controllers:/path", and the path may hold colons. */
+	for (char *line = copy, *next; line && *line; line = next) {
+		char *list = strchr(line, ':'), *path = list ? strchr(list + 1, ':') : NULL;
+
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		if (!path || (next && path > next) || path[1] != '/')
+			continue;
+		*path++ = '\0';
+		list++;
+		if (*controller ? !names_controller(list, controller) : *list)
+			continue;
+		drop_init_scope(path);
+		return xstrdup(str_eq(path, "/") ? "" : path);
+	}
+	return xstrdup("");
+}
+
+/* A mount point and, below it, the cgroup of process 1: liblxc puts what root starts there. Where
+ * the mount does not show that, it is the mount's own root. */
+static char *below_init(const char *mount, const char *controller)
+{
+	struct err err;
+	_free_ char *text = io_read_file("/proc/1/cgroup", CG_FILE_MAX, NULL, &err);
+	_free_ char *base = cgroup_base(text ? text : "", controller);
+	char *dir = xasprintf("%s%s", mount, base);
+
+	if (io_exists(dir))
+		return dir;
+	free(dir);
+	return xstrdup(mount);
+}
+
 static char *hierarchy(const char *controller)
 {
-	if (*controller && cgroup_is_v1(controller))
-		return xasprintf(CGROUP_ROOT "/%s", controller);
-	return xstrdup(pure_v2() ? CGROUP_ROOT : CGROUP_ROOT "/unified");
+	_free_ char *mount = NULL;
+
+	if (!*controller || !cgroup_is_v1(controller))
+		return below_init(pure_v2() ? CGROUP_ROOT : CGROUP_ROOT "/unified", "");
+	mount = xasprintf(CGROUP_ROOT "/%s", controller);
+	return below_init(mount, controller);
 }
 
 char *cgroup_path(const char *controller, const char *cgroup_name, const char *name,
@@ -483,6 +544,12 @@ json_t *cgroup_hierarchies(void)
 	return list;
 }
 
+/* The v2 tree has none. */
+static const char *controller_of(const char *hierarchy)
+{
+	return str_eq(hierarchy, ".") || str_eq(hierarchy, "unified") ? "" : hierarchy;
+}
+
 void cgroup_remove(const char *cgroup_name, const char *name)
 {
 	_json_ json_t *all = cgroup_hierarchies();
@@ -490,8 +557,10 @@ void cgroup_remove(const char *cgroup_name, const char *name)
 	size_t i;
 
 	json_array_foreach(all, i, v) {
-		_free_ char *dir = xasprintf(CGROUP_ROOT "/%s/%s/%s", json_string_value(v),
-					     cgroup_name, name);
+		const char *hierarchy = json_string_value(v);
+		_free_ char *mount = xasprintf(CGROUP_ROOT "/%s", hierarchy);
+		_free_ char *top = below_init(mount, controller_of(hierarchy));
+		_free_ char *dir = xasprintf("%s/%s/%s", top, cgroup_name, name);
 
 		if (io_exists(dir))
 			remove_dirs(dir);

@@ -3,7 +3,8 @@
  *
  * A container lives in CG/NAME/payload of every hierarchy, its monitor in CG/NAME/monitor. The
  * files below /sys/fs/cgroup are found by looking at the folders, not at mount tables: a daemon
- * may run in any mount namespace.
+ * may run in any mount namespace. CG is below the cgroup of process 1, where liblxc starts what
+ * root runs.
  */
 #pragma once
 #include <stdint.h>
@@ -35,6 +36,9 @@ bool cgroup_is_v1(const char *controller); /* it has a hierarchy of its own */
 /* The folders of all hierarchies below CGROUP_ROOT, as a list of strings; "." alone on a pure v2
  * host. */
 json_t *cgroup_hierarchies(void);
+/* Where a /proc/PID/cgroup text places the process in the hierarchy of a controller ("" for the v2
+ * tree): "" for its root, else "/path"; the caller frees. */
+char *cgroup_base(const char *proc_cgroup, const char *controller);
 /* Folder CG/NAME/part in the hierarchy of a controller ("" for the v2 tree); the caller frees. */
 char *cgroup_path(const char *controller, const char *cgroup_name, const char *name,
 		  const char *part);

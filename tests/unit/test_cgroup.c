@@ -85,6 +85,35 @@ static void test_percent(void **state)
 	assert_true(l.memory > total * 49 / 100 && l.memory <= total / 2);
 }
 
+static void base_is_where_process_1_is(void **state)
+{
+	static const char text[] = "9:name=systemd:/init.scope\n"
+				   "5:memory:/kubepods/pod:1/abc\n"
+				   "3:cpu,cpuacct:/slice/init.scope\n"
+				   "2:pids:/\n"
+				   "1:cpuset:relative\n"
+				   "0::/outer\n";
+	static const struct {
+		const char *controller, *base;
+	} cases[] = {
+		{ "memory", "/kubepods/pod:1/abc" },
+		{ "cpu", "/slice" },
+		{ "cpuacct", "/slice" },
+		{ "pids", "" },
+		{ "cpuset", "" },
+		{ "systemd", "" },
+		{ "mem", "" },
+		{ "freezer", "" },
+		{ "", "/outer" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *base = cgroup_base(text, cases[i].controller);
+
+		assert_string_equal(base, cases[i].base);
+	}
+}
+
 /* A tree as liblxc leaves it, in the hierarchies of this host. */
 static void test_tree(void **state)
 {
@@ -111,6 +140,7 @@ int main(void)
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_cpu_count),
 		cmocka_unit_test(test_percent),
+		cmocka_unit_test(base_is_where_process_1_is),
 		cmocka_unit_test(test_tree),
 	};
 
