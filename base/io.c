@@ -214,6 +214,28 @@ int io_remove_tree(const char *path, struct err *err)
 	return 0;
 }
 
+int io_empty_dir(const char *path, struct err *err)
+{
+	struct removal r = { .top = AT_FDCWD };
+	_close_ int top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	int own_fd;
+
+	if (top < 0)
+		return errno == ENOENT ? 0 : err_sys(err, "open %s", path);
+	own_fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (own_fd < 0 || fstat(own_fd, &st) < 0) {
+		err_sys(err, "open %s", path);
+		if (own_fd >= 0)
+			close(own_fd);
+		return -1;
+	}
+	r.top = top;
+	r.dev = st.st_dev;
+	str_copy(r.prefix, sizeof(r.prefix), ".removed");
+	return remove_content(&r, own_fd, 0) < 0 ? err_sys(err, "empty %s", path) : 0;
+}
+
 bool io_exists(const char *path)
 {
 	return access(path, F_OK) == 0;

@@ -22,6 +22,8 @@ int io_write_file(const char *path, const void *data, size_t len, mode_t mode, s
 int io_mkdirs(const char *path, mode_t mode, struct err *err);
 /* Removes the tree without following links or crossing mounts; absent is success. */
 int io_remove_tree(const char *path, struct err *err);
+/* The same for all that is in it; the folder itself stays, and may be a mount. */
+int io_empty_dir(const char *path, struct err *err);
 bool io_exists(const char *path);
 /* An unlinked temporary file in `dir`. */
 int io_temp_fd(const char *dir, struct err *err);

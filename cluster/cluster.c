@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/cluster.h"
 
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/file.h>
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/lockfile.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -25,6 +24,7 @@
 #define START_MS 1000         /* with nothing to show */
 #define START_WARM_MS 300     /* with a copy of the replica */
 #define HAND_OVER_MS 3000
+#define LOCK_MS 10000 /* the kernel may still be ending one that was killed */
 #define LOOKASIDE_BYTES 512
 #define LOOKASIDE_SLOTS 96
 
@@ -75,12 +75,10 @@ static int lock_dir(struct cluster *c, struct err *err)
 
 	if (io_mkdirs(c->dir, 0711, err) < 0)
 		return -1;
-	c->dir_lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (c->dir_lock < 0)
-		return err_sys(err, "open %s", path);
-	if (flock(c->dir_lock, LOCK_EX | LOCK_NB) < 0)
-		return err_set(err, ERR_CONFLICT, "another daemon uses %s", c->dir);
-	return 0;
+	c->dir_lock = lockfile_take(path, deadline_in(LOCK_MS), err);
+	if (c->dir_lock >= 0)
+		return 0;
+	return err->kind == ERR_CONFLICT ? err_wrap(err, "another daemon uses %s", c->dir) : -1;
 }
 
 static int load_identity(struct cluster *c, struct err *err)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "api/state.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/lockfile.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -32,6 +32,8 @@
 #define FAST_WORKERS 96
 #define JOB_WORKERS 32
 #define DRAIN_MS 3000
+/* The kernel needs some time to end one that was killed. */
+#define LOCK_MS 10000
 #define NODE_ID_BYTES 4
 #define DEFAULT_GROUP "dunlin"
 
@@ -99,11 +101,11 @@ static int start_dir(struct daemon *d, struct err *err)
 	if (!d->dir)
 		return err_sys(err, "state directory %s", d->opts->dir);
 	lock = xasprintf("%s/lock", d->dir);
-	d->lock_fd = open(lock, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	d->lock_fd = lockfile_take(lock, deadline_in(LOCK_MS), err);
 	if (d->lock_fd < 0)
-		return err_sys(err, "open %s", lock);
-	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(err, ERR_CONFLICT, "another dunlind runs with %s", d->dir);
+		return err->kind == ERR_CONFLICT
+			       ? err_wrap(err, "another dunlind runs with %s", d->dir)
+			       : -1;
 	d->unix_path = xasprintf("%s/unix.socket", d->dir);
 	d->env.dir = d->dir;
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,11 +10,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/io.h"
+#include "base/lockfile.h"
 #include "base/mem.h"
 
 static char dir[] = "/tmp/dunlin-io-XXXXXX";
@@ -99,11 +103,51 @@ static void descriptors_travel(void **state)
 	close(pair[1]);
 }
 
+static void empties_a_folder_that_stays(void **state)
+{
+	_free_ char *tree = xasprintf("%s/full", dir);
+	_free_ char *deep = xasprintf("%s/full/a/b/c", dir);
+	_free_ char *first = xasprintf("%s/full/a", dir);
+	struct err err;
+
+	assert_int_equal(io_mkdirs(deep, 0700, &err), 0);
+	assert_int_equal(io_empty_dir(tree, &err), 0);
+	assert_true(io_exists(tree));
+	assert_false(io_exists(first));
+	assert_int_equal(io_empty_dir(first, &err), 0);
+}
+
+static void lock_is_waited_for_and_names_its_holder(void **state)
+{
+	_free_ char *path = xasprintf("%s/lock", dir);
+	_free_ char *pid = xasprintf("process %d", (int)getpid());
+	int fd, other;
+	struct err err;
+
+	fd = lockfile_take(path, deadline_in(0), &err);
+	assert_true(fd >= 0);
+	assert_int_equal(lockfile_take(path, deadline_in(0), &err), -1);
+	assert_int_equal(err.kind, ERR_CONFLICT);
+	assert_non_null(strstr(err.msg, pid));
+	close(fd);
+	other = fork();
+	if (other == 0) {
+		fd = lockfile_take(path, deadline_in(0), &err);
+		kill(getpid(), fd >= 0 ? SIGKILL : SIGTERM);
+	}
+	fd = lockfile_take(path, deadline_in(60000), &err);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(waitpid(other, NULL, 0), other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(write_is_atomic_and_private),
 		cmocka_unit_test(removes_trees_of_any_depth_without_following_links),
+		cmocka_unit_test(empties_a_folder_that_stays),
+		cmocka_unit_test(lock_is_waited_for_and_names_its_holder),
 		cmocka_unit_test(descriptors_travel),
 	};
 
