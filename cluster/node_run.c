@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The database node of this member: started and stopped as the identity and the leader say. */
 #include <dirent.h>
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
@@ -24,6 +26,17 @@ static struct stream *dial_peer(void *arg, const char *uuid, int64_t deadline, s
 	return cluster_connect(c, p.address, "/internal/raft", "dqlite", deadline, err);
 }
 
+/* A file system of its own may be mounted there: then the folder stays, without its content. */
+static int remove_db(const char *path, struct err *err)
+{
+	if (io_empty_dir(path, err) < 0)
+		return -1;
+	if (rmdir(path) == 0 || errno == ENOENT || errno == EBUSY || errno == ENOTDIR)
+		return 0;
+	return err_sys(err, "remove %s", path);
+}
+
+/* But for what a file system brings along. */
 static bool dir_empty(const char *path)
 {
 	DIR *d = opendir(path);
@@ -33,7 +46,7 @@ static bool dir_empty(const char *path)
 	if (!d)
 		return true;
 	while ((e = readdir(d)))
-		empty = empty && e->d_name[0] == '.';
+		empty = empty && (e->d_name[0] == '.' || str_eq(e->d_name, "lost+found"));
 	closedir(d);
 	return empty;
 }
@@ -43,7 +56,7 @@ static bool dir_empty(const char *path)
 static int check_dir(const char *path, const struct identity *id, struct err *err)
 {
 	if (id->db == DB_FRESH)
-		return io_remove_tree(path, err);
+		return remove_db(path, err);
 	if (!dir_empty(path))
 		return 0;
 	return err_set(err, ERR_INTERNAL,
@@ -68,7 +81,7 @@ int cluster_node_start(struct cluster *c, struct err *err)
 
 	cluster_self(c, &id);
 	if (!id.raft_id)
-		return io_remove_tree(dir, err);
+		return remove_db(dir, err);
 	if (check_dir(dir, &id, err) < 0)
 		return -1;
 	n = dqnode_start(&(struct dqnode_opts){ .id = id.raft_id,
@@ -102,7 +115,7 @@ int cluster_node_wipe(struct cluster *c, struct err *err)
 {
 	_free_ char *dir = cluster_path(c, DB_DIR);
 
-	return io_remove_tree(dir, err);
+	return remove_db(dir, err);
 }
 
 struct dqnode *cluster_node(struct cluster *c)

@@ -2,8 +2,11 @@
 """A single daemon: set-up, verbs, restart."""
 
 import os
+import shutil
 import signal
 import stat
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +92,78 @@ def test_clean_shutdown_and_second_daemon_is_refused(single):
     result = single.verb("waitready", "--timeout", "1", check=False)
     assert result.returncode == 1 and "not ready" in result.stderr
     single.start()
+
+
+def test_start_right_after_a_kill_waits_for_the_dying_one(single):
+    """Its locks go with it: the next start must not need a second attempt."""
+    for _ in range(5):
+        os.kill(single.pid(), signal.SIGKILL)
+        dying = single.process
+        single.start()
+        assert dying.wait(30) == -signal.SIGKILL
+
+
+def test_second_daemon_waits_for_one_that_stops(single):
+    """Stopped, it holds its locks until it may go on to die."""
+    os.kill(single.pid(), signal.SIGSTOP)
+    first = single.process
+    single.start(wait=False)
+    os.kill(first.pid, signal.SIGKILL)
+    assert first.wait(30) == -signal.SIGKILL
+    single.verb("waitready", "--timeout", "30")
+    assert single.process.poll() is None
+
+
+def test_database_on_a_mount_of_its_own(single):
+    """A fresh database folder is emptied, which must not mean to remove it."""
+    single.shutdown()
+    shutil.rmtree(single.dir)
+    folder = single.dir / "database"
+    folder.mkdir(parents=True)
+    run("mount", "-t", "tmpfs", "tmpfs", folder)
+    try:
+        (folder / "lost+found").mkdir()
+        for i in range(2):
+            single.start()
+            single.cli("profile", "create", f"p{i}")
+            single.kill()
+        single.start()
+        names = {u.rsplit("/", 1)[1] for u in single.api("GET", "/1.0/profiles")}
+        assert {"p0", "p1"} <= names
+        assert any(folder.iterdir())
+        single.kill()
+    finally:
+        run("umount", "-l", folder)
+
+
+def test_limits_where_process_1_is_in_a_cgroup(single, image_file):
+    """As in a container of another manager: liblxc starts everything below the cgroup of process 1."""
+    single.shutdown()
+    v1 = Path("/sys/fs/cgroup/memory")
+    outer = (v1 if v1.is_dir() else Path("/sys/fs/cgroup")) / f"{single.cluster.name}-outer"
+    outer.mkdir()
+    shell = f'echo $$ >{outer}/cgroup.procs && {{ "$@" & wait; }}'
+    with open(single.log, "ab") as log:
+        first = subprocess.Popen(single.in_netns("unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
+                                                 "sh", "-c", shell, "sh", single.cluster.dunlind),
+                                 env=single.env(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        single.verb("waitready", "--timeout", "30")
+        single.verb("init", "--auto")
+        single.cli("image", "import", image_file, "--alias", "test")
+        single.cli("launch", "test", "c1", "-c", "limits.memory=64MiB")
+        limits = [p.read_text().strip() for name in ("memory.limit_in_bytes", "memory.max")
+                  for p in outer.parent.rglob(f"c1/payload/{name}")]
+        assert limits == [str(64 << 20)]
+        single.cli("config", "set", "c1", "limits.memory", "96MiB")
+        assert single.cli("exec", "c1", "--", "echo", "alive").stdout == "alive\n"
+        single.cli("delete", "--force", "c1")
+    finally:
+        first.kill()
+        first.wait(30)
+        wait_for("the end of all in it", lambda: not (outer / "cgroup.procs").read_text())
+        for path, _, _ in os.walk(outer, topdown=False):
+            os.rmdir(path)
 
 
 def test_https_address_changes_at_once(single):
