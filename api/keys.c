@@ -1,21 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/keys.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/keys_value.h"
 #include "base/mem.h"
+#include "base/sbuf.h"
 #include "base/str.h"
+#include "cluster/settings.h"
+#include "node/cgroup.h"
+#include "node/lxcconf.h"
 
 #define VALUE_MAX (64 << 10)
+#define NAME_BYTES_MAX 255
+#define SHOULD_MAX 512
 #define DEVICES_MAX 100
 
+#define ANY { 0 }
+#define RANGE(least, most) { .min = least, .max = most }
+#define ONE_OF(...) { .words = (const char *const[]){ __VA_ARGS__, NULL } }
+#define PARSED(function) { .check = function }
+#define READ_BY(function) { .read = function }
+#define SETTING_ODD(id) ((id) == SETTING_MAX_VOTERS ? check_odd : NULL)
+#define SETTING_RULE(id, least, most) \
+	{ .min = least, .max = most, .check = SETTING_ODD(SETTING_##id) }
+
 static const struct key keys[] = {
-#define KEY(of, name, type, dflt, check, live, doc) \
-	{ KEYS_##of, name, type, dflt, check, live, doc },
+#define KEY(of, name, type, dflt, rule, doc) { KEYS_##of, name, type, dflt, rule, doc, NULL },
+#define REFUSED(of, name, why) { KEYS_##of, name, K_STRING, NULL, ANY, why, why },
 #include "api/keys.def"
+#undef REFUSED
 #undef KEY
+#define SETTING(id, name, least, most, dflt, doc) \
+	{ KEYS_SERVER, name, K_INT, #dflt, SETTING_RULE(id, least, most), doc, NULL },
+#include "cluster/settings.def"
+#undef SETTING
 };
 
 const struct key *key_table(size_t *ret_n)
@@ -26,11 +47,14 @@ const struct key *key_table(size_t *ret_n)
 
 static bool matches(const struct key *k, const char *name)
 {
-	size_t n = strlen(k->name);
+	const char *star = strchr(k->name, '*');
+	size_t before;
 
-	if (n > 2 && str_ends(k->name, ".*"))
-		return strncmp(k->name, name, n - 1) == 0 && name[n - 1];
-	return str_eq(k->name, name);
+	if (!star)
+		return str_eq(k->name, name);
+	before = (size_t)(star - k->name);
+	return strlen(name) > strlen(k->name) - 1 && strncmp(k->name, name, before) == 0 &&
+	       str_ends(name, star + 1);
 }
 
 const struct key *key_find(enum keys_of of, const char *name)
@@ -58,45 +82,100 @@ bool key_bool(enum keys_of of, const json_t *config, const char *name)
 	return v && str_to_bool(v, &b) && b;
 }
 
-static const char *check_type(enum key_type type, const char *v)
+json_t *keys_filled(enum keys_of of, const json_t *config)
 {
-	uint64_t size;
+	json_t *j = config ? json_copy((json_t *)config) : json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (keys[i].of == of && keys[i].dflt && !json_str(j, keys[i].name, NULL))
+			json_put_str(j, keys[i].name, keys[i].dflt);
+	}
+	return j;
+}
+
+/* --- checks ---------------------------------------------------------------------------------- */
+
+static bool check_words(const char *const *words, const char *v, struct sbuf *should)
+{
+	for (size_t i = 0; words[i]; i++) {
+		if (str_eq(v, words[i]))
+			return true;
+		sbuf_printf(should, "%s%s", i == 0 ? "must be " : words[i + 1] ? ", " : " or ",
+			    words[i]);
+	}
+	return false;
+}
+
+static bool check_number(const struct key_rule *r, const char *v, struct sbuf *should)
+{
+	bool bounded = r->min < r->max;
 	int64_t i;
+
+	if (str_to_i64(v, bounded ? r->min : INT64_MIN, bounded ? r->max : INT64_MAX, &i))
+		return true;
+	sbuf_puts(should, "must be a whole number");
+	if (bounded)
+		sbuf_printf(should, " from %lld to %lld", (long long)r->min, (long long)r->max);
+	return false;
+}
+
+static bool check_value(const struct key *k, const char *v, struct sbuf *should)
+{
+	const char *wrong;
+	struct err err;
 	bool b;
 
-	switch (type) {
-	case K_STRING:
-		return NULL;
-	case K_BOOL:
-		return str_to_bool(v, &b) ? NULL : "must be true or false";
-	case K_INT:
-		return str_to_i64(v, INT64_MIN, INT64_MAX, &i) ? NULL : "must be a whole number";
-	case K_SIZE:
-		return str_to_size(v, &size) ? NULL : "must be a size such as 10GiB";
+	if (k->type == K_INT && !check_number(&k->rule, v, should))
+		return false;
+	if (k->type == K_BOOL && !str_to_bool(v, &b)) {
+		sbuf_puts(should, "must be true or false");
+		return false;
 	}
-	return NULL;
+	if (k->rule.words)
+		return check_words(k->rule.words, v, should);
+	if (k->rule.read && k->rule.read(v, &err) < 0)
+		wrong = err.msg;
+	else
+		wrong = k->rule.check ? k->rule.check(v) : NULL;
+	sbuf_puts(should, wrong ? wrong : "");
+	return !wrong;
+}
+
+/* What stands for the "*" of a row becomes part of files and environments. */
+static bool is_key_name(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < n; i++) {
+		if (isspace((unsigned char)name[i]) || iscntrl((unsigned char)name[i]) ||
+		    name[i] == '=')
+			return false;
+	}
+	return n <= NAME_BYTES_MAX;
 }
 
 static int check_one(enum keys_of of, const char *what, const char *name, const char *v,
 		     struct err *err)
 {
 	const struct key *k = key_find(of, name);
-	const char *wrong;
+	_sbuf_ struct sbuf should = SBUF(SHOULD_MAX);
 
-	if (!k)
+	if (!k || !is_key_name(name))
 		return err_set(err, ERR_INVALID, "%s: unknown configuration key \"%.80s\"", what,
 			       name);
 	if (strlen(v) > VALUE_MAX)
 		return err_set(err, ERR_INVALID,
 			       "%s: the value of \"%.80s\" is longer than %d bytes", what, name,
 			       VALUE_MAX);
-	wrong = *v ? check_type(k->type, v) : NULL;
-	if (*v && !wrong && k->check)
-		wrong = k->check(v);
-	if (wrong)
+	if (!*v)
+		return 0;
+	if (k->refused)
+		return err_set(err, ERR_INVALID, "%s: \"%s\" can't be set (to \"%.60s\"): %s",
+			       what, name, v, k->refused);
+	if (!check_value(k, v, &should))
 		return err_set(err, ERR_INVALID,
 			       "%s: invalid value \"%.60s\" for key \"%.80s\": %s", what, v, name,
-			       wrong);
+			       should.data);
 	return 0;
 }
 

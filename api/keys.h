@@ -13,25 +13,35 @@ enum keys_of {
 	KEYS_NIC,
 	KEYS_DISK
 };
-enum key_type { K_STRING, K_BOOL, K_INT, K_SIZE };
+enum key_type { K_STRING, K_BOOL, K_INT };
+
+/* What a value must be besides of its type. */
+struct key_rule {
+	int64_t min, max;	  /* of a K_INT; equal: any */
+	const char *const *words; /* ends with NULL */
+	/* NULL when the value is fine, else what it should have been. */
+	const char *(*check)(const char *value);
+	int (*read)(const char *value, struct err *err);
+};
 
 struct key {
 	enum keys_of of;
 	const char *name;
 	enum key_type type;
 	const char *dflt; /* NULL: none */
-	/* NULL when the value is fine, else what it should have been. */
-	const char *(*check)(const char *value);
-	bool live;
+	struct key_rule rule;
 	const char *doc;
+	const char *refused; /* why it can't be set; NULL: it can */
 };
 
 const struct key *key_table(size_t *ret_n);
-/* By exact name, or the wildcard that covers it; NULL when unknown. */
+/* By exact name, or the wildcard that covers it; NULL when unknown. It may be a refused one. */
 const struct key *key_find(enum keys_of of, const char *name);
 /* The value, or the key's default. */
 const char *key_value(enum keys_of of, const json_t *config, const char *name);
 bool key_bool(enum keys_of of, const json_t *config, const char *name);
+/* The configuration with the default of every key that it leaves out. */
+json_t *keys_filled(enum keys_of of, const json_t *config);
 
 /* Checks in place: numbers and booleans become strings, null and "" disappear. ERR_INVALID names
  * `what` (object and its name), the key and the value. */

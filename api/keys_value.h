@@ -4,25 +4,19 @@
  * key. */
 #pragma once
 
-const char *check_evacuate(const char *v);
-const char *check_cpus(const char *v);
-const char *check_memory(const char *v);
-const char *check_raw_lxc(const char *v);
 const char *check_line(const char *v);
-const char *check_mtu(const char *v);
 const char *check_domain(const char *v);
-const char *check_dns_mode(const char *v);
 const char *check_cidr4(const char *v);
 const char *check_ranges4(const char *v);
-const char *check_none6(const char *v);
-const char *check_vni(const char *v);
 const char *check_path(const char *v);
 const char *check_expiry(const char *v);
-const char *check_threshold(const char *v);
-const char *check_latency(const char *v);
 const char *check_listen(const char *v);
-const char *check_scheduler(const char *v);
 const char *check_ifname(const char *v);
-const char *check_nictype(const char *v);
 const char *check_mac(const char *v);
 const char *check_ip4(const char *v);
+const char *check_name(const char *v);
+const char *check_lease(const char *v);
+const char *check_odd(const char *v);
+const char *check_fingerprint(const char *v);
+const char *check_uuid(const char *v);
+const char *check_host_name(const char *v);

@@ -97,7 +97,7 @@ static int find_in_profiles(struct client *cl, const json_t *profiles, const cha
 	return 0;
 }
 
-/* "-d root,size=1GiB" changes a device that comes from a profile: only the whole of it is valid. */
+/* "-d eth0,mtu=1400" changes a device that comes from a profile: only the whole of it is valid. */
 static int complete_devices(struct client *cl, json_t *body, struct err *err)
 {
 	_json_ json_t *dflt = json_pack("[s]", "default");

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/x509.h"
+#include "cluster/settings.h"
 
 #define FILE_MAX_BYTES (64 << 10)
 
@@ -37,7 +38,8 @@ static char *path_of(const char *dir, const char *name)
 /* A single host: the first and only node of its database. */
 static int identity_make(const char *dir, struct identity *id, struct err *err)
 {
-	*id = (struct identity){ .raft_id = 1, .db = DB_FRESH, .latency_ms = LATENCY_MS_DEFAULT };
+	*id = (struct identity){ .raft_id = 1, .db = DB_FRESH,
+				 .latency_ms = setting_bounded(SETTING_LATENCY, -1) };
 	rng_uuid(id->uuid);
 	str_copy(id->name, sizeof(id->name), "none");
 	return identity_save(dir, id, err);
@@ -45,7 +47,7 @@ static int identity_make(const char *dir, struct identity *id, struct err *err)
 
 static int identity_parse(const char *path, const json_t *j, struct identity *id, struct err *err)
 {
-	int64_t latency = json_int(j, "raft_latency_ms", LATENCY_MS_DEFAULT);
+	int64_t latency = json_int(j, "raft_latency_ms", -1);
 	uint64_t raft_id = 0;
 
 	*id = (struct identity){ .enabled = json_bool(j, "enabled", false),
@@ -58,9 +60,7 @@ static int identity_parse(const char *path, const json_t *j, struct identity *id
 	    !str_to_u64(json_str(j, "raft_id", "0"), UINT64_MAX, &raft_id))
 		return err_set(err, ERR_INVALID, "%s: not a member's identity", path);
 	id->raft_id = raft_id;
-	id->latency_ms = LATENCY_MS_DEFAULT;
-	if (latency >= LATENCY_MS_MIN && latency <= LATENCY_MS_MAX)
-		id->latency_ms = (unsigned)latency;
+	id->latency_ms = (unsigned)setting_bounded(SETTING_LATENCY, latency);
 	return 0;
 }
 

@@ -28,10 +28,6 @@ struct identity {
 	unsigned latency_ms;
 };
 
-#define LATENCY_MS_DEFAULT 50
-#define LATENCY_MS_MIN 20
-#define LATENCY_MS_MAX 500
-
 /* Makes one when there is none. */
 int identity_load(const char *dir, struct identity *ret, struct err *err);
 int identity_save(const char *dir, const struct identity *id, struct err *err);

@@ -10,6 +10,7 @@
 #include "cluster/calls.h"
 #include "cluster/follow.h"
 #include "cluster/roles_run.h"
+#include "cluster/settings.h"
 #include "cluster/thread.h"
 
 #define TICK_MS 1000
@@ -79,16 +80,12 @@ static void take_latency(struct keeper *k)
 {
 	struct cluster *c = k->c;
 	struct err err = { 0 };
-	_row_ struct row row = { 0 };
 	struct identity id;
-	uint64_t ms = LATENCY_MS_DEFAULT;
+	uint64_t ms;
 
 	if (!replica_revision(c->replica))
 		return;
-	if (store_get(c->store, ENT_CONFIG, "cluster.raft_latency_ms", &row, &err) == 0 &&
-	    (!str_to_u64(json_str(row.doc, "value", ""), LATENCY_MS_MAX, &ms) ||
-	     ms < LATENCY_MS_MIN))
-		return;
+	ms = (uint64_t)setting_get(c->store, SETTING_LATENCY);
 	cluster_self(c, &id);
 	if (id.latency_ms != ms && cluster_edit_identity(c, set_latency, &ms, &err) < 0)
 		log_err(LOG_WARN, "raft latency", &err);

@@ -12,14 +12,12 @@
 #include "cluster/dqclient.h"
 #include "cluster/hub.h"
 #include "cluster/roles.h"
+#include "cluster/settings.h"
 
 #define MEMBERS_MAX 4096
 #define NODE_CALL_MS 10000
 #define ASSIGN_MS 60000 /* dqlite waits 50 s for a node to catch up */
 #define HAND_OVER_MS 3000
-#define ABSENT_S 10
-#define VOTERS 3
-#define STANDBYS 2
 
 static const char *const role_names[] = {
 	[RAFT_NONE] = "none",
@@ -46,19 +44,6 @@ static enum raft_role role_of(enum dq_role r)
 static enum dq_role dq_role_of(enum raft_role r)
 {
 	return r == RAFT_VOTER ? DQ_VOTER : r == RAFT_STANDBY ? DQ_STANDBY : DQ_SPARE;
-}
-
-static int64_t config_int(struct cluster *c, const char *key, int64_t min, int64_t max,
-			  int64_t dflt)
-{
-	struct err ignored;
-	_row_ struct row row = { 0 };
-	int64_t v;
-
-	if (store_get(c->store, ENT_CONFIG, key, &row, &ignored) < 0 ||
-	    !str_to_i64(json_str(row.doc, "value", ""), min, max, &v))
-		return dflt;
-	return v;
 }
 
 /* --- looking ---------------------------------------------------------------------------------- */
@@ -249,10 +234,9 @@ static struct dqclient *connect_node(struct cluster *c, struct err *err)
 static int run_step(struct picture *p, struct err *err)
 {
 	struct role_limits l = {
-		.voters = (size_t)config_int(p->c, "cluster.max_voters", 3, 7, VOTERS),
-		.standbys = (size_t)config_int(p->c, "cluster.max_standby", 0, 5, STANDBYS),
-		.absent_ms =
-			1000 * config_int(p->c, "cluster.offline_threshold", 1, 86400, ABSENT_S),
+		.voters = (size_t)setting_get(p->c->store, SETTING_MAX_VOTERS),
+		.standbys = (size_t)setting_get(p->c->store, SETTING_MAX_STANDBY),
+		.absent_ms = 1000 * setting_get(p->c->store, SETTING_OFFLINE),
 	};
 	struct role_step s;
 

@@ -212,24 +212,36 @@ const struct cgroup_limit_row cgroup_limit_rows[] = {
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };
 
-static int parse_memory(const char *text, int64_t *ret, struct err *err)
+#define MEMORY_MIN_BYTES (1 << 20) /* less holds no init */
+
+const char *cgroup_check_memory(const char *text)
 {
-	size_t len = strlen(text);
+	static const char wrong[] = "must be a size such as 512MiB, at least 1MiB, or a share such "
+				    "as 10%";
+	_free_ char *n = xstrdup(text);
+	size_t len = strlen(n);
 	uint64_t v;
 
-	if (len && text[len - 1] == '%') {
-		_free_ char *n = xstrndup(text, len - 1);
-		int64_t total = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-
-		if (!str_to_u64(n, 100, &v) || v == 0)
-			return err_set(err, ERR_INVALID, "limits.memory: \"%s\" is no percentage",
-				       text);
-		*ret = total / 100 * (int64_t)v;
-		return 0;
+	if (len && n[len - 1] == '%') {
+		n[len - 1] = '\0';
+		return str_to_u64(n, 100, &v) && v > 0 ? NULL : wrong;
 	}
-	if (!str_to_size(text, &v) || v == 0 || v > INT64_MAX)
-		return err_set(err, ERR_INVALID, "limits.memory: \"%s\" is no size", text);
-	*ret = (int64_t)v;
+	return str_to_size(text, &v) && v >= MEMORY_MIN_BYTES && v <= INT64_MAX ? NULL : wrong;
+}
+
+static int parse_memory(const char *text, int64_t *ret, struct err *err)
+{
+	int64_t total = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+	_free_ char *n = xstrndup(text, strcspn(text, "%"));
+	const char *wrong = cgroup_check_memory(text);
+	uint64_t v = 0;
+
+	if (wrong)
+		return err_set(err, ERR_INVALID, "limits.memory: \"%.60s\" %s", text, wrong);
+	if (text[strlen(n)] == '%' && str_to_u64(n, 100, &v))
+		*ret = total / 100 * (int64_t)v;
+	else if (str_to_size(text, &v))
+		*ret = (int64_t)v;
 	return 0;
 }
 
@@ -274,6 +286,17 @@ static bool cpuset_valid(const char *text)
 	return n >= 1 && n <= ARRAY_SIZE(part);
 }
 
+const char *cgroup_check_cpus(const char *text)
+{
+	uint64_t count;
+
+	if (str_to_u64(text, 65535, &count) && count > 0)
+		return NULL;
+	if (strpbrk(text, ",-") && strlen(text) < CPUSET_SIZE && cpuset_valid(text))
+		return NULL;
+	return "must be a number of CPUs from 1, or a set such as 0-2,5";
+}
+
 /* Of a valid set. */
 static uint64_t cpuset_last(const char *text)
 {
@@ -290,24 +313,23 @@ static uint64_t cpuset_last(const char *text)
 
 static int parse_cpu(const char *text, const char *seed, struct cgroup_limits *l, struct err *err)
 {
+	const char *wrong = cgroup_check_cpus(text);
 	long present = sysconf(_SC_NPROCESSORS_CONF);
 	uint64_t count;
 
-	if (str_to_u64(text, 65535, &count) && count > 0) {
+	if (wrong)
+		return err_set(err, ERR_INVALID, "limits.cpu: \"%.60s\" %s", text, wrong);
+	if (str_to_u64(text, 65535, &count)) {
 		cpuset_of_count(count, seed, l);
 		return 0;
 	}
-	if (strchr("0123456789", *text) && strpbrk(text, ",-") && cpuset_valid(text) &&
-	    str_copy(l->cpuset, sizeof(l->cpuset), text)) {
-		if (present < 1 || cpuset_last(text) < (uint64_t)present)
-			return 0;
+	if (present > 0 && cpuset_last(text) >= (uint64_t)present)
 		return err_set(err, ERR_INVALID,
 			       "limits.cpu: \"%s\" names CPUs that this host does not have (it has "
 			       "0-%ld)",
 			       text, present - 1);
-	}
-	return err_set(err, ERR_INVALID,
-		       "limits.cpu: \"%s\" is neither a count nor a set such as 0-2,5", text);
+	str_copy(l->cpuset, sizeof(l->cpuset), text);
+	return 0;
 }
 
 int cgroup_limits_parse(const json_t *config, struct cgroup_limits *ret, struct err *err)

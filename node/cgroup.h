@@ -17,10 +17,11 @@
 struct cgroup_usage {
 	int64_t cpu_ns, memory, memory_peak, swap, swap_peak, processes;
 };
+#define CPUSET_SIZE 256
 struct cgroup_limits {
 	int64_t memory;    /* bytes; 0 none */
 	int64_t processes; /* 0 none */
-	char cpuset[256];  /* "0-2,5"; "" none */
+	char cpuset[CPUSET_SIZE]; /* "0-2,5"; "" none */
 };
 
 /* One limit: the file that holds it, and its text. */
@@ -43,6 +44,9 @@ char *cgroup_base(const char *proc_cgroup, const char *controller);
 char *cgroup_path(const char *controller, const char *cgroup_name, const char *name,
 		  const char *part);
 void cgroup_usage(const char *cgroup_name, const char *name, struct cgroup_usage *ret);
+/* NULL when a value of limits.memory or limits.cpu is one, else what it must be. */
+const char *cgroup_check_memory(const char *text);
+const char *cgroup_check_cpus(const char *text);
 /* limits.cpu ("2", "0-3", "1,3"), limits.memory ("512MiB", "50%"), limits.processes of a
  * configuration. */
 int cgroup_limits_parse(const json_t *config, struct cgroup_limits *ret, struct err *err);

@@ -219,3 +219,32 @@ json_t *helper_stop(const json_t *request, struct err *err)
 	}
 	return json_object();
 }
+
+/* Quotes around a value are the file's, not the value's. */
+static int try_line(void *arg, const char *key, const char *value, struct err *err)
+{
+	size_t len = strlen(value), trim;
+	_free_ char *text = NULL;
+
+	while (len && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+		len--;
+	trim = len > 1 && strchr("\"'", value[0]) && value[len - 1] == value[0];
+	text = xstrndup(value + trim, len - 2 * trim);
+	if (((struct lxc_container *)arg)->set_config_item(arg, key, text))
+		return 0;
+	return err_set(err, ERR_INVALID, "liblxc does not take \"%.60s = %.60s\"", key, text);
+}
+
+/* {raw} -> {}. On a container that is nowhere. */
+json_t *helper_check(const json_t *request, struct err *err)
+{
+	_lxc_ struct lxc_container *c = lxc_container_new("check", "/nowhere");
+
+	if (!c) {
+		err_set(err, ERR_INTERNAL, "liblxc makes no configuration");
+		return NULL;
+	}
+	if (lxcconf_each_raw(json_str(request, "raw", ""), try_line, c, err) < 0)
+		return NULL;
+	return json_object();
+}

@@ -7,17 +7,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/cgroup.h"
 #include "node/console.h"
+#include "node/helper.h"
 #include "node/idmap.h"
 #include "node/netlink_link.h"
 #include "node/rootfs.h"
 
 #define CONF_MAX (256 << 10)
 #define RAW_LINE_MAX 4096
+#define TRY_TIMEOUT_MS 20000
 
 struct conf {
 	const json_t *spec, *config;
@@ -356,7 +359,7 @@ static int put_raw(struct conf *c)
 	const char *raw = json_str(c->config, "raw.lxc", "");
 
 	if (lxcconf_check_raw(raw, c->err) < 0)
-		return err_wrap(c->err, "instance %s", c->name);
+		return err_wrap(c->err, "instance %s: raw.lxc", c->name);
 	sbuf_puts(c->out, raw);
 	sbuf_putc(c->out, '\n');
 	return 0;
@@ -421,45 +424,70 @@ int lxcconf_write(const json_t *spec, const char *dir, const char *cgroup_name, 
 
 /* What would take the ground from under Dunlin, or read other files. */
 static const char *const refused[] = {
-	"lxc.include", "lxc.rootfs",  "lxc.idmap",	  "lxc.cgroup.dir", "lxc.cgroup.relative",
-	"lxc.log",     "lxc.console", "lxc.net",	  "lxc.uts.name",   "lxc.ephemeral",
-	"lxc.execute", "lxc.monitor", "lxc.hook.version", "lxc.namespace",
+	"lxc.include", "lxc.rootfs",	"lxc.idmap",   "lxc.cgroup.dir", "lxc.cgroup.relative",
+	"lxc.log",     "lxc.console",	"lxc.net",     "lxc.uts.name",	 "lxc.ephemeral",
+	"lxc.execute", "lxc.monitor",	"lxc.hook",    "lxc.namespace",	 "lxc.arch",
+	"lxc.tty",     "lxc.pty",
 };
 
-static int check_raw_line(const char *line, size_t len, struct err *err)
+static int check_raw_line(char *line, const char **ret_key, const char **ret_value, struct err *err)
 {
-	_free_ char *copy = xstrndup(line, len);
-	char *s = copy + strspn(copy, " \t"), *eq = strchr(s, '=');
+	char *s = line + strspn(line, " \t"), *eq = strchr(s, '=');
 
+	*ret_key = *ret_value = NULL;
 	if (!*s || *s == '#')
 		return 0;
 	for (const char *p = s; *p; p++) {
 		if ((unsigned char)*p < ' ' && *p != '\t')
-			return err_set(err, ERR_INVALID, "raw.lxc: control characters");
+			return err_set(err, ERR_INVALID, "control characters");
 	}
 	if (!eq || !str_starts(s, "lxc."))
-		return err_set(err, ERR_INVALID, "raw.lxc: \"%.60s\" is not \"lxc.key = value\"",
-			       s);
+		return err_set(err, ERR_INVALID, "\"%.60s\" is not \"lxc.KEY = VALUE\"", s);
+	*eq = '\0';
+	s[strcspn(s, " \t")] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
-		if (str_starts(s, refused[i]))
-			return err_set(err, ERR_INVALID, "raw.lxc: %.*s may not be set here",
-				       (int)strcspn(s, " \t="), s);
+		size_t n = strlen(refused[i]);
+
+		if (str_starts(s, refused[i]) && (!s[n] || s[n] == '.'))
+			return err_set(err, ERR_INVALID, "%.60s belongs to the server", s);
+	}
+	*ret_key = s;
+	*ret_value = eq + 1 + strspn(eq + 1, " \t");
+	return 0;
+}
+
+int lxcconf_each_raw(const char *raw,
+		     int (*line)(void *arg, const char *key, const char *value, struct err *err),
+		     void *arg, struct err *err)
+{
+	for (int number = 1; *raw; number++) {
+		size_t len = strcspn(raw, "\n");
+		_free_ char *copy = xstrndup(raw, len);
+		const char *key, *value;
+
+		if (len > RAW_LINE_MAX)
+			return err_set(err, ERR_INVALID, "line %d is longer than %d bytes", number,
+				       RAW_LINE_MAX);
+		if (check_raw_line(copy, &key, &value, err) < 0 ||
+		    (key && line && line(arg, key, value, err) < 0))
+			return err_wrap(err, "line %d", number);
+		raw += len + (raw[len] == '\n');
 	}
 	return 0;
 }
 
 int lxcconf_check_raw(const char *raw, struct err *err)
 {
-	while (*raw) {
-		size_t len = strcspn(raw, "\n");
+	return lxcconf_each_raw(raw, NULL, NULL, err);
+}
 
-		if (len > RAW_LINE_MAX)
-			return err_set(err, ERR_INVALID, "raw.lxc: a line is too long");
-		if (check_raw_line(raw, len, err) < 0)
-			return -1;
-		raw += len + (raw[len] == '\n');
-	}
-	return 0;
+int lxcconf_try_raw(const char *raw, struct err *err)
+{
+	_json_ json_t *request = json_pack("{ss}", "raw", raw);
+	_json_ json_t *done = helper_run("helper-check", request, NULL, 0,
+					 deadline_in(TRY_TIMEOUT_MS), err);
+
+	return done ? 0 : err_wrap(err, "raw.lxc");
 }
 
 static const struct {

@@ -23,7 +23,7 @@ static void test_table(void **state)
 		struct err err = { 0 };
 
 		assert_true(strlen(keys[i].doc) > 2);
-		if (str_ends(keys[i].name, ".*"))
+		if (strchr(keys[i].name, '*'))
 			continue;
 		assert_ptr_equal(key_find(keys[i].of, keys[i].name), &keys[i]);
 		if (!keys[i].dflt)
@@ -32,6 +32,114 @@ static void test_table(void **state)
 		if (keys_check(keys[i].of, "test", config, &err) < 0)
 			fail_msg("default of %s: %s", keys[i].name, err.msg);
 		assert_string_equal(key_value(keys[i].of, NULL, keys[i].name), keys[i].dflt);
+	}
+}
+
+static const struct {
+	const char *name, *good;
+} samples[] = {
+	{ "limits.cpu", "0-3,7" },
+	{ "limits.memory", "512MiB" },
+	{ "raw.lxc", "lxc.cap.drop = sys_time" },
+	{ "volatile.base_image",
+	  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" },
+	{ "volatile.uuid", "6f1b9a64-1c70-4a2e-9d0f-3b1f8f0f1b11" },
+	{ "volatile.*.hwaddr", "00:16:3e:01:02:03" },
+	{ "hwaddr", "00:16:3e:01:02:03" },
+	{ "ipv4.address", "10.1.2.3" },
+	{ "ipv4.dhcp.ranges", "10.0.0.2-10.0.0.9" },
+	{ "source", "/srv/pool" },
+	{ "path", "/srv" },
+	{ "core.https_address", "10.0.0.5:8443" },
+	{ "cluster.join_token_expiry", "3H" },
+	{ "core.remote_token_expiry", "3H" },
+};
+
+/* Of the row's own default, words, range or type; else of the samples, else any text. */
+static const char *good_value(const struct key *k, char buf[32])
+{
+	if (k->dflt)
+		return k->dflt;
+	if (k->rule.words)
+		return k->rule.words[0];
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		if (str_eq(samples[i].name, k->name))
+			return samples[i].good;
+	}
+	if (k->type == K_BOOL)
+		return "true";
+	snprintf(buf, 32, "%lld", (long long)k->rule.max);
+	return k->type == K_INT ? buf : "br0";
+}
+
+static int check_value(const struct key *k, const char *value, struct err *err)
+{
+	const char *star = strchr(k->name, '*');
+	_free_ char *name = star ? xasprintf("%.*sx%s", (int)(star - k->name), k->name, star + 1)
+				 : xstrdup(k->name);
+	_json_ json_t *config = json_object();
+
+	json_put_str(config, name, value);
+	return keys_check(k->of, "test", config, err);
+}
+
+/* Fails unless the value is refused by name. */
+static void refuses(const struct key *k, const char *value)
+{
+	_free_ char *start = xstrndup(value, 40);
+	_free_ char *name = xstrndup(k->name, strcspn(k->name, "*"));
+	struct err err = { 0 };
+
+	if (check_value(k, value, &err) == 0)
+		fail_msg("%s takes \"%s\"", k->name, start);
+	assert_int_equal(err.kind, ERR_INVALID);
+	if (!strstr(err.msg, name) ||
+	    (strlen(value) < 60 && !strstr(err.msg, start)))
+		fail_msg("%s = %s: %s", k->name, value, err.msg);
+}
+
+static void refuses_number(const struct key *k, int64_t value)
+{
+	_free_ char *text = xasprintf("%lld", (long long)value);
+
+	refuses(k, text);
+}
+
+/* What no row may take, by type and rule. */
+static void test_every_row(void **state)
+{
+	static const char *const no_numbers[] = { "1.5", " 1", "1 ", "0x10", "1e3", "\xd9\xa3",
+						  "99999999999999999999", "one", "1GiB", "+1" };
+	static const char *const no_bools[] = { "maybe", " true", "true ", "2", "tru\xc3\xa9" };
+	size_t n;
+	const struct key *keys = key_table(&n);
+	_free_ char *huge = xcalloc((64 << 10) + 2, 1);
+
+	memset(huge, '1', (64 << 10) + 1);
+	for (size_t i = 0; i < n; i++) {
+		const struct key *k = &keys[i];
+		struct err err = { 0 };
+		char buf[32];
+
+		refuses(k, huge);
+		if (k->refused) {
+			refuses(k, "true");
+			continue;
+		}
+		if (check_value(k, good_value(k, buf), &err) < 0)
+			fail_msg("%s", err.msg);
+		for (size_t v = 0; k->type == K_INT && v < ARRAY_SIZE(no_numbers); v++)
+			refuses(k, no_numbers[v]);
+		for (size_t v = 0; k->type == K_BOOL && v < ARRAY_SIZE(no_bools); v++)
+			refuses(k, no_bools[v]);
+		if (k->type == K_INT && k->rule.min < k->rule.max) {
+			refuses_number(k, k->rule.min - 1);
+			refuses_number(k, k->rule.max + 1);
+		}
+		if (k->rule.words || k->rule.check || k->rule.read)
+			refuses(k, "a\nb");
+		if (k->rule.words)
+			refuses(k, "NoSuchWord");
 	}
 }
 
@@ -63,6 +171,39 @@ static const struct {
 	{ KEYS_INSTANCE, "raw.lxc", "lxc.hook.start = /bin/sh", false },
 	{ KEYS_INSTANCE, "raw.lxc", "lxc.include = /etc/passwd", false },
 	{ KEYS_INSTANCE, "raw.lxc", "nonsense", false },
+	{ KEYS_INSTANCE, "raw.lxc", "lxc.idmap = u 0 0 1", false },
+	{ KEYS_INSTANCE, "raw.lxc", "lxc.namespace.clone = net", false },
+	{ KEYS_INSTANCE, "raw.lxc", "lxc.execute.cmd = /bin/sh", false },
+	{ KEYS_INSTANCE, "raw.lxc", "lxc.monitor.unshare = 1", false },
+	{ KEYS_INSTANCE, "raw.lxc", "lxc.cgroup.relative = 1", false },
+	{ KEYS_INSTANCE, "raw.lxc", "lxc.cgroup2.memory.high = 9000000", true },
+	{ KEYS_INSTANCE, "limits.memory", "1", false },
+	{ KEYS_INSTANCE, "environment.A=B", "b", false },
+	{ KEYS_INSTANCE, "environment.A B", "b", false },
+	{ KEYS_INSTANCE, "user.a\nb", "b", false },
+	{ KEYS_INSTANCE, "volatile.nonsense", "b", false },
+	{ KEYS_INSTANCE, "volatile.eth0.speed", "b", false },
+	{ KEYS_INSTANCE, "volatile.last_state.power", "RUNNING", true },
+	{ KEYS_INSTANCE, "cluster.evacuate", "stop", false },
+	{ KEYS_NETWORK, "ipv4.dhcp.expiry", "30m", true },
+	{ KEYS_NETWORK, "ipv4.dhcp.expiry", "infinite", true },
+	{ KEYS_NETWORK, "ipv4.dhcp.expiry", "30s", false },
+	{ KEYS_NETWORK, "ipv4.dhcp.expiry", "soon", false },
+	{ KEYS_NETWORK, "volatile.x", "b", false },
+	{ KEYS_NIC, "host_name", "veth56789012345", false },
+	{ KEYS_NIC, "hwaddr", "01:16:3e:01:02:03", false },
+	{ KEYS_NIC, "hwaddr", "00:00:00:00:00:00", false },
+	{ KEYS_DISK, "size", "1GiB", false },
+	{ KEYS_DISK, "path", "//", false },
+	{ KEYS_DISK, "path", "/a/./b", false },
+	{ KEYS_DISK, "path", "/a/b/", true },
+	{ KEYS_SERVER, "cluster.max_voters", "4", false },
+	{ KEYS_SERVER, "cluster.max_voters", "9", false },
+	{ KEYS_SERVER, "cluster.max_voters", "5", true },
+	{ KEYS_SERVER, "cluster.max_standby", "6", false },
+	{ KEYS_SERVER, "cluster.raft_latency_ms", "19", false },
+	{ KEYS_SERVER, "cluster.raft_latency_ms", "501", false },
+	{ KEYS_SERVER, "core.https_address", "a\nb", false },
 	{ KEYS_NETWORK, "ipv4.address", "10.1.2.1/24", true },
 	{ KEYS_NETWORK, "ipv4.address", "auto", true },
 	{ KEYS_NETWORK, "ipv4.address", "none", true },
@@ -107,6 +248,17 @@ static void test_values(void **state)
 			assert_non_null(strstr(err.msg, "test"));
 		}
 	}
+}
+
+static void test_filled(void **state)
+{
+	_json_ json_t *config = json_pack("{s:s}", "ipv4.nat", "true");
+	_json_ json_t *filled = keys_filled(KEYS_NETWORK, config);
+
+	assert_string_equal(json_str(filled, "ipv4.nat", ""), "true");
+	assert_string_equal(json_str(filled, "ipv4.dhcp.expiry", ""), "1h");
+	assert_null(json_str(filled, "bridge.mtu", NULL));
+	assert_int_equal(json_object_size(config), 1);
 }
 
 /* Clients send numbers and booleans, and "" or null to unset. */
@@ -170,6 +322,8 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_cleaning),
 		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_every_row),
+		cmocka_unit_test(test_filled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
