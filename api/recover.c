@@ -229,7 +229,7 @@ static bool host_booted(const struct api_env *env)
 
 	if (!now || str_eq(now, then))
 		return false;
-	if (io_write_file(path, now, strlen(now), 0644, &err) < 0)
+	if (io_write_file(path, now, strlen(now), 0600, &err) < 0)
 		log_err(LOG_WARN, "the boot of the host is not noted", &err);
 	return true;
 }

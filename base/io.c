@@ -111,7 +111,7 @@ int io_write_file(const char *path, const void *data, size_t len, mode_t mode, s
 	return 0;
 }
 
-int io_mkdirs(const char *path, mode_t mode, struct err *err)
+static int make_dirs(const char *path, mode_t mode, bool exact, struct err *err)
 {
 	_free_ char *p = xstrdup(path);
 
@@ -121,12 +121,24 @@ int io_mkdirs(const char *path, mode_t mode, struct err *err)
 		if (c != '/' && c != '\0')
 			continue;
 		*s = '\0';
-		if (mkdir(p, mode) < 0 && errno != EEXIST)
+		if (mkdir(p, mode) == 0 ? exact && chmod(p, mode) < 0 : errno != EEXIST)
 			return err_sys(err, "create directory %s", p);
 		*s = c;
 		if (c == '\0')
 			return 0;
 	}
+}
+
+int io_mkdirs(const char *path, mode_t mode, struct err *err)
+{
+	return make_dirs(path, mode, false, err);
+}
+
+int io_folder(const char *path, mode_t mode, struct err *err)
+{
+	if (make_dirs(path, mode, true, err) < 0)
+		return -1;
+	return chmod(path, mode) < 0 ? err_sys(err, "permissions of %s", path) : 0;
 }
 
 /* Below this depth a folder is first moved up beside the top, so that no tree is too deep for

@@ -20,6 +20,9 @@ char *io_read_file(const char *path, size_t max, size_t *ret_len, struct err *er
 /* Write to a temporary name, fsync, rename, fsync the folder: either the old or the new content. */
 int io_write_file(const char *path, const void *data, size_t len, mode_t mode, struct err *err);
 int io_mkdirs(const char *path, mode_t mode, struct err *err);
+/* The same, with exactly this mode whatever the umask; a folder that is there gets it, too (but not
+ * its parents). */
+int io_folder(const char *path, mode_t mode, struct err *err);
 /* Removes the tree without following links or crossing mounts; absent is success. */
 int io_remove_tree(const char *path, struct err *err);
 /* The same for all that is in it; the folder itself stays, and may be a mount. */

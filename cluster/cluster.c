@@ -73,7 +73,7 @@ static int lock_dir(struct cluster *c, struct err *err)
 {
 	_free_ char *path = cluster_path(c, "cluster.lock");
 
-	if (io_mkdirs(c->dir, 0711, err) < 0)
+	if (io_folder(c->dir, 0711, err) < 0)
 		return -1;
 	c->dir_lock = lockfile_take(path, deadline_in(LOCK_MS), err);
 	if (c->dir_lock >= 0)

@@ -338,7 +338,7 @@ struct dqnode *dqnode_start(const struct dqnode_opts *o, struct err *err)
 {
 	struct dqnode *n;
 
-	if (io_mkdirs(o->dir, 0700, err) < 0)
+	if (io_folder(o->dir, 0700, err) < 0)
 		return NULL;
 	ignore_sigpipe();
 	n = xnew(struct dqnode);

@@ -19,15 +19,25 @@
 
 /* --- room --------------------------------------------------------------------------------- */
 
-int images_make_dir(const char *root, const char *dir, struct err *err)
+int images_make_dir(const char *root, const char *dir, gid_t group, struct err *err)
 {
-	/* Folders of images must be open to the ids of containers, their parent must not. */
-	if (io_mkdirs(root, 0711, err) < 0 || io_remove_tree(dir, err) < 0)
+	/* Searchable: CRIU runs its tools there as the container's root. */
+	if (io_folder(root, 0711, err) < 0 || io_remove_tree(dir, err) < 0 ||
+	    io_folder(dir, 0750, err) < 0)
 		return -1;
-	/* CRIU opens images as the container's root, too. */
-	if (mkdir(dir, 0755) < 0 || chmod(dir, 0755) < 0)
-		return err_sys(err, "create %s", dir);
-	return 0;
+	return chown(dir, (uid_t)-1, group) < 0 ? err_sys(err, "group of %s", dir) : 0;
+}
+
+/* A file of images is for whom its folder is. */
+static int create(int dir_fd, const char *name, int flags)
+{
+	_close_ int fd = openat(dir_fd, name, O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+	struct stat st;
+
+	if (fd < 0 || fstat(dir_fd, &st) < 0 || fchown(fd, (uid_t)-1, st.st_gid) < 0 ||
+	    fchmod(fd, 0640) < 0)
+		return -1;
+	return take_fd(&fd);
 }
 
 /* Anything but the tools: images of another move. */
@@ -58,7 +68,8 @@ void images_drop(const char *root, const char *dir)
 int images_reserve(const char *dir, const char *name, int64_t bytes, struct err *err)
 {
 	_free_ char *path = xasprintf("%s/%s", dir, name);
-	_close_ int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	_close_ int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_close_ int fd = dir_fd < 0 ? -1 : create(dir_fd, name, O_RDWR | O_TRUNC);
 	_free_ char *zero = xcalloc(FRAME_CHUNK, 1);
 
 	if (fd < 0)
@@ -348,7 +359,7 @@ static struct image_file *file_for(struct image_target *t, const char *name, str
 		f = add_file(t, name, err);
 	if (!f)
 		return NULL;
-	t->fd = openat(t->dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	t->fd = create(t->dir_fd, name, O_WRONLY);
 	if (t->fd < 0) {
 		err_sys(err, "create image %s", name);
 		return NULL;

@@ -7,14 +7,18 @@
  * for pages that the host of a virtual machine has yet to provide.
  */
 #pragma once
+#include <sys/types.h>
+
 #include "migrate/frame.h"
 
 /* Room in dir: a file of that many bytes, written. ERR_NO_SPACE names what is missing. */
 #define IMAGES_RESERVE_MAX ((int64_t)1 << 30)
 int images_reserve(const char *dir, const char *name, int64_t bytes, struct err *err);
 void images_release(const char *dir, const char *name);
-/* Makes an empty folder for images below root, which is made, too; an old one goes first. */
-int images_make_dir(const char *root, const char *dir, struct err *err);
+/* Makes an empty folder for images below root, which is made, too; an old one goes first. They hold
+ * a container's memory: only root and the group, that of the container's root, may look: CRIU
+ * opens them as both. */
+int images_make_dir(const char *root, const char *dir, gid_t group, struct err *err);
 /* Removes it, and the root with its tools unless that holds other images. */
 void images_drop(const char *root, const char *dir);
 

@@ -9,7 +9,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "migrate/images.h"
 #include "migrate/move_int.h"
+#include "node/idmap.h"
 
 #define NOTE_MAX (4 << 20)
 
@@ -164,4 +166,14 @@ bool journal_is_sent(struct mover *m, const struct move *mv)
 char *move_images(const struct mover *m, const struct move *mv)
 {
 	return xasprintf("%s/%s-%s", m->shm, mv->id.name, mv->id.source ? "out" : "in");
+}
+
+int move_images_make(const struct mover *m, const struct move *mv, struct err *err)
+{
+	_free_ char *dir = move_images(m, mv);
+	struct idmap map;
+
+	if (idmap_of_spec(mv->spec, &map, err) < 0)
+		return -1;
+	return images_make_dir(m->shm, dir, map.base, err);
 }

@@ -50,7 +50,7 @@ struct mover *mover_new(const struct mover_opts *o)
 	pthread_cond_init(&m->wake, &attr);
 	pthread_condattr_destroy(&attr);
 	m->shm = criu_shm(o->node);
-	if (io_mkdirs(m->run, 0700, &err) < 0 || io_mkdirs(m->notes, 0700, &err) < 0 ||
+	if (io_folder(m->run, 0700, &err) < 0 || io_folder(m->notes, 0700, &err) < 0 ||
 	    !(m->holds = holds_new(m->run, recover_stray, m, &err)))
 		no_live(m, &err);
 	check_hook(m);

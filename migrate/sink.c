@@ -136,7 +136,7 @@ static int make_live(struct sink *k, struct err *err)
 	if (*k->m->trouble)
 		return err_set(err, ERR_UNAVAILABLE, "%s cannot take running instances: %s",
 			       k->mv.target, k->m->trouble);
-	if (images_make_dir(k->m->shm, dir, err) < 0 ||
+	if (move_images_make(k->m, &k->mv, err) < 0 ||
 	    images_reserve(dir, RESERVE, reserve_bytes(k), err) < 0 ||
 	    images_reserve(dir, RESERVE_FREE, reserve_bytes(k), err) < 0)
 		return -1;

@@ -25,7 +25,7 @@ int source_dump_prepare(struct source *s, struct err *err)
 {
 	_free_ char *dir = move_images(s->m, &s->mv);
 
-	if (images_make_dir(s->m->shm, dir, err) < 0 || reserve(s, dir, err) < 0)
+	if (move_images_make(s->m, &s->mv, err) < 0 || reserve(s, dir, err) < 0)
 		return -1;
 	s->images = image_source_new(dir, err);
 	s->hold = hold_new(s->m->holds, &s->mv.id);

@@ -92,8 +92,8 @@ static int write_folder(struct node *n, const char *name, const json_t *spec, st
 	_free_ char *mark = ct_file(n, name, "reboot");
 	_free_ char *log = ct_file(n, name, "lxc.log"), *old_log = ct_file(n, name, "lxc.log.old");
 
-	if (mkdir(dir, 0711) < 0 && errno != EEXIST)
-		return err_sys(err, "create %s", dir);
+	if (io_folder(dir, 0711, err) < 0)
+		return -1;
 	unlink(mark);
 	rename(log, old_log);
 	if (ct_write_spec(n, name, spec, err) < 0)

@@ -75,7 +75,7 @@ char *criu_tools(const char *shm, struct err *err)
 {
 	_free_ char *dir = xasprintf("%s/bin", shm);
 
-	if (io_mkdirs(dir, 0755, err) < 0)
+	if (io_folder(dir, 0711, err) < 0)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(tools); i++) {
 		if (link_tool(dir, tools[i], err) < 0)

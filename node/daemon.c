@@ -27,6 +27,7 @@
 #include "base/str.h"
 #include "migrate/migrate.h"
 #include "node/daemon_view.h"
+#include "node/modes.h"
 
 /* Every request that waits for a commit holds a worker, and a commit gathers all that wait. */
 #define FAST_WORKERS 96
@@ -82,7 +83,6 @@ static int start_process(struct daemon *d, struct err *err)
 	/* Many threads with a little to allocate each: one arena per core would cost megabytes. */
 	mallopt(M_ARENA_MAX, 2);
 	mallopt(M_TRIM_THRESHOLD, 1 << 20);
-	umask(022);
 	if (setrlimit(RLIMIT_NOFILE, &files) < 0) {
 		getrlimit(RLIMIT_NOFILE, &files);
 		files.rlim_cur = files.rlim_max;
@@ -95,7 +95,7 @@ static int start_dir(struct daemon *d, struct err *err)
 {
 	_free_ char *lock = NULL;
 
-	if (io_mkdirs(d->opts->dir, 0711, err) < 0)
+	if (io_folder(d->opts->dir, 0711, err) < 0)
 		return -1;
 	d->dir = realpath(d->opts->dir, NULL);
 	if (!d->dir)
@@ -106,6 +106,8 @@ static int start_dir(struct daemon *d, struct err *err)
 		return err->kind == ERR_CONFLICT
 			       ? err_wrap(err, "another dunlind runs with %s", d->dir)
 			       : -1;
+	if (modes_tighten(d->dir, err) < 0)
+		return -1;
 	d->unix_path = xasprintf("%s/unix.socket", d->dir);
 	d->env.dir = d->dir;
 	return 0;
@@ -135,7 +137,7 @@ static int load_node_id(struct daemon *d, struct err *err)
 		return 0;
 	}
 	d->cgroup_name = xasprintf("dunlin-%s", rng_hex(hex, NODE_ID_BYTES));
-	return io_write_file(path, d->cgroup_name, strlen(d->cgroup_name), 0644, err);
+	return io_write_file(path, d->cgroup_name, strlen(d->cgroup_name), 0600, err);
 }
 
 static int start_node(struct daemon *d, struct err *err)

@@ -342,26 +342,31 @@ static bool same_args(const struct args *a, const struct running *r)
 /* --- ensure --------------------------------------------------------------------------------- */
 
 /* Writes what differs; *ret_changed says whether it did. */
-static int write_text(const char *path, const char *text, bool *ret_changed, struct err *err)
+static int write_text(const char *path, const char *text, mode_t mode, bool *ret_changed,
+		      struct err *err)
 {
 	struct err ignored;
 	_free_ char *old = io_read_file(path, TEXT_MAX, NULL, &ignored);
 
 	*ret_changed = !str_eq(old, text);
-	return *ret_changed ? io_write_file(path, text, strlen(text), 0644, err) : 0;
+	return *ret_changed ? io_write_file(path, text, strlen(text), mode, err) : 0;
 }
 
 static int prepare_files(const struct net *net, const char *dir, bool *ret_changed, struct err *err)
 {
 	_free_ char *raw = xasprintf("%s/dnsmasq.raw", dir),
-		    *hosts = xasprintf("%s/dnsmasq.hosts", dir);
+		    *hosts = xasprintf("%s/dnsmasq.hosts", dir),
+		    *leases = xasprintf("%s/dnsmasq.leases", dir);
 	const char *text = net_config(net, "raw.dnsmasq", "");
 	bool unused;
 
 	*ret_changed = false;
-	if (*text && write_text(raw, text, ret_changed, err) < 0)
+	if (*text && write_text(raw, text, 0600, ret_changed, err) < 0)
 		return -1;
-	return io_exists(hosts) ? 0 : write_text(hosts, "", &unused, err);
+	/* It opens this one before it gives up root's rights, and keeps it open. */
+	if (!io_exists(leases) && io_write_file(leases, "", 0, 0600, err) < 0)
+		return -1;
+	return io_exists(hosts) ? 0 : write_text(hosts, "", 0644, &unused, err);
 }
 
 int dnsmasq_ensure(const struct net *net, const char *dir, bool restart, struct err *err)
@@ -444,7 +449,7 @@ int dnsmasq_hosts(const char *dir, const json_t *hosts, struct err *err)
 	}
 	if (b.overflow)
 		return err_set(err, ERR_LIMIT, "too many fixed leases");
-	if (write_text(path, b.data ? b.data : "", &changed, err) < 0)
+	if (write_text(path, b.data ? b.data : "", 0644, &changed, err) < 0)
 		return -1;
 	if (!changed)
 		return 0;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -158,8 +159,11 @@ static int run_daemon(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	int rc = helper_main(argc, argv);
+	int rc;
 
+	/* Nothing that is made here is for others; what must be says so where it is made. */
+	umask(077);
+	rc = helper_main(argc, argv);
 	if (rc >= 0)
 		return rc;
 	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(verbs); i++) {

@@ -205,7 +205,6 @@ static int run_verb(const char *verb, helper_fn fn, const char *tie)
 			return 1;
 	}
 	prctl(PR_SET_NAME, verb);
-	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	request = read_request(&err);
 	if (request && chdir("/") == 0)

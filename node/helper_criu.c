@@ -130,7 +130,7 @@ static int write_options(const struct job *j, struct err *err)
 	_free_ char *path = options_path(j);
 	_free_ char *text = xasprintf("network-lock skip\ncgroup-root /%s/%s/payload\n",
 				      j->cgroup_name, j->name);
-	_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd < 0 || io_write_full(fd, text, strlen(text)) < 0)
 		return err_sys(err, "write %s", path);
@@ -305,6 +305,7 @@ static void clean_process(void)
 	syscall(SYS_close_range, 3, HELPER_FD_EXTRA - 1, 0);
 	syscall(SYS_close_range, HELPER_FD_EXTRA + 1, ~0U, 0);
 	signal(SIGPIPE, SIG_DFL);
+	umask(INSIDE_UMASK);
 }
 
 static int mount_root(const struct job *j, struct err *err)

@@ -130,6 +130,7 @@ static int run_inside(void *arg)
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	umask(INSIDE_UMASK);
 	setsid();
 	if (j->interactive)
 		ioctl(0, TIOCSCTTY, 0);

@@ -172,6 +172,7 @@ json_t *helper_start(const json_t *request, struct err *err)
 	c = helper_lxc_open(request, err);
 	if (!c || pairs_made_inside(json_obj(request, "spec"), c, err) < 0)
 		return NULL;
+	umask(INSIDE_UMASK);
 	c->want_daemonize(c, true);
 	c->want_close_all_fds(c, true);
 	if (!c->start(c, 0, NULL)) {

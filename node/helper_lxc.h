@@ -5,6 +5,9 @@
 
 struct lxc_container;
 
+/* What the first process of a container starts with, whatever ours is. */
+#define INSIDE_UMASK 022
+
 /* With the environment that liblxc needs; free with lxc_container_put. */
 struct lxc_container *helper_lxc_open(const json_t *request, struct err *err);
 /* Size of the container's lxc.log before a call, and the first error written since; the caller

@@ -45,9 +45,7 @@ static int make_folder(const struct node *n, struct err *err)
 {
 	_free_ char *folder = node_path(n, "images");
 
-	if (io_mkdirs(folder, 0700, err) < 0)
-		return -1;
-	return chmod(folder, 0700) < 0 ? err_sys(err, "permissions of %s", folder) : 0;
+	return io_folder(folder, 0700, err);
 }
 
 static int check_fingerprint(const char *fp, struct err *err)

@@ -48,6 +48,14 @@ static int open_beneath(int root, const char *path)
 	return (int)syscall(SYS_openat2, root, *path ? path : ".", &how, sizeof(how));
 }
 
+/* A folder that no entry describes. */
+static int make_parent(int at, const char *name)
+{
+	if (mkdirat(at, name, 0700) < 0)
+		return errno == EEXIST ? 0 : -1;
+	return fchmodat(at, name, 0755, 0);
+}
+
 /* Tarballs may leave parents out. */
 static int make_parents(int root, const char *path)
 {
@@ -67,7 +75,7 @@ static int make_parents(int root, const char *path)
 		up = open_beneath(root, name ? p : "");
 		if (up < 0)
 			return -1;
-		if (mkdirat(up, name ? name + 1 : p, 0755) < 0 && errno != EEXIST)
+		if (make_parent(up, name ? name + 1 : p) < 0)
 			return -1;
 		if (name)
 			*name = '/';

@@ -202,7 +202,7 @@ static int lock_networks(struct node *n, struct err *err)
 	_free_ char *path = node_path(n, "networks");
 	_close_ int fd = -1;
 
-	if (io_mkdirs(path, 0711, err) < 0)
+	if (io_folder(path, 0711, err) < 0)
 		return -1;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	while (fd >= 0 && flock(fd, LOCK_EX) < 0) {
@@ -247,7 +247,7 @@ static int ensure_locked(const struct net *net, const char *dir, struct err *err
 	bool created, fresh = !io_exists(dir);
 	struct err ignored;
 
-	if (bridge_ensure(net, &created, err) == 0 && io_mkdirs(dir, 0755, err) == 0 &&
+	if (bridge_ensure(net, &created, err) == 0 && io_folder(dir, 0711, err) == 0 &&
 	    set_up(net, dir, created, err) == 0)
 		return 0;
 	if (created && fresh)

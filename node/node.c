@@ -24,14 +24,12 @@ static const struct {
 
 static int make_folders(const struct node *n, struct err *err)
 {
-	if (io_mkdirs(n->dir, 0711, err) < 0)
+	if (io_folder(n->dir, 0711, err) < 0)
 		return -1;
-	if (chmod(n->dir, 0711) < 0)
-		return err_sys(err, "permissions of %s", n->dir);
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
 		_free_ char *path = node_path(n, "%s", folders[i].name);
 
-		if (io_mkdirs(path, folders[i].mode, err) < 0)
+		if (io_folder(path, folders[i].mode, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -55,7 +55,7 @@ static int take_tree(struct kept *k, const char *path, struct err *err)
 
 static int put_tree(const struct kept *k, struct err *err)
 {
-	if (io_mkdirs(k->path, 0755, err) < 0)
+	if (!io_exists(k->path) && io_folder(k->path, 0755, err) < 0)
 		return -1;
 	if (syscall(SYS_move_mount, k->tree, "", FDCWD, k->path, 4 /* MOVE_MOUNT_F_EMPTY_PATH */) <
 	    0)

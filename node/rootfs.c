@@ -142,7 +142,7 @@ static const struct {
 int rootfs_stage(const char *stage, struct err *err)
 {
 	/* Searchable for all: liblxc looks for the root as the container's root user. */
-	if (io_mkdirs(stage, 0711, err) < 0)
+	if (io_folder(stage, 0711, err) < 0)
 		return -1;
 	if (mount("dunlin", stage, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0711,size=256k") < 0)
 		return err_sys(err, "mount a tmpfs at %s", stage);
@@ -155,7 +155,7 @@ static int make_stage(const char *mountpoint, struct err *err)
 
 	if (rootfs_stage(stage, err) < 0)
 		return -1;
-	return mkdir(mountpoint, 0711) < 0 ? err_sys(err, "create %s", mountpoint) : 0;
+	return io_folder(mountpoint, 0711, err);
 }
 
 static int assemble(const json_t *spec, const char *volume, const char *mountpoint, struct err *err)
@@ -188,7 +188,7 @@ static int make_target(const char *path, const char *source, struct err *err)
 	if (stat(source, &st) < 0)
 		return err_sys(err, "disk source %s", source);
 	if (S_ISDIR(st.st_mode))
-		return mkdir(path, 0711) < 0 ? err_sys(err, "create %s", path) : 0;
+		return io_folder(path, 0711, err);
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_sys(err, "create %s", path);

@@ -170,7 +170,7 @@ static int fill_pool(struct node *n, const json_t *pool, const char *folder, str
 		return -1;
 	if (!is_ours(n, pool, folder) && io_write_file(mark, text, strlen(text), 0600, err) < 0)
 		return -1;
-	return io_mkdirs(containers, 0700, err);
+	return io_folder(containers, 0700, err);
 }
 
 int pool_create(struct node *n, const json_t *pool, struct err *err)
@@ -179,11 +179,11 @@ int pool_create(struct node *n, const json_t *pool, struct err *err)
 		    *top = node_path(n, "storage-pools");
 	bool made = false;
 
-	if (check_pool_name(pool, err) < 0 || !ops_of(pool, err) || io_mkdirs(top, 0711, err) < 0)
+	if (check_pool_name(pool, err) < 0 || !ops_of(pool, err) || io_folder(top, 0700, err) < 0)
 		return -1;
 	own = own_folder(n, json_str(pool, "name", ""));
 	if (str_eq(folder, own)) {
-		made = mkdir(own, 0711) == 0;
+		made = mkdir(own, 0700) == 0;
 		if (!made && errno != EEXIST)
 			return err_sys(err, "create %s", own);
 	}

@@ -5,14 +5,15 @@
 
 #include <sys/stat.h>
 
+#include "base/io.h"
 #include "base/mem.h"
 
 static int dir_fill(const char *vol, const char *image_root, struct err *err)
 {
 	_free_ char *rootfs = xasprintf("%s/rootfs", vol);
 
-	if (mkdir(rootfs, 0755) < 0)
-		return err_sys(err, "create %s", rootfs);
+	if (io_folder(rootfs, 0755, err) < 0)
+		return -1;
 	return image_root ? storage_copy_tree(image_root, rootfs, err) : 0;
 }
 

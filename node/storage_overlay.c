@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -34,8 +35,8 @@ static int overlay_fill(const char *vol, const char *image_root, struct err *err
 	_free_ char *upper = xasprintf("%s/upper", vol), *work = xasprintf("%s/work", vol);
 	_free_ char *note = xasprintf("%s/image", vol);
 
-	if (mkdir(upper, 0755) < 0 || mkdir(work, 0755) < 0)
-		return err_sys(err, "create %s", upper);
+	if (io_folder(upper, 0755, err) < 0 || io_folder(work, 0700, err) < 0)
+		return -1;
 	if (!image_root)
 		return 0;
 	/* The top of the merged tree has the attributes of the upper layer. */

@@ -34,8 +34,8 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(w->dir));
 	snprintf(w->from, sizeof(w->from), "%s/from", w->dir);
 	snprintf(w->to, sizeof(w->to), "%s/to", w->dir);
-	assert_int_equal(images_make_dir(w->dir, w->from, &err), 0);
-	assert_int_equal(images_make_dir(w->dir, w->to, &err), 0);
+	assert_int_equal(images_make_dir(w->dir, w->from, getegid(), &err), 0);
+	assert_int_equal(images_make_dir(w->dir, w->to, getegid(), &err), 0);
 	w->p = pair_new();
 	w->source = image_source_new(w->from, &err);
 	assert_int_equal(images_reserve(w->to, "reserve", 1 << 20, &err), 0);
