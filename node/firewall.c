@@ -38,6 +38,38 @@ static void input_rules(struct sbuf *b, const struct net *net)
 	sbuf_printf(b, "iifname \"%s\" tcp dport 53 accept\n}\n", net->name);
 }
 
+static void peer_set(struct sbuf *b, const struct net *net)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	for (size_t i = 0; i < net->npeers; i++)
+		sbuf_printf(b, "%s%s", i ? ", " : "", ip_text(&net->peers[i], text));
+}
+
+/* Whoever can send a datagram to a member's VXLAN port is on the network it names: only members
+ * may, and not with what a container sends in a member's name. What other software of this host
+ * does with that port is told apart by the network's number, 24 bits behind the eight bytes of UDP
+ * and four of VXLAN (RFC 7348, section 5). */
+static void tunnel_rules(struct sbuf *b, const struct net *net)
+{
+	bool v6 = net->local.family == AF_INET6;
+
+	sbuf_puts(b, "chain tunnel {\ntype filter hook input priority filter; policy accept;\n");
+	sbuf_printf(b, "iifname \"%s\" udp dport %d drop\n", net->name, VXLAN_PORT);
+	if (net->overlay && net->local.family) {
+		sbuf_printf(b, "udp dport %d @th,96,24 %u meta nfproto != ipv%d drop\n",
+			    VXLAN_PORT, net->vni, v6 ? 6 : 4);
+		sbuf_printf(b, "udp dport %d @th,96,24 %u", VXLAN_PORT, net->vni);
+		if (net->npeers) {
+			sbuf_printf(b, " %s saddr != { ", v6 ? "ip6" : "ip");
+			peer_set(b, net);
+			sbuf_puts(b, " }");
+		}
+		sbuf_puts(b, " drop\n");
+	}
+	sbuf_puts(b, "}\n");
+}
+
 static void forward_family(struct sbuf *b, const struct net *net, const struct net_family *f, int v)
 {
 	const char *verdict = f->routing ? "accept" : "drop";
@@ -88,7 +120,10 @@ static void inet_table(struct sbuf *b, const struct net *net)
 	sbuf_printf(b, "table inet dunlin-%s {\n", net->name);
 	if (net->v4.firewall || net->v6.firewall)
 		input_rules(b, net);
+	tunnel_rules(b, net);
 	sbuf_puts(b, "chain forward {\ntype filter hook forward priority filter; policy accept;\n");
+	sbuf_printf(b, "iifname \"%s\" oifname != \"%s\" udp dport %d drop\n", net->name, net->name,
+		    VXLAN_PORT);
 	forward_family(b, net, &net->v4, 4);
 	forward_family(b, net, &net->v6, 6);
 	sbuf_puts(b, "}\nchain nat {\ntype nat hook postrouting priority srcnat; policy accept;\n");

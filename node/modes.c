@@ -34,7 +34,8 @@ static const struct {
 
 /* Modes below are the containers'. */
 static const char *const left_alone[] = {
-	"/images/*.root", "/storage-pools/*/containers", "/containers/*/stage", "/containers/*/rootfs",
+	"/images/*.root", "/storage-pools/*/containers", "/containers/*/stage",
+	"/containers/*/rootfs",
 };
 
 static mode_t allowed(const char *path)

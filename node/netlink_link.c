@@ -13,7 +13,6 @@
 #include "base/str.h"
 #include "node/netlink.h"
 
-#define VXLAN_PORT 4789
 #define VXLAN_TTL 64
 
 bool ip_parse(const char *text, struct ip *ret)

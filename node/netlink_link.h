@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define VXLAN_PORT 4789 /* RFC 7348 */
+
 #include "base/err.h"
 
 #define MAC_LEN 6

@@ -168,7 +168,8 @@ frame = bytes.fromhex("ffffffffffff02aabbccddee88b5") + mark.encode() + bytes(46
 payload = struct.pack(">II", 0x08000000, int(vni) << 8) + frame
 if source:
     udp = struct.pack(">HHHH", 40000, 4789, 8 + len(payload), 0) + payload
-    head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, socket.inet_aton(source), socket.inet_aton(to))
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0)
+    head += socket.inet_aton(source) + socket.inet_aton(to)
     s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
     s.sendto(head + udp, (to, 4789))
 else:
@@ -182,7 +183,7 @@ def send_frame(netns, to, vni, mark, source=""):
 
 
 def frames_after(cluster, member, send):
-    """The marks seen on the overlay's bridge once all that `send` sent has been dealt with: a member's frame ends it."""
+    """The marks seen on the overlay's bridge after what `send` sent, up to those of a member's own frame."""
     sniff = subprocess.Popen(member.in_netns("python3", "-c", LISTEN, "tnet"), stdout=subprocess.PIPE, text=True)
     try:
         assert sniff.stdout.readline() == "ready\n"
