@@ -185,6 +185,7 @@ static void import_close(struct import *im)
 		sha256_end(im->sha, unused);
 	sbuf_free(&im->scan.metadata);
 	json_decref(im->scan.files);
+	free(im->scan.first_left_out);
 }
 
 static void tell(struct import *im, int64_t done)
@@ -273,6 +274,9 @@ static json_t *scan_parts(struct import *im, struct err *err)
 		if (scan_part(im, i, err) < 0)
 			return NULL;
 	}
+	if (im->scan.left_out)
+		log_warn("image: device nodes and sockets outside of /dev were left out",
+			 "first", im->scan.first_left_out);
 	if (!im->scan.metadata.data && im->nparts == 1 && !im->scan.has_rootfs) {
 		err_set(err, ERR_INVALID, "image: holds neither metadata.yaml nor rootfs/");
 		return NULL;

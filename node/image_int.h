@@ -30,6 +30,9 @@ struct image_entry {
 	struct tar_state *state;
 	const char *path; /* no leading or doubled '/', no "." or ".."; "" is the top */
 	const char *link; /* hard link's target, an earlier entry, likewise; else NULL */
+	/* A device node or socket, or a link to one. Containers get their devices when they start;
+	 * the image goes without. */
+	bool left_out;
 };
 
 struct image_walk {
@@ -57,6 +60,8 @@ struct image_scan {
 	const struct image_limits *limits;
 	bool split_rootfs; /* this is the second tarball of a pair: no metadata expected */
 	bool has_rootfs;
+	size_t left_out;      /* outside of /dev, where they are expected */
+	char *first_left_out; /* a path */
 	struct sbuf metadata;
 	json_t *files; /* template name -> text */
 	size_t files_bytes;

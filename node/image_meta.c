@@ -54,10 +54,24 @@ static int scan_template(struct image_scan *s, struct image_entry *e, struct err
 	return 0;
 }
 
+static void note_left_out(struct image_scan *s, const char *path)
+{
+	const char *inside = !s->split_rootfs && str_starts(path, "rootfs/")
+				     ? path + strlen("rootfs/")
+				     : path;
+
+	if (str_starts(inside, "dev/"))
+		return;
+	if (!s->left_out++)
+		s->first_left_out = xstrdup(path);
+}
+
 int image_scan_entry(void *arg, struct image_entry *e, struct err *err)
 {
 	struct image_scan *s = arg;
 
+	if (e->left_out)
+		note_left_out(s, e->path);
 	if (s->split_rootfs) {
 		s->has_rootfs = true;
 		return 0;

@@ -40,6 +40,7 @@ struct tar_state {
 	uint64_t file_bytes, entries;
 	struct pathset dirs;   /* entries and their parents */
 	struct pathset leaves; /* all other entries */
+	struct pathset left_out; /* among them */
 	char path[PATH_MAX], link[PATH_MAX];
 };
 
@@ -124,7 +125,8 @@ static int check_sizes(struct tar_state *t, struct err *err)
 	return 0;
 }
 
-/* A path of the archive in canonical form. `which` is "entry" or "hard link target". */
+/* A path of the archive in canonical form; as with tar, a leading "/" is the archive's top. `which`
+ * is "entry" or "hard link target". */
 static int clean_path(const struct image_limits *l, const char *which, const char *raw, char *out,
 		      struct err *err)
 {
@@ -132,9 +134,6 @@ static int clean_path(const struct image_limits *l, const char *which, const cha
 
 	if (!raw)
 		return err_set(err, ERR_INVALID, "image: %s without a name", which);
-	if (raw[0] == '/')
-		return err_set(err, ERR_INVALID, "image: %s \"%.200s\" is an absolute path", which,
-			       raw);
 	for (const char *p = raw; *p;) {
 		size_t n = strcspn(p, "/");
 
@@ -174,9 +173,9 @@ static int check_ancestors(struct tar_state *t, const char *path, struct err *er
 	return 0;
 }
 
-static int check_type(struct archive_entry *ae, const char *path, struct err *err)
+static int check_type(struct image_entry *e, const char *path, struct err *err)
 {
-	switch (archive_entry_filetype(ae)) {
+	switch (archive_entry_filetype(e->ae)) {
 	case AE_IFREG:
 	case AE_IFDIR:
 	case AE_IFLNK:
@@ -184,11 +183,9 @@ static int check_type(struct archive_entry *ae, const char *path, struct err *er
 		return 0;
 	case AE_IFCHR:
 	case AE_IFBLK:
-		return err_set(
-			err, ERR_INVALID,
-			"image: entry \"%.200s\" is a device node, which containers can't use: "
-			"build the image without it",
-			path);
+	case AE_IFSOCK:
+		e->left_out = true;
+		return 0;
 	default:
 		return err_set(err, ERR_INVALID, "image: entry \"%.200s\" is of an unknown type",
 			       path);
@@ -217,7 +214,7 @@ static int check_entry(struct tar_state *t, struct image_entry *e, struct err *e
 			       (unsigned long long)l->entries);
 	if (clean_path(l, "entry", archive_entry_pathname(e->ae), t->path, err) < 0 ||
 	    check_ancestors(t, t->path, err) < 0 || check_owner(e->ae, t->path, err) < 0 ||
-	    (!link && check_type(e->ae, t->path, err) < 0))
+	    (!link && check_type(e, t->path, err) < 0))
 		return -1;
 	e->path = t->path;
 	e->link = NULL;
@@ -235,7 +232,10 @@ static int check_entry(struct tar_state *t, struct image_entry *e, struct err *e
 				       "which is no earlier file of the image",
 				       t->path, t->link);
 		e->link = t->link;
+		e->left_out = pathset_has(&t->left_out, hash_path(t->link));
 	}
+	if (e->left_out)
+		pathset_add(&t->left_out, hash_path(t->path));
 	pathset_add(is_dir ? &t->dirs : &t->leaves, hash_path(t->path));
 	return 0;
 }
@@ -329,6 +329,7 @@ static int walk(const struct image_walk *w, struct err *err)
 	archive_read_free(t->a);
 	free(t->dirs.slot);
 	free(t->leaves.slot);
+	free(t->left_out.slot);
 	free(t);
 	if (utf8) {
 		uselocale(old);

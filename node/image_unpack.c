@@ -289,7 +289,7 @@ static int unpack_entry(void *arg, struct image_entry *e, struct err *err)
 	bool is_dir = !e->link && archive_entry_filetype(e->ae) == AE_IFDIR;
 	int at;
 
-	if (!path)
+	if (!path || e->left_out)
 		return 0;
 	if (!*path) {
 		if (!is_dir)
