@@ -70,7 +70,7 @@ $(DUNLIN): $(call obj,$(CLI_SRC) $(BASE_SRC))
 $(BUILD)/dunlin-%: node/hook/$$(subst -,_,$$*).c
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(if $(WERROR),-Werror) -Os -static -o $@ $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(if $(WERROR),-Werror) -Os -static -o $@ $(filter %.c,$^)
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
@@ -122,7 +122,7 @@ lint: ## layering, sizes, banned calls, self-contained headers, formatting of sc
 		$(PYTHON) tests/lint/tidy.py
 
 $(BUILD)/dunlin-console-holder: node/console_wire.h
-$(BUILD)/dunlin-criu-hook: node/cgroup_owner.h
+$(BUILD)/dunlin-criu-hook: node/tcp_left.c node/tcp_left.h node/cgroup_owner.h
 
 unit-bins: $(UNIT_BIN) $(HOOKS)
 fuzz-bins: $(FUZZ_BIN)

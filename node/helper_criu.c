@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lxc/lxccontainer.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/cgroup.h"
@@ -28,12 +31,16 @@
 #include "node/criu.h"
 #include "node/helper.h"
 #include "node/helper_lxc.h"
+#include "node/netlink_link.h"
 #include "node/pids.h"
 #include "node/rootfs.h"
+#include "node/tcp_left.h"
 
 #define GHOST_LIMIT (64 << 20) /* unlinked files that go into the images */
 #define FREEZE_MS 10000
 #define THAW_MS 10000
+#define ACCEPT_MS 50
+#define ACCEPT_STEP_MS 2
 #define EXIT_NOT_ASKED 3
 
 /* What both helpers are told beside name, lxcpath and cgroup_name. */
@@ -101,14 +108,13 @@ static void set_nics(const struct job *j)
 static void set_hook(const struct job *j, const char *role)
 {
 	_free_ char *cgroup = xasprintf("%s/%s/payload", j->cgroup_name, j->name);
-	_free_ char *owners = xasprintf("%s/" CGROUP_OWNERS, j->images);
 
 	setenv("DUNLIN_HOOK_ROLE", role, 1);
 	setenv("DUNLIN_HOOK_DIR", j->run, 1);
 	setenv("DUNLIN_HOOK_ID", j->id, 1);
 	setenv("DUNLIN_HOOK_SENT", j->sent, 1);
 	setenv("DUNLIN_HOOK_CGROUP", cgroup, 1);
-	setenv("DUNLIN_HOOK_OWNERS", owners, 1);
+	setenv("DUNLIN_HOOK_IMAGES", j->images, 1);
 	set_freezer(j);
 	set_nics(j);
 }
@@ -173,6 +179,21 @@ static bool await_start(void)
 
 /* --- dump --------------------------------------------------------------------------------- */
 
+static void plug(const struct job *j, bool on)
+{
+	json_t *nic;
+	size_t i;
+
+	json_array_foreach(json_arr(j->request, "nics"), i, nic) {
+		const char *bridge = json_str(nic, "bridge", "");
+		struct err err;
+
+		if (*bridge && link_set_master(json_str(nic, "host_name", ""), on ? bridge : NULL,
+					       &err) < 0)
+			log_err(LOG_WARN, "interface of a container that moves", &err);
+	}
+}
+
 /* While a commit may have been sent only the database knows whether the tasks may go on. */
 static void let_go_on(const struct job *j)
 {
@@ -181,6 +202,7 @@ static void let_go_on(const struct job *j)
 	if (access(sent, F_OK) == 0)
 		return;
 	criu_mend(j->cgroup_name, j->name);
+	plug(j, true);
 	if (!j->keep_frozen)
 		cgroup_freeze(j->cgroup_name, j->name, false, deadline_in(THAW_MS),
 			      &(struct err){ 0 });
@@ -243,11 +265,33 @@ static int check_outside(const struct job *j, pid_t init, struct err *err)
 		       "process %d was started from outside; end that exec session first", other);
 }
 
+/* A connection that a process has accepted is carried over, one that waits for that is not. The
+ * interface is off the bridge: no new ones come. */
+static int await_accepts(pid_t init, struct err *err)
+{
+	_free_ char *path = xasprintf("/proc/%d/ns/net", init);
+	_close_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	_close_ int theirs = open(path, O_RDONLY | O_CLOEXEC);
+	int64_t deadline = deadline_in(ACCEPT_MS);
+
+	if (own < 0 || theirs < 0 || setns(theirs, CLONE_NEWNET) < 0)
+		return err_sys(err, "enter the network of process %d", init);
+	while (tcp_waiting() > 0 && clock_ms() < deadline)
+		poll(NULL, 0, ACCEPT_STEP_MS); /* nobody tells when a process accepts */
+	return setns(own, CLONE_NEWNET) < 0 ? err_sys(err, "leave the network of process %d", init)
+					    : 0;
+}
+
 static int freeze(const struct job *j, pid_t init, struct err *err)
 {
 	_free_ char *folder = folder_of(j), *options = options_path(j);
 
 	if (check_stopped(j, err) < 0)
+		return -1;
+	/* From here on no handshake ends here: the kernel would end it for a process that cannot
+	 * take the connection any more. */
+	plug(j, false);
+	if (!j->keep_frozen && await_accepts(init, err) < 0)
 		return -1;
 	/* CRIU polls the freezer every 100 ms; it takes a frozen cgroup as it is. */
 	if (cgroup_freeze(j->cgroup_name, j->name, true, deadline_in(FREEZE_MS), err) < 0 ||

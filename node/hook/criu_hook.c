@@ -11,8 +11,8 @@
  *   DUNLIN_HOOK_SENT     file in DIR: there while the commit may have been sent
  *   DUNLIN_HOOK_NICS     "bridge:port bridge:port"
  *   DUNLIN_HOOK_FREEZER  file that freezes; _FROZEN and _THAWED: what to write; _KEEP: stay frozen
+ *   DUNLIN_HOOK_IMAGES   folder of the images
  *   DUNLIN_HOOK_CGROUP   the payload's folder in each hierarchy of cgroups
- *   DUNLIN_HOOK_OWNERS   note of who may use its files (node/cgroup_owner.h)
  *
  * It says "hold ROLE ID PID" and waits for one byte, '0' to go on and '1' to give up. A daemon
  * that goes away means giving up on the source while nothing can be committed; in all other cases
@@ -23,6 +23,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,11 +32,15 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "node/cgroup_owner.h"
+#include "node/tcp_left.h"
 
 #define RETRY_MS 100
+#define RESET_STEP_MS 200
+#define RESET_TRIES 25
 #define FRESH_MS 3000 /* a daemon that is there answers by then */
 
 static const char *env(const char *key)
@@ -53,6 +58,14 @@ static bool is_source(void)
 static bool commit_may_be_sent(void)
 {
 	return access(env("DUNLIN_HOOK_SENT"), F_OK) == 0;
+}
+
+static FILE *open_image(const char *name, const char *mode)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", env("DUNLIN_HOOK_IMAGES"), name);
+	return fopen(path, mode);
 }
 
 /* --- network ------------------------------------------------------------------------------ */
@@ -81,6 +94,87 @@ static void plug_all(bool plug)
 		plug_one(item, colon + 1, plug);
 	}
 	free(list);
+}
+
+/* --- connections that nobody holds -------------------------------------------------------- */
+
+static bool enter_container(void)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%s/ns/net", env("CRTOOLS_INIT_PID"));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWNET) < 0) {
+		perror(path);
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
+/* In a process of its own, which may enter the container's network. */
+static void in_container(void (*fn)(void), bool wait)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		setsid(); /* CRIU's end is not ours */
+		if (enter_container())
+			fn();
+		_exit(0);
+	}
+	while (wait && pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static struct tcp_left left[TCP_LEFT_MAX];
+static int nleft;
+
+static void note_left(void)
+{
+	FILE *f = open_image(TCP_LEFT, "we");
+
+	nleft = tcp_left_find(left, TCP_LEFT_MAX);
+	if (nleft < 0)
+		perror("connections");
+	if (f && nleft > 0)
+		fwrite(left, sizeof(left[0]), (size_t)nleft, f);
+	if (f)
+		fclose(f);
+}
+
+/* The image goes away soon after the daemon was told that the processes run. */
+static void read_left(void)
+{
+	FILE *f = open_image(TCP_LEFT, "re");
+
+	nleft = f ? (int)fread(left, sizeof(left[0]), TCP_LEFT_MAX, f) : 0;
+	if (f)
+		fclose(f);
+}
+
+/* True when all peers were asked. */
+static bool reset_left(void)
+{
+	bool all = true;
+
+	for (int i = 0; i < nleft; i++)
+		all &= tcp_left_reset(&left[i]);
+	return all;
+}
+
+static void reset_at_once(void)
+{
+	reset_left();
+}
+
+/* Again for what was lost on a way that had yet to be learnt; and IPv6 first makes sure for a
+ * second or two that nobody else has an address (RFC 4862, 5.4). */
+static void reset_until_asked(void)
+{
+	for (int i = 0; nleft > 0 && i < RESET_TRIES && !reset_left(); i++)
+		poll(NULL, 0, RESET_STEP_MS);
 }
 
 /* --- cgroups ------------------------------------------------------------------------------ */
@@ -120,7 +214,7 @@ static void give_one(const char *line)
 /* All of them, or those of that name. */
 static void give_cgroups(const char *name)
 {
-	FILE *f = fopen(env("DUNLIN_HOOK_OWNERS"), "re");
+	FILE *f = open_image(CGROUP_OWNERS, "re");
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t n;
@@ -182,13 +276,19 @@ static int await_verdict(void)
 	return c == '0' ? 0 : 1;
 }
 
+static void stand_still(void)
+{
+	/* A CRIU that is killed now would let the tasks go: the freezer keeps them. */
+	write_freezer(env("DUNLIN_HOOK_FROZEN"));
+	in_container(note_left, true);
+}
+
 static int hold(void)
 {
 	int rc;
 
-	/* A CRIU that is killed now would let the tasks go: the freezer keeps them. */
 	if (is_source())
-		write_freezer(env("DUNLIN_HOOK_FROZEN"));
+		stand_still();
 	rc = await_verdict();
 	/* Frozen tasks of a v1 hierarchy cannot even be killed. */
 	if (is_source() && rc == 0)
@@ -225,11 +325,16 @@ int main(void)
 			plug_all(true);
 		return strcmp(stage, "post-dump") == 0 ? hold() : 0;
 	}
-	if (strcmp(stage, "network-unlock") == 0)
+	if (strcmp(stage, "network-unlock") == 0) {
 		plug_all(true);
-	else if (strcmp(stage, "pre-resume") == 0)
+		read_left();
+		in_container(reset_at_once, true);
+	} else if (strcmp(stage, "pre-resume") == 0) {
 		give_cgroups(NULL);
-	else if (strcmp(stage, "post-resume") == 0)
+	} else if (strcmp(stage, "post-resume") == 0) {
+		read_left();
 		tell_resumed();
+		in_container(reset_until_asked, false);
+	}
 	return strcmp(stage, "post-restore") == 0 ? hold() : 0;
 }

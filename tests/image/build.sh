@@ -34,7 +34,8 @@ for applet in $("$busybox" --list-full); do
 	[ "$applet" = bin/busybox ] || ln -s /bin/busybox "$root/$applet"
 done
 rm -f "$root/sbin/init"
-${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -static -Os -s -Wall -Wextra -o "$root/sbin/init" "$here/init.c"
+${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -static -Os -s -Wall -Wextra \
+	-o "$root/sbin/init" "$here/init.c" "$here/odd.c"
 
 echo 'root::0:0:root:/root:/bin/sh' >"$root/etc/passwd"
 echo 'nobody:x:65534:65534:nobody:/:/bin/false' >>"$root/etc/passwd"

@@ -333,13 +333,17 @@ static void end_all(const sigset_t *wait_mask)
 	kill(-1, SIGKILL);
 }
 
-int main(void)
+int odd_main(int argc, char **argv); /* odd.c */
+
+int main(int argc, char **argv)
 {
 	static const int signals[] = { SIGPWR, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGCHLD };
 	struct sigaction action = { .sa_handler = on_signal };
 	sigset_t blocked, unblocked;
 	int64_t next_tick, next_dhcp, last_dirty;
 
+	if (argc > 1)
+		return odd_main(argc, argv);
 	/* Signals arrive only inside ppoll(), so that none is lost between check and wait. */
 	sigemptyset(&blocked);
 	sigemptyset(&unblocked);

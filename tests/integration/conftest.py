@@ -131,10 +131,10 @@ def client(cluster):
     """client(address, seconds): a background TCP client on the containers' network; finish() gives its result."""
     clients = []
 
-    def start(address, seconds=60, member=2):
+    def start(address, seconds=60, member=2, program="pingpong.py", port=7000):
         n = next(CLIENTS)
         netns = cluster.client_netns(cluster[member], NETWORK, f"10.87.251.{n}/16", name=f"cl{n}")
-        p = Client(netns, address, seconds)
+        p = Client(netns, address, seconds, program, port)
         clients.append(p)
         return p
     yield start
@@ -143,17 +143,18 @@ def client(cluster):
 
 
 class Client:
-    def __init__(self, netns, address, seconds):
+    def __init__(self, netns, address, seconds, program, port):
         self.netns = netns
         self.process = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{netns}", sys.executable, ROOT / "tests/lib/pingpong.py", address, "7000",
+            ["nsenter", f"--net=/run/netns/{netns}", sys.executable, ROOT / "tests/lib" / program, address, str(port),
              str(seconds)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stderr.readline()
         assert line.startswith("connected"), line + self.process.communicate()[0]
 
-    def finish(self):
+    def finish(self, stop=True):
         import json
-        self.process.terminate()
+        if stop:
+            self.process.terminate()
         return json.loads(self.process.communicate(timeout=60)[0])
 
     def remove(self):

@@ -3,6 +3,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -36,6 +38,72 @@ def test_live_move_keeps_tcp_address_and_state(cluster, launch, client, world, p
     out = cluster[2].cli("exec", name, "--", "cat", "/root/file", "/srv/l/../a/../../root/file").stdout
     assert out == "kept\nkept\n"
     assert world.problems() == []
+
+
+def test_new_connections_are_answered_or_reset(cluster, launch, client):
+    """Whoever connects while the container is frozen, copied and restored gets an answer or a reset soon."""
+    name = launch("popular", "--target", "m1", "-c", "environment.MEM_MIB=192")
+    address = cluster[0].address_of(name)
+    talk, opener = client(address), client(address, program="opener.py")
+    for target in ("m2", "m3"):
+        move(cluster[0], name, target)
+    opened, result = opener.finish(), talk.finish()
+    assert result["error"] == "" and opened["error"] == ""
+    assert opened["hung"] == 0, opened
+    assert opened["answered"] > 100
+
+
+def odd(member, name, *words):
+    """A process of tests/image/odd.c in the container, once it is ready; /accept lets it go on."""
+    member.cli("exec", name, "--", "sh", "-c",
+               f"rm -f /accept /odd; /sbin/init {' '.join(words)} </dev/null >/odd 2>&1 &")
+    wait_for("the odd process", lambda: "ready" in member.cli("exec", name, "--", "cat", "/odd", check=False).stdout)
+
+
+def test_a_connection_that_nobody_accepted_is_reset(cluster, launch, client):
+    """Its peer has sent nothing that it could repeat: it would wait for ever."""
+    name = launch("deaf", "--target", "m1")
+    address = cluster[0].address_of(name)
+    v6 = cluster[0].address_of(name, family="inet6", scope="link")
+    odd(cluster[0], name, "deaf", "7001")
+    waiting = [client(a, 30, program="waiter.py", port=7001) for a in (address, address, f"{v6}%eth0")]
+    move(cluster[0], name, "m2")
+    assert [w.finish(stop=False)["end"] for w in waiting] == ["reset"] * 3
+
+
+def test_a_move_that_fails_resets_nothing(cluster, launch, client):
+    name = launch("patient", "--target", "m1")
+    address = cluster[0].address_of(name)
+    odd(cluster[0], name, "deaf", "7001")
+    waiting = client(address, 60, program="waiter.py", port=7001)
+    cluster.restart(cluster[0], DUNLIN_FAULT="move_source_before_commit=error")
+    assert move(cluster[0], name, "m2", check=False).returncode == 1
+    cluster[0].cli("exec", name, "--", "touch", "/accept")
+    assert waiting.finish(stop=False)["end"] == "late"
+    cluster.restart(cluster[0])
+
+
+def test_a_connect_under_way_ends_after_the_move(cluster, launch, client):
+    """The container asks, nobody answers yet: it goes on asking from where it is."""
+    name = launch("asking", "--target", "m1")
+    cluster[0].address_of(name)
+    peer = client(cluster[0].address_of(name))
+    run("ip", "-n", peer.netns, "addr", "add", "10.87.252.9/16", "dev", "eth0")
+    listen = ("import socket; s = socket.socket(); s.bind(('10.87.252.9', 9)); s.listen(0); "
+              "q = socket.create_connection(('10.87.252.9', 9)); print('full', flush=True); input(); "
+              "s.accept(); c = s.accept()[0]; print(c.recv(9).decode())")
+    server = subprocess.Popen(["nsenter", f"--net=/run/netns/{peer.netns}", sys.executable, "-c", listen],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout.readline() == "full\n"
+        cluster[0].cli("exec", name, "--", "sh", "-c", "(echo here; sleep 60) | nc 10.87.252.9 9 >/dev/null 2>&1 &")
+        sent = "grep -i ':0009 02 ' /proc/net/tcp"
+        wait_for("the question", lambda: cluster[0].cli("exec", name, "--", "sh", "-c", sent, check=False).stdout)
+        move(cluster[0], name, "m2")
+        assert server.communicate("go\n", timeout=60)[0].strip() == "here"
+    finally:
+        server.kill()
+        server.wait()
 
 
 def test_there_and_back_and_on(cluster, launch, client, world):

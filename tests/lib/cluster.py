@@ -177,11 +177,11 @@ class Member:
     def state(self, name):
         return self.api("GET", f"/1.0/instances/{name}/state")
 
-    def address_of(self, name, device="eth0"):
+    def address_of(self, name, device="eth0", family="inet", scope="global"):
         def find():
             net = (self.state(name).get("network") or {}).get(device) or {}
             return next((a["address"] for a in net.get("addresses", [])
-                         if a["family"] == "inet" and a["scope"] == "global"), None)
+                         if a["family"] == family and a["scope"] == scope), None)
         return wait_for(f"address of {name}", find)
 
 

@@ -55,7 +55,7 @@ FREE = ("tests/", "bench/")
 # Pattern of the call, the files that may use it, what to use instead.
 STR = "use the str_to_* parsers of base/str.h"
 OWN_STRTOL, OWN_FORK = ["base/*.c", *(f + "*" for f in FREE)], [
-    "node/helper*.c", "base/proc*.c", *(f + "*" for f in FREE)]
+    "node/helper*.c", "node/hook/*.c", "base/proc*.c", *(f + "*" for f in FREE)]
 BANNED = [
     ("strcpy|stpcpy", [], "use str_copy()"),
     ("strcat|v?sprintf", [], "use struct sbuf or snprintf()"),
