@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "migrate/migrate.h"
 
 #define COMMIT_TRIES 50
 /* A member without a leader still starts and stops its instances. */
@@ -95,6 +96,9 @@ static int start(const struct api_env *env, const char *name, struct err *err)
 	_row_ struct row row = { 0 };
 	enum container_status now;
 
+	/* As long as it is not known whether a move took it elsewhere it must not run here. */
+	if (env->mover && move_conclude_name(env->mover, name, err) < 0)
+		return -1;
 	if (instance_get_here(env, name, &row, err) < 0)
 		return -1;
 	now = container_status(env->node, name);
@@ -277,7 +281,9 @@ static void settle_ended(const struct api_env *env, void *own_name)
 	_row_ struct row row = { 0 };
 	struct err err;
 
-	if (instance_get_here(env, name, &row, &err) < 0 ||
+	/* One that is stopped for its move has not ended. */
+	if ((env->mover && move_is_pending(env->mover, name)) ||
+	    instance_get_here(env, name, &row, &err) < 0 ||
 	    container_status(env->node, name) != CT_STOPPED ||
 	    !str_eq(json_str(row.doc, "power", "off"), "on"))
 		return;

@@ -10,7 +10,7 @@
 
 #define TRIES 10
 #define COMMIT_MS 10000
-#define OUTCOME_MS 10000 /* with COMMIT_MS: how long a container stands still for a lost answer */
+#define OUTCOME_MS 10000 /* with COMMIT_MS: how long a job waits for a lost answer */
 #define FORGET_MS 3000
 
 static json_t *row_of(const struct move *mv, const char *phase)
@@ -81,16 +81,25 @@ static int build(struct mover *m, const struct move *mv, struct tx *tx, struct e
 	return 0;
 }
 
-/* Nothing may go on before this is answered: the answer may be that the other side runs. */
-static int find_out(struct mover *m, const struct move *mv, struct tx *tx, struct err *err)
+/* Commits, and asks what became of it when no answer came: nothing may go on before that is
+ * answered, for the answer may be that the other side runs. 1, 0, or -1 when nobody tells. */
+static int settle(struct mover *m, const struct move *mv, struct tx *tx, struct err *err)
 {
-	int rc = store_outcome(m->store, tx, deadline_in(OUTCOME_MS), err);
+	int rc;
 
+	if (store_commit(m->store, tx, deadline_in(COMMIT_MS), NULL, err) == 0)
+		return 1;
+	if (err->kind != ERR_UNKNOWN)
+		return 0;
+	rc = store_outcome(m->store, tx, deadline_in(OUTCOME_MS), err);
 	if (rc < 0)
 		err_set(err, ERR_UNKNOWN,
-			"no quorum to tell whether %s moved to %s; it stands still until "
+			"no quorum to tell whether %s is now on %s or on %s; it stands still until "
 			"there is one",
-			mv->id.name, mv->target);
+			mv->id.name, mv->source, mv->target);
+	else if (rc == 0)
+		err_set(err, ERR_UNAVAILABLE, "the database did not take the move of %s in time",
+			mv->id.name);
 	return rc;
 }
 
@@ -102,46 +111,60 @@ int commit_move(struct mover *m, const struct move *mv, struct err *err)
 
 		if (build(m, mv, tx, err) < 0)
 			return 0;
-		if (store_commit(m->store, tx, deadline_in(COMMIT_MS), NULL, err) == 0)
-			return 1;
-		if (err->kind == ERR_UNKNOWN || err->kind == ERR_TIMEOUT) {
-			rc = find_out(m, mv, tx, err);
-			if (rc != 0)
-				return rc;
-			return err_set(err, ERR_UNAVAILABLE, "the move could not be committed"), 0;
-		}
+		rc = settle(m, mv, tx, err);
 		/* Somebody changed another part of the row: with what is there now, again. */
-		if (err->kind != ERR_PRECONDITION && err->kind != ERR_CONFLICT)
-			return 0;
+		if (rc != 0 || (err->kind != ERR_PRECONDITION && err->kind != ERR_CONFLICT))
+			return rc;
 	}
+	return 0;
+}
+
+/* Only while this move's row says "committed": once it is gone, both sides act on the commit. */
+static int build_back(struct mover *m, const struct move *mv, struct tx *tx, struct err *err)
+{
+	_row_ struct row row = { 0 }, migration = { 0 };
+	_json_ json_t *doc = row_of(mv, "back");
+
+	if (read_instance(m, mv->id.name, mv->target, mv->id.epoch + 1, &row, err) < 0 ||
+	    store_get(m->store, ENT_MIGRATION, mv->id.op, &migration, err) < 0)
+		return -1;
+	if (!str_eq(json_str(migration.doc, "phase", ""), "committed"))
+		return err_set(err, ERR_PRECONDITION, "the move of %s is over", mv->id.name);
+	tx_instance(tx, mv, &row, mv->source, mv->id.epoch + 2);
+	tx_put(tx, ENT_MIGRATION, mv->id.op, migration.rev, doc);
 	return 0;
 }
 
 int commit_back(struct mover *m, struct move *mv, struct err *err)
 {
 	_tx_ struct tx *tx = tx_new();
-	_row_ struct row row = { 0 };
+	int rc;
 
-	if (read_instance(m, mv->id.name, mv->target, mv->id.epoch + 1, &row, err) < 0)
-		return -1;
-	tx_instance(tx, mv, &row, mv->source, mv->id.epoch + 2);
-	if (store_commit(m->store, tx, deadline_in(COMMIT_MS), NULL, err) < 0 &&
-	    !(err->kind == ERR_UNKNOWN &&
-	      store_outcome(m->store, tx, deadline_in(OUTCOME_MS), err) == 1))
-		return -1;
-	mv->id.epoch += 2;
-	return 0;
+	if (build_back(m, mv, tx, err) < 0)
+		return 0;
+	mv->back = true;
+	if (journal_note(m, mv, err) < 0) {
+		mv->back = false;
+		return 0;
+	}
+	rc = settle(m, mv, tx, err);
+	if (rc > 0)
+		mv->id.epoch += 2;
+	return rc;
 }
 
 int commit_fence(struct mover *m, const struct move *mv, int64_t deadline, struct err *err)
 {
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
+	const char *phase;
 
 	if (store_get_latest(m->store, ENT_MIGRATION, mv->id.op, &row, deadline, err) < 0)
 		return err->kind == ERR_NOT_FOUND ? 1 : -1;
-	if (str_eq(json_str(row.doc, "phase", ""), "committed"))
-		return json_int(row.doc, "epoch", 0) == mv->id.epoch ? 0 : 1;
+	phase = json_str(row.doc, "phase", "");
+	if (json_int(row.doc, "epoch", 0) == mv->id.epoch &&
+	    (str_eq(phase, "back") || (str_eq(phase, "committed") && !mv->back)))
+		return 0;
 	tx_delete(tx, ENT_MIGRATION, mv->id.op, row.rev);
 	if (store_commit(m->store, tx, deadline, NULL, err) == 0)
 		return 1;

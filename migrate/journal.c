@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,14 +21,27 @@ static char *note_path(const struct mover *m, const struct move *mv)
 	return xasprintf("%s/%s.json", m->notes, mv->id.op);
 }
 
+/* The flags of a move: kept and loaded alike. */
+static const struct {
+	const char *name;
+	size_t at;
+} flags[] = {
+	{ "is_source", offsetof(struct move, id.source) },
+	{ "live", offsetof(struct move, live) },
+	{ "frozen", offsetof(struct move, frozen) },
+	{ "start", offsetof(struct move, start) },
+	{ "back", offsetof(struct move, back) },
+};
+
 int journal_note(struct mover *m, const struct move *mv, struct err *err)
 {
 	_free_ char *path = note_path(m, mv), *text = NULL;
-	_json_ json_t *j = json_pack("{sb,ss,ss,sI,ss,ss,sb,sb}", "is_source", mv->id.source, "op",
-				     mv->id.op, "name", mv->id.name, "epoch",
-				     (json_int_t)mv->id.epoch, "source", mv->source, "target",
-				     mv->target, "live", mv->live, "frozen", mv->frozen);
+	_json_ json_t *j = json_pack("{ss,ss,sI,ss,ss}", "op", mv->id.op, "name", mv->id.name,
+				     "epoch", (json_int_t)mv->id.epoch, "source", mv->source,
+				     "target", mv->target);
 
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		json_put_bool(j, flags[i].name, *(const bool *)((const char *)mv + flags[i].at));
 	if (mv->spec)
 		json_object_set(j, "spec", mv->spec);
 	if (mv->pool)
@@ -55,14 +69,13 @@ static struct move *load_one(const char *path, struct err *err)
 	if (!j)
 		return NULL;
 	mv = xnew(struct move);
-	mv->id.source = json_bool(j, "is_source", false);
 	mv->id.epoch = json_int(j, "epoch", 0);
 	str_copy(mv->id.op, sizeof(mv->id.op), json_str(j, "op", ""));
 	str_copy(mv->id.name, sizeof(mv->id.name), json_str(j, "name", ""));
 	str_copy(mv->source, sizeof(mv->source), json_str(j, "source", ""));
 	str_copy(mv->target, sizeof(mv->target), json_str(j, "target", ""));
-	mv->live = json_bool(j, "live", false);
-	mv->frozen = json_bool(j, "frozen", false);
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		*(bool *)((char *)mv + flags[i].at) = json_bool(j, flags[i].name, false);
 	mv->spec = json_incref(json_obj(j, "spec"));
 	mv->pool = json_incref(json_obj(j, "pool"));
 	if (str_is_uuid(mv->id.op) && str_is_hostname(mv->id.name))
@@ -109,6 +122,20 @@ struct move *journal_find(struct mover *m, const struct hold_id *id)
 			found = mv;
 		else
 			move_free(mv);
+	}
+	return found;
+}
+
+bool move_is_pending(struct mover *m, const char *name)
+{
+	struct err err;
+	struct move *list = journal_load(m, &err), *next;
+	bool found = false;
+
+	for (struct move *mv = list; mv; mv = next) {
+		next = mv->next;
+		found |= str_eq(mv->id.name, name);
+		move_free(mv);
 	}
 	return found;
 }

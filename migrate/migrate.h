@@ -49,5 +49,9 @@ void move_serve(struct mover *m, struct stream *own_stream);
 void move_keep(struct mover *m, json_t *keep);
 /* At daemon start, after node_recover: settles moves that were cut off, in the background. */
 int move_recover(struct mover *m, struct err *err);
+/* Concludes what earlier moves of that name left here; -1 as long as it is not known whose the
+ * instance is. Before then it must be neither started nor given up for ended. */
+int move_conclude_name(struct mover *m, const char *name, struct err *err);
+bool move_is_pending(struct mover *m, const char *name);
 /* GET /internal/migrate/facts: what a source needs to know of this target. */
 json_t *move_facts(struct mover *m);

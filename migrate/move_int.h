@@ -7,6 +7,9 @@
  * instance row who owns the container and makes this member fit, as often as it takes.
  *
  *   open row --- commit: instance row to the target, phase "committed" (one transaction)
+ *      |                |
+ *      |                +-- back: instance row to the source, phase "back" (one transaction)
+ *      |                +-- fence: row deleted; from then on the way back is impossible
  *      +------- fence: row deleted; from then on the commit is impossible
  */
 #pragma once
@@ -26,6 +29,8 @@ struct move {
 	struct hold_id id;           /* source: this is the source's side; epoch: before the move */
 	char source[64], target[64]; /* members */
 	bool live, frozen;           /* frozen: it was so before the move, and stays so */
+	bool start;                  /* it was stopped for the move: whoever has it starts it */
+	bool back;                   /* source: commit_back may have been sent */
 	json_t *spec, *pool;         /* as on this member; NULL before they are known */
 	struct move *next;
 };
@@ -40,6 +45,7 @@ struct mover {
 
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
+	pthread_cond_t told; /* some member has told of an instance */
 	pthread_t thread; /* concludes what could not be concluded at once */
 	bool running, stop, recovered;
 	struct move *later, *active;
@@ -80,8 +86,8 @@ int move_settle(struct mover *m, const struct move *mv, enum move_owner owner, b
 int move_conclude(struct mover *m, const struct move *mv, int64_t deadline, struct err *err);
 /* In the background until it succeeds. */
 void move_conclude_later(struct mover *m, const struct move *mv);
-/* Concludes what earlier moves of that name left here. */
-int move_conclude_name(struct mover *m, const char *name, struct err *err);
+/* Starts an instance that was stopped for its move, and does not run yet. */
+int move_start(struct mover *m, const struct move *mv, struct err *err);
 /* Moves that a job or a connection works on are not for the background. */
 void move_begin(struct mover *m, const struct move *mv);
 void move_end(struct mover *m, const struct move *mv);
@@ -94,9 +100,11 @@ void recover_stray(void *arg, const struct hold_id *id);
 int commit_begin(struct mover *m, const struct move *mv, struct err *err);
 /* 1 committed, 0 surely not (err says why), -1 not to be known yet. */
 int commit_move(struct mover *m, const struct move *mv, struct err *err);
-/* The target has failed for good after the commit: the instance comes back to the source. */
+/* The target has failed for good after the commit: the instance comes back to the source. Answers
+ * as commit_move(). */
 int commit_back(struct mover *m, struct move *mv, struct err *err);
-/* 1: the commit can no longer happen; 0: it has happened; -1 with err. */
+/* 1: the commit, or when it has happened the way back, can no longer happen; 0: it has happened; -1
+ * with err. */
 int commit_fence(struct mover *m, const struct move *mv, int64_t deadline, struct err *err);
 void commit_forget(struct mover *m, const struct move *mv); /* deletes the row */
 

@@ -34,6 +34,17 @@ static void check_hook(struct mover *m)
 		no_live(m, &err);
 }
 
+static void on_fact(void *arg, enum fact f, const char *key, const char *member, const char *text)
+{
+	struct mover *m = arg;
+
+	if (f != FACT_INSTANCE)
+		return;
+	pthread_mutex_lock(&m->lock);
+	pthread_cond_broadcast(&m->told);
+	pthread_mutex_unlock(&m->lock);
+}
+
 struct mover *mover_new(const struct mover_opts *o)
 {
 	struct mover *m = xnew(struct mover);
@@ -48,7 +59,9 @@ struct mover *mover_new(const struct mover_opts *o)
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&m->wake, &attr);
+	pthread_cond_init(&m->told, &attr);
 	pthread_condattr_destroy(&attr);
+	store_watch(m->store, &(struct store_watch){ .fact = on_fact, .arg = m });
 	m->shm = criu_shm(o->node);
 	if (io_folder(m->run, 0700, &err) < 0 || io_folder(m->notes, 0700, &err) < 0 ||
 	    !(m->holds = holds_new(m->run, recover_stray, m, &err)))
@@ -71,6 +84,7 @@ void mover_free(struct mover *m)
 	json_decref(m->facts);
 	pthread_mutex_destroy(&m->lock);
 	pthread_cond_destroy(&m->wake);
+	pthread_cond_destroy(&m->told);
 	free(m->run);
 	free(m->notes);
 	free(m->shm);

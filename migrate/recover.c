@@ -56,6 +56,30 @@ static int each_nic(struct mover *m, const struct move *mv, bool plug, struct er
 	return 0;
 }
 
+int move_start(struct mover *m, const struct move *mv, struct err *err)
+{
+	struct node *n = m->o.node;
+
+	if (mv->live || !mv->start || container_pid(n, mv->id.name) > 0)
+		return 0;
+	if (m->o.need_networks(m->o.arg, mv->spec, err) == 0 &&
+	    container_start(n, mv->spec, err) == 0)
+		return 0;
+	/* Its owner may have been as quick. */
+	return container_pid(n, mv->id.name) > 0
+		       ? 0
+		       : err_wrap(err, "start %s after its move", mv->id.name);
+}
+
+/* One that does not start stays stopped: the move is over all the same. */
+static void start_again(struct mover *m, const struct move *mv)
+{
+	struct err err;
+
+	if (move_start(m, mv, &err) < 0)
+		log_err(LOG_ERROR, "an instance that was moved does not run", &err);
+}
+
 /* --- the container stays, or goes on, here ------------------------------------------------ */
 
 static int thaw(struct mover *m, const struct move *mv, struct err *err)
@@ -99,6 +123,7 @@ static int source_goes_on(struct mover *m, const struct move *mv, struct err *er
 	}
 	hold_free(h);
 	drop_images(m, mv);
+	start_again(m, mv);
 	return rc < 0 ? err_wrap(err, "let %s go on after a move that failed", mv->id.name) : 0;
 }
 
@@ -127,6 +152,7 @@ static int target_goes_on(struct mover *m, const struct move *mv, struct err *er
 	if (rc == 0 && init)
 		rc = thaw(m, mv, err);
 	drop_images(m, mv);
+	start_again(m, mv);
 	return rc;
 }
 
@@ -219,8 +245,10 @@ int move_conclude(struct mover *m, const struct move *mv, int64_t deadline, stru
 	for (;;) {
 		if (find_owner(m, mv, deadline, &owner, &here, err) < 0)
 			return -1;
-		/* A commit may still be on its way to the leader. */
-		fenced = owner == OWNER_SOURCE ? commit_fence(m, mv, deadline, err) : 1;
+		/* A commit, or one that takes it back, may still be on its way to the leader. */
+		fenced = owner == OWNER_SOURCE || (owner == OWNER_TARGET && mv->back)
+				 ? commit_fence(m, mv, deadline, err)
+				 : 1;
 		if (fenced < 0)
 			return -1;
 		if (fenced)
@@ -244,20 +272,6 @@ int move_conclude(struct mover *m, const struct move *mv, int64_t deadline, stru
 	return 0;
 }
 
-int move_conclude_name(struct mover *m, const char *name, struct err *err)
-{
-	struct move *list = journal_load(m, err), *next;
-	int rc = 0;
-
-	for (struct move *mv = list; mv; mv = next) {
-		next = mv->next;
-		if (rc == 0 && str_eq(mv->id.name, name))
-			rc = move_conclude(m, mv, deadline_in(CONCLUDE_MS), err);
-		move_free(mv);
-	}
-	return rc;
-}
-
 /* --- in the background -------------------------------------------------------------------- */
 
 static bool same_side(const struct move *a, const struct hold_id *id)
@@ -270,6 +284,32 @@ static struct move *find_side(struct move *list, const struct hold_id *id)
 	while (list && !same_side(list, id))
 		list = list->next;
 	return list;
+}
+
+static bool is_active(struct mover *m, const struct hold_id *id)
+{
+	bool found;
+
+	pthread_mutex_lock(&m->lock);
+	found = find_side(m->active, id);
+	pthread_mutex_unlock(&m->lock);
+	return found;
+}
+
+int move_conclude_name(struct mover *m, const char *name, struct err *err)
+{
+	struct move *list = journal_load(m, err), *next;
+	int rc = 0;
+
+	for (struct move *mv = list; mv; mv = next) {
+		next = mv->next;
+		if (rc == 0 && str_eq(mv->id.name, name))
+			rc = is_active(m, &mv->id)
+				     ? err_set(err, ERR_BUSY, "instance %s is being moved", name)
+				     : move_conclude(m, mv, deadline_in(CONCLUDE_MS), err);
+		move_free(mv);
+	}
+	return rc < 0 ? err_wrap(err, "an earlier move of %s is not settled", name) : 0;
 }
 
 static void queue(struct mover *m, struct move *own)

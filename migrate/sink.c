@@ -31,7 +31,7 @@ struct sink {
 	struct mover *m;
 	struct channel *ch;
 	struct move mv;
-	bool start, noted, complete, restored;
+	bool noted, complete, restored;
 	int64_t memory;
 	json_t *instance;
 	int root_fd;
@@ -62,7 +62,7 @@ static int take_config(struct sink *k, const json_t *j, struct err *err)
 	mv->id.epoch = json_int(j, "epoch", 0);
 	mv->live = json_bool(j, "live", false);
 	mv->frozen = json_bool(j, "frozen", false);
-	k->start = json_bool(j, "start", false);
+	mv->start = json_bool(j, "start", false);
 	k->memory = json_int(j, "memory", 0);
 	k->instance = json_deep_copy(instance);
 	return 0;
@@ -425,8 +425,10 @@ static int finish_cold(struct sink *k, struct err *err)
 {
 	struct err ignored;
 
-	if (k->start && container_start(k->m->o.node, k->mv.spec, err) < 0) {
+	if (move_start(k->m, &k->mv, err) < 0) {
 		frame_send_error(k->ch, FR_LOST, err, &ignored);
+		/* The source is told that it does not run: that is how it ends. */
+		k->mv.start = false;
 		return -1;
 	}
 	if (frame_send(k->ch, FR_RESUMED, NULL, 0, err) < 0)

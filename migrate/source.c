@@ -24,6 +24,7 @@
 #define PASS_SMALL 64 /* changes after which another pass is not worth it */
 #define RESUMED_MS 20000
 #define STARTED_MS 60000
+#define LOOK_MS 500 /* whether the target is alive */
 
 void source_stage(struct source *s, const char *name)
 {
@@ -73,7 +74,7 @@ static int send_config(struct source *s, struct err *err)
 {
 	_json_ json_t *j = json_pack("{ss,ss,sI,sb,sb,sb,sI,sO}", "op", s->mv.id.op, "name",
 				     s->mv.id.name, "epoch", (json_int_t)s->mv.id.epoch, "live",
-				     s->mv.live, "frozen", s->mv.frozen, "start", s->start,
+				     s->mv.live, "frozen", s->mv.frozen, "start", s->mv.start,
 				     "memory", (json_int_t)s->memory, "instance", s->row.doc);
 
 	return frame_send_json(s->ch, FR_CONFIG, j, err);
@@ -100,7 +101,7 @@ static int open_row(struct source *s, struct err *err)
 	rc = commit_begin(s->m, &s->mv, err);
 	frame_busy(s->ch, false);
 	/* A row that may be there has to be called off, too. */
-	s->open = rc == 0 || err->kind == ERR_UNKNOWN || err->kind == ERR_TIMEOUT;
+	s->open = rc == 0 || err->kind == ERR_UNKNOWN;
 	return rc;
 }
 
@@ -204,22 +205,70 @@ static int tell_target(struct source *s, struct err *err)
 		       : err_set(err, ERR_INVALID, "%s where RESUMED was due", frame_name(f.type));
 }
 
-/* The target has failed for good, and all of the container is still here, standing still. */
+/* The target has failed for good, and all of the container is still here, standing still. As
+ * commit_back(); err goes on to say why. */
 static int take_back(struct source *s, struct err *err)
 {
 	struct err why = *err;
+	int rc = s->mv.live && s->hold && hold_here(s->hold) ? commit_back(s->m, &s->mv, err) : 0;
 
-	if (!s->mv.live || !s->hold || !hold_here(s->hold) || commit_back(s->m, &s->mv, err) < 0) {
-		log_err(LOG_ERROR, "an instance stays where its restore failed", &why);
+	if (rc < 0)
 		return -1;
-	}
 	*err = why;
+	if (rc == 0) {
+		log_err(LOG_ERROR, "an instance stays where its restore failed", &why);
+		return 0;
+	}
 	if (journal_note(s->m, &s->mv, &why) < 0)
 		log_err(LOG_WARN, "note of a move", &why);
-	return err_wrap(err, "%s could not start %s", s->mv.target, s->mv.id.name), 0;
+	err_wrap(err, "%s could not start %s", s->mv.target, s->mv.id.name);
+	return 1;
 }
 
-/* 1: moved; 0: back here, err says why. */
+static bool is_there(struct source *s)
+{
+	char address[256];
+	struct err gone;
+
+	return cluster_member_address(s->m->o.cluster, s->mv.target, address, sizeof(address),
+				      &gone) == 0;
+}
+
+static bool runs_there(struct source *s)
+{
+	char member[64] = "";
+	_json_ json_t *fact =
+		store_fact_get(s->m->store, FACT_INSTANCE, s->mv.id.name, member);
+	const char *status = json_str(fact, "status", "");
+
+	return str_eq(member, s->mv.target) &&
+	       (str_eq(status, "Running") || str_eq(status, "Frozen"));
+}
+
+/* The target has lost us, and goes on by itself: until it tells that the instance runs. */
+static int await_there(struct source *s, struct err *err)
+{
+	int64_t deadline = deadline_in(s->mv.live ? RESUMED_MS : STARTED_MS);
+	bool runs;
+
+	if (!s->mv.live && !s->mv.start)
+		return 0;
+	pthread_mutex_lock(&s->m->lock);
+	while (!(runs = runs_there(s)) && clock_ms() < deadline && is_there(s)) {
+		struct timespec until = deadline_timespec(deadline_in(LOOK_MS));
+
+		pthread_cond_timedwait(&s->m->told, &s->m->lock, &until);
+	}
+	pthread_mutex_unlock(&s->m->lock);
+	if (runs)
+		return 0;
+	return err_set(err, ERR_UNKNOWN,
+		       "%s belongs to %s now, but the connection to it was lost, and whether it "
+		       "runs there is not known",
+		       s->mv.id.name, s->mv.target);
+}
+
+/* 1: moved; 0: back here, err says why; -1: not to be known yet. */
 static int finish(struct source *s, struct err *err)
 {
 	int rc = tell_target(s, err);
@@ -230,12 +279,15 @@ static int finish(struct source *s, struct err *err)
 		source_stage(s, "resume");
 		return 1;
 	}
-	if (rc == 1 && take_back(s, err) == 0)
-		return 0;
-	s->failed = rc == 1;
+	if (rc == 1) {
+		int back = take_back(s, err);
+
+		s->failed = back == 0;
+		return back == 0 ? 1 : back == 1 ? 0 : -1;
+	}
 	/* It is the target's now, whatever became of the connection. */
-	if (!s->failed)
-		log_err(LOG_WARN, "the target of a committed move does not answer", err);
+	log_err(LOG_WARN, "the target of a committed move does not answer", err);
+	s->lost = true;
 	return 1;
 }
 
@@ -327,6 +379,7 @@ static void end(struct source *s, int rc, const struct err *err)
 	}
 	if (rc == 0)
 		give_up(s, err);
+	s->open_end = rc < 0;
 	move_end(s->m, &s->mv);
 	if (rc < 0 || s->later)
 		move_conclude_later(s->m, &s->mv);
@@ -345,6 +398,8 @@ static int run_all(struct source *s, struct err *err)
 	end(s, rc, err);
 	if (s->failed)
 		err_wrap(err, "%s is on %s, but was not started", s->mv.id.name, s->mv.target);
+	else if (s->lost)
+		s->failed = await_there(s, err) < 0;
 	return rc > 0 && !s->failed ? 0 : -1;
 }
 
@@ -416,15 +471,20 @@ static int run_stopped(struct source *s, struct err *err)
 {
 	struct err ignored;
 
-	if (container_stop(s->m->o.node, s->mv.id.name, false, STOP_S, err) < 0)
+	/* A daemon that dies meanwhile finds that it is to run again. */
+	s->mv.start = true;
+	if (journal_note(s->m, &s->mv, err) < 0)
 		return -1;
+	if (container_stop(s->m->o.node, s->mv.id.name, false, STOP_S, err) < 0) {
+		journal_drop(s->m, &s->mv);
+		return -1;
+	}
 	source_stage(s, "stop");
-	s->start = true;
 	s->froze_ms = s->began_ms;
 	if (run_all(s, err) == 0)
 		return 0;
-	if (!s->moved && err->kind != ERR_UNKNOWN &&
-	    container_start(s->m->o.node, s->mv.spec, &ignored) < 0)
+	/* Who owns it starts it once that is known. */
+	if (!s->moved && !s->open_end && move_start(s->m, &s->mv, &ignored) < 0)
 		log_err(LOG_ERROR, "start again after a move that failed", &ignored);
 	return -1;
 }

@@ -16,7 +16,6 @@ struct source {
 	struct op *op;
 	struct move mv;
 	struct row row; /* the instance */
-	bool start;     /* at the target, after a move of a container that was stopped for it */
 	struct channel *ch;
 	struct sync_source *sync;
 	struct image_source *images;
@@ -27,7 +26,9 @@ struct source {
 	bool open;   /* the row exists */
 	bool moved;  /* it belongs to the target */
 	bool heard;  /* RESUMED */
-	bool failed; /* moved, but the target could not start it */
+	bool failed; /* moved, but it does not run there, or that is not known */
+	bool open_end; /* whose it is could not be learned */
+	bool lost;   /* the stream, after the commit */
 	bool later;  /* there is something left to conclude */
 };
 

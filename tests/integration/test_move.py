@@ -279,6 +279,36 @@ def test_fault_loses_nothing_and_runs_nothing_twice(cluster, launch, client, wor
         cluster.restart(m)
 
 
+COLD_FAULTS = [
+    # fault point, member whose daemon has it, action, where it runs afterwards
+    ("move_source_copying", 0, "error", "m1"),
+    ("move_source_copying", 0, "crash", "m1"),
+    ("move_source_after_commit", 0, "error", "m2"),
+    ("move_source_after_commit", 0, "crash", "m2"),
+]
+
+
+@pytest.mark.parametrize("fault, member, action, want", COLD_FAULTS, ids=[f"{f[0]}-{f[2]}" for f in COLD_FAULTS])
+def test_stopped_for_its_move_runs_again(cluster, launch, world, fault, member, action, want):
+    """Whoever has it starts it, and a move that ends with success has it running."""
+    name = launch("chilly", "--target", "m1")
+    m = cluster[member]
+    cluster.restart(m, DUNLIN_FAULT=f"{fault}={action}")
+    result = move(cluster[2], name, "m2", "--stateless", check=False, timeout=120)
+    if result.returncode == 0:
+        assert status_of(cluster[1], name) == ("m2", "Running")
+    if action == "crash":
+        m.wait_gone()
+        m.start()
+    wait_for(f"{name} on {want}, running", lambda: status_of(cluster[2], name) == (want, "Running"), 40)
+    assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
+    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    if action == "error":
+        assert result.returncode == (0 if want == "m2" else 1), result.stderr
+        cluster.restart(m)
+    cluster.settle()
+
+
 def processes_of(m):
     """(pid, what it is) of CRIU and our helpers on a member."""
     for pid in run("ip", "netns", "pids", m.netns).stdout.split():
