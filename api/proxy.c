@@ -21,7 +21,7 @@ struct proxy {
 	char member[64], address[256];
 	struct sbuf in; /* of the answer, while its head is incomplete */
 	struct http_body body; /* of the answer */
-	bool answered, keep, chunk_out, relay, up_ended, retried, body_begun;
+	bool answered, keep, chunk_out, relay, up_ended, retried, body_begun, reached;
 };
 
 static void on_data(void *arg);
@@ -110,13 +110,27 @@ static void send_request_head(struct proxy *p)
 	upstream_send(p->up, b.data, b.len);
 }
 
-/* The member cannot be asked: our own answer says so. */
+static bool only_reads(const struct conn *c)
+{
+	const char *method = c->req->head.method;
+
+	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+/* The member gives no answer: our own one says so, and whether it may have done what was asked. */
 static void fail(struct conn *c, const struct err *why)
 {
 	struct proxy *p = c->proxy;
+	const char *cause = why->msg[0] ? why->msg : "the connection was closed";
 
-	err_set(&c->req->err, ERR_UNAVAILABLE, "member %s (%s) cannot be reached: %s", p->member,
-		p->address, why->msg[0] ? why->msg : "the connection was closed");
+	if (p->reached && !only_reads(c))
+		err_set(&c->req->err, ERR_UNKNOWN,
+			"member %s (%s) did not answer: %s; it is not known whether it did what "
+			"was asked: look before you ask again",
+			p->member, p->address, cause);
+	else
+		err_set(&c->req->err, ERR_UNAVAILABLE, "member %s (%s) cannot be reached: %s",
+			p->member, p->address, cause);
 	c->proxy = NULL;
 	proxy_free(p);
 	conn_refuse(c);
@@ -312,6 +326,7 @@ static bool take_answer_head(struct proxy *p)
 				    strcmp(c->req->head.method, "HEAD") == 0, &e);
 
 	if (n < 0) {
+		p->reached = true;
 		fail(c, &e);
 		return false;
 	}
@@ -421,10 +436,8 @@ static void on_flushed(void *arg)
 
 static bool may_retry(const struct proxy *p)
 {
-	const char *method = p->conn->req->head.method;
-
 	return upstream_was_idle(p->up) && !p->retried && !p->body_begun && !p->in.len &&
-	       (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0);
+	       only_reads(p->conn);
 }
 
 /* The connection to the member has ended. */
@@ -435,6 +448,7 @@ static void on_gone(void *arg, const struct err *why)
 	struct upstream *up = p->up;
 	bool retry = !p->answered && may_retry(p);
 
+	p->reached = upstream_reached(up);
 	p->up = NULL;
 	upstream_drop(up);
 	if (retry) {

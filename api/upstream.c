@@ -26,7 +26,7 @@ struct upstream {
 	char address[256];
 	const struct upstream_ops *ops; /* NULL: idle */
 	void *arg;
-	bool was_idle, dropped;
+	bool was_idle, dropped, proved;
 	int64_t deadline; /* of connecting, or of being idle */
 	struct sbuf early; /* sent before there was a link */
 	uv_getaddrinfo_t *resolving;
@@ -63,7 +63,8 @@ static void on_established(void *arg)
 
 	u->deadline = 0;
 	tls_peer_fingerprint(link_ssl(u->link), fingerprint);
-	if (secret_equal(fingerprint, cluster_fingerprint(u->server->env->cluster)))
+	u->proved = secret_equal(fingerprint, cluster_fingerprint(u->server->env->cluster));
+	if (u->proved)
 		return;
 	err_set(&e, ERR_UNAVAILABLE, "it does not show the cluster's certificate");
 	link_close(u->link, &e);
@@ -222,6 +223,11 @@ struct upstream *upstream_get(struct server *s, const char *address, bool fresh,
 bool upstream_was_idle(const struct upstream *u)
 {
 	return u->was_idle;
+}
+
+bool upstream_reached(const struct upstream *u)
+{
+	return u->proved;
 }
 
 struct link *upstream_link(struct upstream *u)

@@ -17,6 +17,8 @@ struct upstream_ops {
 struct upstream *upstream_get(struct server *s, const char *address, bool fresh,
 			      const struct upstream_ops *ops, void *arg, struct err *err);
 bool upstream_was_idle(const struct upstream *u);
+/* The member was connected to, and may have been given what was sent. */
+bool upstream_reached(const struct upstream *u);
 struct link *upstream_link(struct upstream *u); /* NULL while the name is being resolved */
 void upstream_send(struct upstream *u, const void *data, size_t len);
 size_t upstream_queued(const struct upstream *u);

@@ -245,8 +245,11 @@ json_t *calls_do(struct cluster *c, const struct member_call *m, enum call_stage
 		idle_free(i);
 		return NULL;
 	}
-	*ret_stage = CALL_ANSWERED;
 	metadata = http_reply_metadata(&reply, err);
+	if (metadata)
+		*ret_stage = CALL_ANSWERED;
+	else if (reply.head.status >= 400)
+		*ret_stage = CALL_REFUSED;
 	http_reply_free(&reply);
 	keep(c->calls, i, generation);
 	return metadata;
@@ -261,9 +264,14 @@ json_t *cluster_call(struct cluster *c, const char *address, const char *method,
 	json_t *metadata;
 
 	metadata = calls_do(c, &m, &stage, err);
-	if (!metadata)
-		err_wrap(err, "member at %s", address);
-	return metadata;
+	if (metadata)
+		return metadata;
+	if (stage == CALL_SENT && !str_eq(method, "GET")) {
+		err->kind = ERR_UNKNOWN;
+		err_wrap(err, "it is not known whether it was done");
+	}
+	err_wrap(err, "member at %s", address);
+	return NULL;
 }
 
 /* Whether a failed call may be made again without doing a thing twice. */
@@ -271,7 +279,7 @@ static bool may_repeat(const char *method, enum call_stage stage, const struct e
 {
 	if (stage == CALL_UNSENT)
 		return true;
-	if (stage == CALL_ANSWERED)
+	if (stage == CALL_REFUSED)
 		return err->kind == ERR_UNAVAILABLE;
 	return strcmp(method, "GET") == 0;
 }
@@ -294,7 +302,7 @@ json_t *cluster_call_leader(struct cluster *c, const char *method, const char *p
 			if (metadata)
 				return metadata;
 			if (!may_repeat(method, stage, err)) {
-				if (stage == CALL_SENT)
+				if (stage == CALL_SENT && !str_eq(method, "GET"))
 					err->kind = ERR_UNKNOWN;
 				return NULL;
 			}

@@ -15,7 +15,8 @@ struct member_call {
 	size_t body_len;
 	int64_t deadline;
 };
-/* How far a call came; after CALL_SENT the member may have acted on it. */
-enum call_stage { CALL_UNSENT, CALL_SENT, CALL_ANSWERED };
+/* How far a call came. After CALL_SENT the member may have acted on it, and so it may have when
+ * its answer cannot be read. */
+enum call_stage { CALL_UNSENT, CALL_SENT, CALL_REFUSED, CALL_ANSWERED };
 json_t *calls_do(struct cluster *c, const struct member_call *m, enum call_stage *ret_stage,
 		 struct err *err);

@@ -9,9 +9,116 @@
 #include "cluster/schema.h"
 
 #define RETRY_MS 25
-/* Idempotency keys are kept for longer than this (writer.c). */
-#define AGE_MAX_MS 100000
 #define OUTCOME_CALL_MS 3000
+
+/* --- what is known ---------------------------------------------------------------------------- */
+
+enum verdict {
+	DONE,
+	REFUSED, /* by the leader; another attempt ends the same */
+	VAIN,    /* surely nothing came of this attempt */
+	LOST,    /* it may be committed, now or later */
+	BURNT,   /* it never will be, by any attempt */
+};
+
+/* What a failed attempt proves. Whatever is not listed proves nothing. */
+static enum verdict verdict_of(enum err_kind kind)
+{
+	switch (kind) {
+	case ERR_CANCELLED:
+		return BURNT;
+	case ERR_UNAVAILABLE: /* nobody leads, or not reached */
+	case ERR_LIMIT:       /* turned away unread */
+		return VAIN;
+	case ERR_INVALID:
+	case ERR_FORBIDDEN:
+	case ERR_NOT_FOUND:
+	case ERR_METHOD:
+	case ERR_CONFLICT:
+	case ERR_PRECONDITION:
+	case ERR_TOO_LARGE:
+	case ERR_INTERNAL: /* the database rolled it back */
+	case ERR_NO_SPACE:
+		return REFUSED;
+	default:
+		return LOST;
+	}
+}
+
+static enum verdict attempt(const struct commit_way *w, struct tx *t, int64_t deadline,
+			    int64_t *ret_rev, struct err *err)
+{
+	bool held = t->fate == TX_HELD;
+	enum verdict v;
+
+	if (held) {
+		t->base = w->revision(w->arg);
+		t->fate = TX_OPEN;
+	}
+	v = w->send(w->arg, t, deadline, ret_rev, err) == 0 ? DONE : verdict_of(err->kind);
+	if (v == DONE)
+		t->fate = TX_COMMITTED;
+	else if (v == BURNT)
+		t->fate = TX_DEAD;
+	else if (held && v != LOST)
+		t->fate = TX_HELD;
+	return v;
+}
+
+int outcome_over(const struct commit_way *w, struct tx *t, int64_t deadline, int64_t *ret_rev,
+		 struct err *err)
+{
+	if (t->fate != TX_OPEN && t->fate != TX_COMMITTED)
+		return 0;
+	for (;;) {
+		int64_t one = deadline_in(OUTCOME_CALL_MS);
+		int r = w->look_up(w->arg, t, one < deadline ? one : deadline, ret_rev, err);
+
+		if (r >= 0) {
+			t->fate = r ? TX_COMMITTED : TX_DEAD;
+			return r;
+		}
+		if (!w->again(w->arg, deadline))
+			return -1;
+	}
+}
+
+/* After the last attempt: what the caller is told. */
+static int conclude(const struct commit_way *w, struct tx *t, enum verdict v, int64_t deadline,
+		    int64_t *ret_rev, struct err *err)
+{
+	struct err ignored = { 0 };
+	int r = -1;
+
+	/* Refused, but an earlier attempt may still be on its way, and end otherwise. */
+	if (t->fate == TX_OPEN && v == REFUSED)
+		r = outcome_over(w, t, deadline, ret_rev, &ignored);
+	if (r > 0)
+		return 0;
+	if (t->fate == TX_OPEN) {
+		err->kind = ERR_UNKNOWN;
+		return err_wrap(err, "it is not known whether the change was made");
+	}
+	if (v != REFUSED)
+		err->kind = ERR_UNAVAILABLE;
+	return -1;
+}
+
+int commit_over(const struct commit_way *w, struct tx *t, int64_t deadline, int64_t *ret_rev,
+		struct err *err)
+{
+	enum verdict v;
+
+	for (;;) {
+		v = attempt(w, t, deadline, ret_rev, err);
+		if (v == DONE)
+			return 0;
+		if (v == REFUSED || v == BURNT || !w->again(w->arg, deadline))
+			return conclude(w, t, v, deadline, ret_rev, err);
+	}
+}
+
+/* --- the way to the leader -------------------------------------------------------------------- */
 
 static int commit_here(struct cluster *c, struct tx *t, int64_t deadline, int64_t *ret_rev,
 		       struct err *err)
@@ -25,9 +132,9 @@ static int commit_here(struct cluster *c, struct tx *t, int64_t deadline, int64_
 	return rc;
 }
 
-static int attempt(struct cluster *c, struct tx *t, int64_t deadline, int64_t *ret_rev,
-		   struct err *err)
+static int send(void *arg, struct tx *t, int64_t deadline, int64_t *ret_rev, struct err *err)
 {
+	struct cluster *c = arg;
 	struct identity self;
 	int rc;
 
@@ -35,7 +142,7 @@ static int attempt(struct cluster *c, struct tx *t, int64_t deadline, int64_t *r
 		return commit_here(c, t, deadline, ret_rev, err);
 	cluster_self(c, &self);
 	if (self.removed)
-		return err_set(err, ERR_CANCELLED, "this member was removed from the cluster");
+		return err_set(err, ERR_UNAVAILABLE, "this member was removed from the cluster");
 	rc = outbox_commit(c->outbox, t, deadline, ret_rev, err);
 	/* The caller reads its own writes; a member cut off from the feed is told all the same. */
 	if (rc == 0 && !replica_wait(c->replica, *ret_rev, deadline))
@@ -43,109 +150,89 @@ static int attempt(struct cluster *c, struct tx *t, int64_t deadline, int64_t *r
 	return rc;
 }
 
-/* What the caller is told at the deadline. */
-static int give_up(const struct tx *t, struct err *err)
+static int burn_here(struct cluster *c, const struct tx *t, int64_t deadline, int64_t *ret_rev,
+		     struct err *err)
 {
-	if (t->tried) {
-		err->kind = ERR_UNKNOWN;
-		return err_wrap(err, "it is not known whether the change was made");
-	}
-	err->kind = ERR_UNAVAILABLE;
-	return -1;
-}
-
-static int64_t last_moment(struct tx *t, int64_t deadline)
-{
-	int64_t now = clock_ms();
-
-	if (!t->first_ms)
-		t->first_ms = now;
-	if (!deadline)
-		deadline = now + COMMIT_TIMEOUT_MS;
-	return deadline < t->first_ms + AGE_MAX_MS ? deadline : t->first_ms + AGE_MAX_MS;
-}
-
-/* Whether another attempt may end better. */
-static bool passing(enum err_kind kind)
-{
-	return kind == ERR_UNAVAILABLE || kind == ERR_UNKNOWN || kind == ERR_TIMEOUT;
-}
-
-int commit_run(struct cluster *c, struct tx *t, int64_t deadline, int64_t *ret_rev, struct err *err)
-{
-	deadline = last_moment(t, deadline);
-	if (t->bytes > TX_BYTES_MAX)
-		return err_set(err, ERR_TOO_LARGE, "the transaction is larger than %u MiB",
-			       TX_BYTES_MAX >> 20);
-	for (;;) {
-		if (attempt(c, t, deadline, ret_rev, err) == 0)
-			return 0;
-		if (err->kind == ERR_CANCELLED) {
-			err->kind = ERR_UNAVAILABLE;
-			return -1;
-		}
-		if (!passing(err->kind))
-			return -1;
-		if (err->kind != ERR_UNAVAILABLE)
-			t->tried = true;
-		if (clock_ms() + RETRY_MS >= deadline || cluster_stopping(c))
-			return give_up(t, err);
-		cluster_wait_leader(c, deadline_in(RETRY_MS));
-	}
-}
-
-/* --- outcome ---------------------------------------------------------------------------------- */
-
-static int burn_here(struct cluster *c, const struct tx *t, int64_t deadline, struct err *err)
-{
-	struct wreq *q = wreq_burn(t->id, deadline);
-	int64_t rev;
+	struct wreq *q = wreq_burn(t->id, t->base, deadline);
 	int rc;
 
 	writer_submit(c->writer, q);
-	rc = writer_wait(c->writer, q, &rev, err);
+	rc = writer_wait(c->writer, q, ret_rev, err);
 	wreq_unref(q);
 	if (rc == 0)
 		return 1;
 	return err->kind == ERR_CANCELLED ? 0 : -1;
 }
 
-static int burn_there(struct cluster *c, const struct tx *t, int64_t deadline, struct err *err)
+static int burn_there(struct cluster *c, const struct tx *t, int64_t deadline, int64_t *ret_rev,
+		      struct err *err)
 {
-	_json_ json_t *body =
-		json_pack("{s:s,s:i}", "id", t->id, "timeout_ms", deadline_left(deadline));
+	_json_ json_t *body = json_pack("{s:s,s:I,s:i}", "id", t->id, "base", (json_int_t)t->base,
+					"timeout_ms", deadline_left(deadline));
 	_json_ json_t *answer = NULL;
+	const json_t *committed;
 
 	answer = cluster_call_leader(c, "POST", "/internal/outcome", body, deadline, err);
+	committed = json_object_get(answer, "committed");
 	if (!answer)
 		return -1;
-	if (json_bool(answer, "committed", false))
-		replica_wait(c->replica, json_int(answer, "revision", 0), deadline);
-	return json_bool(answer, "committed", false) ? 1 : 0;
+	if (!json_is_boolean(committed))
+		return err_set(err, ERR_UNKNOWN, "the leader's answer is malformed");
+	if (!json_is_true(committed))
+		return 0;
+	*ret_rev = json_int(answer, "revision", 0);
+	replica_wait(c->replica, *ret_rev, deadline);
+	return 1;
+}
+
+static int look_up(void *arg, const struct tx *t, int64_t deadline, int64_t *ret_rev,
+		   struct err *err)
+{
+	struct cluster *c = arg;
+
+	return cluster_is_leader(c) ? burn_here(c, t, deadline, ret_rev, err)
+				    : burn_there(c, t, deadline, ret_rev, err);
+}
+
+static int64_t revision(void *arg)
+{
+	return replica_revision(((struct cluster *)arg)->replica);
+}
+
+static bool again(void *arg, int64_t deadline)
+{
+	struct cluster *c = arg;
+	struct identity self;
+
+	cluster_self(c, &self);
+	if (self.removed || cluster_stopping(c) || clock_ms() + RETRY_MS >= deadline)
+		return false;
+	cluster_wait_leader(c, deadline_in(RETRY_MS));
+	return true;
+}
+
+static struct commit_way way_of(struct cluster *c)
+{
+	return (struct commit_way){ send, look_up, revision, again, c };
+}
+
+int commit_run(struct cluster *c, struct tx *t, int64_t deadline, int64_t *ret_rev, struct err *err)
+{
+	struct commit_way w = way_of(c);
+
+	if (t->bytes > TX_BYTES_MAX)
+		return err_set(err, ERR_TOO_LARGE, "the transaction is larger than %u MiB",
+			       TX_BYTES_MAX >> 20);
+	return commit_over(&w, t, deadline ? deadline : deadline_in(COMMIT_TIMEOUT_MS), ret_rev,
+			   err);
 }
 
 int commit_outcome(struct cluster *c, struct tx *t, int64_t deadline, struct err *err)
 {
-	if (!deadline)
-		deadline = deadline_in(COMMIT_TIMEOUT_MS);
-	if (!t->first_ms)
-		return 0;
-	if (clock_ms() - t->first_ms > AGE_MAX_MS) {
-		err_set(err, ERR_UNKNOWN, "the transaction is too old to be looked up");
-		return -1;
-	}
-	for (;;) {
-		int64_t one = deadline_in(OUTCOME_CALL_MS);
-		int r;
+	struct commit_way w = way_of(c);
+	int64_t rev = 0;
 
-		one = one < deadline ? one : deadline;
-		r = cluster_is_leader(c) ? burn_here(c, t, one, err) : burn_there(c, t, one, err);
-		if (r >= 0)
-			return r;
-		if (clock_ms() + RETRY_MS >= deadline || cluster_stopping(c))
-			return -1;
-		cluster_wait_leader(c, deadline_in(RETRY_MS));
-	}
+	return outcome_over(&w, t, deadline ? deadline : deadline_in(COMMIT_TIMEOUT_MS), &rev, err);
 }
 
 /* --- served to others ------------------------------------------------------------------------- */
@@ -221,7 +308,7 @@ json_t *cluster_serve_outcome(struct cluster *c, const json_t *body, struct err 
 	}
 	if (not_leading(c, err))
 		return NULL;
-	q = wreq_burn(id, served_deadline(body));
+	q = wreq_burn(id, json_int(body, "base", 0), served_deadline(body));
 	writer_submit(c->writer, q);
 	rc = writer_wait(c->writer, q, &rev, err);
 	wreq_unref(q);

@@ -19,6 +19,7 @@ struct done {
 	struct entry **buckets;
 	size_t n_buckets, n;
 	struct entry *oldest, **newest;
+	int64_t floor;
 };
 
 struct done *done_new(void)
@@ -34,6 +35,12 @@ struct done *done_new(void)
 void done_clear(struct done *d)
 {
 	done_forget(d, INT64_MAX);
+	d->floor = 0;
+}
+
+int64_t done_floor(const struct done *d)
+{
+	return d->floor;
 }
 
 void done_free(struct done *d)
@@ -74,6 +81,9 @@ void done_add(struct done *d, const char *id, int64_t revision, bool burnt)
 
 	if (strlen(id) != ID_TEXT)
 		return;
+	/* Each revision has an id: what is missing before the first one was forgotten. */
+	if (!d->oldest && revision - 1 > d->floor)
+		d->floor = revision - 1;
 	e = xnew(struct entry);
 	b = &d->buckets[slot(d, id)];
 	memcpy(e->id, id, ID_TEXT);
@@ -112,6 +122,8 @@ static void unlink_entry(struct done *d, struct entry *e)
 
 void done_forget(struct done *d, int64_t up_to)
 {
+	if (up_to > d->floor)
+		d->floor = up_to;
 	while (d->oldest && d->oldest->revision <= up_to) {
 		struct entry *e = d->oldest;
 

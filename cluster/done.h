@@ -17,4 +17,6 @@ void done_free(struct done *d);
 void done_add(struct done *d, const char *id, int64_t revision, bool burnt);
 bool done_find(const struct done *d, const char *id, int64_t *ret_revision, bool *ret_burnt);
 void done_forget(struct done *d, int64_t up_to);
+/* Ids of this revision and of earlier ones may be forgotten. */
+int64_t done_floor(const struct done *d);
 void done_clear(struct done *d);

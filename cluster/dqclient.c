@@ -24,27 +24,38 @@ static int unknown(struct dqclient *c, struct err *err, const char *why)
 	return err_set(err, ERR_UNKNOWN, "database: %s", why);
 }
 
-/* What dqlite's failure codes say about the request; see the header. */
+/* The failure codes that prove that a request changed nothing, and why; a code below 256 stands
+ * for its extended codes, too. Every other one leaves open what becomes of it: once the pages are
+ * handed to Raft, a failure here says nothing about the other nodes, which may hold the entry and
+ * commit it under the next leader. Such are IOERR (10) for any failed apply, IOERR_WRITE (778) for
+ * a full disk, IOERR_LEADERSHIP_LOST (10506, of older servers 8458), ABORT (4) of a node that
+ * stops, the numbers at which Raft's codes meet SQLite's (7, 8, 13, 18), and what other releases
+ * may add. */
 static const struct {
 	uint64_t code;
 	enum err_kind kind;
 } codes[] = {
-	{ 5, ERR_BUSY },            /* SQLITE_BUSY */
-	{ 10250, ERR_UNAVAILABLE }, /* not the leader */
+	{ 10250, ERR_UNAVAILABLE }, /* IOERR_NOT_LEADER: asked before anything is executed */
 	{ 8202, ERR_UNAVAILABLE },  /* the same, older servers */
-	{ 10506, ERR_UNKNOWN },     /* leadership lost */
-	{ 8458, ERR_UNKNOWN },      /* the same, older servers */
-	{ 778, ERR_UNKNOWN },       /* SQLITE_IOERR_WRITE */
-	{ 19, ERR_CONFLICT },       /* SQLITE_CONSTRAINT and its extended codes */
+	{ 5, ERR_BUSY },            /* BUSY: the lock was not had, nothing was written */
+	{ 19, ERR_CONFLICT },       /* CONSTRAINT: the statement was undone before Raft had it */
+	{ 1, ERR_INTERNAL },        /* ERROR: so was this one, or it was not even begun */
+	{ 20, ERR_INTERNAL },       /* MISMATCH: likewise */
+	{ 21, ERR_INTERNAL },       /* MISUSE: not begun */
+	{ 25, ERR_INTERNAL },       /* RANGE: a parameter that the statement does not have */
+	{ 100, ERR_INTERNAL },      /* ROW where none is taken: not begun */
+	{ 1001, ERR_INTERNAL },     /* PROTO: the request was not understood */
+	{ 1005, ERR_INTERNAL },     /* PARSE: likewise */
 };
 
-static enum err_kind kind_of(uint64_t code)
+enum err_kind dq_error_kind(uint64_t code)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
-		if (codes[i].code == code)
+		if (codes[i].code == code ||
+		    (codes[i].code < 256 && codes[i].code == (code & 0xff)))
 			return codes[i].kind;
 	}
-	return (code & 0xff) == 19 ? ERR_CONFLICT : ERR_INTERNAL;
+	return ERR_UNKNOWN;
 }
 
 static int send_all(struct dqclient *c, struct err *err)
@@ -114,9 +125,10 @@ static int failure(struct dqclient *c, struct err *err)
 
 	if (!wire_failure(answer(c), &code, &text))
 		return unknown(c, err, "malformed answer");
-	if (kind_of(code) == ERR_UNKNOWN)
+	if (dq_error_kind(code) == ERR_UNKNOWN)
 		c->broken = true;
-	return err_set(err, kind_of(code), "database: %s (%llu)", text, (unsigned long long)code);
+	return err_set(err, dq_error_kind(code), "database: %s (%llu)", text,
+		       (unsigned long long)code);
 }
 
 static int expect(struct dqclient *c, enum wire_response want, struct err *err)

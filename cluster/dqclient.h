@@ -5,8 +5,8 @@
  *   ERR_UNAVAILABLE  refused before it was executed (not the leader): surely nothing happened
  *   ERR_BUSY         refused: another writer or a checkpoint; try again
  *   ERR_CONFLICT     a constraint or RAISE refused it and it was rolled back
- *   ERR_UNKNOWN      leadership lost, disk trouble, no answer: it may have happened
- *   ERR_INTERNAL     any other refusal, rolled back unless inside a transaction of the caller's
+ *   ERR_INTERNAL     the statement failed, rolled back unless inside a transaction of the caller's
+ *   ERR_UNKNOWN      no answer, or a code that proves none of the above: it may have happened
  * After ERR_UNKNOWN, and whenever dq_broken(), the client is of no more use: free it and connect
  * again.
  */
@@ -21,6 +21,9 @@ struct dqclient *dq_connect(const char *socket, int timeout_ms, struct err *err)
 void dq_free(struct dqclient *c); /* NULL is fine */
 bool dq_broken(const struct dqclient *c);
 void dq_timeout(struct dqclient *c, int timeout_ms);
+
+/* What a failure code of the node says about the request that it answers. */
+enum err_kind dq_error_kind(uint64_t code);
 
 /* Opens the database; before everything below. */
 int dq_open(struct dqclient *c, const char *name, struct err *err);

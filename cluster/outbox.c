@@ -81,12 +81,15 @@ static void build(struct sbuf *b, struct item **v, size_t n, int64_t timeout_ms)
 static void take_result(struct item *i, const json_t *result)
 {
 	int64_t rev = json_int(result, "revision", 0);
+	const char *name = json_str(result, "kind", "");
+	enum err_kind kind = err_from_name(name);
 
 	if (rev > 0)
 		i->revision = rev;
+	else if (str_eq(name, err_name(kind)))
+		err_set(&i->err, kind, "%s", json_str(result, "error", ""));
 	else
-		err_set(&i->err, err_from_name(json_str(result, "kind", "")), "%s",
-			json_str(result, "error", "the leader refused the transaction"));
+		err_set(&i->err, ERR_UNKNOWN, "the leader's answer is malformed");
 }
 
 static void take_results(const json_t *answer, struct item **v, size_t n)
@@ -110,11 +113,28 @@ static int64_t call_deadline(struct item **v, size_t n)
 	return d;
 }
 
+/* Whether the leader's server refused the call before anything in it was looked at. */
+static bool unread(enum err_kind kind)
+{
+	switch (kind) {
+	case ERR_INVALID:
+	case ERR_FORBIDDEN:
+	case ERR_NOT_FOUND:
+	case ERR_METHOD:
+	case ERR_TOO_LARGE:
+	case ERR_LIMIT:
+	case ERR_UNAVAILABLE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void call_leader(struct cluster *c, struct item **v, size_t n)
 {
 	int64_t deadline = call_deadline(v, n);
 	_sbuf_ struct sbuf b = SBUF(BODY_MAX);
-	char address[ADDRESS_SIZE];
+	char address[ADDRESS_SIZE] = "";
 	struct member_call m = { address, "POST", "/internal/tx", NULL, 0, deadline };
 	struct err err = { ERR_UNAVAILABLE, 0, "no member leads the cluster" };
 	_json_ json_t *answer = NULL;
@@ -131,9 +151,10 @@ static void call_leader(struct cluster *c, struct item **v, size_t n)
 	}
 	if (stage == CALL_UNSENT)
 		err.kind = ERR_UNAVAILABLE;
-	else if (stage == CALL_SENT)
+	else if (stage != CALL_REFUSED || !unread(err.kind))
 		err.kind = ERR_UNKNOWN;
-	cluster_forget_leader(c, address);
+	if (*address)
+		cluster_forget_leader(c, address);
 	fail(v, n, &err);
 }
 

@@ -78,10 +78,10 @@ void tx_delete(struct tx *t, enum entity e, const char *key, int64_t seen);
 void tx_check(struct tx *t, enum entity e, const char *key, int64_t seen);
 
 /* 0 and the revision when committed and visible here. ERR_PRECONDITION: a row changed meanwhile
- * (the message names it; ERR_CONFLICT when seen was REV_NONE and the row exists).
- * ERR_UNAVAILABLE: surely not committed. ERR_UNKNOWN: no answer before the deadline; it may have
- * been. Retries elections inside with the transaction's idempotency key. deadline 0 is
- * COMMIT_TIMEOUT_MS from now. */
+ * (the message names it; ERR_CONFLICT when seen was REV_NONE and the row exists). ERR_UNKNOWN: it
+ * may be committed, or still become so. Every other error: surely not, and it never will be by this
+ * call; ERR_UNAVAILABLE when nobody could be asked. Retries elections inside with the transaction's
+ * idempotency key. deadline 0 is COMMIT_TIMEOUT_MS from now. */
 #define COMMIT_TIMEOUT_MS 20000
 int store_commit(struct store *s, struct tx *t, int64_t deadline, int64_t *ret_rev,
 		 struct err *err);

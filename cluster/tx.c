@@ -75,8 +75,7 @@ void tx_check(struct tx *t, enum entity e, const char *key, int64_t seen)
 
 void tx_append(struct sbuf *b, const struct tx *t)
 {
-	sbuf_printf(b, "{\"id\":\"%s\",\"retry\":%s,\"changes\":[", t->id,
-		    t->tried ? "true" : "false");
+	sbuf_printf(b, "{\"id\":\"%s\",\"base\":%lld,\"changes\":[", t->id, (long long)t->base);
 	for (size_t i = 0; i < t->n; i++) {
 		const struct tx_change *c = &t->v[i];
 
@@ -129,7 +128,7 @@ struct tx *tx_decode(const json_t *j, struct err *err)
 		return NULL;
 	}
 	str_copy(t->id, sizeof(t->id), id);
-	t->tried = json_bool(j, "retry", false);
+	t->base = json_int(j, "base", 0);
 	json_array_foreach(changes, i, c) {
 		if (!decode_change(t, c)) {
 			err_set(err, ERR_INVALID, "transaction %s: change %zu is malformed", id, i);

@@ -21,17 +21,32 @@ struct tx_change {
 	char *doc; /* TX_PUT */
 };
 
+/* What is known of a transaction; store_commit() and store_outcome() alone move it.
+ *
+ *   TX_HELD ---- handed out ----> TX_OPEN ---- answered ----> TX_COMMITTED
+ *      ^                            |  |
+ *      +- all surely in vain -------+  +------ burnt -------> TX_DEAD
+ */
+enum tx_fate {
+	TX_HELD, /* nobody has it: it is surely not committed */
+	TX_OPEN, /* it may be committed now or later, whatever a later attempt is told */
+	TX_COMMITTED,
+	TX_DEAD, /* it never will be */
+};
+
 struct tx {
 	int refs;
 	char id[TX_ID_SIZE];
-	int64_t first_ms; /* when it was first handed out; 0: never */
-	bool tried;	  /* an attempt ended with an unknown outcome: look the id up first */
+	enum tx_fate fate;
+	/* The replica's revision before the first attempt that is open: a commit of it has a
+	 * greater one. A leader that has forgotten a later revision's id refuses the attempt. */
+	int64_t base;
 	struct tx_change *v;
 	size_t n, room, bytes;
 };
 
 struct tx *tx_ref(struct tx *t);
-/* {"id","retry","changes":[[op, table, key, seen, doc]]} with doc as text. */
+/* {"id","base","changes":[[op, table, key, seen, doc]]} with doc as text. */
 void tx_append(struct sbuf *b, const struct tx *t);
 /* ERR_INVALID names what is wrong. */
 struct tx *tx_decode(const json_t *j, struct err *err);

@@ -14,7 +14,7 @@
 
 #define BUSY_WAIT_MS 10
 #define BUSY_TRIES 200
-/* A retry comes sooner after the first attempt (commit.c). */
+/* An attempt that comes later than this after the first is refused (tx.h, base). */
 #define DONE_KEEP_MS 150000
 #define MARK_EVERY_MS 10000
 #define MARKS 32
@@ -31,7 +31,7 @@ struct wreq {
 	enum state state;
 	struct tx *tx; /* NULL: burn */
 	char id[TX_ID_SIZE];
-	int64_t deadline, revision;
+	int64_t base, deadline, revision;
 	struct err err;
 	struct wreq *next;
 };
@@ -90,16 +90,18 @@ struct wreq *wreq_new(struct tx *t, int64_t deadline)
 	q->refs = 1;
 	q->tx = tx_ref(t);
 	str_copy(q->id, sizeof(q->id), t->id);
+	q->base = t->base;
 	q->deadline = deadline;
 	return q;
 }
 
-struct wreq *wreq_burn(const char *id, int64_t deadline)
+struct wreq *wreq_burn(const char *id, int64_t base, int64_t deadline)
 {
 	struct wreq *q = xnew(struct wreq);
 
 	q->refs = 1;
 	str_copy(q->id, sizeof(q->id), id);
+	q->base = base;
 	q->deadline = deadline;
 	return q;
 }
@@ -276,13 +278,18 @@ static void fail_all(struct wreq **v, size_t n, const struct err *err)
 		v[i]->err = *err;
 }
 
-/* Was it committed or burnt before? Then it is answered. */
+/* Was it committed or burnt before, or can nobody tell any more? Then it is answered. */
 static bool look_up(struct writer *w, struct wreq *q)
 {
 	bool burnt = false;
 
-	if (!done_find(w->done, q->id, &q->revision, &burnt))
-		return false;
+	if (!done_find(w->done, q->id, &q->revision, &burnt)) {
+		if (q->base >= done_floor(w->done))
+			return false;
+		err_set(&q->err, q->tx ? ERR_UNAVAILABLE : ERR_UNKNOWN,
+			"transaction %s is older than what the leader remembers", q->id);
+		return true;
+	}
 	if (burnt)
 		err_set(&q->err, ERR_CANCELLED, "transaction %s was given up", q->id);
 	return true;

@@ -8,7 +8,7 @@
  *   ERR_NONE         committed, at ret->revision
  *   ERR_UNAVAILABLE  surely not committed: not the leader, or the deadline
  *   ERR_CANCELLED    surely not committed, and never will be: burnt
- *   ERR_UNKNOWN      may be committed: ask again with the transaction marked `tried`
+ *   ERR_UNKNOWN      may be committed: ask again with the same transaction
  *   others           refused: a row changed, an invalid row
  */
 #pragma once
@@ -36,8 +36,9 @@ void writer_free(struct writer *w);
 
 /* Counted: the caller's reference goes with wreq_unref(). */
 struct wreq *wreq_new(struct tx *t, int64_t deadline);
-/* Not to commit t, but to make sure that it never will be: ERR_NONE when it already was. */
-struct wreq *wreq_burn(const char *id, int64_t deadline);
+/* Not to commit a transaction, but to make sure that it never will be: ERR_NONE when it already
+ * was. */
+struct wreq *wreq_burn(const char *id, int64_t base, int64_t deadline);
 void wreq_unref(struct wreq *q);
 void writer_submit(struct writer *w, struct wreq *q);
 /* Until it is answered, or its deadline passed. */

@@ -37,6 +37,10 @@ struct member_server {
 	const char *address;
 	struct tls_ctx *tls;
 	pthread_mutex_t lock;
+	/* The next calls of /internal/tx: so many are done and not answered, those after them
+	 * turned away. */
+	int lose, refuse;
+	enum err_kind refuse_kind;
 };
 
 struct member_conn {
@@ -159,6 +163,15 @@ static json_t *do_fact(struct cluster *c, const json_t *body, struct err *err)
 	return json_pack("{s:o?,s:s}", "doc", now, "member", member);
 }
 
+static void do_lose(struct member_server *s, const json_t *body)
+{
+	pthread_mutex_lock(&s->lock);
+	s->lose = (int)json_int(body, "lose", 0);
+	s->refuse = (int)json_int(body, "refuse", 0);
+	s->refuse_kind = err_from_name(json_str(body, "kind", ""));
+	pthread_mutex_unlock(&s->lock);
+}
+
 static json_t *test_verb(struct member_server *s, const char *verb, const json_t *body,
 			 struct err *err)
 {
@@ -186,6 +199,8 @@ static json_t *test_verb(struct member_server *s, const char *verb, const json_t
 		return do_load(c, body);
 	else if (str_eq(verb, "stop"))
 		cluster_stop(c);
+	else if (str_eq(verb, "lose"))
+		do_lose(s, body);
 	return rc < 0 ? NULL : json_object();
 }
 
@@ -217,6 +232,22 @@ static json_t *member_dispatch(struct member_server *s, const char *path, const 
 		return cluster_serve_raft(c, body, err);
 	err_set(err, ERR_NOT_FOUND, "no such path");
 	return NULL;
+}
+
+/* True when the answer is not to be given: the request is done all the same. */
+static bool member_loses(struct member_server *s, const char *path, struct err *ret_refused)
+{
+	bool lost = false;
+
+	if (!str_eq(path, "/internal/tx"))
+		return false;
+	pthread_mutex_lock(&s->lock);
+	if (s->lose > 0)
+		lost = s->lose-- > 0;
+	else if (s->refuse > 0 && s->refuse-- > 0)
+		err_set(ret_refused, s->refuse_kind, "turned away by the test");
+	pthread_mutex_unlock(&s->lock);
+	return lost;
 }
 
 static void member_reply(struct stream *s, json_t *metadata, const struct err *err)
@@ -295,7 +326,9 @@ static bool member_serve_one(struct member_server *srv, struct stream **s, struc
 	struct err err = { 0 };
 	_json_ json_t *body = NULL;
 	char peer[SHA256_HEX_SIZE], name[64], path[200];
+	json_t *answer;
 	size_t head, len;
+	bool lost;
 
 	if (!member_read(*s, b, &h, &head))
 		return false;
@@ -312,8 +345,13 @@ static bool member_serve_one(struct member_server *srv, struct stream **s, struc
 	body = len ? json_parse(b->data + head, len, "body", &err) : NULL;
 	sbuf_consume(b, head + len);
 	http_head_free(&h);
-	member_reply(*s, member_dispatch(srv, path, body, peer, &err), &err);
-	return true;
+	lost = member_loses(srv, path, &err);
+	answer = err.kind ? NULL : member_dispatch(srv, path, body, peer, &err);
+	if (lost)
+		json_decref(answer);
+	else
+		member_reply(*s, answer, &err);
+	return !lost;
 }
 
 static struct stream *member_accept(struct member_server *srv, int fd)

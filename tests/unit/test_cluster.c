@@ -435,6 +435,27 @@ static void test_remove_leader(void **state)
 	await_value(other, "before", "1");
 }
 
+/* Whatever the leader says to the second attempt, the first one counts. */
+static void test_lost_then_refused(void **state)
+{
+	static const enum err_kind kinds[] = { ERR_LIMIT,     ERR_FORBIDDEN, ERR_TOO_LARGE,
+					       ERR_NOT_FOUND, ERR_INTERNAL,  ERR_UNAVAILABLE };
+	struct world *w = *state;
+	struct member_proc *leader, *other;
+
+	make_cluster(w, 2);
+	leader = leader_of(w);
+	other = other_than(w, leader);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		_free_ char *key = xasprintf("k%zu", i);
+
+		tell(leader, "lose", json_pack("{s:i,s:i,s:s}", "lose", 1, "refuse", 1, "kind",
+					       err_name(kinds[i])));
+		put(other, key, "new");
+		await_value(leader, key, "new");
+	}
+}
+
 static void test_lost_answer(void **state)
 {
 	char fault[] = "DUNLIN_FAULT=commit_reply_lost=error";
@@ -456,6 +477,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_single_survives_kill, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_enable_renames, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_answer, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lost_then_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tokens, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_everywhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leader_killed, setup, teardown),

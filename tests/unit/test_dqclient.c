@@ -18,6 +18,7 @@
 #include "cluster/batch.h"
 #include "cluster/db.h"
 #include "cluster/dqnode.h"
+#include "cluster/writer.h"
 
 struct world {
 	char dir[64];
@@ -180,6 +181,29 @@ static void test_end_is_unknown(void **state)
 	assert_int_equal(err.kind, ERR_UNAVAILABLE);
 }
 
+/* Only what proves that nothing happened is told as a failure. */
+static void test_codes(void **state)
+{
+	static const struct {
+		uint64_t code;
+		enum err_kind kind;
+	} cases[] = {
+		{ 10250, ERR_UNAVAILABLE }, { 8202, ERR_UNAVAILABLE }, { 5, ERR_BUSY },
+		{ 517, ERR_BUSY },          { 19, ERR_CONFLICT },      { 1811, ERR_CONFLICT },
+		{ 1, ERR_INTERNAL },        { 21, ERR_INTERNAL },      { 10, ERR_UNKNOWN },
+		{ 4, ERR_UNKNOWN },         { 516, ERR_UNKNOWN },      { 778, ERR_UNKNOWN },
+		{ 1034, ERR_UNKNOWN },      { 10506, ERR_UNKNOWN },    { 8458, ERR_UNKNOWN },
+		{ 7, ERR_UNKNOWN },         { 8, ERR_UNKNOWN },        { 11, ERR_UNKNOWN },
+		{ 13, ERR_UNKNOWN },        { 18, ERR_UNKNOWN },       { 22, ERR_UNKNOWN },
+		{ 0, ERR_UNKNOWN },         { 4711, ERR_UNKNOWN },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		if (dq_error_kind(cases[i].code) != cases[i].kind)
+			fail_msg("code %llu", (unsigned long long)cases[i].code);
+	}
+}
+
 /* Children must not inherit the way into the database. */
 static void test_listener_closes_on_exec(void **state)
 {
@@ -325,6 +349,63 @@ static void test_many_pages(void **state)
 	notifier_free(nt);
 }
 
+static void on_committed(void *arg, const struct change *v, size_t n, int64_t before,
+			 int64_t revision)
+{
+}
+
+static enum err_kind ask_writer(struct writer *w, struct db *d, struct wreq *own, int64_t *ret_rev)
+{
+	struct err err = { 0 }, answer = { 0 };
+
+	writer_submit(w, own);
+	assert_int_equal(writer_step(w, d, &err), 0);
+	writer_wait(w, own, ret_rev, &answer);
+	wreq_unref(own);
+	return answer.kind;
+}
+
+/* A transaction whose key may be forgotten is neither applied again nor called off. */
+static void test_forgotten_keys(void **state)
+{
+	struct world *world = *state;
+	struct notifier *nt = notifier_new();
+	struct err err = { 0 };
+	struct replica *r = replica_new(nt, &err);
+	struct db *d = database(world);
+	struct writer_hooks hooks = { world->dir, on_committed, NULL };
+	struct writer *w = writer_new(r, &hooks);
+	_tx_ struct tx *first = tx_new(), *later = tx_new();
+	_json_ json_t *doc = json_pack("{s:s}", "member", "a");
+	int64_t rev = 0;
+
+	tx_put(first, ENT_INSTANCE, "c1", REV_ANY, doc);
+	tx_put(later, ENT_INSTANCE, "c2", REV_ANY, doc);
+	assert_int_equal(writer_load(w, d, &err), 0);
+	writer_open(w, true);
+	assert_int_equal(ask_writer(w, d, wreq_new(first, deadline_in(5000)), &rev), ERR_NONE);
+	assert_int_equal(rev, 1);
+	later->base = 1;
+	assert_int_equal(ask_writer(w, d, wreq_new(later, deadline_in(5000)), &rev), ERR_NONE);
+	assert_int_equal(rev, 2);
+	/* Known keys are answered; the next leader knows those that are left. */
+	assert_int_equal(ask_writer(w, d, wreq_new(first, deadline_in(5000)), &rev), ERR_NONE);
+	assert_int_equal(rev, 1);
+	assert_int_equal(db_prune_done(d, 1, &err), 0);
+	assert_int_equal(writer_load(w, d, &err), 0);
+	assert_int_equal(ask_writer(w, d, wreq_new(first, deadline_in(5000)), &rev),
+			 ERR_UNAVAILABLE);
+	assert_int_equal(ask_writer(w, d, wreq_burn(first->id, 0, deadline_in(5000)), &rev),
+			 ERR_UNKNOWN);
+	assert_int_equal(ask_writer(w, d, wreq_new(later, deadline_in(5000)), &rev), ERR_NONE);
+	assert_int_equal(rev, 2);
+	assert_int_equal(replica_revision(r), 2);
+	writer_free(w);
+	db_close(d);
+	replica_free(r);
+	notifier_free(nt);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,9 +413,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_many_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_roles, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_end_is_unknown, setup, teardown),
+		cmocka_unit_test(test_codes),
 		cmocka_unit_test_setup_teardown(test_listener_closes_on_exec, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_load, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_pages, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_forgotten_keys, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,7 +146,7 @@ static void test_idempotency(void **state)
 	/* One that is not known is burnt by asking. */
 	tx_put(never, ENT_INSTANCE, "c2", REV_NONE, doc);
 	assert_int_equal(store_outcome(w->s, never, 0, &err), 0);
-	never->first_ms = clock_ms();
+	never->fate = TX_OPEN;
 	assert_int_equal(store_outcome(w->s, never, 0, &err), 0);
 	assert_int_equal(store_commit(w->s, never, 0, NULL, &err), -1);
 	assert_int_equal(err.kind, ERR_UNAVAILABLE);
