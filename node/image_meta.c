@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/arch.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/yaml.h"
@@ -90,28 +91,6 @@ int image_scan_entry(void *arg, struct image_entry *e, struct err *err)
 		return scan_template(s, e, err);
 	}
 	return 0;
-}
-
-static const struct {
-	const char *name, *canonical;
-} architectures[] = {
-	{ "x86_64", "x86_64" },   { "amd64", "x86_64" },    { "i686", "i686" },
-	{ "i386", "i686" },       { "i586", "i686" },       { "aarch64", "aarch64" },
-	{ "arm64", "aarch64" },   { "armv7l", "armv7l" },   { "armhf", "armv7l" },
-	{ "armv6l", "armv6l" },   { "armel", "armv6l" },    { "armv8l", "armv8l" },
-	{ "ppc", "ppc" },         { "powerpc", "ppc" },     { "ppc64", "ppc64" },
-	{ "ppc64le", "ppc64le" }, { "ppc64el", "ppc64le" }, { "s390x", "s390x" },
-	{ "mips", "mips" },       { "mips64", "mips64" },   { "mips64el", "mips64" },
-	{ "riscv32", "riscv32" }, { "riscv64", "riscv64" }, { "loongarch64", "loongarch64" },
-};
-
-static const char *canonical_architecture(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(architectures); i++) {
-		if (str_eq(architectures[i].name, name))
-			return architectures[i].canonical;
-	}
-	return NULL;
 }
 
 static int put_time(json_t *to, const char *key, const json_t *seconds, struct err *err)
@@ -236,7 +215,7 @@ static json_t *templates_of(const struct image_scan *s, const json_t *given, str
 static int fill_meta(json_t *meta, const struct image_scan *s, json_t *yaml, struct err *err)
 {
 	const char *arch = json_str(yaml, "architecture", NULL);
-	const char *canonical = canonical_architecture(arch);
+	const char *canonical = arch_canonical(arch);
 	json_t *properties, *templates;
 
 	if (!arch)

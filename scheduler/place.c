@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arch.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -21,7 +22,7 @@ static bool is_evacuated(const struct place_member *m, const struct place_reques
 static bool is_foreign(const struct place_member *m, const struct place_request *r)
 {
 	return !str_empty(r->architecture) && !str_empty(m->architecture) &&
-	       !str_eq(r->architecture, m->architecture);
+	       !arch_runs(m->architecture, r->architecture);
 }
 
 static const struct {
