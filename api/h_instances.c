@@ -7,6 +7,8 @@
 #include "api/instance.h"
 #include "api/instance_check.h"
 #include "api/jobs.h"
+#include "api/keys.h"
+#include "base/arch.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -231,11 +233,38 @@ static json_t *changed_writable(struct req *r, const json_t *doc, const json_t *
 
 static int check_put(struct req *r, const json_t *body)
 {
-	const char *restore = json_str(body, "restore", "");
+	if (!str_empty(json_str(body, "restore", "")))
+		return err_set(req_err(r), ERR_UNSUPPORTED, "snapshots are not implemented");
+	if (json_bool(body, "stateful", false))
+		return err_set(req_err(r), ERR_UNSUPPORTED,
+			       "instance: \"stateful\" is not implemented");
+	return 0;
+}
 
-	if (str_empty(restore))
-		return 0;
-	return err_set(req_err(r), ERR_UNSUPPORTED, "snapshots are not implemented");
+/* What clients send back, but can't change. */
+static int check_kept(struct req *r, const json_t *doc, const json_t *body)
+{
+	const char *name = json_str(doc, "name", ""), *uuid = json_str(doc, "uuid", "");
+	const char *arch = json_str(body, "architecture", "");
+	const char *new_uuid = json_str(json_obj(body, "config"), "volatile.uuid", "");
+	_free_ char *what = xasprintf("instance \"%s\"", name);
+	_json_ json_t *given = json_copy(json_obj(body, "config"));
+
+	/* Before our own values take the place of what was sent. */
+	if (given && keys_check(KEYS_INSTANCE, what, given, req_err(r)) < 0)
+		return -1;
+	if (!str_empty(arch) && !str_eq(arch, json_str(doc, "architecture", "")) &&
+	    !str_eq(arch_canonical(arch), json_str(doc, "architecture", "")))
+		return err_set(req_err(r), ERR_INVALID,
+			       "instance \"%s\": \"architecture\" can't be changed to \"%.40s\": "
+			       "it is %s",
+			       name, arch, json_str(doc, "architecture", ""));
+	if (!str_empty(new_uuid) && !str_eq(new_uuid, uuid))
+		return err_set(req_err(r), ERR_INVALID,
+			       "instance \"%s\": \"volatile.uuid\" can't be changed to \"%.40s\": "
+			       "the server keeps it",
+			       name, new_uuid);
+	return 0;
 }
 
 int h_instance_put(struct req *r)
@@ -249,7 +278,7 @@ int h_instance_put(struct req *r)
 	    instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	present = instance_writable(row.doc);
-	if (check_etag(r, present) < 0)
+	if (check_etag(r, present) < 0 || check_kept(r, row.doc, body) < 0)
 		return -1;
 	next = changed_writable(r, row.doc, body);
 	instance_keep_volatile(next, row.doc);
@@ -269,7 +298,7 @@ static int try_patch(struct req *r, const json_t *body)
 	if (instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	present = instance_writable(row.doc);
-	if (check_etag(r, present) < 0)
+	if (check_etag(r, present) < 0 || check_kept(r, row.doc, body) < 0)
 		return -1;
 	next = changed_writable(r, row.doc, body);
 	instance_keep_volatile(next, row.doc);

@@ -6,9 +6,11 @@
 #include "api/handle.h"
 #include "api/image_ref.h"
 #include "api/instance_check.h"
+#include "api/instance_host.h"
 #include "api/jobs.h"
 #include "api/place.h"
 #include "api/server.h"
+#include "base/arch.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -87,6 +89,19 @@ static void add_image(json_t *doc, const struct row *image)
 		json_put_str(doc, "architecture", json_str(image->doc, "architecture", ""));
 }
 
+static int check_fit(struct req *r, const json_t *doc, const struct row *image)
+{
+	const char *given = json_str(doc, "architecture", ""), *name = arch_canonical(given);
+	const char *of_image = json_str(image->doc, "architecture", "");
+
+	if (!name || str_empty(of_image) || str_eq(name, of_image))
+		return 0;
+	return err_set(req_err(r), ERR_INVALID,
+		       "instance: invalid value \"%.40s\" for key \"architecture\": the image is "
+		       "of %s",
+		       given, of_image);
+}
+
 static int apply_source(struct req *r, const json_t *body, json_t *doc)
 {
 	json_t *source = json_obj(body, "source");
@@ -109,7 +124,7 @@ static int apply_source(struct req *r, const json_t *body, json_t *doc)
 	if (!json_arr(body, "profiles") && json_arr(image.doc, "profiles"))
 		json_object_set(doc, "profiles", json_arr(image.doc, "profiles"));
 	add_image(doc, &image);
-	return 0;
+	return check_fit(r, doc, &image);
 }
 
 /* --- the row --------------------------------------------------------------------------------- */
@@ -149,6 +164,22 @@ static json_t *row_of(const json_t *body, const char *name)
 			 "creating");
 }
 
+static int check_identity(struct req *r, const json_t *config)
+{
+	static const char *const ours[] = { "volatile.uuid", "volatile.last_state.power" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+		const char *v = json_str(config, ours[i], "");
+
+		if (!str_empty(v))
+			return err_set(req_err(r), ERR_INVALID,
+				       "instance: \"%s\" can't be set (to \"%.60s\"): "
+				       "the server keeps it",
+				       ours[i], v);
+	}
+	return 0;
+}
+
 static int check_body(struct req *r, const json_t *body)
 {
 	const char *type = json_str(body, "type", "container");
@@ -163,6 +194,47 @@ static int check_body(struct req *r, const json_t *body)
 	if (!str_empty(json_str(body, "restore", "")) || json_bool(body, "stateful", false))
 		return err_set(req_err(r), ERR_UNSUPPORTED,
 			       "restoring while creating is not implemented");
+	return check_identity(r, json_obj(body, "config"));
+}
+
+static int refuse_architecture(struct req *r, const char *given, const char *why)
+{
+	return err_set(req_err(r), ERR_INVALID,
+		       "instance: invalid value \"%.40s\" for key \"architecture\": %s", given,
+		       why);
+}
+
+static bool any_member_runs(const struct api_env *env, const char *arch)
+{
+	_rows_ struct rows rows = { 0 };
+	struct err ignored;
+	struct utsname u;
+
+	if (store_list(env->store, ENT_MEMBER, NULL, &rows, &ignored) < 0 || rows.n == 0)
+		return uname(&u) < 0 || arch_runs(u.machine, arch);
+	for (size_t i = 0; i < rows.n; i++) {
+		if (arch_runs(json_str(rows.v[i].doc, "architecture", arch), arch))
+			return true;
+	}
+	return false;
+}
+
+/* By its canonical name. */
+static int name_architecture(struct req *r, json_t *doc)
+{
+	const char *given = json_str(doc, "architecture", ""), *name = arch_canonical(given);
+	char known[256] = "must be one of ";
+	size_t n = strlen(known);
+
+	if (str_empty(given))
+		return 0;
+	if (!name) {
+		arch_list(known + n, sizeof(known) - n);
+		return refuse_architecture(r, given, known);
+	}
+	if (!any_member_runs(req_env(r), name))
+		return refuse_architecture(r, given, "no member can run it");
+	json_put_str(doc, "architecture", name);
 	return 0;
 }
 
@@ -183,7 +255,7 @@ static json_t *new_row(struct req *r, const json_t *body)
 		return NULL;
 	}
 	doc = row_of(body, name);
-	if (apply_source(r, body, doc) < 0)
+	if (apply_source(r, body, doc) < 0 || name_architecture(r, doc) < 0)
 		return NULL;
 	add_identity(doc);
 	if (instance_check(req_env(r), doc, NULL, req_err(r)) < 0)
@@ -252,6 +324,8 @@ int h_instances_post(struct req *r)
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	json_put_str(doc, "member", cluster_member_name(req_env(r)->cluster));
+	if (instance_check_host(req_env(r), doc, NULL, req_err(r)) < 0)
+		return -1;
 	op = job_create_start(req_env(r), json_incref(doc), json_bool(body, "start", false), reason,
 			      req_err(r));
 	return op ? reply_operation(r, op) : -1;

@@ -336,18 +336,6 @@ int h_network_put(struct req *r)
 	return reply_sync(r, NULL);
 }
 
-static int refuse_used(struct req *r, const char *name)
-{
-	_json_ json_t *users = used_by(req_env(r), "networks", name);
-	size_t n = json_array_size(users);
-
-	if (n == 0)
-		return 0;
-	return err_set(req_err(r), ERR_INVALID, "The network is currently in use: \"%s\" by %s%s",
-		       name, json_string_value(json_array_get(users, 0)),
-		       n > 1 ? " and others" : "");
-}
-
 int h_network_post(struct req *r)
 {
 	static const struct json_field fields[] = { { "name", JW_STR, true }, { NULL, 0, 0 } };
@@ -360,7 +348,7 @@ int h_network_post(struct req *r)
 		return -1;
 	name = json_str(body, "name", "");
 	if (check_new(r, name, json_str(row.doc, "type", "bridge")) < 0 ||
-	    refuse_used(r, row.key) < 0)
+	    refuse_used(r, "The network", "networks", row.key) < 0)
 		return -1;
 	json_put_str(row.doc, "name", name);
 	tx_delete(tx, ENT_NETWORK, row.key, row.rev);
@@ -375,7 +363,7 @@ int h_network_delete(struct req *r)
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 
-	if (get_network(r, &row) < 0 || refuse_used(r, row.key) < 0)
+	if (get_network(r, &row) < 0 || refuse_used(r, "The network", "networks", row.key) < 0)
 		return -1;
 	tx_delete(tx, ENT_NETWORK, row.key, row.rev);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)

@@ -211,17 +211,14 @@ int h_pool_put(struct req *r)
 /* Other members clear their folders when they hear of it. */
 int h_pool_delete(struct req *r)
 {
-	_json_ json_t *users = NULL, *pool = NULL;
+	_json_ json_t *pool = NULL;
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 
 	if (get_pool(r, &row) < 0)
 		return -1;
-	users = used_by(req_env(r), "pools", row.key);
-	if (json_array_size(users))
-		return err_set(req_err(r), ERR_INVALID,
-			       "The storage pool is currently in use: \"%s\" by %s", row.key,
-			       json_string_value(json_array_get(users, 0)));
+	if (refuse_used(r, "The storage pool", "pools", row.key) < 0)
+		return -1;
 	pool = spec_pool_of(req_env(r), row.key, req_err(r));
 	tx_delete(tx, ENT_POOL, row.key, row.rev);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/handle.h"
+#include "api/instance_check.h"
 #include "api/keys.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -78,13 +79,14 @@ static int check_named(struct req *r, const char *what, const char *device, cons
 	return 0;
 }
 
-static int check_profile(struct req *r, const char *name, json_t *doc)
+static int check_profile(struct req *r, const char *name, json_t *doc, const json_t *old)
 {
 	_free_ char *what = xasprintf("profile \"%.64s\"", name);
 	json_t *config = json_obj(doc, "config"), *v;
 	const char *key;
 
 	if (keys_check(KEYS_INSTANCE, what, config, req_err(r)) < 0 ||
+	    config_check_raw(what, config, json_obj(old, "config"), req_err(r)) < 0 ||
 	    devices_check(what, json_obj(doc, "devices"), req_err(r)) < 0)
 		return -1;
 	json_object_foreach(json_obj(doc, "devices"), key, v) {
@@ -127,7 +129,7 @@ int h_profiles_post(struct req *r)
 		return -1;
 	name = json_str(body, "name", "");
 	doc = profile_writable(body);
-	if (check_name(r, name) < 0 || check_profile(r, name, doc) < 0)
+	if (check_name(r, name) < 0 || check_profile(r, name, doc, NULL) < 0)
 		return -1;
 	tx_put(tx, ENT_PROFILE, name, REV_NONE, doc);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0) {
@@ -160,7 +162,8 @@ int h_profile_put(struct req *r)
 	merge_map(row.doc, "devices", body, is_patch(r));
 	json_put_str(row.doc, "description",
 		     json_str(body, "description", is_patch(r) ? NULL : ""));
-	if (check_profile(r, row.key, row.doc) < 0)
+	if (check_profile(r, row.key, row.doc, writable) < 0 ||
+	    instances_check_profile(req_env(r), row.key, row.doc, req_err(r)) < 0)
 		return -1;
 	tx_put(tx, ENT_PROFILE, row.key, row.rev, row.doc);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
@@ -176,17 +179,6 @@ static int refuse_default(struct req *r, const char *verb)
 	return err_set(req_err(r), ERR_FORBIDDEN, "The \"default\" profile can't be %s", verb);
 }
 
-static int refuse_used(struct req *r, const char *name)
-{
-	_json_ json_t *users = used_by(req_env(r), "profiles", name);
-	size_t n = json_array_size(users);
-
-	if (n == 0)
-		return 0;
-	return err_set(req_err(r), ERR_INVALID, "Profile is currently in use: \"%s\" by %s%s", name,
-		       json_string_value(json_array_get(users, 0)), n > 1 ? " and others" : "");
-}
-
 int h_profile_post(struct req *r)
 {
 	static const struct json_field fields[] = { { "name", JW_STR, true }, { NULL, 0, 0 } };
@@ -198,7 +190,7 @@ int h_profile_post(struct req *r)
 	if (!body || refuse_default(r, "renamed") < 0 || get_profile(r, &row) < 0)
 		return -1;
 	name = json_str(body, "name", "");
-	if (check_name(r, name) < 0 || refuse_used(r, row.key) < 0)
+	if (check_name(r, name) < 0 || refuse_used(r, "Profile", "profiles", row.key) < 0)
 		return -1;
 	tx_delete(tx, ENT_PROFILE, row.key, row.rev);
 	tx_put(tx, ENT_PROFILE, name, REV_NONE, row.doc);
@@ -216,7 +208,7 @@ int h_profile_delete(struct req *r)
 	_tx_ struct tx *tx = tx_new();
 
 	if (refuse_default(r, "deleted") < 0 || get_profile(r, &row) < 0 ||
-	    refuse_used(r, row.key) < 0)
+	    refuse_used(r, "Profile", "profiles", row.key) < 0)
 		return -1;
 	tx_delete(tx, ENT_PROFILE, row.key, row.rev);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)

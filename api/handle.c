@@ -10,6 +10,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define USERS_SHOWN 5
+#define USERS_TEXT_MAX 1000
+
 bool caller_trusted(const struct req *r)
 {
 	return req_caller(r)->kind != CALLER_NOBODY;
@@ -202,4 +205,30 @@ json_t *used_by(const struct api_env *env, const char *kind, const char *name)
 			json_array_append_new(u.urls, json_string(url));
 	}
 	return u.urls;
+}
+
+int refuse_used(struct req *r, const char *what, const char *kind, const char *name)
+{
+	static const char *const words[][2] = { { "/1.0/instances/", "instance" },
+						{ "/1.0/profiles/", "profile" } };
+	_json_ json_t *users = used_by(req_env(r), kind, name);
+	_sbuf_ struct sbuf text = SBUF(USERS_TEXT_MAX);
+	size_t n = json_array_size(users), i;
+	json_t *v;
+
+	if (n == 0)
+		return 0;
+	json_array_foreach(users, i, v) {
+		const char *url = json_string_value(v);
+
+		for (size_t k = 0; i < USERS_SHOWN && k < ARRAY_SIZE(words); k++) {
+			if (str_starts(url, words[k][0]))
+				sbuf_printf(&text, "%s%s \"%s\"", i ? ", " : "", words[k][1],
+					    url + strlen(words[k][0]));
+		}
+	}
+	if (n > USERS_SHOWN)
+		sbuf_printf(&text, " and %zu more", n - USERS_SHOWN);
+	return err_set(req_err(r), ERR_INVALID, "%s is currently in use: \"%s\" by %s", what, name,
+		       text.data);
 }

@@ -27,3 +27,5 @@ bool is_patch(const struct req *r);
 
 /* Who uses an object: URLs of instances and profiles. kind: "profiles", "networks" or "pools". */
 json_t *used_by(const struct api_env *env, const char *kind, const char *name);
+/* Refuses with the names of what uses the object; `what` begins the sentence. */
+int refuse_used(struct req *r, const char *what, const char *kind, const char *name);

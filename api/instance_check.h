@@ -4,8 +4,13 @@
 #include "api/env.h"
 
 /* Checks and cleans the writable members of doc in place: config, devices, profiles. old: the row
- * as it is, NULL for a new instance. */
+ * as it is, whose member is this one, NULL for a new instance. */
 int instance_check(const struct api_env *env, json_t *doc, const json_t *old, struct err *err);
+/* Does liblxc take raw.lxc, where it differs from that of old? */
+int config_check_raw(const char *what, const json_t *config, const json_t *old, struct err *err);
+/* May the profile become doc? ERR_INVALID names the instances that could not live with it. */
+int instances_check_profile(const struct api_env *env, const char *name, json_t *doc,
+			    struct err *err);
 /* ERR_INVALID with the rules. */
 int instance_check_name(const char *name, struct err *err);
 /* Keeps what clients do not send back: volatile keys that old has and doc lacks. */

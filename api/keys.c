@@ -220,6 +220,29 @@ static int check_nic(const char *what, const json_t *dev, struct err *err)
 	if (!json_str(dev, "network", NULL) && !json_str(dev, "parent", NULL))
 		return err_set(err, ERR_INVALID, "%s: a nic needs \"network\" (or \"parent\")",
 			       what);
+	if (json_str(dev, "network", NULL) && json_str(dev, "parent", NULL))
+		return err_set(err, ERR_INVALID,
+			       "%s: \"parent\" can't be set (to \"%s\") beside \"network\"", what,
+			       json_str(dev, "parent", ""));
+	return 0;
+}
+
+/* The root disk is what the storage driver makes of it. */
+static int check_root(const char *what, const json_t *dev, struct err *err)
+{
+	static const char *const not_here[] = { "source", "readonly", "shift", "required" };
+
+	if (!json_str(dev, "pool", NULL))
+		return err_set(err, ERR_INVALID, "%s: the root disk needs \"pool\"", what);
+	for (size_t i = 0; i < ARRAY_SIZE(not_here); i++) {
+		const char *v = json_str(dev, not_here[i], NULL), *dflt;
+
+		dflt = key_value(KEYS_DISK, NULL, not_here[i]);
+		if (v && !(dflt && str_eq(v, dflt)))
+			return err_set(err, ERR_INVALID,
+				       "%s: the root disk takes no \"%s\" (here \"%.60s\")", what,
+				       not_here[i], v);
+	}
 	return 0;
 }
 
@@ -229,14 +252,8 @@ static int check_disk(const char *what, const json_t *dev, struct err *err)
 
 	if (!path)
 		return err_set(err, ERR_INVALID, "%s: a disk needs \"path\"", what);
-	if (str_eq(path, "/")) {
-		if (!json_str(dev, "pool", NULL))
-			return err_set(err, ERR_INVALID, "%s: the root disk needs \"pool\"", what);
-		if (source)
-			return err_set(err, ERR_INVALID, "%s: the root disk takes no \"source\"",
-				       what);
-		return 0;
-	}
+	if (str_eq(path, "/"))
+		return check_root(what, dev, err);
 	if (json_str(dev, "pool", NULL))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: custom storage volumes are not implemented; name a path of the "
@@ -255,6 +272,7 @@ static const struct {
 } device_types[] = {
 	{ "nic", KEYS_NIC, check_nic },
 	{ "disk", KEYS_DISK, check_disk },
+	{ "none", KEYS_NONE, NULL },
 };
 
 static int check_device(const char *what, json_t *dev, struct err *err)
@@ -265,14 +283,12 @@ static int check_device(const char *what, json_t *dev, struct err *err)
 		return err_set(err, ERR_INVALID, "%s must be an object", what);
 	if (!type)
 		return err_set(err, ERR_INVALID, "%s: \"type\" is missing", what);
-	if (str_eq(type, "none"))
-		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(device_types); i++) {
 		if (!str_eq(type, device_types[i].type))
 			continue;
 		if (keys_check(device_types[i].of, what, dev, err) < 0)
 			return -1;
-		return device_types[i].check(what, dev, err);
+		return device_types[i].check ? device_types[i].check(what, dev, err) : 0;
 	}
 	return err_set(err, ERR_INVALID, "%s: unsupported device type \"%.40s\" (nic, disk, none)",
 		       what, type);

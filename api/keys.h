@@ -11,7 +11,8 @@ enum keys_of {
 	KEYS_SERVER,
 	KEYS_MEMBER,
 	KEYS_NIC,
-	KEYS_DISK
+	KEYS_DISK,
+	KEYS_NONE
 };
 enum key_type { K_STRING, K_BOOL, K_INT };
 

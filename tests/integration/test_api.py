@@ -2,11 +2,12 @@
 """The REST API's manners: envelopes, tags, limits, and what bad requests get."""
 
 import json
+import re
 import socket
 
 import pytest
 
-from cluster import ApiError, UnixConnection, wait_for
+from cluster import ROOT, ApiError, UnixConnection, wait_for
 
 INSTANCE = {"name": "x1", "source": {"type": "image", "alias": "test"}}
 
@@ -171,3 +172,149 @@ def test_concurrent_creates_of_one_name(cluster):
         t.join()
     assert results.count("made") == 1, results
     wait_for("gone", lambda: cluster[0].cli("delete", "single", check=False).returncode == 0)
+
+
+# --- values of keys
+
+KEY_ROW = re.compile(r'^(KEY|REFUSED)\((\w+), +"([^"]+)", +(?:(K_\w+), +("[^"]*"|NULL), +(.*?), +)?"', re.M)
+SETTING_ROW = re.compile(r'^SETTING\(\w+, +"([^"]+)", +(\d+), +(\d+)', re.M)
+KEY_ROWS = [m.groups() for m in KEY_ROW.finditer((ROOT / "api/keys.def").read_text())]
+JUNK = {"K_INT": ["-99999999999999999999", "1.5", " 1", "1GiB"], "K_BOOL": ["perhaps", " true"],
+        "K_STRING": ["x" * 70000]}
+DEVICES = {"NIC": {"type": "nic", "network": "tnet"}, "NONE": {"type": "none"},
+           "DISK": {"type": "disk", "path": "/mnt", "source": "/tmp"}}
+
+
+def bad_values(kind, key_type, rule):
+    if kind == "REFUSED":
+        return ["true"]
+    more = ["a\nb"] if rule.startswith(("PARSED", "READ_BY", "ONE_OF")) else []
+    m = re.match(r"RANGE\((\d+), (\d+)\)", rule)
+    return JUNK[key_type] + more + ([str(int(m[1]) - 1), str(int(m[2]) + 1)] if m else [])
+
+
+def refused(m, method, path, body, key, value):
+    with pytest.raises(ApiError) as e:
+        m.api(method, path, body)
+    assert e.value.status == 400 and key in e.value.message, (key, value[:40], e.value)
+    assert len(value) > 60 or json.dumps(value)[1:-1] in json.dumps(e.value.message), e.value
+
+
+def test_every_key_refuses_junk(cluster):
+    """By walking the table: on server, member, instance, profile, network, pool and devices."""
+    m = cluster[0]
+    m.cli("init", "test", "keyed", "--target", "m1")
+    m.api("POST", "/1.0/profiles", {"name": "keyed"})
+    places = {
+        "INSTANCE": [("PATCH", "/1.0/instances/keyed", {}), ("PATCH", "/1.0/profiles/keyed", {})],
+        "SERVER": [("PATCH", "/1.0", {})], "MEMBER": [("PATCH", "/1.0/cluster/members/m2", {})],
+        "NETWORK": [("PATCH", "/1.0/networks/tnet", {}), ("POST", "/1.0/networks", {"name": "junk"})],
+        "POOL": [("PATCH", "/1.0/storage-pools/plain", {}),
+                 ("POST", "/1.0/storage-pools", {"name": "junk", "driver": "dir"})]}
+    before = [m.api("GET", p) for ways in places.values() for _, p, _ in ways]
+    rows = KEY_ROWS + [("KEY", "SERVER", n, "K_INT", "", f"RANGE({a}, {b})")
+                       for n, a, b in SETTING_ROW.findall((ROOT / "cluster/settings.def").read_text())]
+    assert len(rows) > 60
+    for kind, of, name, key_type, _, rule in rows:
+        key = name.replace("*", "some")
+        for value in bad_values(kind, key_type, rule or ""):
+            for method, path, body in places.get(of, []):
+                refused(m, method, path, {**body, "config": {key: value}}, key, value)
+            if of in DEVICES and key != "type":
+                for path in ("/1.0/instances/keyed", "/1.0/profiles/keyed"):
+                    refused(m, "PATCH", path, {"devices": {"dev": {**DEVICES[of], key: value}}}, key, value)
+    assert before == [m.api("GET", p) for ways in places.values() for _, p, _ in ways]
+    m.cli("delete", "keyed")
+    m.api("DELETE", "/1.0/profiles/keyed")
+
+
+REFUSED_VALUES = [  # body of a PATCH of a stopped instance, words of the answer
+    ({"config": {"raw.lxc": "# first\nlxc.nonsense = 1"}}, ["raw.lxc", "line 2", "lxc.nonsense = 1"]),
+    ({"config": {"raw.lxc": "lxc.namespace.clone = net"}}, ["raw.lxc", "line 1", "lxc.namespace.clone"]),
+    ({"config": {"limits.cpu": "0,4000"}}, ["limits.cpu", "0,4000", "does not have"]),
+    ({"config": {"volatile.nonsense": "1"}}, ["volatile.nonsense"]),
+    ({"config": {"volatile.eth9.hwaddr": "00:16:3e:00:00:09"}}, ["volatile.eth9.hwaddr", "no nic"]),
+    ({"config": {"volatile.uuid": "6f1b9a64-1c70-4a2e-9d0f-3b1f8f0f1b11"}}, ["volatile.uuid"]),
+    ({"devices": {"d": {"type": "disk", "path": "/mnt", "source": "/no/such"}}}, ["source", "/no/such", "required"]),
+    ({"devices": {"root": {"type": "disk", "path": "/", "pool": "default", "size": "1GiB"}}}, ["size", "quota"]),
+    ({"devices": {"root": {"type": "disk", "path": "/", "pool": "plain"}}}, ["default"]),
+    ({"devices": {"root": {"type": "disk", "path": "/", "pool": "default", "readonly": "true"}}}, ["readonly"]),
+    ({"devices": {"root": {"type": "none"}}}, ["root"]),
+    ({"devices": {"eth0": {"type": "nic", "network": "tnet", "mtu": "9100"}}}, ["mtu", "9100", "tnet"]),
+    ({"devices": {"e": {"type": "nic", "network": "tnet", "name": "eth0"}}}, ["eth0"]),
+    ({"devices": {"a-name-that-is-too-long": {"type": "nic", "network": "tnet"}}}, ["name", "interface"]),
+    ({"devices": {"e": {"type": "nic", "parent": "lo", "ipv4.address": "10.1.1.1"}}}, ["ipv4.address", "lo"]),
+    ({"devices": {"e": {"type": "nic", "parent": "lo", "network": "tnet"}}}, ["parent"]),
+    ({"devices": {"e": {"type": "none", "speed": "1"}}}, ["speed"]),
+    ({"architecture": "i686"}, ["architecture", "i686"]),
+    ({"architecture": "2"}, ["architecture", "2"]),
+    ({"stateful": True}, ["stateful"]),
+]
+
+
+@pytest.fixture(scope="module")
+def stopped(cluster):
+    cluster[0].cli("init", "test", "stopped", "--target", "m2")
+    yield "stopped"
+    cluster[0].cli("delete", "--force", "stopped")
+
+
+@pytest.mark.parametrize("body, words", REFUSED_VALUES, ids=[w[0] + str(i) for i, (_, w) in enumerate(REFUSED_VALUES)])
+def test_what_could_not_start_is_refused_when_set(cluster, stopped, body, words):
+    m = cluster[0]
+    before = m.instance(stopped)
+    with pytest.raises(ApiError) as e:
+        m.api("PATCH", f"/1.0/instances/{stopped}", body)
+    assert 400 <= e.value.status < 502 and all(w in e.value.message for w in words), e.value
+    assert m.instance(stopped) == before
+
+
+@pytest.mark.parametrize("architecture, words", [("2", ["x86_64"]), ("x86", ["x86_64"]), ("s390x", ["no member"])])
+def test_architecture_of_a_new_instance(cluster, architecture, words):
+    with pytest.raises(ApiError) as e:
+        cluster[0].api("POST", "/1.0/instances", {"name": "arch", "architecture": architecture,
+                                                 "source": {"type": "none"}})
+    assert e.value.status == 400
+    assert all(w in e.value.message for w in ["architecture", f'"{architecture}"', *words]), e.value
+
+
+def test_what_a_client_read_it_may_send_back(cluster, stopped):
+    m = cluster[0]
+    m.api("PATCH", f"/1.0/instances/{stopped}", {"devices": {
+        "opt": {"type": "disk", "path": "/mnt", "source": "/no/such", "required": "false"}}})
+    obj = m.instance(stopped)
+    assert any(k.startswith("volatile.") for k in obj["config"])
+    m.api("PUT", f"/1.0/instances/{stopped}", {**obj, "description": "again"})
+    assert m.instance(stopped)["config"] == obj["config"]
+    assert m.instance(stopped)["description"] == "again"
+
+
+def test_a_profile_that_instances_need(cluster, stopped):
+    """Neither its root disk nor its devices can go or change so that an instance breaks."""
+    m = cluster[0]
+    default = m.api("GET", "/1.0/profiles/default")
+    m.api("POST", "/1.0/profiles", {"name": "second", "devices": {
+        "eth1": {"type": "nic", "network": "tnet", "name": "eth1"}}})
+    m.cli("profile", "add", stopped, "second")
+    bad = [
+        ("PUT", "default", {**default, "devices": {"eth0": default["devices"]["eth0"]}}),
+        ("PUT", "default", {**default, "devices": {}}),
+        ("PATCH", "default", {"devices": {"root": {"type": "disk", "path": "/", "pool": "plain"}}}),
+        ("PATCH", "default", {"devices": {"root": {"type": "disk", "path": "/srv", "source": "/tmp"}}}),
+        ("PATCH", "second", {"devices": {"eth1": {"type": "nic", "network": "tnet", "name": "eth0"}}}),
+        ("PATCH", "second", {"devices": {"disk": {"type": "disk", "path": "/", "pool": "default"}}})]
+    for method, name, body in bad:
+        with pytest.raises(ApiError) as e:
+            m.api(method, f"/1.0/profiles/{name}", body)
+        assert e.value.status == 400 and f'"{stopped}"' in e.value.message, e.value
+    r = m.cli("profile", "remove", stopped, "default", check=False)
+    assert r.returncode == 1 and "root" in r.stderr
+    r = m.cli("profile", "assign", stopped, "second", check=False)
+    assert r.returncode == 1 and "root" in r.stderr
+    assert m.api("GET", "/1.0/profiles/default") == default
+    for path in ("/1.0/profiles/second", "/1.0/networks/tnet", "/1.0/storage-pools/default"):
+        with pytest.raises(ApiError) as e:
+            m.api("DELETE", path)
+        assert e.value.status == 400 and f'"{stopped}"' in e.value.message, e.value
+    m.cli("profile", "remove", stopped, "second")
+    m.api("DELETE", "/1.0/profiles/second")
