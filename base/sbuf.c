@@ -67,21 +67,31 @@ void sbuf_printf(struct sbuf *b, const char *fmt, ...)
 	va_end(ap);
 }
 
+static void add_escaped(struct sbuf *b, char c)
+{
+	char pair[2] = { '\\', c };
+
+	if (c == '\n')
+		pair[1] = 'n';
+	if (c == '"' || c == '\\' || c == '\n')
+		sbuf_add(b, pair, sizeof(pair));
+	else
+		sbuf_printf(b, "\\u%04x", (unsigned char)c);
+}
+
 void sbuf_json_string(struct sbuf *b, const char *s)
 {
+	const char *plain = s;
+
 	sbuf_putc(b, '"');
 	for (; *s; s++) {
-		unsigned char c = *s;
-
-		if (c == '"' || c == '\\')
-			sbuf_printf(b, "\\%c", c);
-		else if (c == '\n')
-			sbuf_puts(b, "\\n");
-		else if (c < 0x20)
-			sbuf_printf(b, "\\u%04x", c);
-		else
-			sbuf_putc(b, c);
+		if (*s != '"' && *s != '\\' && (unsigned char)*s >= 0x20)
+			continue;
+		sbuf_add(b, plain, (size_t)(s - plain));
+		add_escaped(b, *s);
+		plain = s + 1;
 	}
+	sbuf_add(b, plain, (size_t)(s - plain));
 	sbuf_putc(b, '"');
 }
 
