@@ -53,15 +53,17 @@ static void mark_dirty(struct replica *r, enum fact f, const char *key)
 		r->dirty_cb(r->dirty_arg);
 }
 
-void replica_fact_put(struct replica *r, enum fact f, const char *key, const char *member,
+bool replica_fact_put(struct replica *r, enum fact f, const char *key, const char *member,
 		      const char *text, bool own)
 {
 	char was_member[MEMBER_SIZE], is_member[MEMBER_SIZE];
 	_free_ char *was = NULL, *is = NULL;
+	bool changed;
 
 	replica_lock(r);
 	was = top(r, f, key, was_member);
-	if (!(text && str_eq(was, text) && str_eq(was_member, member))) {
+	changed = !(text && str_eq(was, text) && str_eq(was_member, member));
+	if (changed) {
 		store_claim(r, f, key, member, text);
 		is = top(r, f, key, is_member);
 		if (!str_eq(was, is) || !str_eq(was_member, is_member)) {
@@ -72,6 +74,7 @@ void replica_fact_put(struct replica *r, enum fact f, const char *key, const cha
 			mark_dirty(r, f, key);
 	}
 	replica_unlock(r);
+	return changed;
 }
 
 char *replica_fact(struct replica *r, enum fact f, const char *key, char *ret_member)
@@ -115,25 +118,6 @@ void replica_member_facts(struct replica *r, const char *member, replica_fact_fn
 		   stmt_str(st, 3));
 	stmt_put(s, st);
 	replica_unlock(r);
-}
-
-bool replica_take_dirty(struct replica *r, const char *self, replica_fact_fn cb, void *arg)
-{
-	struct slot *s = &r->plain[P_DIRTY_LIST], *clear = &r->plain[P_DIRTY_CLEAR];
-	sqlite3_stmt *st;
-	bool any = false;
-
-	replica_lock(r);
-	st = stmt_get(r, s);
-	stmt_text(st, 1, self);
-	for (; stmt_row(st); any = true)
-		cb(arg, (enum fact)sqlite3_column_int(st, 0), stmt_str(st, 1), self,
-		   stmt_str(st, 2));
-	stmt_put(s, st);
-	if (any)
-		stmt_run(r, clear, stmt_get(r, clear));
-	replica_unlock(r);
-	return any;
 }
 
 void replica_facts_rename(struct replica *r, const char *from, const char *to)

@@ -10,7 +10,7 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "cluster/discover.h"
-#include "cluster/frame.h"
+#include "cluster/feed_list.h"
 #include "cluster/thread.h"
 
 #define CONNECT_MS 1500
@@ -39,8 +39,12 @@ struct follow {
 	/* The thread's own. */
 	struct fconn *conn;
 	struct sbuf text;
-	bool current; /* has been sent everything once in this session */
-	bool over;    /* the leader said good-bye */
+	bool current;            /* has been sent everything once in this session */
+	bool over;               /* the leader said good-bye */
+	struct fact_round round; /* of the leader's list */
+	bool listing;            /* our own list is under way, up to `listed` */
+	int64_t listed;
+	bool unsaid; /* changed facts wait until the queue is shorter */
 	unsigned asked;
 };
 
@@ -86,7 +90,7 @@ static int got_rows(struct follow *f, const json_t *msg, struct err *err)
 	if (json_bool(msg, "full", false)) {
 		apply_full(r, msg, v, n);
 	} else {
-		replica_apply(r, v, n, more ? 0 : json_int(msg, "rev", 0));
+		replica_apply(r, v, n, json_int(msg, "rev", 0));
 		replica_forget_gone(r, json_int(msg, "floor", 0));
 	}
 	if (!more && !f->current) {
@@ -96,70 +100,27 @@ static int got_rows(struct follow *f, const json_t *msg, struct err *err)
 	return 0;
 }
 
-/* The facts of others that the leader's full list does not name. */
-struct stale {
-	json_t *named; /* a set */
-	const char *self;
-	json_t *gone;
-};
-
-static void find_stale(void *arg, enum fact kind, const char *key, const char *member,
-		       const char *text)
+static void take_fact(void *arg, enum fact kind, const char *key, const char *member,
+		      const char *text)
 {
-	struct stale *s = arg;
-	_free_ char *id = fact_id(kind, key, member);
+	struct follow *f = arg;
 
-	if (!str_eq(member, s->self) && !json_object_get(s->named, id))
-		json_array_append_new(s->gone, json_pack("[i,s,s]", (int)kind, key, member));
-}
-
-static json_t *named_set(const json_t *facts)
-{
-	json_t *set = json_object(), *item;
-	struct fact_item k;
-	size_t i;
-
-	json_array_foreach(facts, i, item) {
-		_free_ char *id = NULL;
-
-		if (!facts_item(item, true, &k))
-			continue;
-		id = fact_id(k.f, k.key, k.member);
-		json_object_set_new(set, id, json_true());
-	}
-	return set;
-}
-
-static void drop_stale(struct follow *f, const json_t *facts)
-{
-	_json_ json_t *gone = json_array(), *named = named_set(facts);
-	struct stale s = { named, cluster_member_name(f->c), gone };
-	json_t *item;
-	size_t i;
-
-	replica_member_facts(f->c->replica, NULL, find_stale, &s);
-	json_array_foreach(gone, i, item) {
-		replica_fact_put(f->c->replica,
-				 (enum fact)json_integer_value(json_array_get(item, 0)),
-				 json_string_value(json_array_get(item, 1)),
-				 json_string_value(json_array_get(item, 2)), NULL, false);
-	}
+	replica_fact_put(f->c->replica, kind, key, member, text, false);
 }
 
 static void got_facts(struct follow *f, const json_t *msg)
 {
-	const json_t *facts = json_arr(msg, "facts");
 	const char *self = cluster_member_name(f->c);
 	struct fact_item k;
 	json_t *item;
 	size_t i;
 
-	if (json_bool(msg, "full", false))
-		drop_stale(f, facts);
-	json_array_foreach(facts, i, item) {
+	json_array_foreach(json_arr(msg, "facts"), i, item) {
 		if (facts_item(item, true, &k) && k.f != FACT_KINDS && !str_eq(k.member, self))
-			replica_fact_put(f->c->replica, k.f, k.key, k.member, k.text, false);
+			take_fact(f, k.f, k.key, k.member, k.text);
 	}
+	fact_round_add(&f->round, msg, NULL);
+	fact_round_end(&f->round, msg, f->c->replica, NULL, self, take_fact, f);
 }
 
 static void got_bye(struct follow *f, const json_t *msg)
@@ -198,40 +159,66 @@ static int got_message(void *arg, json_t *msg, struct err *err)
 
 /* --- what we say ------------------------------------------------------------------------------ */
 
+static void put_facts(void *arg, struct frame *own_frame, bool last)
+{
+	struct follow *f = arg;
+
+	fconn_send(f->conn, own_frame);
+}
+
 static void add_fact(void *arg, enum fact kind, const char *key, const char *member,
 		     const char *text)
 {
 	facts_add(arg, kind, key, NULL, text);
 }
 
-static void ignore_fact(void *arg, enum fact kind, const char *key, const char *member,
-			const char *text)
-{
-}
-
+/* A list of all that is ours follows, a piece at a time. */
 static void say_hello(struct follow *f)
 {
-	const char *self = cluster_member_name(f->c);
-
 	sbuf_reset(&f->text);
 	sbuf_puts(&f->text, "{\"t\":\"hello\",\"member\":");
-	sbuf_json_string(&f->text, self);
+	sbuf_json_string(&f->text, cluster_member_name(f->c));
 	sbuf_printf(&f->text, ",\"rev\":%lld,\"protocol\":%d}",
 		    (long long)replica_revision(f->c->replica), FEED_PROTOCOL);
 	fconn_send(f->conn, frame_new(&f->text));
-	facts_begin(&f->text);
-	replica_lock(f->c->replica);
-	replica_take_dirty(f->c->replica, self, ignore_fact, NULL);
-	replica_member_facts(f->c->replica, self, add_fact, &f->text);
-	replica_unlock(f->c->replica);
-	fconn_send(f->conn, facts_end(&f->text, true));
+	replica_drop_dirty(f->c->replica);
+	f->listing = true;
+	f->listed = 0;
+}
+
+static void say_list(struct follow *f, struct feed_list *l)
+{
+	struct list_head head = { .full = true, .first = f->listed == 0 };
+
+	facts_begin(l, &head);
+	f->listing = replica_facts_since(f->c->replica, cluster_member_name(f->c), &f->listed,
+					 FEED_CHUNK, add_fact, l);
+	facts_end(l, f->listing);
+}
+
+static bool say_changes(struct follow *f, struct feed_list *l)
+{
+	struct list_head head = { .full = false };
+	bool any;
+
+	facts_begin(l, &head);
+	any = replica_take_dirty(f->c->replica, cluster_member_name(f->c), FEED_CHUNK, add_fact, l);
+	facts_end(l, false);
+	return any;
 }
 
 static void say_facts(struct follow *f)
 {
-	facts_begin(&f->text);
-	if (replica_take_dirty(f->c->replica, cluster_member_name(f->c), add_fact, &f->text))
-		fconn_send(f->conn, facts_end(&f->text, false));
+	struct feed_list l = { .put = put_facts, .arg = f };
+
+	f->unsaid = true;
+	while (f->unsaid && fconn_queued(f->conn) < FEED_CHUNK) {
+		if (f->listing)
+			say_list(f, &l);
+		else
+			f->unsaid = say_changes(f, &l);
+	}
+	feed_list_free(&l);
 }
 
 static void say_events(struct follow *f)
@@ -245,13 +232,11 @@ static void say_events(struct follow *f)
 	pthread_mutex_unlock(&f->lock);
 	while (list) {
 		struct event *e = list;
+		struct frame *frame = event_frame(e->text);
 
 		list = e->next;
-		sbuf_reset(&f->text);
-		sbuf_puts(&f->text, "{\"t\":\"event\",\"text\":");
-		sbuf_json_string(&f->text, e->text);
-		sbuf_putc(&f->text, '}');
-		fconn_send(f->conn, frame_new(&f->text));
+		if (frame)
+			fconn_send(f->conn, frame);
 		free(e->text);
 		free(e);
 	}
@@ -301,7 +286,9 @@ static int turn(struct follow *f, struct err *err)
 	struct pollfd p[2] = { { stream_fd(fconn_stream(f->conn)), fconn_events(f->conn), 0 },
 			       { f->wake, POLLIN, 0 } };
 
-	if (!stream_pending(fconn_stream(f->conn)))
+	if (f->unsaid)
+		p[0].events |= POLLOUT;
+	if (!fconn_pending(f->conn))
 		poll(p, 2, PING_MS);
 	wake_clear(f->wake);
 	if (apply(f, err) < 0)
@@ -331,6 +318,7 @@ static void session(struct follow *f, const char *address)
 	}
 	f->conn = fconn_new(s);
 	f->current = f->over = false;
+	fact_round_free(&f->round);
 	say_hello(f);
 	while (turn(f, &err) == 0)
 		;
@@ -430,6 +418,7 @@ void follow_free(struct follow *f)
 		free(e);
 	}
 	sbuf_free(&f->text);
+	fact_round_free(&f->round);
 	close(f->wake);
 	pthread_mutex_destroy(&f->lock);
 	pthread_cond_destroy(&f->changed);

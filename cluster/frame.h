@@ -4,57 +4,34 @@
  * A frame is a u32 length (big-endian) and that many bytes of JSON, an object with a member "t":
  *   member -> leader
  *     hello {member, rev, protocol}   first; rev is what its replica has
- *     facts {full, facts: [[kind, key, text|null], ...]}
+ *     facts {full, first, more, facts: [[kind, key, text|null], ...]}
  *     event {text}
  *     ping  {}
  *   leader -> member
  *     rows  {full, first, more, rev, floor, rows: [[table, key, rev, text|null], ...]}
- *     facts {full, facts: [[kind, key, member, text|null], ...]}
+ *     facts {full, first, more, facts: [[kind, key, member, text|null], ...]}
  *     event {text}
  *     ping  {rev, leader: {name, address}}
  *     bye   {why}   "removed", "leader" (not the leader), "protocol"
+ * A full list replaces all that was said before. It comes in many frames, from `first` to the one
+ * without `more`, and single changes may come between them. Rows come in the order of their
+ * revisions; rev, when it is not 0, is what the replica has after the frame.
  * Unknown members and types are ignored. Frames are counted and immutable: one is queued to many.
  */
 #pragma once
 #include "base/json.h"
 #include "base/sbuf.h"
 #include "base/stream.h"
-#include "cluster/replica.h"
 
-#define FRAME_MAX (16u << 20)
-#define FEED_PROTOCOL 1
+/* The largest row (TX_BYTES_MAX) fits: escaping at most doubles a JSON text. */
+#define FRAME_MAX (24u << 20)
+#define FEED_PROTOCOL 2
 
 struct frame;
-/* Of one JSON text. NULL when it is too large. */
+/* Of one JSON text that fits: who builds it sees to that. */
 struct frame *frame_new(const struct sbuf *text);
 struct frame *frame_ref(struct frame *f);
 void frame_unref(struct frame *f);
-
-/* --- building lists --------------------------------------------------------------------------- */
-
-struct rows_head {
-	bool full, first, more;
-	int64_t rev, floor;
-};
-void rows_begin(struct sbuf *b);
-void rows_add(struct sbuf *b, const struct change *c);
-/* Completes the text begun. */
-struct frame *rows_end(struct sbuf *b, const struct rows_head *h);
-
-void facts_begin(struct sbuf *b);
-/* member NULL: leave it out. */
-void facts_add(struct sbuf *b, enum fact f, const char *key, const char *member, const char *text);
-struct frame *facts_end(struct sbuf *b, bool full);
-
-/* Borrowed from the JSON. False when it is malformed; e/f is *_MAX for kinds of newer releases. */
-bool rows_item(const json_t *item, struct change *ret);
-struct fact_item {
-	enum fact f;
-	const char *key, *member, *text;
-};
-/* Names one member's claim on one fact; the caller frees. */
-char *fact_id(enum fact f, const char *key, const char *member);
-bool facts_item(const json_t *item, bool with_member, struct fact_item *ret);
 
 /* --- connection ------------------------------------------------------------------------------- */
 
@@ -68,7 +45,9 @@ int64_t fconn_heard_ms(const struct fconn *c);
 int64_t fconn_said_ms(const struct fconn *c);
 /* Writes what the socket takes. */
 int fconn_flush(struct fconn *c, struct err *err);
-/* Reads what is there; got returns -1 (err set) to end the connection. */
+/* Reads what is there, some 100 KiB at most, so that nobody else waits for long: fconn_pending()
+ * says whether more is at hand without poll(2). got returns -1 (err set) to end the connection. */
 int fconn_fill(struct fconn *c, int (*got)(void *arg, json_t *msg, struct err *err), void *arg,
 	       struct err *err);
+bool fconn_pending(const struct fconn *c);
 short fconn_events(const struct fconn *c); /* for poll(2) */

@@ -68,38 +68,39 @@ void hub_serve(struct hub *h, struct stream *own_stream)
 		turn_away(own_stream);
 }
 
-void hub_rows(struct hub *h, const struct change *v, size_t n, int64_t revision)
-{
-	struct rows_head head = { .rev = revision, .floor = replica_floor(h->c->replica) };
-	_sbuf_ struct sbuf b = SBUF(FRAME_MAX);
+struct commit {
+	struct hub *hub;
+	int64_t revision;
+};
 
-	rows_begin(&b);
-	for (size_t i = 0; i < n; i++) {
-		rows_add(&b, &v[i]);
-		if (b.len < HUB_CHUNK || i + 1 == n)
-			continue;
-		head.more = true;
-		push(h, &(struct task){
-				.kind = TASK_ROWS, .frame = rows_end(&b, &head), .rev = revision });
-		head.more = false;
-		rows_begin(&b);
-	}
-	push(h, &(struct task){ .kind = TASK_ROWS, .frame = rows_end(&b, &head), .rev = revision });
+static void push_rows(void *arg, struct frame *own_frame, bool last)
+{
+	struct commit *k = arg;
+
+	push(k->hub,
+	     &(struct task){
+		     .kind = TASK_ROWS, .frame = own_frame, .rev = k->revision, .last = last });
 }
 
-struct frame *hub_event_frame(const char *text)
+void hub_rows(struct hub *h, const struct change *v, size_t n, int64_t revision)
 {
-	_sbuf_ struct sbuf b = SBUF(FRAME_MAX);
+	struct list_head head = { .floor = replica_floor(h->c->replica) };
+	struct commit k = { h, revision };
+	struct feed_list l = { .put = push_rows, .arg = &k };
 
-	sbuf_puts(&b, "{\"t\":\"event\",\"text\":");
-	sbuf_json_string(&b, text);
-	sbuf_putc(&b, '}');
-	return frame_new(&b);
+	rows_begin(&l, &head);
+	for (size_t i = 0; i < n; i++)
+		rows_add(&l, &v[i]);
+	rows_end(&l, revision, false);
+	feed_list_free(&l);
 }
 
 void hub_event(struct hub *h, const char *text)
 {
-	push(h, &(struct task){ .kind = TASK_OTHER, .frame = hub_event_frame(text) });
+	struct frame *f = event_frame(text);
+
+	if (f)
+		push(h, &(struct task){ .kind = TASK_OTHER, .frame = f });
 }
 
 void hub_wake(struct hub *h)
@@ -127,17 +128,66 @@ void hub_lead(struct hub *h, bool on)
 
 /* --- the thread ------------------------------------------------------------------------------- */
 
-static void fact_to_frame(void *arg, enum fact f, const char *key, const char *member,
-			  const char *text)
+static void put_facts(void *arg, struct frame *own_frame, bool last)
 {
-	facts_add(arg, f, key, member, text);
+	struct hub *h = arg;
+
+	for (struct peer *p = h->peers; p; p = p->next) {
+		if (p != h->except && p->greeted && !p->listing)
+			peer_facts(p, own_frame);
+	}
+	frame_unref(own_frame);
 }
 
+/* A list that is under way names what is there when it gets that far, so it only has to be told
+ * what goes. */
+static void put_gone(void *arg, struct frame *own_frame, bool last)
+{
+	struct hub *h = arg;
+
+	for (struct peer *p = h->peers; p; p = p->next) {
+		if (p != h->except && p->greeted && p->listing && p->listed)
+			peer_other(p, own_frame);
+	}
+	frame_unref(own_frame);
+}
+
+void hub_facts_begin(struct hub *h, const struct peer *except)
+{
+	struct list_head head = { .full = false };
+
+	h->except = except;
+	facts_begin(&h->facts, &head);
+	facts_begin(&h->gone, &head);
+}
+
+void hub_facts_add(struct hub *h, enum fact f, const char *key, const char *member,
+		   const char *text)
+{
+	facts_add(&h->facts, f, key, member, text);
+	if (!text)
+		facts_add(&h->gone, f, key, member, NULL);
+}
+
+/* What goes first: who falls behind by the rest lists anew. */
+void hub_facts_end(struct hub *h)
+{
+	facts_end(&h->gone, false);
+	facts_end(&h->facts, false);
+}
+
+static void add_fact(void *arg, enum fact f, const char *key, const char *member, const char *text)
+{
+	hub_facts_add(arg, f, key, member, text);
+}
+
+/* A piece a turn: members are heard and written to between them. */
 static void send_own_facts(struct hub *h)
 {
-	facts_begin(&h->text);
-	if (replica_take_dirty(h->c->replica, cluster_member_name(h->c), fact_to_frame, &h->text))
-		hub_send_all(h, facts_end(&h->text, false), NULL);
+	hub_facts_begin(h, NULL);
+	h->unsaid = replica_take_dirty(h->c->replica, cluster_member_name(h->c), FEED_CHUNK,
+				       add_fact, h);
+	hub_facts_end(h);
 }
 
 static void remove_member(struct hub *h, const char *fingerprint)
@@ -155,13 +205,8 @@ static void do_task(struct hub *h, struct task *t)
 		peer_io(peer_add(h, t->stream));
 		return;
 	case TASK_ROWS:
-		for (struct peer *p = h->peers; p; p = p->next) {
-			if (p->greeted && t->rev > p->sent &&
-			    fconn_queued(p->conn) <= HUB_QUEUE_MAX)
-				peer_send(p, frame_ref(t->frame));
-			else if (p->greeted && t->rev > p->sent)
-				peer_drop(p, "it reads too slowly");
-		}
+		for (struct peer *p = h->peers; p; p = p->next)
+			peer_rows(p, t);
 		frame_unref(t->frame);
 		return;
 	case TASK_OTHER:
@@ -242,6 +287,17 @@ static void take_role(struct hub *h, bool leading, unsigned term)
 	}
 }
 
+static int wait_ms(const struct hub *h)
+{
+	for (const struct peer *p = h->peers; p; p = p->next) {
+		if (peer_pending(p))
+			return 0;
+	}
+	if (h->led && h->unsaid)
+		return 0;
+	return h->peers || h->led ? TICK_MS : -1;
+}
+
 static void *run(void *arg)
 {
 	struct hub *h = arg;
@@ -250,7 +306,7 @@ static void *run(void *arg)
 	unsigned term;
 
 	while (!stopping) {
-		int n = epoll_wait(h->epoll, ev, EVENTS, h->peers || h->led ? TICK_MS : -1);
+		int n = epoll_wait(h->epoll, ev, EVENTS, wait_ms(h));
 		struct task *tasks;
 
 		wake_clear(h->wake);
@@ -260,6 +316,10 @@ static void *run(void *arg)
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.ptr)
 				peer_io(ev[i].data.ptr);
+		}
+		for (struct peer *p = h->peers; p; p = p->next) {
+			if (peer_pending(p))
+				peer_io(p);
 		}
 		if (h->led)
 			send_own_facts(h);
@@ -284,7 +344,8 @@ struct hub *hub_new(struct cluster *c)
 	epoll_ctl(h->epoll, EPOLL_CTL_ADD, h->wake, &ev);
 	pthread_mutex_init(&h->lock, NULL);
 	h->tasks_tail = &h->tasks;
-	h->text = SBUF(FRAME_MAX);
+	h->facts = (struct feed_list){ .put = put_facts, .arg = h };
+	h->gone = (struct feed_list){ .put = put_gone, .arg = h };
 	return h;
 }
 
@@ -322,7 +383,9 @@ void hub_free(struct hub *h)
 		stream_free(t->stream);
 		free(t);
 	}
-	sbuf_free(&h->text);
+	feed_list_free(&h->rows);
+	feed_list_free(&h->facts);
+	feed_list_free(&h->gone);
 	free(h->absent);
 	close(h->epoll);
 	close(h->wake);

@@ -2,6 +2,7 @@
 /* cluster/hub_int.h - inside of the hub: hub.c (the thread), hub_peer.c (one connection),
  * hub_live.c (who is there). */
 #pragma once
+#include "cluster/feed_list.h"
 #include "cluster/hub.h"
 
 struct peer {
@@ -9,10 +10,19 @@ struct peer {
 	struct hub *hub;
 	struct fconn *conn;
 	char name[NAME_SIZE], fingerprint[SHA256_HEX_SIZE];
-	bool greeted;	 /* said hello and got what it missed */
-	int64_t sent;	 /* revision it has been sent */
+	bool greeted;    /* said hello */
 	uint32_t events; /* registered with epoll */
-	bool ending;	 /* close once everything is written */
+	struct fact_round round;
+
+	/* What it misses is made as it reads: while behind no rows are queued for it, while
+	 * listing no facts but those that go, and whenever its queue is short it is given a
+	 * piece. */
+	bool behind, listing;
+	bool full, first; /* of the copy of the rows */
+	int64_t sent;     /* revision it has been sent */
+	int64_t since;    /* full: the revision at which the copy began */
+	int64_t listed;   /* of the facts: how far the list is; 0: not begun */
+	bool ending;      /* close once everything is written */
 	bool dead;
 };
 
@@ -23,6 +33,7 @@ struct task {
 	struct stream *stream;
 	struct frame *frame;
 	int64_t rev; /* TASK_ROWS */
+	bool last;   /* idem: of those of a revision */
 	char fingerprint[SHA256_HEX_SIZE];
 };
 
@@ -42,7 +53,7 @@ struct hub {
 	pthread_mutex_t lock;
 	struct task *tasks, **tasks_tail;
 	bool leading, stopping;
-	unsigned term; /* counts hub_lead() */
+	unsigned term;   /* counts hub_lead() */
 	int64_t lead_ms; /* since when we lead */
 	struct absence *absent;
 	size_t n_absent;
@@ -52,14 +63,21 @@ struct hub {
 	bool led;
 	unsigned seen_term;
 	int64_t ticked;
-	struct sbuf text;
+	struct feed_list rows;        /* a piece of a copy */
+	struct feed_list facts, gone; /* that changed; those of them that went */
+	const struct peer *except;    /* who told them */
+	bool unsaid;                  /* own ones that changed may be left */
 };
 
-#define HUB_QUEUE_MAX (8u << 20) /* what may wait for a member, beyond what it gets at first */
-#define HUB_CHUNK (256u << 10)
+#define HUB_LAG_MAX (1u << 20)   /* a longer queue: copies from here on, until it is read */
+#define HUB_QUEUE_MAX (8u << 20) /* of what cannot be sent later; beyond it the member is dropped */
 
 struct frame *hub_bye_frame(const char *why);
-struct frame *hub_event_frame(const char *text);
+/* Facts that changed, to all but one: begin, any number, end. */
+void hub_facts_begin(struct hub *h, const struct peer *except);
+void hub_facts_add(struct hub *h, enum fact f, const char *key, const char *member,
+		   const char *text);
+void hub_facts_end(struct hub *h);
 
 /* The thread's; a dead peer is freed at the end of the turn. */
 struct peer *peer_add(struct hub *h, struct stream *own_stream);
@@ -70,6 +88,10 @@ void peer_drop(struct peer *p, const char *why);
 void peer_io(struct peer *p);
 void peer_flush(struct peer *p);
 void peer_check(struct peer *p, int64_t now); /* silence and pings */
+void peer_rows(struct peer *p, const struct task *t);
+void peer_facts(struct peer *p, struct frame *borrowed);
+void peer_other(struct peer *p, struct frame *borrowed); /* what cannot be sent later */
+bool peer_pending(const struct peer *p);                 /* has more to say than poll(2) knows */
 void hub_send_all(struct hub *h, struct frame *own_frame, const struct peer *except);
 bool hub_connected(const struct hub *h, const char *name);
 /* Keeps the list of absent members; shows those as offline that have been absent for long. */

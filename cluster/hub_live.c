@@ -117,17 +117,17 @@ static void show_offline(struct hub *h, const char *name)
 	log_warn("member is offline", "member", name);
 	replica_member_facts(r, name, collect, &l);
 	add_own_claim(&l, name);
-	facts_begin(&h->text);
+	hub_facts_begin(h, NULL);
 	for (size_t i = 0; i < l.n; i++) {
 		_free_ char *text = absent_text(&l.v[i]);
 
 		replica_fact_put(r, l.v[i].f, l.v[i].key, name, text, false);
-		facts_add(&h->text, l.v[i].f, l.v[i].key, name, text);
+		hub_facts_add(h, l.v[i].f, l.v[i].key, name, text);
 		free(l.v[i].key);
 		json_decref(l.v[i].doc);
 	}
 	free(l.v);
-	hub_send_all(h, facts_end(&h->text, false), NULL);
+	hub_facts_end(h);
 }
 
 static void list_member(void *arg, const char *key, int64_t rev, const char *text)

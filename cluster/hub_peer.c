@@ -64,6 +64,7 @@ void peer_free(struct peer *p)
 	/* Closing is not enough: a process that is being spawned may hold the socket a moment
 	 * longer, and epoll would go on naming the peer. */
 	epoll_ctl(p->hub->epoll, EPOLL_CTL_DEL, stream_fd(fconn_stream(p->conn)), NULL);
+	fact_round_free(&p->round);
 	fconn_free(p->conn);
 	free(p);
 }
@@ -77,59 +78,94 @@ void peer_send(struct peer *p, struct frame *own_frame)
 	fconn_send(p->conn, own_frame);
 }
 
+void peer_other(struct peer *p, struct frame *borrowed)
+{
+	if (fconn_queued(p->conn) > HUB_QUEUE_MAX)
+		peer_drop(p, "it reads too slowly");
+	else
+		peer_send(p, frame_ref(borrowed));
+}
+
 void hub_send_all(struct hub *h, struct frame *own_frame, const struct peer *except)
 {
-	for (struct peer *p = h->peers; own_frame && p; p = p->next) {
-		if (p == except || !p->greeted)
-			continue;
-		if (fconn_queued(p->conn) > HUB_QUEUE_MAX)
-			peer_drop(p, "it reads too slowly");
-		else
-			peer_send(p, frame_ref(own_frame));
+	for (struct peer *p = h->peers; p; p = p->next) {
+		if (p != except && p->greeted)
+			peer_other(p, own_frame);
 	}
 	frame_unref(own_frame);
 }
 
-/* What a newcomer missed, in chunks. */
-struct copy {
-	struct peer *peer;
-	struct sbuf *b;
-	struct rows_head head;
-};
-
-static void copy_chunk(struct copy *k, bool more)
+static bool lags(const struct peer *p)
 {
-	k->head.more = more;
-	peer_send(k->peer, rows_end(k->b, &k->head));
-	k->head.first = false;
-	rows_begin(k->b);
+	return fconn_queued(p->conn) > HUB_LAG_MAX;
+}
+
+void peer_rows(struct peer *p, const struct task *t)
+{
+	if (!p->greeted || p->behind || t->rev <= p->sent)
+		return;
+	p->behind = lags(p);
+	if (p->behind)
+		return;
+	peer_send(p, frame_ref(t->frame));
+	if (t->last)
+		p->sent = t->rev;
+}
+
+void peer_facts(struct peer *p, struct frame *borrowed)
+{
+	p->listing = lags(p);
+	p->listed = 0;
+	if (!p->listing)
+		peer_send(p, frame_ref(borrowed));
+}
+
+/* --- copies ----------------------------------------------------------------------------------- */
+
+static void put_copy(void *arg, struct frame *own_frame, bool last)
+{
+	peer_send(arg, own_frame);
+}
+
+static void start_copy(struct peer *p, int64_t have)
+{
+	struct replica *r = p->hub->c->replica;
+	int64_t revision = replica_revision(r);
+
+	p->full = have > revision || have < replica_floor(r) || have <= 0;
+	p->sent = p->full ? -1 : have;
+	p->since = revision;
+	p->first = p->behind = true;
 }
 
 static void copy_row(void *arg, const struct change *c)
 {
-	struct copy *k = arg;
+	struct peer *p = arg;
 
-	if (k->head.full && !c->text)
-		return;
-	if (k->b->len >= HUB_CHUNK)
-		copy_chunk(k, true);
-	rows_add(k->b, c);
+	/* Who starts from nothing only misses what went after it did. */
+	if (c->text || !p->full || c->rev > p->since)
+		rows_add(&p->hub->rows, c);
 }
 
-static void send_missed(struct peer *p, int64_t have)
+static void copy_rows(struct peer *p)
 {
-	struct hub *h = p->hub;
-	struct replica *r = h->c->replica;
-	struct copy k = { p, &h->text, { .first = true } };
+	struct replica *r = p->hub->c->replica;
+	struct feed_list *l = &p->hub->rows;
+	struct list_head head = { 0 };
 
 	replica_lock(r);
-	k.head.rev = p->sent = replica_revision(r);
-	k.head.floor = replica_floor(r);
-	k.head.full = have > k.head.rev || have < k.head.floor || have <= 0;
-	rows_begin(k.b);
-	replica_since(r, k.head.full ? -1 : have, copy_row, &k);
+	/* Tombstones that it still needed may have been forgotten. */
+	if (replica_floor(r) > (p->full && p->since > p->sent ? p->since : p->sent))
+		start_copy(p, 0);
+	head = (struct list_head){ p->full, p->first, replica_floor(r) };
+	l->put = put_copy;
+	l->arg = p;
+	rows_begin(l, &head);
+	p->behind = replica_since(r, &p->sent, FEED_CHUNK, copy_row, p);
 	replica_unlock(r);
-	copy_chunk(&k, false);
+	rows_end(l, p->sent, p->behind);
+	p->first = false;
+	p->full = p->full && p->behind;
 }
 
 static void copy_fact(void *arg, enum fact f, const char *key, const char *member, const char *text)
@@ -137,13 +173,32 @@ static void copy_fact(void *arg, enum fact f, const char *key, const char *membe
 	facts_add(arg, f, key, member, text);
 }
 
-static void send_facts(struct peer *p)
+static void copy_facts(struct peer *p)
 {
-	struct hub *h = p->hub;
+	struct feed_list l = { .put = put_copy, .arg = p };
+	struct list_head head = { .full = true, .first = p->listed == 0 };
 
-	facts_begin(&h->text);
-	replica_member_facts(h->c->replica, NULL, copy_fact, &h->text);
-	peer_send(p, facts_end(&h->text, true));
+	facts_begin(&l, &head);
+	p->listing = replica_facts_since(p->hub->c->replica, NULL, &p->listed, FEED_CHUNK,
+					 copy_fact, &l);
+	facts_end(&l, p->listing);
+	feed_list_free(&l);
+}
+
+static bool is_copying(const struct peer *p)
+{
+	return p->greeted && !p->ending && (p->behind || p->listing);
+}
+
+/* The rows first: facts are about them. */
+static void copy_more(struct peer *p)
+{
+	if (!is_copying(p) || fconn_queued(p->conn) >= FEED_CHUNK)
+		return;
+	if (p->behind)
+		copy_rows(p);
+	else
+		copy_facts(p);
 }
 
 static struct frame *ping_frame(struct hub *h)
@@ -178,85 +233,47 @@ static int got_hello(struct peer *p, const json_t *msg, struct err *err)
 	}
 	replace_older(p);
 	peer_send(p, ping_frame(p->hub));
-	send_missed(p, json_int(msg, "rev", 0));
-	send_facts(p);
-	p->greeted = true;
+	start_copy(p, json_int(msg, "rev", 0));
+	p->listing = p->greeted = true;
 	hub_live_seen(p->hub, p->name);
 	log_info("member connected to the feed", "member", p->name);
 	return 0;
 }
 
-/* A full report replaces all that the member said before. */
-struct stale {
-	json_t *named; /* a set */
-	json_t *gone;
-};
-
-static void find_stale(void *arg, enum fact f, const char *key, const char *member,
-		       const char *text)
+static void take_fact(void *arg, enum fact f, const char *key, const char *member, const char *text)
 {
-	struct stale *s = arg;
-	_free_ char *id = fact_id(f, key, member);
+	struct peer *p = arg;
 
-	if (!json_object_get(s->named, id))
-		json_array_append_new(s->gone, json_pack("[s,s,n]", fact_kind_name(f), key));
-}
-
-static json_t *stale_facts(struct peer *p, const json_t *facts)
-{
-	_json_ json_t *named = json_object();
-	struct stale s = { named, json_array() };
-	struct fact_item f;
-	json_t *item;
-	size_t i;
-
-	json_array_foreach(facts, i, item) {
-		_free_ char *id = NULL;
-
-		if (!facts_item(item, false, &f))
-			continue;
-		id = fact_id(f.f, f.key, p->name);
-		json_object_set_new(named, id, json_true());
-	}
-	replica_member_facts(p->hub->c->replica, p->name, find_stale, &s);
-	return s.gone;
-}
-
-static void take_facts(struct peer *p, const json_t *facts, struct sbuf *b)
-{
-	struct replica *r = p->hub->c->replica;
-	struct fact_item f;
-	json_t *item;
-	size_t i;
-
-	json_array_foreach(facts, i, item) {
-		if (!facts_item(item, false, &f) || f.f == FACT_KINDS)
-			continue;
-		replica_fact_put(r, f.f, f.key, p->name, f.text, false);
-		facts_add(b, f.f, f.key, p->name, f.text);
-	}
+	/* Who has it does not need it again: after an election all report all they have. */
+	if (replica_fact_put(p->hub->c->replica, f, key, p->name, text, false))
+		hub_facts_add(p->hub, f, key, p->name, text);
 }
 
 static void got_facts(struct peer *p, const json_t *msg)
 {
-	const json_t *facts = json_arr(msg, "facts");
-	struct hub *h = p->hub;
-	_json_ json_t *gone = json_bool(msg, "full", false) ? stale_facts(p, facts) : NULL;
+	struct fact_item f;
+	json_t *item;
+	size_t i;
 
-	facts_begin(&h->text);
-	take_facts(p, gone, &h->text);
-	take_facts(p, facts, &h->text);
-	hub_send_all(h, facts_end(&h->text, false), p);
+	hub_facts_begin(p->hub, p);
+	json_array_foreach(json_arr(msg, "facts"), i, item) {
+		if (facts_item(item, false, &f) && f.f != FACT_KINDS)
+			take_fact(p, f.f, f.key, p->name, f.text);
+	}
+	fact_round_add(&p->round, msg, p->name);
+	fact_round_end(&p->round, msg, p->hub->c->replica, p->name, NULL, take_fact, p);
+	hub_facts_end(p->hub);
 }
 
 static void got_event(struct peer *p, const json_t *msg)
 {
 	const char *text = json_str(msg, "text", NULL);
+	struct frame *f = text ? event_frame(text) : NULL;
 
-	if (!text)
+	if (!f)
 		return;
 	notify_event(p->hub->c->notifier, text);
-	hub_send_all(p->hub, hub_event_frame(text), p);
+	hub_send_all(p->hub, f, p);
 }
 
 static int got_message(void *arg, json_t *msg, struct err *err)
@@ -288,6 +305,11 @@ void peer_io(struct peer *p)
 		peer_drop(p, err.msg);
 }
 
+bool peer_pending(const struct peer *p)
+{
+	return !p->dead && fconn_pending(p->conn);
+}
+
 void peer_flush(struct peer *p)
 {
 	struct epoll_event ev = { .data.ptr = p };
@@ -295,6 +317,7 @@ void peer_flush(struct peer *p)
 
 	if (p->dead)
 		return;
+	copy_more(p);
 	if (fconn_flush(p->conn, &err) < 0) {
 		peer_drop(p, err.msg);
 		return;
@@ -303,7 +326,7 @@ void peer_flush(struct peer *p)
 		peer_drop(p, "sent away");
 		return;
 	}
-	ev.events = fconn_events(p->conn) & POLLOUT ? EPOLLIN | EPOLLOUT : EPOLLIN;
+	ev.events = fconn_events(p->conn) & POLLOUT || is_copying(p) ? EPOLLIN | EPOLLOUT : EPOLLIN;
 	if (ev.events == p->events)
 		return;
 	p->events = ev.events;

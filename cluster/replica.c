@@ -200,8 +200,10 @@ void replica_full_rows(struct replica *r, const struct change *v, size_t n)
 {
 	replica_lock(r);
 	for (size_t i = 0; i < n; i++) {
-		if (!v[i].text)
+		if (!v[i].text) {
+			delete_row(r, &v[i]);
 			continue;
+		}
 		put_row(r, &v[i], true);
 		mark_seen(r, &v[i]);
 	}
@@ -257,44 +259,5 @@ void replica_forget_gone(struct replica *r, int64_t floor)
 		stmt_run(r, &r->plain[P_GONE_TRIM], st);
 		set_revision(r, r->revision, floor);
 	}
-	replica_unlock(r);
-}
-
-/* --- copies for others ------------------------------------------------------------------------ */
-
-static void gone_since(struct replica *r, int64_t rev, replica_change_fn cb, void *arg)
-{
-	sqlite3_stmt *st = stmt_get(r, &r->plain[P_GONE_SINCE]);
-
-	sqlite3_bind_int64(st, 1, rev);
-	while (stmt_row(st)) {
-		struct change c = { entity_by_table(stmt_str(st, 0)), stmt_str(st, 1),
-				    sqlite3_column_int64(st, 2), NULL };
-
-		if (c.e != ENT_MAX)
-			cb(arg, &c);
-	}
-	stmt_put(&r->plain[P_GONE_SINCE], st);
-}
-
-static void rows_since(struct replica *r, enum entity e, int64_t rev, replica_change_fn cb,
-		       void *arg)
-{
-	struct slot *s = &r->rows[e][Q_SINCE];
-	sqlite3_stmt *st = stmt_get(r, s);
-
-	sqlite3_bind_int64(st, 1, rev);
-	while (stmt_row(st))
-		cb(arg, &(struct change){ e, stmt_str(st, 0), sqlite3_column_int64(st, 1),
-					  stmt_str(st, 2) });
-	stmt_put(s, st);
-}
-
-void replica_since(struct replica *r, int64_t rev, replica_change_fn cb, void *arg)
-{
-	replica_lock(r);
-	gone_since(r, rev, cb, arg);
-	for (int e = 0; e < ENT_MAX; e++)
-		rows_since(r, (enum entity)e, rev, cb, arg);
 	replica_unlock(r);
 }

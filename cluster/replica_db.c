@@ -43,10 +43,13 @@ static const char *const plain_sql[P_MAX] = {
 		"SELECT key, member, text, max(seq) FROM facts WHERE kind = ?1 GROUP BY key",
 	[P_FACT_MEMBER] = "SELECT kind, key, member, text FROM facts WHERE member = ?1",
 	[P_FACT_ALL] = "SELECT kind, key, member, text FROM facts ORDER BY seq",
+	[P_FACT_SINCE] = "SELECT kind, key, member, text, seq FROM facts WHERE seq > ?1"
+			 " ORDER BY seq",
 	[P_FACT_RENAME] = "UPDATE OR REPLACE facts SET member = ?2 WHERE member = ?1",
 	[P_DIRTY_PUT] = "INSERT OR IGNORE INTO dirty(kind, key) VALUES(?1, ?2)",
 	[P_DIRTY_LIST] = "SELECT d.kind, d.key, f.text FROM dirty d LEFT JOIN facts f"
 			 " ON f.kind = d.kind AND f.key = d.key AND f.member = ?1",
+	[P_DIRTY_DELETE] = "DELETE FROM dirty WHERE kind = ?1 AND key = ?2",
 	[P_DIRTY_CLEAR] = "DELETE FROM dirty",
 };
 

@@ -123,6 +123,7 @@ char *schema_replica(void)
 		      "CREATE TABLE facts(kind INTEGER, key TEXT, member TEXT, text TEXT,"
 		      " seq INTEGER, PRIMARY KEY(kind, key, member)) WITHOUT ROWID;"
 		      "CREATE INDEX facts_member ON facts(member);"
+		      "CREATE INDEX facts_seq ON facts(seq);"
 		      "CREATE TABLE dirty(kind INTEGER, key TEXT, PRIMARY KEY(kind, key))"
 		      " WITHOUT ROWID;"
 		      "CREATE TABLE seen(kind INTEGER, key TEXT, PRIMARY KEY(kind, key))"

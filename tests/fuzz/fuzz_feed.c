@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "cluster/frame.h"
+#include "cluster/feed_list.h"
 #include "cluster/tx.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -32,25 +32,32 @@ static void transaction(const json_t *j)
 	}
 }
 
+static void drop(void *arg, struct frame *own_frame, bool last)
+{
+	frame_unref(own_frame);
+}
+
 static void lists(const json_t *j)
 {
-	_sbuf_ struct sbuf rows = SBUF(64 << 20), facts = SBUF(64 << 20);
-	struct rows_head head = { .rev = 1 };
+	struct feed_list rows = { .put = drop }, facts = { .put = drop };
+	struct list_head head = { .full = true, .first = true };
 	struct fact_item f;
 	struct change c;
 	json_t *item;
 	size_t i;
 
-	rows_begin(&rows);
-	facts_begin(&facts);
+	rows_begin(&rows, &head);
+	facts_begin(&facts, &head);
 	json_array_foreach(j, i, item) {
 		if (rows_item(item, &c) && c.e != ENT_MAX)
 			rows_add(&rows, &c);
 		if (facts_item(item, i % 2, &f) && f.f != FACT_KINDS)
 			facts_add(&facts, f.f, f.key, f.member, f.text);
 	}
-	frame_unref(rows_end(&rows, &head));
-	frame_unref(facts_end(&facts, true));
+	rows_end(&rows, 1, false);
+	facts_end(&facts, false);
+	feed_list_free(&rows);
+	feed_list_free(&facts);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

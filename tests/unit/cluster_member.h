@@ -172,6 +172,60 @@ static void do_lose(struct member_server *s, const json_t *body)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* Many facts of the usual size of a running instance. */
+static json_t *do_facts(struct cluster *c, const json_t *body)
+{
+	_json_ json_t *doc = json_pack("{s:s,s:s}", "status", json_str(body, "status", ""),
+				       "filler", json_str(body, "filler", ""));
+	int n = (int)json_int(body, "n", 0);
+
+	for (int i = 0; i < n; i++) {
+		_free_ char *key = xasprintf("%s-%06d", json_str(body, "prefix", ""), i);
+
+		store_fact_put(cluster_store(c), FACT_INSTANCE, key,
+			       json_bool(body, "gone", false) ? NULL : doc);
+	}
+	return json_object();
+}
+
+struct tally {
+	const char *prefix, *status;
+	int n;
+};
+
+static void count_fact(void *arg, const char *key, const char *member, const char *text)
+{
+	struct tally *t = arg;
+
+	t->n += str_starts(key, t->prefix) && strstr(text, t->status);
+}
+
+static json_t *do_count_facts(struct cluster *c, const json_t *body)
+{
+	struct tally t = { json_str(body, "prefix", ""), json_str(body, "status", ""), 0 };
+
+	store_each_fact(cluster_store(c), FACT_INSTANCE, count_fact, &t);
+	return json_pack("{s:i}", "n", t.n);
+}
+
+static json_t *do_wide_rows(struct cluster *c, const json_t *body, struct err *err)
+{
+	size_t bytes = (size_t)json_int(body, "bytes", 0);
+	_free_ char *filler = xcalloc(1, bytes + 1);
+
+	memset(filler, 'x', bytes);
+	for (int i = 0; i < (int)json_int(body, "n", 0); i++) {
+		_free_ char *key = xasprintf("wide-%06d", i);
+		_json_ json_t *doc = json_pack("{s:s,s:s}", "member", "m1", "text", filler);
+		_tx_ struct tx *t = tx_new();
+
+		tx_put(t, ENT_INSTANCE, key, REV_ANY, doc);
+		if (store_commit(cluster_store(c), t, 0, NULL, err) < 0)
+			return NULL;
+	}
+	return json_object();
+}
+
 static json_t *test_verb(struct member_server *s, const char *verb, const json_t *body,
 			 struct err *err)
 {
@@ -197,6 +251,12 @@ static json_t *test_verb(struct member_server *s, const char *verb, const json_t
 		return do_fact(c, body, err);
 	else if (str_eq(verb, "load"))
 		return do_load(c, body);
+	else if (str_eq(verb, "facts"))
+		return do_facts(c, body);
+	else if (str_eq(verb, "count_facts"))
+		return do_count_facts(c, body);
+	else if (str_eq(verb, "wide_rows"))
+		return do_wide_rows(c, body, err);
 	else if (str_eq(verb, "stop"))
 		cluster_stop(c);
 	else if (str_eq(verb, "lose"))

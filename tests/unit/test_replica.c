@@ -152,6 +152,12 @@ static void test_full_copy(void **state)
 	assert_int_equal(replica_count(w->r, ENT_PROFILE, NULL), 3);
 }
 
+static void collect_fact(void *arg, enum fact f, const char *key, const char *member,
+			 const char *text)
+{
+	sbuf_printf(arg, "%s/%s=%s ", member, key, text ? text : "-");
+}
+
 static void copy_change(void *arg, const struct change *c)
 {
 	sbuf_printf(arg, "%s%s@%lld ", c->text ? "+" : "-", c->key, (long long)c->rev);
@@ -161,21 +167,56 @@ static void test_since(void **state)
 {
 	struct world *w = *state;
 	_sbuf_ struct sbuf b = SBUF(4096);
+	int64_t rev;
 
 	apply1(w->r, ENT_PROFILE, "a", 1, "{}");
 	apply1(w->r, ENT_PROFILE, "b", 2, "{}");
 	apply1(w->r, ENT_PROFILE, "a", 3, NULL);
 	apply1(w->r, ENT_NETWORK, "n", 4, "{}");
-	replica_since(w->r, 1, copy_change, &b);
-	assert_string_equal(b.data, "-a@3 +b@2 +n@4 ");
+	rev = 1;
+	assert_false(replica_since(w->r, &rev, SIZE_MAX, copy_change, &b));
+	assert_string_equal(b.data, "+b@2 -a@3 +n@4 ");
+	assert_int_equal(rev, 4);
+	/* In pieces; nobody is told half a revision. */
 	sbuf_reset(&b);
-	replica_since(w->r, 3, copy_change, &b);
-	assert_string_equal(b.data, "+n@4 ");
+	rev = 1;
+	assert_true(replica_since(w->r, &rev, 1, copy_change, &b));
+	assert_string_equal(b.data, "+b@2 ");
+	assert_int_equal(rev, 2);
+	apply1(w->r, ENT_PROFILE, "c", 4, "{}");
+	sbuf_reset(&b);
+	rev = 3;
+	assert_false(replica_since(w->r, &rev, 1, copy_change, &b));
+	assert_string_equal(b.data, "+c@4 +n@4 ");
 	replica_forget_gone(w->r, 3);
 	assert_int_equal(replica_floor(w->r), 3);
 	sbuf_reset(&b);
-	replica_since(w->r, -1, copy_change, &b);
-	assert_string_equal(b.data, "+b@2 +n@4 ");
+	rev = -1;
+	assert_false(replica_since(w->r, &rev, SIZE_MAX, copy_change, &b));
+	assert_string_equal(b.data, "+b@2 +c@4 +n@4 ");
+}
+
+static void test_facts_since(void **state)
+{
+	struct world *w = *state;
+	_sbuf_ struct sbuf b = SBUF(4096);
+	int64_t seq = 0;
+
+	replica_fact_put(w->r, FACT_INSTANCE, "c1", "a", "1", false);
+	replica_fact_put(w->r, FACT_INSTANCE, "c2", "b", "2", false);
+	replica_fact_put(w->r, FACT_INSTANCE, "c3", "a", "3", false);
+	assert_true(replica_facts_since(w->r, NULL, &seq, 1, collect_fact, &b));
+	assert_string_equal(b.data, "a/c1=1 ");
+	/* What changes behind it comes last. */
+	assert_true(replica_fact_put(w->r, FACT_INSTANCE, "c1", "a", "4", false));
+	assert_false(replica_fact_put(w->r, FACT_INSTANCE, "c1", "a", "4", false));
+	sbuf_reset(&b);
+	assert_false(replica_facts_since(w->r, NULL, &seq, SIZE_MAX, collect_fact, &b));
+	assert_string_equal(b.data, "b/c2=2 a/c3=3 a/c1=4 ");
+	seq = 0;
+	sbuf_reset(&b);
+	assert_false(replica_facts_since(w->r, "a", &seq, SIZE_MAX, collect_fact, &b));
+	assert_string_equal(b.data, "a/c3=3 a/c1=4 ");
 }
 
 static void nested(void *arg, const char *key, int64_t rev, const char *text)
@@ -230,12 +271,6 @@ static void test_file(void **state)
 	unlink(path);
 }
 
-static void collect_fact(void *arg, enum fact f, const char *key, const char *member,
-			 const char *text)
-{
-	sbuf_printf(arg, "%s/%s=%s ", member, key, text ? text : "-");
-}
-
 /* While an instance moves both members claim it for a moment. */
 static void test_claims(void **state)
 {
@@ -266,12 +301,12 @@ static void test_dirty(void **state)
 	replica_fact_put(w->r, FACT_INSTANCE, "c1", "me", "1", true);
 	replica_fact_put(w->r, FACT_INSTANCE, "c1", "me", "2", true);
 	replica_fact_put(w->r, FACT_INSTANCE, "c2", "you", "9", false);
-	assert_true(replica_take_dirty(w->r, "me", collect_fact, &b));
+	assert_true(replica_take_dirty(w->r, "me", 1, collect_fact, &b));
 	assert_string_equal(b.data, "me/c1=2 ");
-	assert_false(replica_take_dirty(w->r, "me", collect_fact, &b));
+	assert_false(replica_take_dirty(w->r, "me", 1, collect_fact, &b));
 	replica_fact_put(w->r, FACT_INSTANCE, "c1", "me", NULL, true);
 	sbuf_reset(&b);
-	assert_true(replica_take_dirty(w->r, "me", collect_fact, &b));
+	assert_true(replica_take_dirty(w->r, "me", 1, collect_fact, &b));
 	assert_string_equal(b.data, "me/c1=- ");
 	replica_facts_rename(w->r, "you", "them");
 	sbuf_reset(&b);
@@ -307,6 +342,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_since, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_facts_since, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nested_reads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_claims, setup, teardown),
