@@ -1,322 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/address.h"
+#include "api/address_int.h"
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "api/keys.h"
 #include "api/spec.h"
 #include "api/state.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "cluster/lease.h"
 
-#define USED_MAX (1 << 20)
-#define SUBNET_TRIES 1000
+/* --- leases ----------------------------------------------------------------------------------- */
 
-/* --- subnets --------------------------------------------------------------------------------- */
-
-static bool parse_ip(const char *text, uint32_t *ret)
+/* It is kept for the next start: what runs has another address until then. */
+static bool is_pending(const json_t *lease)
 {
-	struct in_addr a;
-
-	if (inet_pton(AF_INET, text, &a) != 1)
-		return false;
-	*ret = ntohl(a.s_addr);
-	return true;
+	return json_bool(lease, "pending", false);
 }
 
-const char *net4_text(uint32_t ip, char buf[16])
+static bool lease_is_of(const json_t *lease, const char *device, const char *network)
 {
-	struct in_addr a = { .s_addr = htonl(ip) };
-
-	return inet_ntop(AF_INET, &a, buf, 16);
+	return str_eq(json_str(lease, "device", ""), device) &&
+	       str_eq(json_str(lease, "network", ""), network);
 }
 
-static bool parse_cidr(const char *text, uint32_t *ret_ip, int *ret_bits)
+static int taken(const char *network, const json_t *lease, const char *instance, struct err *err)
 {
-	_free_ char *copy = xstrdup(text);
-	char *parts[2];
-	uint64_t bits;
+	const char *ip = json_str(lease, "ip", ""), *owner = json_str(lease, "instance", "");
 
-	if (str_split(copy, '/', parts, 2) != 2 || !parse_ip(parts[0], ret_ip) ||
-	    !str_to_u64(parts[1], 32, &bits))
-		return false;
-	*ret_bits = (int)bits;
-	return true;
+	if (!str_eq(owner, instance))
+		return err_set(err, ERR_CONFLICT,
+			       "address %s of network \"%s\" belongs to instance \"%s\"", ip,
+			       network, owner);
+	return err_set(err, ERR_CONFLICT,
+		       "address %s of network \"%s\" belongs to device \"%s\" of this instance", ip,
+		       network, json_str(lease, "device", ""));
 }
 
-static uint32_t mask_of(int bits)
+/* The fixed address of a device, as a number; ERR_INVALID when the network can't have it. */
+static int fixed_address(const struct api_env *env, const json_t *dev, struct net4 *ret_net,
+			 uint32_t *ret_ip, struct err *err)
 {
-	return bits == 0 ? 0 : ~0u << (32 - bits);
-}
+	const char *network = spec_nic_network(dev), *text = json_str(dev, "ipv4.address", "");
+	_row_ struct row net = { 0 };
 
-/* Only the first range hands out addresses here. */
-static void apply_ranges(const char *ranges, struct net4 *n)
-{
-	_free_ char *copy = xstrdup(ranges);
-	char *dash = strchr(copy, '-'), *comma = strchr(copy, ',');
-	uint32_t a, b;
-
-	if (comma)
-		*comma = '\0';
-	if (!dash)
-		return;
-	*dash = '\0';
-	if (parse_ip(copy, &a) && parse_ip(dash + 1, &b) && a >= n->first && b <= n->last) {
-		n->first = a;
-		n->last = b;
-	}
-}
-
-bool net4_parse(const json_t *network, struct net4 *ret)
-{
-	const json_t *config = json_obj(network, "config");
-	const char *cidr = json_str(config, "ipv4.address", "none");
-	const char *ranges = json_str(config, "ipv4.dhcp.ranges", NULL);
-	struct net4 n;
-
-	if (!parse_cidr(cidr, &n.gateway, &n.bits) || n.bits > 30)
-		return false;
-	n.first = (n.gateway & mask_of(n.bits)) + 1;
-	n.last = (n.gateway | ~mask_of(n.bits)) - 1;
-	n.dhcp = key_bool(KEYS_NETWORK, config, "ipv4.dhcp");
-	if (ranges)
-		apply_ranges(ranges, &n);
-	*ret = n;
-	return true;
-}
-
-static bool overlaps(uint32_t a, int a_bits, uint32_t b, int b_bits)
-{
-	uint32_t m = mask_of(a_bits < b_bits ? a_bits : b_bits);
-
-	return (a & m) == (b & m);
-}
-
-bool net4_overlap(const struct net4 *a, const struct net4 *b)
-{
-	return overlaps(a->gateway, a->bits, b->gateway, b->bits);
-}
-
-static bool host_uses(const struct ifaddrs *all, uint32_t ip, int bits)
-{
-	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
-		const struct sockaddr_in *a = (const void *)i->ifa_addr;
-		const struct sockaddr_in *m = (const void *)i->ifa_netmask;
-
-		if (a && m && a->sin_family == AF_INET &&
-		    overlaps(ip, bits, ntohl(a->sin_addr.s_addr),
-			     __builtin_popcount(m->sin_addr.s_addr)))
-			return true;
-	}
-	return false;
-}
-
-static bool network_uses(const struct rows *networks, uint32_t ip, int bits)
-{
-	for (size_t i = 0; i < networks->n; i++) {
-		struct net4 n;
-
-		if (net4_parse(networks->v[i].doc, &n) && overlaps(ip, bits, n.gateway, n.bits))
-			return true;
-	}
-	return false;
-}
-
-char *net4_pick_subnet(struct store *s, struct err *err)
-{
-	_rows_ struct rows networks = { 0 };
-	struct ifaddrs *host = NULL;
-	char *cidr = NULL, text[16];
-
-	if (store_list(s, ENT_NETWORK, NULL, &networks, err) < 0)
-		return NULL;
-	if (getifaddrs(&host) < 0)
-		host = NULL;
-	for (int i = 0; i < SUBNET_TRIES && !cidr; i++) {
-		uint32_t r = (uint32_t)rng_u64();
-		uint32_t ip = 10u << 24 | (r >> 16 & 0xff) << 16 | (r & 0xff) << 8 | 1;
-
-		if (!host_uses(host, ip, 24) && !network_uses(&networks, ip, 24))
-			cidr = xasprintf("%s/24", net4_text(ip, text));
-	}
-	freeifaddrs(host);
-	if (!cidr)
-		err_set(err, ERR_LIMIT,
-			"no free 10.x.y.0/24 subnet found; name one as ipv4.address");
-	return cidr;
-}
-
-/* --- the book of picks that wait for their commit -------------------------------------------- */
-
-struct address_book {
-	pthread_mutex_t lock;
-	json_t *keys;
-};
-
-struct address_book *address_book_new(void)
-{
-	struct address_book *b = xnew(struct address_book);
-
-	pthread_mutex_init(&b->lock, NULL);
-	b->keys = json_object();
-	return b;
-}
-
-void address_book_free(struct address_book *b)
-{
-	if (!b)
-		return;
-	json_decref(b->keys);
-	pthread_mutex_destroy(&b->lock);
-	free(b);
-}
-
-void address_picks_done(struct address_picks *p)
-{
-	const char *key;
-	json_t *v;
-
-	if (!p->book)
-		return;
-	pthread_mutex_lock(&p->book->lock);
-	json_object_foreach(p->keys, key, v)
-		json_object_del(p->book->keys, key);
-	pthread_mutex_unlock(&p->book->lock);
-	json_decref(p->keys);
-	*p = (struct address_picks){ 0 };
-}
-
-static bool reserve(struct address_picks *p, const char *key)
-{
-	bool ok;
-
-	pthread_mutex_lock(&p->book->lock);
-	ok = !json_object_get(p->book->keys, key);
-	if (ok)
-		json_object_set_new(p->book->keys, key, json_true());
-	pthread_mutex_unlock(&p->book->lock);
-	if (ok)
-		json_object_set_new(p->keys, key, json_true());
-	return ok;
-}
-
-/* --- picking --------------------------------------------------------------------------------- */
-
-struct used {
-	const char *prefix;
-	size_t prefix_len;
-	uint32_t *v;
-	size_t n, room;
-};
-
-static void collect_used(void *arg, const char *key, int64_t rev, const char *text)
-{
-	struct used *u = arg;
-	uint32_t ip;
-
-	if (strncmp(key, u->prefix, u->prefix_len) != 0 || !parse_ip(key + u->prefix_len, &ip) ||
-	    u->n >= USED_MAX)
-		return;
-	if (u->n == u->room) {
-		u->room = u->room ? u->room * 2 : 64;
-		u->v = xrealloc(u->v, u->room * sizeof(*u->v));
-	}
-	u->v[u->n++] = ip;
-}
-
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static bool is_used(const struct used *u, uint32_t ip)
-{
-	return u->n && bsearch(&ip, u->v, u->n, sizeof(ip), by_number);
-}
-
-/* The lowest free address; after lost races one from a random place on, so that members which
- * create many instances at once get out of each other's way. */
-static int pick(const struct api_env *env, const char *network, const struct net4 *n, int attempt,
-		struct address_picks *picks, uint32_t *ret, struct err *err)
-{
-	_free_ char *prefix = xasprintf("%s/", network);
-	struct used u = { .prefix = prefix, .prefix_len = strlen(prefix) };
-	uint64_t count = (uint64_t)n->last - n->first + 1;
-	uint64_t start = attempt ? rng_u64() % count : 0;
-	int rc = -1;
-
-	store_each_text(env->store, ENT_ADDRESS, collect_used, &u);
-	if (u.n)
-		qsort(u.v, u.n, sizeof(*u.v), by_number);
-	for (uint64_t i = 0; i < count && rc < 0; i++) {
-		uint32_t ip = n->first + (uint32_t)((start + i) % count);
-		char text[16];
-		_free_ char *key = NULL;
-
-		if (ip == n->gateway || is_used(&u, ip))
-			continue;
-		key = xasprintf("%s%s", prefix, net4_text(ip, text));
-		if (reserve(picks, key)) {
-			*ret = ip;
-			rc = 0;
-		}
-	}
-	free(u.v);
-	if (rc < 0)
-		err_set(err, ERR_LIMIT, "network \"%s\": all %llu addresses are taken", network,
-			(unsigned long long)count);
-	return rc;
-}
-
-static int wanted_ip(const char *network, const struct net4 *n, const char *text, uint32_t *ret,
-		     struct err *err)
-{
-	if (!parse_ip(text, ret) || (*ret & mask_of(n->bits)) != (n->gateway & mask_of(n->bits)))
+	if (store_get(env->store, ENT_NETWORK, network, &net, err) < 0)
+		return err->kind == ERR_NOT_FOUND
+			       ? err_set(err, ERR_INVALID,
+					 "ipv4.address needs a managed network, and \"%s\" is none",
+					 network)
+			       : -1;
+	if (!net4_parse(net.doc, ret_net))
 		return err_set(err, ERR_INVALID,
-			       "address %s is not in the subnet of network \"%s\"", text, network);
-	if (*ret == n->gateway)
-		return err_set(err, ERR_INVALID, "address %s is the gateway of network \"%s\"",
-			       text, network);
-	return 0;
+			       "ipv4.address is %s, but network \"%s\" has no IPv4 subnet", text,
+			       network);
+	if (!net4_parse_ip(text, ret_ip))
+		return err_set(err, ERR_INVALID, "ipv4.address is no IPv4 address: \"%.40s\"",
+			       text);
+	return net4_check(ret_net, network, *ret_ip, err);
 }
 
-static int check_free(const struct api_env *env, const char *network, uint32_t ip,
-		      const char *instance, struct err *err)
-{
-	char text[16];
-	_free_ char *key = xasprintf("%s/%s", network, net4_text(ip, text));
-	_row_ struct row row = { 0 };
-	const char *owner;
+/* --- planning --------------------------------------------------------------------------------- */
 
-	if (store_get(env->store, ENT_ADDRESS, key, &row, err) < 0)
-		return err->kind == ERR_NOT_FOUND ? 0 : -1;
-	owner = json_str(row.doc, "instance", "");
-	return str_eq(owner, instance)
-		       ? 0
-		       : err_set(err, ERR_CONFLICT,
-				 "address %s of network \"%s\" belongs to instance \"%s\"", text,
-				 network, owner);
-}
-
-/* --- planning -------------------------------------------------------------------------------- */
+/* Passes over the nics: none may take what a later one has already. */
+enum pass { PASS_KEEP, PASS_FIXED, PASS_FREE, PASSES };
 
 struct plan {
 	const struct api_env *env;
 	json_t *instance;
 	const char *name;
-	bool dynamic;
-	int attempt, changes;
+	const struct address_wish *wish;
+	int changes;
 	struct tx *tx;
 	struct address_picks *picks;
 	struct rows leases;
 	bool *keep;
+	json_t *settled; /* devices */
+	json_t *given;	 /* keys of rows that tx makes -> device */
+};
+
+struct nic {
+	const char *device, *network, *mac;
+	const char *wanted; /* NULL: any */
+	const json_t *dev;
 };
 
 static const char *ensure_mac(struct plan *p, const char *device, const json_t *dev)
@@ -336,108 +103,195 @@ static const char *ensure_mac(struct plan *p, const char *device, const json_t *
 	return json_str(config, key, "");
 }
 
-static bool lease_fits(const json_t *lease, const char *device, const char *network,
-		       const char *mac, const char *wanted)
+static void settle(struct plan *p, const struct nic *nic)
 {
-	return str_eq(json_str(lease, "device", ""), device) &&
-	       str_eq(json_str(lease, "network", ""), network) &&
-	       str_eq(json_str(lease, "hwaddr", ""), mac) &&
-	       (!wanted || str_eq(json_str(lease, "ip", ""), wanted));
+	json_object_set_new(p->settled, nic->device, json_true());
 }
 
-static void put_lease(struct plan *p, const char *network, const char *device, const char *mac,
-		      uint32_t ip)
+static bool runs_with(const struct plan *p, const struct nic *nic)
 {
-	char text[16];
-	_free_ char *key = xasprintf("%s/%s", network, net4_text(ip, text));
-	_json_ json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s}", "network", network, "ip", text,
-				       "instance", p->name, "device", device, "hwaddr", mac);
-
-	tx_put(p->tx, ENT_ADDRESS, key, REV_NONE, doc);
-	p->changes++;
-}
-
-/* A lease with the same address but another MAC is rewritten in place. */
-static bool rewrite_lease(struct plan *p, const char *network, const char *device, const char *mac,
-			  const char *wanted)
-{
+	if (!p->wish->running)
+		return false;
 	for (size_t i = 0; i < p->leases.n; i++) {
-		struct row *r = &p->leases.v[i];
+		const json_t *lease = p->leases.v[i].doc;
 
-		if (p->keep[i] || !str_eq(json_str(r->doc, "device", ""), device) ||
-		    !str_eq(json_str(r->doc, "network", ""), network) ||
-		    (wanted && !str_eq(json_str(r->doc, "ip", ""), wanted)))
-			continue;
-		json_put_str(r->doc, "hwaddr", mac);
-		tx_put(p->tx, ENT_ADDRESS, r->key, r->rev, r->doc);
-		p->keep[i] = true;
-		p->changes++;
-		return true;
+		if (lease_is_of(lease, nic->device, nic->network) && !is_pending(lease))
+			return true;
 	}
 	return false;
 }
 
-static int plan_nic(struct plan *p, const char *device, const json_t *dev, struct err *err)
+static void put_lease(struct plan *p, const struct nic *nic, uint32_t ip, int64_t rev)
 {
-	const char *network = spec_nic_network(dev), *wanted = json_str(dev, "ipv4.address", NULL);
-	const char *mac = ensure_mac(p, device, dev);
-	_row_ struct row net = { 0 };
-	struct net4 n;
-	uint32_t ip = 0;
+	char text[16];
+	_free_ char *key = xasprintf("%s/%s", nic->network, net4_text(ip, text));
+	_json_ json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s}", "network", nic->network, "ip",
+				       text, "instance", p->name, "device", nic->device, "hwaddr",
+				       nic->mac);
 
+	if (runs_with(p, nic))
+		json_put_bool(doc, "pending", true);
+	tx_put(p->tx, ENT_ADDRESS, key, rev, doc);
+	json_put_str(p->given, key, nic->device);
+	p->changes++;
+	settle(p, nic);
+}
+
+/* What the nic has already. What is pending comes into force while nothing runs; an address with
+ * another MAC is rewritten in place. */
+static void keep_lease(struct plan *p, const struct nic *nic)
+{
 	for (size_t i = 0; i < p->leases.n; i++) {
-		if (lease_fits(p->leases.v[i].doc, device, network, mac, wanted)) {
-			p->keep[i] = true;
-			return 0;
-		}
+		struct row *r = &p->leases.v[i];
+		bool in_force = is_pending(r->doc) && !runs_with(p, nic);
+		bool other_mac = !str_eq(json_str(r->doc, "hwaddr", ""), nic->mac);
+
+		if (!lease_is_of(r->doc, nic->device, nic->network) ||
+		    (is_pending(r->doc) && !nic->wanted) ||
+		    (nic->wanted && !str_eq(json_str(r->doc, "ip", ""), nic->wanted)))
+			continue;
+		p->keep[i] = true;
+		settle(p, nic);
+		if (!in_force && !other_mac)
+			return;
+		json_put_str(r->doc, "hwaddr", nic->mac);
+		if (in_force)
+			json_object_del(r->doc, "pending");
+		tx_put(p->tx, ENT_ADDRESS, r->key, r->rev, r->doc);
+		p->changes++;
+		return;
 	}
-	if (store_get(p->env->store, ENT_NETWORK, network, &net, err) < 0)
-		return err->kind == ERR_NOT_FOUND && !json_str(dev, "network", NULL) ? 0 : -1;
-	if (!net4_parse(net.doc, &n) || rewrite_lease(p, network, device, mac, wanted) ||
-	    (!wanted && !p->dynamic))
-		return 0;
-	if (wanted ? wanted_ip(network, &n, wanted, &ip, err) < 0 ||
-			     check_free(p->env, network, ip, p->name, err) < 0
-		   : pick(p->env, network, &n, p->attempt, p->picks, &ip, err) < 0)
+}
+
+/* The row of an address that this instance has, for another device that gives it up. */
+static struct row *own_row(struct plan *p, const char *key)
+{
+	for (size_t i = 0; i < p->leases.n; i++) {
+		if (!str_eq(p->leases.v[i].key, key))
+			continue;
+		if (p->keep[i] || p->wish->running)
+			return NULL;
+		p->keep[i] = true;
+		return &p->leases.v[i];
+	}
+	return NULL;
+}
+
+static int give_fixed(struct plan *p, const struct nic *nic, struct err *err)
+{
+	_row_ struct row row = { 0 };
+	_free_ char *key = xasprintf("%s/%s", nic->network, nic->wanted);
+	const char *twice = json_str(p->given, key, NULL);
+	struct net4 n;
+	uint32_t ip;
+
+	if (fixed_address(p->env, nic->dev, &n, &ip, err) < 0)
 		return -1;
-	put_lease(p, network, device, mac, ip);
+	if (twice)
+		return err_set(err, ERR_INVALID, "address %s is also that of device \"%s\"",
+			       nic->wanted, twice);
+	address_reserve(p->picks, key); /* before what is picked for the other nics */
+	if (store_get(p->env->store, ENT_ADDRESS, key, &row, err) < 0) {
+		if (err->kind != ERR_NOT_FOUND)
+			return -1;
+		put_lease(p, nic, ip, REV_NONE);
+		return 0;
+	}
+	if (!lease_is_free(row.doc) &&
+	    (!str_eq(json_str(row.doc, "instance", ""), p->name) || !own_row(p, key)))
+		return taken(nic->network, row.doc, p->name, err);
+	put_lease(p, nic, ip, row.rev);
 	return 0;
 }
 
-static int plan_all(struct plan *p, json_t *devices, struct err *err)
+static int give_free(struct plan *p, const struct nic *nic, struct err *err)
+{
+	struct pick_from from = { .network = nic->network,
+				  .instance = p->name,
+				  .attempt = p->wish->attempt };
+	_row_ struct row net = { 0 };
+	struct pick pick;
+	struct net4 n;
+
+	if (store_get(p->env->store, ENT_NETWORK, nic->network, &net, err) < 0)
+		return err->kind == ERR_NOT_FOUND && !json_str(nic->dev, "network", NULL) ? 0 : -1;
+	if (!p->wish->dynamic || !net4_parse(net.doc, &n))
+		return 0;
+	from.net = &n;
+	if (address_pick(p->env->store, &from, p->picks, p->tx, &pick, err) < 0)
+		return -1;
+	put_lease(p, nic, pick.ip, pick.rev);
+	return 0;
+}
+
+static int plan_nic(struct plan *p, enum pass pass, const struct nic *nic, struct err *err)
+{
+	if (json_object_get(p->settled, nic->device))
+		return 0;
+	if (pass == PASS_KEEP)
+		keep_lease(p, nic);
+	else if (pass == PASS_FIXED && nic->wanted)
+		return give_fixed(p, nic, err);
+	else if (pass == PASS_FREE)
+		return give_free(p, nic, err);
+	return 0;
+}
+
+static int plan_pass(struct plan *p, enum pass pass, json_t *devices, struct err *err)
 {
 	const char *device;
 	json_t *dev;
 
 	json_object_foreach(devices, device, dev) {
-		if (spec_nic_network(dev) && plan_nic(p, device, dev, err) < 0)
+		struct nic nic = { .device = device,
+				   .network = spec_nic_network(dev),
+				   .wanted = json_str(dev, "ipv4.address", NULL),
+				   .dev = dev };
+
+		if (!nic.network)
+			continue;
+		nic.mac = ensure_mac(p, device, dev);
+		if (plan_nic(p, pass, &nic, err) < 0)
 			return err_wrap(err, "device \"%s\"", device);
 	}
+	return 0;
+}
+
+static int plan_all(struct plan *p, json_t *devices, struct err *err)
+{
+	for (enum pass pass = PASS_KEEP; pass < PASSES; pass++) {
+		if (plan_pass(p, pass, devices, err) < 0)
+			return -1;
+	}
 	for (size_t i = 0; i < p->leases.n; i++) {
-		if (p->keep[i])
+		const struct row *r = &p->leases.v[i];
+
+		if (p->keep[i] || (p->wish->running && !is_pending(r->doc)))
 			continue;
-		tx_delete(p->tx, ENT_ADDRESS, p->leases.v[i].key, p->leases.v[i].rev);
+		lease_free(p->tx, r);
 		p->changes++;
 	}
 	return p->changes;
 }
 
-int address_plan(const struct api_env *env, json_t *instance, bool dynamic, int attempt,
+int address_plan(const struct api_env *env, json_t *instance, const struct address_wish *wish,
 		 struct tx *tx, struct address_picks *picks, struct err *err)
 {
 	_json_ json_t *config = NULL, *devices = NULL;
+	_json_ json_t *settled = json_object(), *given = json_object();
 	struct plan p = { .env = env,
 			  .instance = instance,
-			  .dynamic = dynamic,
-			  .attempt = attempt,
+			  .name = json_str(instance, "name", ""),
+			  .wish = wish,
 			  .tx = tx,
-			  .picks = picks };
+			  .picks = picks,
+			  .settled = settled,
+			  .given = given };
 	int rc;
 
 	address_picks_done(picks);
 	picks->book = env->state->addresses;
 	picks->keys = json_object();
-	p.name = json_str(instance, "name", "");
 	if (store_list(env->store, ENT_ADDRESS, p.name, &p.leases, err) < 0)
 		return -1;
 	p.keep = xcalloc(p.leases.n + 1, sizeof(*p.keep));
@@ -446,6 +300,86 @@ int address_plan(const struct api_env *env, json_t *instance, bool dynamic, int 
 	free(p.keep);
 	rows_free(&p.leases);
 	return rc;
+}
+
+/* --- a profile that is about to change ---------------------------------------------------------- */
+
+/* given: keys of fixed addresses -> the instance that has it by the new profile. */
+static int check_fixed(const struct api_env *env, const char *instance, const json_t *dev,
+		       json_t *given, struct err *err)
+{
+	_free_ char *key = xasprintf("%s/%s", spec_nic_network(dev),
+				     json_str(dev, "ipv4.address", ""));
+	const char *other = json_str(given, key, NULL);
+	_row_ struct row row = { 0 };
+	struct net4 n;
+	uint32_t ip;
+
+	if (fixed_address(env, dev, &n, &ip, err) < 0)
+		return -1;
+	if (other)
+		return err_set(err, ERR_CONFLICT,
+			       "address %s would be that of instance \"%s\" and of \"%s\"",
+			       json_str(dev, "ipv4.address", ""), other, instance);
+	json_put_str(given, key, instance);
+	if (store_get(env->store, ENT_ADDRESS, key, &row, err) < 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	if (lease_is_free(row.doc) || str_eq(json_str(row.doc, "instance", ""), instance))
+		return 0;
+	return taken(spec_nic_network(dev), row.doc, instance, err);
+}
+
+static int check_devices(const struct api_env *env, const char *instance, json_t *devices,
+			 json_t *given, struct err *err)
+{
+	const char *device;
+	json_t *dev;
+
+	json_object_foreach(devices, device, dev) {
+		if (spec_nic_network(dev) && json_str(dev, "ipv4.address", NULL) &&
+		    check_fixed(env, instance, dev, given, err) < 0)
+			return err_wrap(err, "instance \"%s\": device \"%s\"", instance, device);
+	}
+	return 0;
+}
+
+static bool has_fixed(const json_t *profile)
+{
+	const char *device;
+	json_t *dev;
+
+	json_object_foreach(json_obj(profile, "devices"), device, dev) {
+		if (spec_nic_network(dev) && json_str(dev, "ipv4.address", NULL))
+			return true;
+	}
+	return false;
+}
+
+int address_check_profile(const struct api_env *env, const char *profile, const json_t *doc,
+			  struct err *err)
+{
+	_json_ json_t *profiles = json_pack("{s:O}", profile, doc), *given = json_object();
+	_rows_ struct rows rows = { 0 };
+
+	if (!has_fixed(doc))
+		return 0;
+	if (store_list(env->store, ENT_INSTANCE, NULL, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		_json_ json_t *config = NULL, *devices = NULL;
+		bool uses = false;
+		json_t *v;
+		size_t k;
+
+		json_array_foreach(json_arr(rows.v[i].doc, "profiles"), k, v)
+			uses |= str_eq(json_string_value(v), profile);
+		if (!uses)
+			continue;
+		spec_expand(env->store, profiles, rows.v[i].doc, &config, &devices);
+		if (check_devices(env, rows.v[i].key, devices, given, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* --- whole instances ------------------------------------------------------------------------- */
@@ -462,7 +396,7 @@ bool address_of(const struct api_env *env, const char *instance, const char *dev
 		const json_t *doc = leases.v[i].doc;
 
 		if (str_eq(json_str(doc, "device", ""), device) &&
-		    str_eq(json_str(doc, "network", ""), network))
+		    str_eq(json_str(doc, "network", ""), network) && !is_pending(doc))
 			return str_copy(ret_ip, 16, json_str(doc, "ip", ""));
 	}
 	return false;
@@ -475,8 +409,42 @@ int address_release(const struct api_env *env, const char *instance, struct tx *
 	if (store_list(env->store, ENT_ADDRESS, instance, &leases, err) < 0)
 		return -1;
 	for (size_t i = 0; i < leases.n; i++)
-		tx_delete(tx, ENT_ADDRESS, leases.v[i].key, leases.v[i].rev);
+		lease_free(tx, &leases.v[i]);
 	return 0;
+}
+
+static bool spec_has(const json_t *spec, const json_t *lease)
+{
+	const char *ip = json_str(lease, "ip", "");
+	json_t *nic;
+	size_t i;
+
+	json_array_foreach(json_arr(spec, "nics"), i, nic) {
+		const char *own = json_str(nic, "ipv4", "");
+
+		if (str_eq(json_str(nic, "device", ""), json_str(lease, "device", "")) &&
+		    str_eq(json_str(nic, "bridge", ""), json_str(lease, "network", "")) &&
+		    str_starts(own, ip) && own[strlen(ip)] == '/')
+			return true;
+	}
+	return false;
+}
+
+int address_trim(const struct api_env *env, const char *instance, const json_t *spec,
+		 struct tx *tx, struct err *err)
+{
+	_rows_ struct rows leases = { 0 };
+	int n = 0;
+
+	if (store_list(env->store, ENT_ADDRESS, instance, &leases, err) < 0)
+		return -1;
+	for (size_t i = 0; i < leases.n; i++) {
+		if (is_pending(leases.v[i].doc) || spec_has(spec, leases.v[i].doc))
+			continue;
+		lease_free(tx, &leases.v[i]);
+		n++;
+	}
+	return n;
 }
 
 int address_rename(const struct api_env *env, const char *instance, const char *new_name,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api/address.h - fixed addresses of nics on managed networks.
  *
- * A lease is a row ENT_ADDRESS "network/ip" {network, ip, instance, device, hwaddr}; creating it
- * only when it does not exist makes an address unique in the cluster.
+ * A lease is a row ENT_ADDRESS "network/ip" (cluster/lease.h) of one device of one instance; taking
+ * it only while nobody has it makes an address unique in the cluster. What an instance runs with is
+ * not freed before it has stopped or the device is out: a new address of such a device is *pending*
+ * until then.
  */
 #pragma once
 #include "api/env.h"
@@ -20,7 +22,7 @@ const char *net4_text(uint32_t ip, char buf[16]);
 /* A 10.x.y.1/24 that neither a network nor an interface of this host uses; the caller frees. */
 char *net4_pick_subnet(struct store *s, struct err *err);
 
-/* The address leased to a device of an instance on a network. */
+/* The address that a device of an instance has on a network; not one that is pending. */
 bool address_of(const struct api_env *env, const char *instance, const char *device,
 		const char *network, char ret_ip[16]);
 
@@ -36,13 +38,27 @@ struct address_book;
 struct address_book *address_book_new(void);
 void address_book_free(struct address_book *b);
 
-/* Brings the leases of an instance up to date with its nics: puts and deletes rows in tx, and sets
- * missing volatile.*.hwaddr in the instance's config. Returns how many rows tx changes by it, or
- * -1. attempt: how often the commit has lost a race for an address. Only a start wants dynamic
- * ones: an instance that never ran takes no address of the subnet. */
-int address_plan(const struct api_env *env, json_t *instance, bool dynamic, int attempt,
+struct address_wish {
+	bool dynamic; /* only a start: an instance that never ran takes no address of the subnet */
+	bool running;
+	int attempt; /* how often the commit has lost a race for an address */
+};
+/* Brings the leases of an instance up to date with its nics: changes rows in tx, and sets missing
+ * volatile.*.hwaddr in the instance's config. Returns how many rows tx changes by it, or -1:
+ * ERR_INVALID for a fixed address that its network can't have, ERR_CONFLICT naming who has it. */
+int address_plan(const struct api_env *env, json_t *instance, const struct address_wish *wish,
 		 struct tx *tx, struct address_picks *picks, struct err *err);
-/* Deletes all leases of an instance in tx. */
+/* Once a running instance has the devices of its spec: frees in tx what it has no device for any
+ * more. Returns how many, or -1. */
+int address_trim(const struct api_env *env, const char *instance, const json_t *spec,
+		 struct tx *tx, struct err *err);
+/* Whether all instances that use a profile could have the fixed addresses they would get by this
+ * document of it. */
+int address_check_profile(const struct api_env *env, const char *profile, const json_t *doc,
+			  struct err *err);
+/* Deletes in tx what is remembered of free addresses of a network. */
+void address_forget_network(struct store *s, const char *network, struct tx *tx);
+/* Frees all leases of an instance in tx. */
 int address_release(const struct api_env *env, const char *instance, struct tx *tx,
 		    struct err *err);
 /* Renames the owner of all leases in tx. */

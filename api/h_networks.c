@@ -352,6 +352,7 @@ int h_network_post(struct req *r)
 		return -1;
 	json_put_str(row.doc, "name", name);
 	tx_delete(tx, ENT_NETWORK, row.key, row.rev);
+	address_forget_network(req_env(r)->store, row.key, tx);
 	tx_put(tx, ENT_NETWORK, name, REV_NONE, row.doc);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
 		return -1;
@@ -366,6 +367,7 @@ int h_network_delete(struct req *r)
 	if (get_network(r, &row) < 0 || refuse_used(r, "The network", "networks", row.key) < 0)
 		return -1;
 	tx_delete(tx, ENT_NETWORK, row.key, row.rev);
+	address_forget_network(req_env(r)->store, row.key, tx);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
 		return -1;
 	netsync_gone(req_env(r), row.key);

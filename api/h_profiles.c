@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "api/address.h"
 #include "api/handle.h"
 #include "api/instance_check.h"
 #include "api/keys.h"
@@ -163,7 +164,8 @@ int h_profile_put(struct req *r)
 	json_put_str(row.doc, "description",
 		     json_str(body, "description", is_patch(r) ? NULL : ""));
 	if (check_profile(r, row.key, row.doc, writable) < 0 ||
-	    instances_check_profile(req_env(r), row.key, row.doc, req_err(r)) < 0)
+	    instances_check_profile(req_env(r), row.key, row.doc, req_err(r)) < 0 ||
+	    address_check_profile(req_env(r), row.key, row.doc, req_err(r)) < 0)
 		return -1;
 	tx_put(tx, ENT_PROFILE, row.key, row.rev, row.doc);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)

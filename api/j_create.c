@@ -90,11 +90,13 @@ static int commit_row(struct create_job *j, struct err *err)
 {
 	const char *name = json_str(j->doc, "name", "");
 
-	for (int attempt = 0; attempt < COMMIT_TRIES; attempt++) {
+	struct address_wish wish = { .dynamic = j->start };
+
+	for (; wish.attempt < COMMIT_TRIES; wish.attempt++) {
 		_picks_ struct address_picks picks = { 0 };
 		_tx_ struct tx *tx = tx_new();
 
-		if (address_plan(j->env, j->doc, j->start, attempt, tx, &picks, err) < 0)
+		if (address_plan(j->env, j->doc, &wish, tx, &picks, err) < 0)
 			return -1;
 		tx_put(tx, ENT_INSTANCE, name, REV_NONE, j->doc);
 		if (instance_commit(j->env, tx, 0, err) == 0)

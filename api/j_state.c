@@ -50,13 +50,23 @@ static void note_power(const struct api_env *env, const char *name, bool on)
 
 /* --- start ----------------------------------------------------------------------------------- */
 
-int instance_lease(const struct api_env *env, const char *name, struct row *row, struct err *err)
+bool instance_runs(const struct api_env *env, const char *name)
 {
-	for (int attempt = 0; attempt < COMMIT_TRIES; attempt++) {
+	enum container_status now = container_status(env->node, name);
+
+	return now != CT_STOPPED && now != CT_ERROR;
+}
+
+int instance_lease(const struct api_env *env, const char *name, bool dynamic, struct row *row,
+		   struct err *err)
+{
+	struct address_wish wish = { .dynamic = dynamic, .running = instance_runs(env, name) };
+
+	for (; wish.attempt < COMMIT_TRIES; wish.attempt++) {
 		_picks_ struct address_picks picks = { 0 };
 		_tx_ struct tx *tx = tx_new();
 		_json_ json_t *before = json_deep_copy(json_obj(row->doc, "config"));
-		int changes = address_plan(env, row->doc, true, attempt, tx, &picks, err);
+		int changes = address_plan(env, row->doc, &wish, tx, &picks, err);
 
 		if (changes < 0)
 			return -1;
@@ -94,17 +104,15 @@ static int start(const struct api_env *env, const char *name, struct err *err)
 {
 	_json_ json_t *spec = NULL, *pool = NULL;
 	_row_ struct row row = { 0 };
-	enum container_status now;
 
 	/* As long as it is not known whether a move took it elsewhere it must not run here. */
 	if (env->mover && move_conclude_name(env->mover, name, err) < 0)
 		return -1;
 	if (instance_get_here(env, name, &row, err) < 0)
 		return -1;
-	now = container_status(env->node, name);
-	if (now != CT_STOPPED && now != CT_ERROR)
+	if (instance_runs(env, name))
 		return err_set(err, ERR_INVALID, "The instance is already running");
-	if (instance_lease(env, name, &row, err) < 0)
+	if (instance_lease(env, name, true, &row, err) < 0)
 		return -1;
 	spec = spec_build(env, row.doc, &pool, err);
 	if (!spec || job_need_networks((void *)env, spec, err) < 0 ||

@@ -29,6 +29,17 @@ static void job_free(void *arg)
 	free(j);
 }
 
+/* Of devices that are out now. What can't be freed here is so at the next start. */
+static void free_addresses(const struct api_env *env, const char *name, const json_t *spec)
+{
+	_tx_ struct tx *tx = tx_new();
+	struct err err;
+	int n = address_trim(env, name, spec, tx, &err);
+
+	if (n < 0 || (n > 0 && store_commit(env->store, tx, 0, NULL, &err) < 0))
+		log_err(LOG_WARN, "addresses of devices that are gone stay leased", &err);
+}
+
 int instance_apply(const struct api_env *env, const char *name, struct err *err)
 {
 	_row_ struct row row = { 0 };
@@ -37,12 +48,15 @@ int instance_apply(const struct api_env *env, const char *name, struct err *err)
 	if (container_pid(env->node, name) == 0)
 		return 0;
 	if (instance_get_here(env, name, &row, err) < 0 ||
-	    instance_lease(env, name, &row, err) < 0)
+	    instance_lease(env, name, true, &row, err) < 0)
 		return -1;
 	spec = spec_build(env, row.doc, NULL, err);
 	if (!spec || job_need_networks((void *)env, spec, err) < 0)
 		return -1;
-	return container_update(env->node, spec, err);
+	if (container_update(env->node, spec, err) < 0)
+		return -1;
+	free_addresses(env, name, spec);
+	return 0;
 }
 
 /* Of devices that are gone. */
@@ -71,6 +85,7 @@ static void drop_volatile(const struct api_env *env, json_t *doc)
 static int try_update(const struct api_env *env, const char *name, int64_t rev,
 		      const json_t *writable, int attempt, json_t **ret_before, struct err *err)
 {
+	struct address_wish wish = { .running = instance_runs(env, name), .attempt = attempt };
 	_picks_ struct address_picks picks = { 0 };
 	_tx_ struct tx *tx = tx_new();
 	_json_ json_t *next = NULL;
@@ -86,7 +101,7 @@ static int try_update(const struct api_env *env, const char *name, int64_t rev,
 	instance_keep_volatile(next, row.doc);
 	drop_volatile(env, next);
 	if (instance_check(env, next, row.doc, err) < 0 ||
-	    address_plan(env, next, false, attempt, tx, &picks, err) < 0)
+	    address_plan(env, next, &wish, tx, &picks, err) < 0)
 		return -1;
 	tx_put(tx, ENT_INSTANCE, name, row.rev, next);
 	if (store_commit(env->store, tx, 0, NULL, err) < 0)

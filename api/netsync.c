@@ -23,7 +23,8 @@ struct netsync {
 	pthread_mutex_t lock;
 	json_t *dirty; /* names of networks to look at */
 	bool all, scheduled;
-	json_t *members; /* instance -> its member, to tell moves from other changes */
+	json_t *members; /* instance -> its member as last seen by this daemon, to pass over what
+			  * changes nothing; empty after a start, when all is looked at */
 	json_t *applied; /* network name -> {net, hosts, macs}: texts of what was last done here */
 };
 
@@ -141,9 +142,10 @@ static void add_lease(void *arg, const char *key, int64_t rev, const char *text)
 	if (!str_starts(key, l->prefix))
 		return;
 	doc = json_parse(text, strlen(text), "address", &err);
-	if (!doc)
+	instance = json_str(doc, "instance", NULL);
+	/* Free, or kept for the next start. */
+	if (!instance || json_bool(doc, "pending", false))
 		return;
-	instance = json_str(doc, "instance", "");
 	hwaddr = json_str(doc, "hwaddr", "");
 	member = json_str(l->members, instance, l->me);
 	if (l->overlay || str_eq(member, l->me))
@@ -199,6 +201,17 @@ static void forget(struct netsync *n, const char *network)
 	pthread_mutex_unlock(&n->lock);
 }
 
+static void forget_parts(struct netsync *n, const char *network)
+{
+	json_t *parts;
+
+	pthread_mutex_lock(&n->lock);
+	parts = json_object_get(n->applied, network);
+	json_object_del(parts, "hosts");
+	json_object_del(parts, "macs");
+	pthread_mutex_unlock(&n->lock);
+}
+
 static int apply_network(const struct api_env *env, const struct row *row, struct err *err)
 {
 	struct netsync *n = env->state->net;
@@ -210,8 +223,11 @@ static int apply_network(const struct api_env *env, const struct row *row, struc
 	collect_leases(env, row, underlays, hosts, macs);
 	if (if_nametoindex(row->key) == 0)
 		forget(n, row->key);
-	if (differs(n, row->key, "net", net))
+	if (differs(n, row->key, "net", net)) {
+		/* Its port may be a new one, without any entries. */
+		forget_parts(n, row->key);
 		rc = network_ensure(env->node, net, err);
+	}
 	if (rc == 0 && differs(n, row->key, "hosts", hosts))
 		rc = network_hosts(env->node, row->key, hosts, err);
 	if (rc == 0 && str_eq(json_str(row->doc, "type", ""), "overlay") &&
@@ -310,25 +326,59 @@ static void mark(struct netsync *n, const char *network)
 		later_call(n->env->state->later, GATHER_MS, gather_done, n);
 }
 
-/* True when the instance is on another member than before. */
-static bool has_moved(struct netsync *n, const char *key, const char *text)
+enum sight { SEEN, NEW_HERE, MOVED };
+
+/* What is not known to be where it was counts as a change: the kernel may have entries that an
+ * earlier daemon made. */
+static enum sight look_at(struct netsync *n, const char *key, const char *text)
 {
 	_json_ json_t *now = json_object();
+	enum sight sight = SEEN;
 	const char *before, *after;
-	bool moved;
 
 	if (text)
 		note_member(now, key, 0, text);
 	pthread_mutex_lock(&n->lock);
 	before = json_str(n->members, key, NULL);
 	after = json_str(now, key, NULL);
-	moved = before && after && !str_eq(before, after);
+	if (after && !before)
+		sight = NEW_HERE;
+	else if (after && !str_eq(before, after))
+		sight = MOVED;
 	if (after)
 		json_put_str(n->members, key, after);
 	else
 		json_object_del(n->members, key);
 	pthread_mutex_unlock(&n->lock);
-	return moved;
+	return sight;
+}
+
+static void mark_networks_of(struct netsync *n, const char *instance)
+{
+	_rows_ struct rows leases = { 0 };
+	struct err err;
+
+	if (store_list(n->env->store, ENT_ADDRESS, instance, &leases, &err) < 0)
+		return;
+	for (size_t i = 0; i < leases.n; i++)
+		mark(n, json_str(leases.v[i].doc, "network", ""));
+}
+
+/* A move at once: an answer that goes to the former member is missed for a second. One that this
+ * daemon has not seen yet may be one; only its first row since the start costs that. */
+static void instance_row(struct netsync *n, const char *key, const char *text)
+{
+	_json_ json_t *doc = NULL;
+	enum sight sight = look_at(n, key, text);
+	struct err err;
+
+	if (sight == SEEN)
+		return;
+	mark_networks_of(n, key);
+	if (sight == NEW_HERE)
+		doc = json_parse(text, strlen(text), "instance", &err);
+	if (sight == MOVED || json_int(doc, "epoch", 0) > 0)
+		gather_done(n);
 }
 
 void netsync_row(struct netsync *n, enum entity e, const char *key, const char *text)
@@ -349,11 +399,7 @@ void netsync_row(struct netsync *n, enum entity e, const char *key, const char *
 		mark(n, NULL);
 		break;
 	case ENT_INSTANCE:
-		/* At once: an answer that goes to the former member is missed for a second. */
-		if (has_moved(n, key, text)) {
-			mark(n, NULL);
-			gather_done(n);
-		}
+		instance_row(n, key, text);
 		break;
 	default:
 		break;

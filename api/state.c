@@ -42,7 +42,7 @@ static void sweep(const struct api_env *env, void *own_fingerprint)
 	image_sweep(env, fingerprint);
 }
 
-/* Limits and devices of running instances that a profile sets. */
+/* Limits and devices of running instances that a profile sets; fixed addresses of all. */
 static void apply_profile(const struct api_env *env, void *own_name)
 {
 	_free_ char *name = own_name;
@@ -59,9 +59,11 @@ static void apply_profile(const struct api_env *env, void *own_name)
 
 		json_array_foreach(json_arr(rows.v[i].doc, "profiles"), k, v)
 			uses |= str_eq(json_string_value(v), name);
-		if (!uses || container_pid(env->node, rows.v[i].key) == 0)
+		if (!uses)
 			continue;
-		if (instance_apply(env, rows.v[i].key, &err) < 0)
+		if ((container_pid(env->node, rows.v[i].key) > 0
+			     ? instance_apply(env, rows.v[i].key, &err)
+			     : instance_lease(env, rows.v[i].key, false, &rows.v[i], &err)) < 0)
 			log_err(LOG_WARN, "a changed profile is not applied", &err);
 	}
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/keeper.h"
+#include "cluster/lease.h"
 #include "cluster/state.h"
 
 #define ROLE_MS 60000
@@ -83,7 +84,7 @@ static int forget_instances(struct cluster *c, struct tx *t, const char *name, s
 		if (store_list(c->store, ENT_ADDRESS, instances.v[i].key, &leases, err) < 0)
 			return -1;
 		for (size_t k = 0; k < leases.n; k++)
-			tx_delete(t, ENT_ADDRESS, leases.v[k].key, leases.v[k].rev);
+			lease_free(t, &leases.v[k]);
 	}
 	return 0;
 }

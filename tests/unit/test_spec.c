@@ -14,6 +14,7 @@
 struct world {
 	struct store_world w;
 	struct api_env env;
+	bool running; /* what the plans are told */
 };
 
 static int setup(void **state)
@@ -73,7 +74,8 @@ static int lease(struct world *t, json_t *doc, bool dynamic, struct err *err)
 {
 	_picks_ struct address_picks picks = { 0 };
 	_tx_ struct tx *tx = tx_new();
-	int n = address_plan(&t->env, doc, dynamic, 0, tx, &picks, err);
+	struct address_wish wish = { .dynamic = dynamic, .running = t->running };
+	int n = address_plan(&t->env, doc, &wish, tx, &picks, err);
 
 	if (n > 0)
 		assert_int_equal(store_commit(t->w.store, tx, 0, NULL, err), 0);
@@ -164,6 +166,195 @@ static void test_static_address(void **state)
 	json_object_set_new(json_obj(doc, "devices"), "eth0", json_pack("{s:s}", "type", "none"));
 	assert_int_equal(lease(t, doc, false, &err), 1);
 	assert_false(address_of(&t->env, "c1", "eth0", "br0", ip));
+}
+
+static void fix(json_t *doc, const char *device, const char *ip)
+{
+	json_object_set_new(json_obj(doc, "devices"), device,
+			    json_pack("{s:s,s:s,s:s}", "type", "nic", "network", "br0",
+				      "ipv4.address", ip));
+}
+
+static const char *address(struct world *t, const char *name, const char *device)
+{
+	static char ip[16];
+
+	return address_of(&t->env, name, device, "br0", ip) ? ip : "none";
+}
+
+static void release(struct world *t, const char *name)
+{
+	_tx_ struct tx *tx = tx_new();
+	struct err err;
+
+	assert_int_equal(address_release(&t->env, name, tx, &err), 0);
+	assert_int_equal(store_commit(t->w.store, tx, 0, NULL, &err), 0);
+}
+
+/* Those that nobody ever had come first, then the one that was given back first. */
+static void longest_free_comes_next(void **state)
+{
+	static const char *const freed[] = { "c3", "c2", "c5" };
+	static const char *const next[] = { "10.7.0.6", "10.7.0.3", "10.7.0.2", "10.7.0.5" };
+	struct world *t = *state;
+	struct err err = { 0 };
+
+	for (int i = 2; i <= 5; i++) {
+		_free_ char *name = xasprintf("c%d", i);
+		_json_ json_t *doc = instance(name);
+
+		assert_int_equal(lease(t, doc, true, &err), 1);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(freed); i++)
+		release(t, freed[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(next); i++) {
+		_free_ char *name = xasprintf("n%zu", i);
+		_json_ json_t *doc = instance(name);
+
+		assert_int_equal(lease(t, doc, true, &err), 1);
+		assert_string_equal(address(t, name, "eth0"), next[i]);
+	}
+}
+
+/* A lost race is no reason to meet again, and chance has no part in it. */
+static void attempts_spread_and_repeat(void **state)
+{
+	struct world *t = *state;
+	bool differ = false;
+	char first[16];
+
+	world_put(&t->w, ENT_NETWORK, "br0",
+		  json_pack("{s:s, s:{s:s}}", "type", "bridge", "config", "ipv4.address",
+			    "10.7.0.1/16"));
+	for (int i = 0; i < 8; i++) {
+		_free_ char *name = xasprintf("c%d", i);
+		_json_ json_t *doc = instance(name);
+		char ip[2][16];
+
+		for (int k = 0; k < 2; k++) {
+			struct address_wish wish = { .dynamic = true, .attempt = 1 };
+			_picks_ struct address_picks picks = { 0 };
+			_tx_ struct tx *tx = tx_new();
+			struct err err;
+
+			assert_int_equal(address_plan(&t->env, doc, &wish, tx, &picks, &err), 1);
+			str_copy(ip[k], sizeof(ip[k]),
+				 json_object_iter_key(json_object_iter(picks.keys)) + 4);
+		}
+		assert_string_equal(ip[0], ip[1]);
+		if (i == 0)
+			str_copy(first, sizeof(first), ip[0]);
+		differ |= !str_eq(first, ip[0]);
+	}
+	assert_true(differ);
+}
+
+/* What a container runs with belongs to it until it has stopped. */
+static void running_keeps_its_address(void **state)
+{
+	struct world *t = *state;
+	_json_ json_t *doc = instance("c1"), *other = instance("c2");
+	struct err err = { 0 };
+
+	assert_int_equal(lease(t, doc, true, &err), 1);
+	fix(doc, "eth0", "10.7.0.5");
+	t->running = true;
+	assert_int_equal(lease(t, doc, false, &err), 1);
+	assert_string_equal(address(t, "c1", "eth0"), "10.7.0.2");
+	assert_int_equal(lease(t, doc, false, &err), 0);
+	t->running = false;
+	assert_int_equal(lease(t, other, true, &err), 1);
+	assert_string_equal(address(t, "c2", "eth0"), "10.7.0.3");
+	fix(other, "eth0", "10.7.0.2");
+	assert_int_equal(lease(t, other, false, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFLICT);
+	assert_non_null(strstr(err.msg, "\"c1\""));
+	fix(other, "eth0", "10.7.0.5");
+	assert_int_equal(lease(t, other, false, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFLICT);
+	/* The next start has the new one, and the old one is free. */
+	assert_int_equal(lease(t, doc, true, &err), 2);
+	assert_string_equal(address(t, "c1", "eth0"), "10.7.0.5");
+	fix(other, "eth0", "10.7.0.2");
+	assert_int_equal(lease(t, other, false, &err), 2);
+}
+
+static void second_nic_never_gets_the_first_ones(void **state)
+{
+	struct world *t = *state;
+	_json_ json_t *doc = instance("c1"), *twice = instance("c2");
+	struct err err = { 0 };
+
+	assert_int_equal(lease(t, doc, true, &err), 1);
+	fix(doc, "eth1", "10.7.0.2");
+	for (int running = 0; running < 2; running++) {
+		t->running = running;
+		assert_int_equal(lease(t, doc, true, &err), -1);
+		assert_int_equal(err.kind, ERR_CONFLICT);
+		assert_non_null(strstr(err.msg, "\"eth0\""));
+	}
+	t->running = false;
+	fix(twice, "eth1", "10.7.0.4");
+	fix(twice, "eth2", "10.7.0.4");
+	assert_int_equal(lease(t, twice, true, &err), -1);
+	assert_int_equal(err.kind, ERR_INVALID);
+	/* A fixed one is out of the reach of what is picked beside it. */
+	json_object_del(json_obj(twice, "devices"), "eth2");
+	fix(twice, "eth1", "10.7.0.3");
+	assert_int_equal(lease(t, twice, true, &err), 2);
+	assert_string_equal(address(t, "c2", "eth0"), "10.7.0.4");
+	/* Stopped, two devices may change places. */
+	fix(twice, "eth0", "10.7.0.3");
+	fix(twice, "eth1", "10.7.0.4");
+	assert_int_equal(lease(t, twice, true, &err), 2);
+	assert_string_equal(address(t, "c2", "eth0"), "10.7.0.3");
+	assert_string_equal(address(t, "c2", "eth1"), "10.7.0.4");
+}
+
+static void impossible_addresses_are_refused(void **state)
+{
+	static const char *const bad[] = { "10.7.0.0", "10.7.0.1", "10.7.0.7", "10.7.0.8",
+					   "10.8.0.5" };
+	struct world *t = *state;
+	struct err err = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		_json_ json_t *doc = instance("c1");
+
+		fix(doc, "eth0", bad[i]);
+		assert_int_equal(lease(t, doc, false, &err), -1);
+		assert_int_equal(err.kind, ERR_INVALID);
+		assert_non_null(strstr(err.msg, bad[i]));
+	}
+	world_put(&t->w, ENT_NETWORK, "br0",
+		  json_pack("{s:s, s:{s:s}}", "type", "bridge", "config", "ipv4.address", "none"));
+	{
+		_json_ json_t *doc = instance("c1");
+
+		fix(doc, "eth0", "10.7.0.5");
+		assert_int_equal(lease(t, doc, false, &err), -1);
+		assert_int_equal(err.kind, ERR_INVALID);
+	}
+}
+
+/* A profile can't give one address to two, nor what somebody else has. */
+static void profile_addresses_are_checked(void **state)
+{
+	struct world *t = *state;
+	_json_ json_t *doc = instance("c1"), *profile = json_pack("{s:{}}", "devices");
+	struct err err = { 0 };
+
+	assert_int_equal(lease(t, doc, true, &err), 1);
+	world_put(&t->w, ENT_INSTANCE, "c1", instance("c1"));
+	fix(profile, "eth0", "10.7.0.2");
+	assert_int_equal(address_check_profile(&t->env, "default", profile, &err), 0);
+	fix(profile, "eth0", "10.7.0.1");
+	assert_int_equal(address_check_profile(&t->env, "default", profile, &err), -1);
+	fix(profile, "eth0", "10.7.0.3");
+	assert_int_equal(address_check_profile(&t->env, "default", profile, &err), 0);
+	world_put(&t->w, ENT_INSTANCE, "c2", instance("c2"));
+	assert_int_equal(address_check_profile(&t->env, "default", profile, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFLICT);
 }
 
 static void test_check(void **state)
@@ -258,6 +449,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_build, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_static_address, setup, teardown),
+		cmocka_unit_test_setup_teardown(longest_free_comes_next, setup, teardown),
+		cmocka_unit_test_setup_teardown(attempts_spread_and_repeat, setup, teardown),
+		cmocka_unit_test_setup_teardown(running_keeps_its_address, setup, teardown),
+		cmocka_unit_test_setup_teardown(second_nic_never_gets_the_first_ones, setup, teardown),
+		cmocka_unit_test_setup_teardown(impossible_addresses_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(profile_addresses_are_checked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
 	};

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Subnets of networks, in numbers. */
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/address_int.h"
+#include "api/keys.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/str.h"
+
+#define SUBNET_TRIES 1000
+
+bool net4_parse_ip(const char *text, uint32_t *ret)
+{
+	struct in_addr a;
+
+	if (inet_pton(AF_INET, text, &a) != 1)
+		return false;
+	*ret = ntohl(a.s_addr);
+	return true;
+}
+
+const char *net4_text(uint32_t ip, char buf[16])
+{
+	struct in_addr a = { .s_addr = htonl(ip) };
+
+	return inet_ntop(AF_INET, &a, buf, 16);
+}
+
+static bool parse_cidr(const char *text, uint32_t *ret_ip, int *ret_bits)
+{
+	_free_ char *copy = xstrdup(text);
+	char *parts[2];
+	uint64_t bits;
+
+	if (str_split(copy, '/', parts, 2) != 2 || !net4_parse_ip(parts[0], ret_ip) ||
+	    !str_to_u64(parts[1], 32, &bits))
+		return false;
+	*ret_bits = (int)bits;
+	return true;
+}
+
+static uint32_t mask_of(int bits)
+{
+	return bits == 0 ? 0 : ~0u << (32 - bits);
+}
+
+/* Only the first range hands out addresses here. */
+static void apply_ranges(const char *ranges, struct net4 *n)
+{
+	_free_ char *copy = xstrdup(ranges);
+	char *dash = strchr(copy, '-'), *comma = strchr(copy, ',');
+	uint32_t a, b;
+
+	if (comma)
+		*comma = '\0';
+	if (!dash)
+		return;
+	*dash = '\0';
+	if (net4_parse_ip(copy, &a) && net4_parse_ip(dash + 1, &b) && a >= n->first && b <= n->last) {
+		n->first = a;
+		n->last = b;
+	}
+}
+
+bool net4_parse(const json_t *network, struct net4 *ret)
+{
+	const json_t *config = json_obj(network, "config");
+	const char *cidr = json_str(config, "ipv4.address", "none");
+	const char *ranges = json_str(config, "ipv4.dhcp.ranges", NULL);
+	struct net4 n;
+
+	if (!parse_cidr(cidr, &n.gateway, &n.bits) || n.bits > 30)
+		return false;
+	n.first = (n.gateway & mask_of(n.bits)) + 1;
+	n.last = (n.gateway | ~mask_of(n.bits)) - 1;
+	n.dhcp = key_bool(KEYS_NETWORK, config, "ipv4.dhcp");
+	if (ranges)
+		apply_ranges(ranges, &n);
+	*ret = n;
+	return true;
+}
+
+static bool overlaps(uint32_t a, int a_bits, uint32_t b, int b_bits)
+{
+	uint32_t m = mask_of(a_bits < b_bits ? a_bits : b_bits);
+
+	return (a & m) == (b & m);
+}
+
+bool net4_overlap(const struct net4 *a, const struct net4 *b)
+{
+	return overlaps(a->gateway, a->bits, b->gateway, b->bits);
+}
+
+static bool host_uses(const struct ifaddrs *all, uint32_t ip, int bits)
+{
+	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
+		const struct sockaddr_in *a = (const void *)i->ifa_addr;
+		const struct sockaddr_in *m = (const void *)i->ifa_netmask;
+
+		if (a && m && a->sin_family == AF_INET &&
+		    overlaps(ip, bits, ntohl(a->sin_addr.s_addr),
+			     __builtin_popcount(m->sin_addr.s_addr)))
+			return true;
+	}
+	return false;
+}
+
+static bool network_uses(const struct rows *networks, uint32_t ip, int bits)
+{
+	for (size_t i = 0; i < networks->n; i++) {
+		struct net4 n;
+
+		if (net4_parse(networks->v[i].doc, &n) && overlaps(ip, bits, n.gateway, n.bits))
+			return true;
+	}
+	return false;
+}
+
+char *net4_pick_subnet(struct store *s, struct err *err)
+{
+	_rows_ struct rows networks = { 0 };
+	struct ifaddrs *host = NULL;
+	char *cidr = NULL, text[16];
+
+	if (store_list(s, ENT_NETWORK, NULL, &networks, err) < 0)
+		return NULL;
+	if (getifaddrs(&host) < 0)
+		host = NULL;
+	for (int i = 0; i < SUBNET_TRIES && !cidr; i++) {
+		uint32_t r = (uint32_t)rng_u64();
+		uint32_t ip = 10u << 24 | (r >> 16 & 0xff) << 16 | (r & 0xff) << 8 | 1;
+
+		if (!host_uses(host, ip, 24) && !network_uses(&networks, ip, 24))
+			cidr = xasprintf("%s/24", net4_text(ip, text));
+	}
+	freeifaddrs(host);
+	if (!cidr)
+		err_set(err, ERR_LIMIT,
+			"no free 10.x.y.0/24 subnet found; name one as ipv4.address");
+	return cidr;
+}
+
+int net4_check(const struct net4 *n, const char *network, uint32_t ip, struct err *err)
+{
+	uint32_t mask = mask_of(n->bits), net = n->gateway & mask;
+	const char *what = NULL;
+	char text[16], first[16];
+
+	if ((ip & mask) != net)
+		return err_set(err, ERR_INVALID,
+			       "address %s is not in the subnet %s/%d of network \"%s\"",
+			       net4_text(ip, text), net4_text(net, first), n->bits, network);
+	if (ip == n->gateway)
+		what = "the gateway";
+	else if (ip == net)
+		what = "the address of the subnet itself";
+	else if (ip == (net | ~mask))
+		what = "the broadcast address";
+	return what ? err_set(err, ERR_INVALID, "address %s is %s of network \"%s\"",
+			      net4_text(ip, text), what, network)
+		    : 0;
+}
