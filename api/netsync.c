@@ -8,6 +8,7 @@
 #include "api/address.h"
 #include "api/background.h"
 #include "api/jobs.h"
+#include "api/keys.h"
 #include "api/later.h"
 #include "api/spec.h"
 #include "api/state.h"
@@ -91,12 +92,18 @@ static json_t *underlay_map(const struct api_env *env)
 
 static json_t *network_wanted(const struct row *row, const json_t *underlays)
 {
+	static const char *const filled[] = { "dns.domain", "dns.mode" };
 	json_t *net = json_object(), *peers = json_array(), *ip;
+	json_t *config = json_copy(json_obj(row->doc, "config"));
 	const char *member;
+
+	/* node/ knows no defaults of these. */
+	for (size_t i = 0; i < ARRAY_SIZE(filled); i++)
+		json_put_str(config, filled[i], key_value(KEYS_NETWORK, config, filled[i]));
 
 	json_put_str(net, "name", row->key);
 	json_put_str(net, "type", json_str(row->doc, "type", "bridge"));
-	json_object_set(net, "config", json_obj(row->doc, "config"));
+	json_object_set_new(net, "config", config);
 	json_put_int(net, "vni", json_int(row->doc, "vni", 0));
 	json_object_foreach((json_t *)underlays, member, ip) {
 		if (*member)
@@ -150,8 +157,9 @@ static void add_lease(void *arg, const char *key, int64_t rev, const char *text)
 	member = json_str(l->members, instance, l->me);
 	if (l->overlay || str_eq(member, l->me))
 		json_array_append_new(l->hosts,
-				      json_pack("{s:s, s:s, s:s}", "hwaddr", hwaddr, "ipv4",
-						json_str(doc, "ip", ""), "hostname", instance));
+				      json_pack("{s:s, s:s, s:s, s:b}", "hwaddr", hwaddr, "ipv4",
+						json_str(doc, "ip", ""), "hostname", instance,
+						"here", str_eq(member, l->me)));
 	if (l->overlay && !str_eq(member, l->me) && json_str(l->underlays, member, NULL))
 		json_put_str(l->macs, hwaddr, json_str(l->underlays, member, ""));
 }
@@ -229,7 +237,7 @@ static int apply_network(const struct api_env *env, const struct row *row, struc
 		rc = network_ensure(env->node, net, err);
 	}
 	if (rc == 0 && differs(n, row->key, "hosts", hosts))
-		rc = network_hosts(env->node, row->key, hosts, err);
+		rc = network_hosts(env->node, net, hosts, err);
 	if (rc == 0 && str_eq(json_str(row->doc, "type", ""), "overlay") &&
 	    differs(n, row->key, "macs", macs))
 		rc = network_forwarding(env->node, row->key, macs, err);

@@ -2,8 +2,8 @@
 /* One dnsmasq a bridge: it goes on while the daemon restarts, and is found again by its pid
  * file. Its command line is its configuration: another one means another process.
  *
- * DUNLIN_DIR/networks/NAME/: dnsmasq.pid, dnsmasq.leases, dnsmasq.hosts (read again at SIGHUP),
- * dnsmasq.raw
+ * DUNLIN_DIR/networks/NAME/: dnsmasq.pid, dnsmasq.leases, dnsmasq.raw, and the files of
+ * dnsmasq_hosts.c
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -22,13 +22,12 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/str.h"
-#include "node/network_int.h"
+#include "node/dnsmasq_int.h"
 
 #define DNSMASQ "/usr/sbin/dnsmasq"
 #define START_MS 15000
 #define STOP_MS 3000
 #define ARGS_MAX 64
-#define TEXT_MAX (4 << 20)
 #define DEFAULT_MTU 1500
 
 /* --- the running one ------------------------------------------------------------------------ */
@@ -92,7 +91,7 @@ static bool take_running(const char *dir, pid_t pid, struct running *ret)
 	/* Opened first: afterwards the number can't come to mean another process. */
 	r.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (r.pidfd >= 0)
-		r.cmdline = io_read_file(path, TEXT_MAX, &r.len, &err);
+		r.cmdline = io_read_file(path, DNSMASQ_TEXT_MAX, &r.len, &err);
 	if (r.cmdline && is_ours(&r, dir)) {
 		*ret = r;
 		return true;
@@ -264,17 +263,18 @@ static void add_dhcp6(struct args *a, const struct net *net)
 		add(a, "--dhcp-range=::,constructor:%s,ra-stateless,ra-names", net->name);
 }
 
-static void add_dns(struct args *a, const struct net *net)
+static void add_dns(struct args *a, const struct net *net, const char *dir)
 {
-	const char *domain = net_config(net, "dns.domain", "dunlin");
+	const char *domain = net_config(net, "dns.domain", "");
 
-	if (str_eq(net_config(net, "dns.mode", "managed"), "none")) {
+	if (str_eq(net_config(net, "dns.mode", ""), "none")) {
 		add(a, "--port=0");
 		return;
 	}
 	add(a, "--no-hosts");
+	add(a, "--hostsdir=%s/" NAMES_DIR, dir);
 	add(a, "--strict-order");
-	if (str_is_hostname(domain) || strchr(domain, '.')) {
+	if (*domain) {
 		add(a, "--local=/%s/", domain);
 		add(a, "--domain=%s", domain);
 	}
@@ -317,7 +317,7 @@ static int build_args(struct args *a, const struct net *net, const char *dir, st
 	add(a, "--quiet-dhcp");
 	add(a, "--quiet-dhcp6");
 	add(a, "--quiet-ra");
-	add_dns(a, net);
+	add_dns(a, net, dir);
 	add_dhcp6(a, net);
 	if (add_dhcp4(a, net, dir, err) < 0)
 		return -1;
@@ -339,34 +339,36 @@ static bool same_args(const struct args *a, const struct running *r)
 	return at == r->len;
 }
 
-/* --- ensure --------------------------------------------------------------------------------- */
-
-/* Writes what differs; *ret_changed says whether it did. */
-static int write_text(const char *path, const char *text, mode_t mode, bool *ret_changed,
-		      struct err *err)
+void dnsmasq_reload(const char *dir)
 {
-	struct err ignored;
-	_free_ char *old = io_read_file(path, TEXT_MAX, NULL, &ignored);
+	struct running r;
 
-	*ret_changed = !str_eq(old, text);
-	return *ret_changed ? io_write_file(path, text, strlen(text), mode, err) : 0;
+	find_running(dir, &r);
+	if (r.pid)
+		syscall(SYS_pidfd_send_signal, r.pidfd, SIGHUP, NULL, 0);
+	running_done(&r);
 }
+
+/* --- ensure --------------------------------------------------------------------------------- */
 
 static int prepare_files(const struct net *net, const char *dir, bool *ret_changed, struct err *err)
 {
 	_free_ char *raw = xasprintf("%s/dnsmasq.raw", dir),
 		    *hosts = xasprintf("%s/dnsmasq.hosts", dir),
-		    *leases = xasprintf("%s/dnsmasq.leases", dir);
+		    *leases = xasprintf("%s/dnsmasq.leases", dir),
+		    *names = xasprintf("%s/" NAMES_DIR, dir);
 	const char *text = net_config(net, "raw.dnsmasq", "");
 	bool unused;
 
 	*ret_changed = false;
-	if (*text && write_text(raw, text, 0600, ret_changed, err) < 0)
+	if (*text && dnsmasq_write(raw, text, 0600, ret_changed, err) < 0)
 		return -1;
 	/* It opens this one before it gives up root's rights, and keeps it open. */
 	if (!io_exists(leases) && io_write_file(leases, "", 0, 0600, err) < 0)
 		return -1;
-	return io_exists(hosts) ? 0 : write_text(hosts, "", 0644, &unused, err);
+	if (io_folder(names, 0755, err) < 0)
+		return -1;
+	return io_exists(hosts) ? 0 : dnsmasq_write(hosts, "", 0644, &unused, err);
 }
 
 int dnsmasq_ensure(const struct net *net, const char *dir, bool restart, struct err *err)
@@ -407,143 +409,4 @@ int dnsmasq_remove(const char *dir, struct err *err)
 	if (unlink(path) < 0 && errno != ENOENT)
 		return err_sys(err, "delete %s", path);
 	return 0;
-}
-
-/* --- hosts and leases ----------------------------------------------------------------------- */
-
-static int host_line(struct sbuf *b, const json_t *host, struct err *err)
-{
-	const char *name = json_str(host, "hostname", "");
-	const char *address = json_str(host, "ipv4", "");
-	char mac[MAC_TEXT_SIZE];
-	uint8_t bytes[MAC_LEN];
-	struct ip ip;
-
-	if (!mac_parse(json_str(host, "hwaddr", ""), bytes) ||
-	    (*address && (!ip_parse(address, &ip) || ip.family != AF_INET)) ||
-	    (*name && !str_is_hostname(name)))
-		return err_set(err, ERR_INVALID,
-			       "fixed lease of \"%.80s\": an invalid address or name", name);
-	sbuf_puts(b, mac_text(bytes, mac));
-	if (*address) {
-		char text[INET6_ADDRSTRLEN];
-
-		sbuf_printf(b, ",%s", ip_text(&ip, text));
-	}
-	sbuf_printf(b, "%s%s\n", *name ? "," : "", name);
-	return 0;
-}
-
-int dnsmasq_hosts(const char *dir, const json_t *hosts, struct err *err)
-{
-	_free_ char *path = xasprintf("%s/dnsmasq.hosts", dir);
-	_sbuf_ struct sbuf b = SBUF(TEXT_MAX);
-	struct running r;
-	json_t *host;
-	bool changed;
-	size_t i;
-
-	json_array_foreach((json_t *)hosts, i, host) {
-		if (host_line(&b, host, err) < 0)
-			return -1;
-	}
-	if (b.overflow)
-		return err_set(err, ERR_LIMIT, "too many fixed leases");
-	if (write_text(path, b.data ? b.data : "", 0644, &changed, err) < 0)
-		return -1;
-	if (!changed)
-		return 0;
-	find_running(dir, &r);
-	if (r.pid)
-		syscall(SYS_pidfd_send_signal, r.pidfd, SIGHUP, NULL, 0);
-	running_done(&r);
-	return 0;
-}
-
-static void add_lease(json_t *list, const char *hostname, const char *mac, const char *address,
-		      const char *type)
-{
-	json_t *l = json_object();
-
-	json_put_str(l, "hostname", hostname);
-	json_put_str(l, "hwaddr", mac);
-	json_put_str(l, "address", address);
-	json_put_str(l, "type", type);
-	json_array_append_new(list, l);
-}
-
-/* "MAC,ADDRESS,NAME" */
-static void add_static(json_t *list, char *line)
-{
-	char *f[3];
-	size_t n = str_split(line, ',', f, ARRAY_SIZE(f));
-	struct ip ip;
-
-	if (n >= 2 && n <= ARRAY_SIZE(f) && ip_parse(f[1], &ip))
-		add_lease(list, n == 3 ? f[2] : "", f[0], f[1], "static");
-}
-
-static void add_ip(json_t *map, char *line)
-{
-	char *f[3];
-	size_t n = str_split(line, ',', f, ARRAY_SIZE(f));
-	struct ip ip;
-
-	if (n >= 2 && n <= ARRAY_SIZE(f) && ip_parse(f[1], &ip))
-		json_put_str(map, f[0], f[1]);
-}
-
-static bool has_address(const json_t *list, const char *address)
-{
-	const json_t *l;
-	size_t i;
-
-	json_array_foreach(list, i, l) {
-		if (str_eq(json_str(l, "address", ""), address))
-			return true;
-	}
-	return false;
-}
-
-/* "EXPIRY MAC ADDRESS NAME CLIENT-ID"; an IPv6 lease has its interface's id in place of the MAC. */
-static void add_dynamic(json_t *list, char *line)
-{
-	uint8_t mac[MAC_LEN];
-	char *f[5];
-
-	if (str_split(line, ' ', f, ARRAY_SIZE(f)) != ARRAY_SIZE(f) || has_address(list, f[2]))
-		return;
-	add_lease(list, str_eq(f[3], "*") ? "" : f[3], mac_parse(f[1], mac) ? f[1] : "", f[2],
-		  "dynamic");
-}
-
-static void each_line(const char *dir, const char *file, json_t *list,
-		      void (*fn)(json_t *list, char *line))
-{
-	_free_ char *path = xasprintf("%s/%s", dir, file), *text = NULL;
-	struct err err;
-
-	text = io_read_file(path, TEXT_MAX, NULL, &err);
-	for (char *line = text, *next; line && *line; line = next) {
-		char *end = strchr(line, '\n');
-
-		next = end ? end + 1 : line + strlen(line);
-		if (end)
-			*end = '\0';
-		fn(list, line);
-	}
-}
-
-json_t *dnsmasq_addresses(const char *dir)
-{
-	json_t *map = json_object();
-
-	each_line(dir, "dnsmasq.hosts", map, add_ip);
-	return map;
-}
-
-void dnsmasq_leases(const char *dir, json_t *list)
-{
-	each_line(dir, "dnsmasq.hosts", list, add_static);
-	each_line(dir, "dnsmasq.leases", list, add_dynamic);
 }

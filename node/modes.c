@@ -29,6 +29,8 @@ static const struct {
 	{ "/networks", 0711 },
 	{ "/networks/*", 0711 },
 	{ "/networks/*/dnsmasq.hosts", 0644 },
+	{ "/networks/*/names", 0755 },
+	{ "/networks/*/names/hosts", 0644 },
 	{ "/networks/*/dnsmasq.pid", 0644 },
 };
 

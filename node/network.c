@@ -295,18 +295,31 @@ int network_forwarding(struct node *n, const char *name, const json_t *macs, str
 	return 0;
 }
 
-int network_hosts(struct node *n, const char *name, const json_t *hosts, struct err *err)
+static int hosts_locked(struct node *n, const struct net *net, const json_t *hosts, struct err *err)
 {
-	_free_ char *dir = node_path(n, "networks/%s", name);
+	_free_ char *dir = node_path(n, "networks/%s", net->name);
 	_close_ int lock = lock_networks(n, err);
 
 	if (lock < 0)
 		return -1;
-	if (!str_is_ifname(name) || !io_exists(dir))
-		return err_set(err, ERR_NOT_FOUND, "network \"%s\" is not on this member", name);
-	if (dnsmasq_hosts(dir, hosts, err) < 0 || update_routes(name, dir, err) < 0)
-		return err_wrap(err, "network \"%s\"", name);
+	if (!io_exists(dir))
+		return err_set(err, ERR_NOT_FOUND, "network \"%s\" is not on this member",
+			       net->name);
+	if (dnsmasq_hosts(net, dir, hosts, err) < 0 || update_routes(net->name, dir, err) < 0)
+		return err_wrap(err, "network \"%s\"", net->name);
 	return 0;
+}
+
+int network_hosts(struct node *n, const json_t *desc, const json_t *hosts, struct err *err)
+{
+	struct net net;
+	int rc;
+
+	if (net_parse(&net, desc, err) < 0)
+		return -1;
+	rc = hosts_locked(n, &net, hosts, err);
+	net_done(&net);
+	return rc;
 }
 
 json_t *network_list(struct node *n)

@@ -59,8 +59,12 @@ int firewall_remove(const char *name, struct err *err);
 /* dir: DUNLIN_DIR/networks/NAME. restart: its interface is a new one. */
 int dnsmasq_ensure(const struct net *net, const char *dir, bool restart, struct err *err);
 int dnsmasq_remove(const char *dir, struct err *err);
-int dnsmasq_hosts(const char *dir, const json_t *hosts, struct err *err);
+int dnsmasq_hosts(const struct net *net, const char *dir, const json_t *hosts, struct err *err);
 /* {mac: ipv4} of its hosts; new reference. */
 json_t *dnsmasq_addresses(const char *dir);
 /* [{hostname,hwaddr,address,type}] of its hosts and leases, appended to list. */
 void dnsmasq_leases(const char *dir, json_t *list);
+
+/* Tells all on the bridge, and the host, that the address is at mac now. */
+int announce_address(const char *bridge, const uint8_t mac[MAC_LEN], const struct ip *ip,
+		     struct err *err);

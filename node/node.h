@@ -200,8 +200,9 @@ int network_remove(struct node *n, const char *name, struct err *err);
 int network_forwarding(struct node *n, const char *name, const json_t *macs, struct err *err);
 json_t *network_state(struct node *n, const char *name, struct err *err); /* LXD's network state */
 json_t *network_leases(struct node *n, const char *name); /* [{hostname,hwaddr,address,type}] */
-/* Fixed leases for dnsmasq: [{hwaddr,ipv4,hostname}]; reloads. */
-int network_hosts(struct node *n, const char *name, const json_t *hosts, struct err *err);
+/* All containers of the network, wherever they are: [{hwaddr, ipv4, hostname, here: bool}]. Their
+ * names resolve here; those that are here get their address from this member. */
+int network_hosts(struct node *n, const json_t *net, const json_t *hosts, struct err *err);
 /* veth pair for a nic of a spec: the host side up (plugged into its bridge when plug), the peer
  * waiting for liblxc (named nic.host_name with suffix 'p'). Idempotent. */
 int nic_create(struct node *n, const json_t *nic, bool plug, struct err *err);
@@ -211,3 +212,6 @@ int nic_delete(struct node *n, const char *host_name, struct err *err);
  * there. After it: the pair is known as ours, and the bridge knows its address. */
 int nic_vacate(struct node *n, const json_t *nic, struct err *err);
 int nic_adopt(struct node *n, const json_t *nic, struct err *err);
+/* The global addresses in network{} of a container's state, to all on the bridges of its spec's
+ * nics. */
+void announce_container(const json_t *spec, const json_t *network);

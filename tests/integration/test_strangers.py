@@ -13,7 +13,7 @@ from pathlib import Path
 from cluster import Cluster, run, wait_for
 
 # All that other users of the host may open, below a state directory.
-PUBLIC = ["cluster.crt", "server.crt", "networks/*/dnsmasq.hosts", "networks/*/dnsmasq.pid"]
+PUBLIC = ["cluster.crt", "server.crt", "networks/*/dnsmasq.hosts", "networks/*/dnsmasq.pid", "networks/*/names*"]
 NOBODY = 65534
 
 TRY = """

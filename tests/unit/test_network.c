@@ -226,7 +226,8 @@ static void refuses(void **state)
 
 #define BRIDGE                                                                                    \
 	"{\"name\":\"dtbr0\",\"type\":\"bridge\",\"config\":{\"ipv4.address\":\"10.231.7.1/24\"," \
-	"\"ipv4.nat\":\"true\",\"ipv6.address\":\"fd42:231:7::1/64\",\"ipv6.nat\":\"true\"}}"
+	"\"ipv4.nat\":\"true\",\"ipv6.address\":\"fd42:231:7::1/64\",\"ipv6.nat\":\"true\"," \
+	"\"dns.mode\":\"managed\",\"dns.domain\":\"example\"}}"
 #define NIC                                                                                       \
 	"{\"device\":\"eth0\",\"hwaddr\":\"00:16:3e:01:02:03\",\"host_name\":\"dveth0123456ab\"," \
 	"\"bridge\":\"dtbr0\",\"mtu\":0}"
@@ -312,7 +313,9 @@ static void bridge_network(void **state)
 	struct world *w = *state;
 	_json_ json_t *nic = net_of(NIC),
 		      *hosts = net_of("[{\"hwaddr\":\"00:16:3e:01:02:03\","
-				      "\"ipv4\":\"10.231.7.77\",\"hostname\":\"c1\"}]");
+				      "\"ipv4\":\"10.231.7.77\",\"hostname\":\"c1\","
+				      "\"here\":true}]"),
+		      *desc = net_of(BRIDGE);
 	_close_ int inside = new_netns(), host = new_netns();
 	_json_ json_t *names = NULL;
 	_free_ char *got = NULL;
@@ -333,7 +336,7 @@ static void bridge_network(void **state)
 	names = network_list(&w->n);
 	assert_int_equal(json_array_size(names), 1);
 	assert_string_equal(json_string_value(json_array_get(names, 0)), "dtbr0");
-	assert_int_equal(network_hosts(&w->n, "dtbr0", hosts, &err), 0);
+	assert_int_equal(network_hosts(&w->n, desc, hosts, &err), 0);
 
 	if (nic_create(&w->n, nic, true, &err) < 0 || nic_create(&w->n, nic, true, &err) < 0)
 		fail_msg("%s", err.msg);
@@ -342,9 +345,9 @@ static void bridge_network(void **state)
 	send_link(host, inside, "dveth0123456abp", "eth0");
 	enter(host);
 	got = lease(w, inside);
-	assert_string_equal(got, "10.231.7.77 10.231.7.1 dunlin\n");
+	assert_string_equal(got, "10.231.7.77 10.231.7.1 example\n");
 	must_in(inside, "ping -c 1 -W 2 10.231.7.1");
-	must_in(inside, "busybox nslookup -type=a c1.dunlin 10.231.7.1");
+	must_in(inside, "busybox nslookup -type=a c1.example 10.231.7.1");
 	check_leases(w);
 
 	/* Unplugged it is alone; the bridge forgets nothing else. */
@@ -468,6 +471,17 @@ static void stop_member(struct member *m)
 	close(m->inside);
 }
 
+static void set_hosts(struct member *m, const json_t *hosts)
+{
+	_free_ char *text = xasprintf(OVERLAY, m->underlay);
+	_json_ json_t *net = net_of(text);
+	struct err err = { 0 };
+
+	enter(m->ns);
+	if (network_hosts(&m->n, net, hosts, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
 static void forward(struct member *m, const char *text)
 {
 	_json_ json_t *macs = net_of(text);
@@ -535,10 +549,8 @@ static void overlay_network(void **state)
 	_json_ json_t *hosts =
 		net_of("[{\"hwaddr\":\"00:16:3e:00:00:0a\",\"ipv4\":\"10.232.7.10\"},"
 		       "{\"hwaddr\":\"00:16:3e:00:00:0b\",\"ipv4\":\"10.232.7.11\"}]");
-	enter(b.ns);
-	assert_int_equal(network_hosts(&b.n, "dtov0", hosts, &err), 0);
-	enter(a.ns);
-	assert_int_equal(network_hosts(&a.n, "dtov0", hosts, &err), 0);
+	set_hosts(&b, hosts);
+	set_hosts(&a, hosts);
 	must_in(b.inside, "ip route add default via 10.232.7.1");
 	must_in(a.inside, "ip route add default via 10.232.7.1");
 	must_in(a.ns, "ping -c 1 -W 2 10.232.7.11");
