@@ -291,13 +291,24 @@ int ct_kill_all(struct node *n, struct ct *c, struct err *err)
 
 /* --- start -------------------------------------------------------------------------------- */
 
+/* Neighbours may know its addresses as somebody else's; a frame may also have been lost. */
+static void announce(struct node *n, struct ct *c, pid_t pid)
+{
+	_json_ json_t *spec = ct_spec(n, c);
+	_json_ json_t *network = ct_network(pid, spec);
+
+	announce_container(spec, network);
+}
+
 static void refresh_job(void *arg)
 {
 	struct end_event *e = arg;
 	struct ct *c = ct_get(e->n, e->name, false);
 
-	if (c && container_pid(e->n, e->name) == e->pid)
+	if (c && container_pid(e->n, e->name) == e->pid) {
 		ct_publish(e->n, c, true);
+		announce(e->n, c, e->pid);
+	}
 	ct_put(e->n, c);
 	free(e);
 }
@@ -359,6 +370,7 @@ int ct_adopt(struct node *n, struct ct *c, pid_t init, struct err *err)
 	watch_end(n, c, c->monitorfd);
 	console_watch(dir, c->pidfd);
 	watch_addresses(n, c);
+	announce(n, c, init);
 	ct_publish(n, c, false);
 	return 0;
 }
