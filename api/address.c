@@ -302,7 +302,7 @@ int address_plan(const struct api_env *env, json_t *instance, const struct addre
 	return rc;
 }
 
-/* --- a profile that is about to change ---------------------------------------------------------- */
+/* --- a profile that is about to change ----------------------------------------------------- */
 
 /* given: keys of fixed addresses -> the instance that has it by the new profile. */
 static int check_fixed(const struct api_env *env, const char *instance, const json_t *dev,

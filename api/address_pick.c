@@ -70,7 +70,7 @@ bool address_reserve(struct address_picks *p, const char *key)
 	return ok;
 }
 
-/* --- the addresses of a network that rows tell of ---------------------------------------------- */
+/* --- the addresses of a network that rows tell of ----------------------------------------- */
 
 struct known {
 	uint32_t ip;
@@ -145,7 +145,7 @@ static void candidates_done(struct candidates *c)
 	free(c->freed);
 }
 
-/* --- walking over what is free, the longest free first ----------------------------------------- */
+/* --- walking over what is free, the longest free first ------------------------------------ */
 
 struct walk {
 	const struct candidates *c;
@@ -252,7 +252,7 @@ int address_pick(struct store *s, const struct pick_from *from, struct address_p
 			       from->network);
 }
 
-/* --- a network that goes ----------------------------------------------------------------------- */
+/* --- a network that goes ------------------------------------------------------------------ */
 
 struct forgetting {
 	const char *prefix;

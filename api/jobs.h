@@ -39,8 +39,8 @@ int instance_start_noted(const struct api_env *env, const char *name, struct err
 void instance_set_power(json_t *doc, bool on);
 /* It has processes, or is about to. */
 bool instance_runs(const struct api_env *env, const char *name);
-/* Leases for all nics (dynamic), or for those with a fixed address; the row is written and read anew
- * only when something was missing. */
+/* Leases for all nics (dynamic), or for those with a fixed address; the row is written and read
+ * anew only when something was missing. */
 int instance_lease(const struct api_env *env, const char *name, bool dynamic, struct row *row,
 		   struct err *err);
 /* The container ended by itself: writes that down; an ephemeral instance goes. In the background.

@@ -60,7 +60,8 @@ static void apply_ranges(const char *ranges, struct net4 *n)
 	if (!dash)
 		return;
 	*dash = '\0';
-	if (net4_parse_ip(copy, &a) && net4_parse_ip(dash + 1, &b) && a >= n->first && b <= n->last) {
+	if (net4_parse_ip(copy, &a) && net4_parse_ip(dash + 1, &b) && a >= n->first &&
+	    b <= n->last) {
 		n->first = a;
 		n->last = b;
 	}

@@ -279,7 +279,7 @@ static void running_keeps_its_address(void **state)
 	assert_int_equal(lease(t, other, false, &err), 2);
 }
 
-static void second_nic_never_gets_the_first_ones(void **state)
+static void second_nic_gets_another(void **state)
 {
 	struct world *t = *state;
 	_json_ json_t *doc = instance("c1"), *twice = instance("c2");
@@ -452,7 +452,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(longest_free_comes_next, setup, teardown),
 		cmocka_unit_test_setup_teardown(attempts_spread_and_repeat, setup, teardown),
 		cmocka_unit_test_setup_teardown(running_keeps_its_address, setup, teardown),
-		cmocka_unit_test_setup_teardown(second_nic_never_gets_the_first_ones, setup, teardown),
+		cmocka_unit_test_setup_teardown(second_nic_gets_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(impossible_addresses_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(profile_addresses_are_checked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check, setup, teardown),
