@@ -162,6 +162,43 @@ static const struct json_field member_fields[] = {
 	{ "architecture", JW_STR, false }, { NULL, 0, 0 },
 };
 
+static bool same_words(const json_t *a, const json_t *b)
+{
+	_json_ json_t *left = json_object();
+	json_t *v;
+	size_t i;
+
+	json_array_foreach((json_t *)b, i, v)
+		json_object_set(left, json_string_value(v), v);
+	json_array_foreach((json_t *)a, i, v) {
+		if (json_object_del(left, json_string_value(v)) < 0)
+			return false;
+	}
+	return json_object_size(left) == 0;
+}
+
+/* Roles follow from who is there; there is one group. */
+static int check_given(struct req *r, const char *what, const json_t *body, const json_t *member)
+{
+	static const struct {
+		const char *field, *why;
+	} kept[] = { { "roles", "the cluster gives the roles of the database by itself, see "
+				"cluster.max_voters and cluster.max_standby; there are no others" },
+		     { "groups", "cluster groups are not implemented" } };
+	static const char *const fixed[] = { "server_name", "url", "architecture", NULL };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		const json_t *sent = json_arr(body, kept[i].field);
+		_free_ char *text = sent ? json_text(sent) : NULL;
+
+		if (sent && !same_words(sent, json_arr(member, kept[i].field)))
+			return err_set(req_err(r), ERR_INVALID,
+				       "%s: \"%s\" can't be set to %.100s: %s", what, kept[i].field,
+				       text, kept[i].why);
+	}
+	return check_fixed(r, what, body, member, fixed);
+}
+
 int h_member_put(struct req *r)
 {
 	json_t *body = req_json(r, member_fields, "cluster member");
@@ -174,7 +211,7 @@ int h_member_put(struct req *r)
 		return -1;
 	member = cluster_member_json(req_env(r)->cluster, &row);
 	writable = member_writable(member);
-	if (check_etag(r, writable) < 0)
+	if (check_etag(r, writable) < 0 || check_given(r, what, body, member) < 0)
 		return -1;
 	merge_map(row.doc, "config", body, is_patch(r));
 	if (keys_check(KEYS_MEMBER, what, json_obj(row.doc, "config"), req_err(r)) < 0)
@@ -202,8 +239,9 @@ int h_member_delete(struct req *r)
 
 	if (get_member(r, &row) < 0)
 		return -1;
-	if (force)
-		str_to_bool(force, &forced);
+	if (!str_empty(force) && !str_to_bool(force, &forced))
+		return err_set(req_err(r), ERR_INVALID,
+			       "cluster member: force is \"%.20s\", not true or false", force);
 	if (cluster_remove(req_env(r)->cluster, row.key, forced, req_err(r)) < 0)
 		return -1;
 	tell_event(r, "cluster-member-removed", req_path(r), row.key);

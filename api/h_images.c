@@ -7,6 +7,7 @@
 #include "api/image_ref.h"
 #include "api/jobs.h"
 #include "api/multipart.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -99,6 +100,37 @@ static void drop_empty(json_t *map)
 	}
 }
 
+static int check_put(struct req *r, const char *fingerprint, const json_t *body)
+{
+	_free_ char *what = xasprintf("image %.12s", fingerprint);
+	const char *expires = json_str(body, "expires_at", "");
+	json_t *name;
+	size_t i;
+
+	if (json_bool(body, "auto_update", false))
+		return err_set(req_err(r), ERR_INVALID,
+			       "%s: \"auto_update\" can't be true: images are never updated by "
+			       "themselves",
+			       what);
+	if (!str_empty(expires) && clock_parse(expires) == -1)
+		return err_set(req_err(r), ERR_INVALID,
+			       "%s: invalid value \"%.60s\" for \"expires_at\": must be a time "
+			       "such as 2030-01-31T12:00:00Z",
+			       what, expires);
+	json_array_foreach(json_arr(body, "profiles"), i, name) {
+		_row_ struct row row = { 0 };
+
+		if (store_get(req_env(r)->store, ENT_PROFILE, json_string_value(name), &row,
+			      req_err(r)) == 0)
+			continue;
+		if (req_err(r)->kind == ERR_NOT_FOUND)
+			err_set(req_err(r), ERR_NOT_FOUND, "%s: Profile not found: \"%.64s\"", what,
+				json_string_value(name));
+		return -1;
+	}
+	return image_check_properties(what, json_obj(body, "properties"), req_err(r));
+}
+
 int h_image_put(struct req *r)
 {
 	json_t *body = req_json(r, put_fields, "image"), *v;
@@ -110,7 +142,7 @@ int h_image_put(struct req *r)
 	if (!body || get_image(r, &row) < 0)
 		return -1;
 	writable = image_writable(row.doc);
-	if (check_etag(r, writable) < 0)
+	if (check_etag(r, writable) < 0 || check_put(r, row.key, body) < 0)
 		return -1;
 	json_object_foreach(body, key, v) {
 		if (!json_is_null(v) && !str_eq(key, "properties"))
@@ -274,17 +306,21 @@ int h_images_post(struct req *r)
 	const char *type = req_header(r, "Content-Type");
 	_free_ char *boundary = multipart_boundary(type);
 	struct image_upload up = { .own_fd = -1 };
+	_json_ json_t *properties = NULL;
 	struct op *op;
 
 	if (check_project(r) < 0)
 		return -1;
 	if (type && str_starts(type, "application/json"))
 		return json_upload(r);
+	properties = parse_pairs(req_header(r, "X-LXD-properties"), NULL);
+	if (image_check_properties("image", properties, req_err(r)) < 0)
+		return -1;
 	if ((boundary ? split_upload(r, boundary, &up) : raw_upload(r, &up)) < 0)
 		return -1;
 	up.own_want_fp = xstrdup(req_header(r, "X-LXD-fingerprint"));
 	up.public = header_bool(r, "X-LXD-public");
-	up.own_properties = parse_pairs(req_header(r, "X-LXD-properties"), NULL);
+	up.own_properties = json_incref(properties);
 	up.own_profiles = header_profiles(r);
 	up.own_aliases = header_aliases(r);
 	op = job_image_import_start(req_env(r), &up, req_err(r));

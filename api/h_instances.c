@@ -158,21 +158,6 @@ static const struct json_field state_fields[] = {
 	{ NULL, 0, 0 },
 };
 
-static int parse_change(struct req *r, const json_t *body, struct state_change *ret)
-{
-	int64_t timeout = json_int(body, "timeout", -1);
-
-	if (json_bool(body, "stateful", false))
-		return err_set(req_err(r), ERR_UNSUPPORTED,
-			       "stateful start and stop are not implemented");
-	if (timeout > INT32_MAX)
-		return err_set(req_err(r), ERR_INVALID, "timeout must be a number of seconds");
-	/* Clients send 0 with a start, and with a stop that shall have the default. */
-	*ret = (struct state_change){ .force = json_bool(body, "force", false),
-				      .timeout_s = timeout > 0 ? (int)timeout : -1 };
-	return state_action_parse(json_str(body, "action", ""), &ret->action, req_err(r));
-}
-
 int h_state_put(struct req *r)
 {
 	json_t *body = req_json(r, state_fields, "instance state");
@@ -180,7 +165,7 @@ int h_state_put(struct req *r)
 	struct state_change change;
 	struct op *op;
 
-	if (!body || check_project(r) < 0 || parse_change(r, body, &change) < 0 ||
+	if (!body || check_project(r) < 0 || state_change_parse(body, &change, req_err(r)) < 0 ||
 	    instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	op = job_state_start(req_env(r), row.key, &change, req_err(r));
@@ -248,8 +233,13 @@ static int check_kept(struct req *r, const json_t *doc, const json_t *body)
 	const char *arch = json_str(body, "architecture", "");
 	const char *new_uuid = json_str(json_obj(body, "config"), "volatile.uuid", "");
 	_free_ char *what = xasprintf("instance \"%s\"", name);
-	_json_ json_t *given = json_copy(json_obj(body, "config"));
+	static const char *const fixed[] = { "name", "type", "project", NULL };
+	_json_ json_t *given = json_copy(json_obj(body, "config")), *shown = NULL;
 
+	shown = json_pack("{s:s, s:s, s:s}", "name", name, "type", "container", "project",
+			  "default");
+	if (check_fixed(r, what, body, shown, fixed) < 0)
+		return -1;
 	/* Before our own values take the place of what was sent. */
 	if (given && keys_check(KEYS_INSTANCE, what, given, req_err(r)) < 0)
 		return -1;
@@ -383,6 +373,13 @@ int h_instance_post(struct req *r)
 	     !str_eq(json_str(body, "project", ""), "default")))
 		return err_set(req_err(r), ERR_UNSUPPORTED,
 			       "moving between pools, projects or servers is not implemented");
+	if (json_object_size(json_obj(body, "config")) ||
+	    json_object_size(json_obj(body, "devices")) ||
+	    json_array_size(json_arr(body, "profiles")))
+		return err_set(req_err(r), ERR_UNSUPPORTED,
+			       "instance \"%s\": config, devices and profiles can't be changed by "
+			       "a move or a renaming: change them before or after it",
+			       row.key);
 	if (!str_empty(target))
 		op = start_move(r, body, target);
 	else if (json_bool(body, "migration", false))

@@ -201,9 +201,7 @@ int h_instances_put(struct req *r)
 	j = xnew(struct bulk_job);
 	j->env = req_env(r);
 	j->body = json_incref(state);
-	j->change.force = json_bool(state, "force", false);
-	j->change.timeout_s = (int)json_int(state, "timeout", -1);
-	if (state_action_parse(json_str(state, "action", ""), &j->change.action, req_err(r)) < 0) {
+	if (state_change_parse(state, &j->change, req_err(r)) < 0) {
 		bulk_free(j);
 		return -1;
 	}

@@ -102,6 +102,39 @@ static int check_fit(struct req *r, const json_t *doc, const struct row *image)
 		       given, of_image);
 }
 
+/* Fields for sources that are not there; false, "" and "pull" mean nothing. */
+static int check_source(struct req *r, const json_t *source)
+{
+	static const char *const texts[] = { "certificate", "secret", "base-image", "operation",
+					     "source" };
+	static const char *const flags[] = { "live", "refresh" };
+	const char *field = NULL, *mode = json_str(source, "mode", "");
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		if (!str_empty(json_str(source, texts[i], "")))
+			field = texts[i];
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (json_bool(source, flags[i], false))
+			field = flags[i];
+	}
+	if (json_object_size(json_obj(source, "secrets")))
+		field = "secrets";
+	if (json_object_size(json_obj(source, "properties")))
+		field = "properties";
+	if (!str_empty(mode) && !str_eq(mode, "pull"))
+		field = "mode";
+	if (!str_empty(json_str(source, "project", "")) &&
+	    !str_eq(json_str(source, "project", ""), "default"))
+		field = "project";
+	if (!field)
+		return 0;
+	return err_set(req_err(r), ERR_UNSUPPORTED,
+		       "instance: source: \"%s\" is not implemented for images (alias, "
+		       "fingerprint)",
+		       field);
+}
+
 static int apply_source(struct req *r, const json_t *body, json_t *doc)
 {
 	json_t *source = json_obj(body, "source");
@@ -119,7 +152,7 @@ static int apply_source(struct req *r, const json_t *body, json_t *doc)
 	if (!str_eq(type, "image"))
 		return err_set(req_err(r), ERR_INVALID,
 			       "instance: unknown source type \"%.20s\" (image, none)", type);
-	if (find_image(r, source, &image) < 0)
+	if (find_image(r, source, &image) < 0 || check_source(r, source) < 0)
 		return -1;
 	if (!json_arr(body, "profiles") && json_arr(image.doc, "profiles"))
 		json_object_set(doc, "profiles", json_arr(image.doc, "profiles"));

@@ -114,8 +114,7 @@ static int fill_address(struct req *r, json_t *config, const char *missing)
 	_free_ char *cidr = NULL;
 	const char *v;
 
-	if (!json_str(config, "ipv6.address", NULL) ||
-	    str_eq(json_str(config, "ipv6.address", ""), "auto"))
+	if (!json_str(config, "ipv6.address", NULL))
 		json_put_str(config, "ipv6.address", "none");
 	if (!json_str(config, "ipv4.address", NULL))
 		json_put_str(config, "ipv4.address", missing);
@@ -201,10 +200,18 @@ static int check_new(struct req *r, const char *name, const char *type)
 	return 0;
 }
 
+static int refuse_vni(struct req *r, const char *name, const char *vni)
+{
+	return err_set(req_err(r), ERR_INVALID,
+		       "network \"%s\": \"vxlan.id\" can't be set (to \"%s\"): it is no overlay",
+		       name, vni);
+}
+
 static json_t *new_network(struct req *r, const json_t *body, const char *type)
 {
 	_free_ char *what = xasprintf("network \"%.32s\"", json_str(body, "name", ""));
 	_json_ json_t *doc = network_writable(body);
+	const char *vni;
 
 	json_put_str(doc, "name", json_str(body, "name", ""));
 	json_put_str(doc, "type", type);
@@ -212,6 +219,11 @@ static json_t *new_network(struct req *r, const json_t *body, const char *type)
 	    fill_address(r, json_obj(doc, "config"), "auto") < 0 ||
 	    check_subnet(r, json_str(body, "name", ""), doc) < 0)
 		return NULL;
+	vni = json_str(json_obj(doc, "config"), "vxlan.id", NULL);
+	if (!str_eq(type, "overlay") && vni) {
+		refuse_vni(r, json_str(body, "name", ""), vni);
+		return NULL;
+	}
 	if (str_eq(type, "overlay") && fill_vni(r, doc) < 0)
 		return NULL;
 	return json_incref(doc);
@@ -286,6 +298,8 @@ static int check_change(struct req *r, const struct row *row, const json_t *old)
 	_json_ json_t *users = NULL;
 	const char *vni = json_str(json_obj(row->doc, "config"), "vxlan.id", NULL);
 
+	if (vni && !str_eq(json_str(row->doc, "type", ""), "overlay"))
+		return refuse_vni(r, row->key, vni);
 	if (vni && !str_eq(vni, json_str(json_obj(old, "config"), "vxlan.id", NULL)))
 		return err_set(req_err(r), ERR_INVALID, "network \"%s\": vxlan.id can't be changed",
 			       row->key);
@@ -311,14 +325,15 @@ int h_network_put(struct req *r)
 {
 	json_t *body = req_json(r, put_fields, "network");
 	_free_ char *what = xasprintf("network \"%.32s\"", req_param(r, 0));
+	static const char *const fixed[] = { "name", "type", NULL };
 	_json_ json_t *writable = NULL, *old = NULL;
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 
-	if (!body || get_network(r, &row) < 0)
+	if (!body || get_network(r, &row) < 0 || refuse_target(r, what) < 0)
 		return -1;
 	writable = network_writable(row.doc);
-	if (check_etag(r, writable) < 0)
+	if (check_etag(r, writable) < 0 || check_fixed(r, what, body, row.doc, fixed) < 0)
 		return -1;
 	old = json_deep_copy(row.doc);
 	merge_map(row.doc, "config", body, is_patch(r));

@@ -183,14 +183,15 @@ int h_pool_put(struct req *r)
 {
 	json_t *body = req_json(r, put_fields, "storage pool");
 	_free_ char *what = xasprintf("storage pool \"%.64s\"", req_param(r, 0));
+	static const char *const fixed[] = { "name", "driver", NULL };
 	_json_ json_t *writable = NULL;
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 
-	if (!body || get_pool(r, &row) < 0)
+	if (!body || get_pool(r, &row) < 0 || refuse_target(r, what) < 0)
 		return -1;
 	writable = pool_writable(row.doc);
-	if (check_etag(r, writable) < 0)
+	if (check_etag(r, writable) < 0 || check_fixed(r, what, body, row.doc, fixed) < 0)
 		return -1;
 	merge_map(row.doc, "config", body, is_patch(r));
 	drop_default_source(req_env(r), row.key, json_obj(row.doc, "config"));

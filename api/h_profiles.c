@@ -150,14 +150,17 @@ static const struct json_field put_fields[] = {
 int h_profile_put(struct req *r)
 {
 	json_t *body = req_json(r, put_fields, "profile");
-	_json_ json_t *writable = NULL;
+	_free_ char *what = xasprintf("profile \"%.64s\"", req_param(r, 0));
+	static const char *const fixed[] = { "name", NULL };
+	_json_ json_t *writable = NULL, *shown = NULL;
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 
 	if (!body || get_profile(r, &row) < 0)
 		return -1;
 	writable = profile_writable(row.doc);
-	if (check_etag(r, writable) < 0)
+	shown = json_pack("{s:s}", "name", row.key);
+	if (check_etag(r, writable) < 0 || check_fixed(r, what, body, shown, fixed) < 0)
 		return -1;
 	merge_map(row.doc, "config", body, is_patch(r));
 	merge_map(row.doc, "devices", body, is_patch(r));

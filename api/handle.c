@@ -144,6 +144,33 @@ void merge_map(json_t *doc, const char *key, const json_t *body, bool patch)
 	json_object_set_new(doc, key, map);
 }
 
+int check_fixed(struct req *r, const char *what, const json_t *body, const json_t *present,
+		const char *const *fields)
+{
+	for (; *fields; fields++) {
+		const char *sent = json_str(body, *fields, "");
+		const char *is = json_str(present, *fields, "");
+
+		if (!str_empty(sent) && !str_eq(sent, is))
+			return err_set(req_err(r), ERR_INVALID,
+				       "%s: \"%s\" can't be changed to \"%.64s\": it is \"%s\"",
+				       what, *fields, sent, is);
+	}
+	return 0;
+}
+
+int refuse_target(struct req *r, const char *what)
+{
+	const char *target = req_query(r, "target");
+
+	if (str_empty(target))
+		return 0;
+	return err_set(req_err(r), ERR_INVALID,
+		       "%s has no configuration of member \"%.64s\" alone: change it without a "
+		       "target",
+		       what, target);
+}
+
 /* --- used by --------------------------------------------------------------------------------- */
 
 struct users {

@@ -27,5 +27,11 @@ bool is_patch(const struct req *r);
 
 /* Who uses an object: URLs of instances and profiles. kind: "profiles", "networks" or "pools". */
 json_t *used_by(const struct api_env *env, const char *kind, const char *name);
+/* Refuses a body whose texts differ from those present: clients may send them back unchanged.
+ * `fields` ends with NULL. */
+int check_fixed(struct req *r, const char *what, const json_t *body, const json_t *present,
+		const char *const *fields);
+/* Refuses ?target= for an object without keys of a member's own. */
+int refuse_target(struct req *r, const char *what);
 /* Refuses with the names of what uses the object; `what` begins the sentence. */
 int refuse_used(struct req *r, const char *what, const char *kind, const char *name);

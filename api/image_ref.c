@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "api/keys.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -72,4 +73,15 @@ const char *image_suffix(const char *filename)
 			return known[i];
 	}
 	return ".tar.gz";
+}
+
+int image_check_properties(const char *what, const json_t *properties, struct err *err)
+{
+	_json_ json_t *config = json_object();
+	const char *name;
+	json_t *v;
+
+	json_object_foreach((json_t *)properties, name, v)
+		json_object_set_new(config, name, json_incref(v));
+	return keys_check(KEYS_IMAGE, what, config, err);
 }

@@ -205,7 +205,7 @@ static const struct {
 	[ACT_UNFREEZE] = { "unfreeze", "Unfreezing instance" },
 };
 
-int state_action_parse(const char *text, enum state_action *ret, struct err *err)
+static int parse_action(const char *text, enum state_action *ret, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
 		if (str_eq(actions[i].name, text)) {
@@ -215,6 +215,21 @@ int state_action_parse(const char *text, enum state_action *ret, struct err *err
 	}
 	return err_set(err, ERR_INVALID,
 		       "Unknown action \"%.40s\" (start, stop, restart, freeze, unfreeze)", text);
+}
+
+int state_change_parse(const json_t *body, struct state_change *ret, struct err *err)
+{
+	int64_t timeout = json_int(body, "timeout", -1);
+
+	if (json_bool(body, "stateful", false))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "stateful start and stop are not implemented");
+	if (timeout > INT32_MAX)
+		return err_set(err, ERR_INVALID, "timeout must be a number of seconds");
+	/* Clients send 0 with a start, and with a stop that shall have the default. */
+	*ret = (struct state_change){ .force = json_bool(body, "force", false),
+				      .timeout_s = timeout > 0 ? (int)timeout : -1 };
+	return parse_action(json_str(body, "action", ""), &ret->action, err);
 }
 
 int instance_change_state(const struct api_env *env, const char *name,

@@ -27,7 +27,8 @@ struct state_change {
 	int timeout_s; /* < 0: the default */
 };
 /* ERR_INVALID for an unknown action. */
-int state_action_parse(const char *text, enum state_action *ret, struct err *err);
+/* {action, timeout, force, stateful} as clients send it. */
+int state_change_parse(const json_t *body, struct state_change *ret, struct err *err);
 struct op *job_state_start(const struct api_env *env, const char *name,
 			   const struct state_change *change, struct err *err);
 /* The same in this thread. */

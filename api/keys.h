@@ -12,7 +12,8 @@ enum keys_of {
 	KEYS_MEMBER,
 	KEYS_NIC,
 	KEYS_DISK,
-	KEYS_NONE
+	KEYS_NONE,
+	KEYS_IMAGE
 };
 enum key_type { K_STRING, K_BOOL, K_INT };
 

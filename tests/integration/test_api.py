@@ -318,3 +318,53 @@ def test_a_profile_that_instances_need(cluster, stopped):
         assert e.value.status == 400 and f'"{stopped}"' in e.value.message, e.value
     m.cli("profile", "remove", stopped, "second")
     m.api("DELETE", "/1.0/profiles/second")
+
+
+INSTANCE_SOURCE = {"type": "image", "alias": "test"}
+DEMANDS = [  # what used to be accepted and did nothing
+    ("PUT", "/1.0/instances", {"state": {"action": "stop", "stateful": True}}, "stateful"),
+    ("POST", "/1.0/instances", {**INSTANCE, "source": {**INSTANCE_SOURCE, "refresh": True}}, "refresh"),
+    ("POST", "/1.0/instances", {**INSTANCE, "source": {**INSTANCE_SOURCE, "mode": "push"}}, "mode"),
+    ("POST", "/1.0/instances", {**INSTANCE, "source": {**INSTANCE_SOURCE, "secret": "s"}}, "secret"),
+    ("POST", "/1.0/instances", {**INSTANCE, "source": {**INSTANCE_SOURCE, "project": "p"}}, "project"),
+    ("POST", "/1.0/instances", {**INSTANCE, "config": {"volatile.last_state.power": "RUNNING"}}, "last_state.power"),
+    ("POST", "/1.0/instances/stopped", {"name": "other", "config": {"user.a": "b"}}, "config"),
+    ("POST", "/1.0/instances/stopped", {"name": "other", "profiles": ["default"]}, "profiles"),
+    ("PATCH", "/1.0/instances/stopped", {"name": "other"}, "name"),
+    ("PATCH", "/1.0/instances/stopped", {"type": "virtual-machine"}, "virtual-machine"),
+    ("PATCH", "/1.0/networks/tnet", {"type": "bridge"}, "bridge"),
+    ("PATCH", "/1.0/networks/tnet?target=m2", {"config": {"user.a": "b"}}, "m2"),
+    ("POST", "/1.0/networks", {"name": "junk", "type": "bridge", "config": {"vxlan.id": "7"}}, "vxlan.id"),
+    ("PATCH", "/1.0/storage-pools/plain", {"driver": "overlay"}, "overlay"),
+    ("PATCH", "/1.0/storage-pools/plain?target=m2", {"config": {"user.a": "b"}}, "m2"),
+    ("PATCH", "/1.0/profiles/default", {"name": "other"}, "other"),
+    ("PATCH", "/1.0/cluster/members/m2", {"roles": ["ovn-chassis"]}, "roles"),
+    ("PATCH", "/1.0/cluster/members/m2", {"roles": []}, "roles"),
+    ("PATCH", "/1.0/cluster/members/m2", {"groups": ["gpu"]}, "groups"),
+    ("PATCH", "/1.0/cluster/members/m2", {"server_name": "m9"}, "m9"),
+    ("PATCH", "IMAGE", {"auto_update": True}, "auto_update"),
+    ("PATCH", "IMAGE", {"expires_at": "tomorrow"}, "tomorrow"),
+    ("PATCH", "IMAGE", {"profiles": ["ghost"]}, "ghost"),
+    ("PATCH", "IMAGE", {"properties": {"a b": "c"}}, "a b"),
+]
+
+
+@pytest.mark.parametrize("method, path, body, word", DEMANDS, ids=[f"{p}-{w}" for _, p, _, w in DEMANDS])
+def test_a_demand_that_nobody_meets_is_refused(cluster, stopped, method, path, body, word):
+    m = cluster[0]
+    if path == "IMAGE":
+        path = "/1.0/images/" + m.api("GET", "/1.0/images/aliases/test")["target"]
+    before = m.api("GET", path.partition("?")[0])
+    with pytest.raises(ApiError) as e:
+        m.api(method, path, body)
+    assert (400 <= e.value.status < 500 or e.value.status == 501) and word in e.value.message, e.value
+    assert m.api("GET", path.partition("?")[0]) == before
+
+
+def test_a_member_read_and_sent_back_passes(cluster):
+    m = cluster[0]
+    obj = m.api("GET", "/1.0/cluster/members/m2")
+    m.api("PUT", "/1.0/cluster/members/m2", {**obj, "description": "second"})
+    assert m.api("GET", "/1.0/cluster/members/m2")["description"] == "second"
+    r = m.lxc("cluster", "role", "add", "m2", "ovn-chassis", check=False)
+    assert r.returncode == 1 and "roles" in r.stderr, r

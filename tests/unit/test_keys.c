@@ -204,6 +204,8 @@ static const struct {
 	{ KEYS_SERVER, "cluster.raft_latency_ms", "19", false },
 	{ KEYS_SERVER, "cluster.raft_latency_ms", "501", false },
 	{ KEYS_SERVER, "core.https_address", "a\nb", false },
+	{ KEYS_IMAGE, "os", "Debian", true },
+	{ KEYS_IMAGE, "o s", "Debian", false },
 	{ KEYS_NETWORK, "ipv4.address", "10.1.2.1/24", true },
 	{ KEYS_NETWORK, "ipv4.address", "auto", true },
 	{ KEYS_NETWORK, "ipv4.address", "none", true },
