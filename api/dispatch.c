@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "api/conn.h"
@@ -10,6 +11,8 @@
 #include "base/str.h"
 
 #define LOOK_UP_MS 2000
+/* A commit without quorum may last so long; nothing else may in a worker that is not for it. */
+#define FAST_MS 25000
 
 /* Where a request must be answered; an empty member is this one. */
 struct where {
@@ -216,6 +219,18 @@ void dispatch_head(struct conn *c)
 		go_on(c);
 }
 
+/* What strangers ask and what takes long holds no worker that commits need. */
+static enum pool_lane lane_of(const struct req *r)
+{
+	bool slow = r->route->flags & F_SLOW;
+
+	if (r->caller.kind == CALLER_NOBODY)
+		return slow ? POOL_GUEST_SLOW : POOL_GUEST;
+	if (slow)
+		return POOL_SLOW;
+	return r->route->role == ROLE_MEMBER ? POOL_MEMBER : POOL_FAST;
+}
+
 static void handle(struct req *r)
 {
 	if (r->route->handler(r) < 0 && r->reply.kind < REPLY_LATE)
@@ -246,8 +261,17 @@ static void on_finished(struct post *p)
 static void run_in_worker(void *arg)
 {
 	struct req *r = arg;
+	bool slow = r->route->flags & F_SLOW;
+	int64_t began = clock_ms(), took;
+	char text[32];
 
 	handle(r);
+	took = clock_ms() - began;
+	if (!slow && took > FAST_MS) {
+		snprintf(text, sizeof(text), "%lld", (long long)took);
+		log_warn("a request held a fast worker for long", "method", r->route->method, "path",
+			 r->route->path, "ms", text);
+	}
 	/* The loop outlives its workers: this cannot be refused. */
 	mailbox_post(r->server->mailbox, &r->post);
 }
@@ -265,7 +289,7 @@ void dispatch_run(struct conn *c)
 	}
 	r->running = true;
 	r->post.fn = on_finished;
-	if (pool_submit(r->env->pool, POOL_FAST, 0, run_in_worker, r, &r->err) < 0) {
+	if (pool_submit(r->env->pool, lane_of(r), 0, run_in_worker, r, &r->err) < 0) {
 		r->running = false;
 		reply_error(r);
 		conn_reply(c);

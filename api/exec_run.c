@@ -213,7 +213,7 @@ static void start_command(void *arg)
 int session_submit(struct session *s, struct err *err)
 {
 	op_ref(s->op);
-	if (pool_submit(s->env->pool, POOL_FAST, 0, start_command, s, err) == 0)
+	if (pool_submit(s->env->pool, POOL_SLOW, 0, start_command, s, err) == 0)
 		return 0;
 	op_unref(s->op);
 	return -1;

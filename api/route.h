@@ -12,6 +12,9 @@ enum route_flags {
 	F_INLINE = 1,  /* handler never blocks: runs on the loop */
 	F_UPGRADE = 2, /* may become a websocket or another protocol */
 	F_SHUTDOWN = 4, /* answered during shutdown too */
+	/* May wait for another member, a container, a disk or a large file: everything else waits
+	 * for a commit at most. Runs where nobody waits for it (lane_of() in dispatch.c). */
+	F_SLOW = 8,
 };
 
 struct route {

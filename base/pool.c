@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define QUEUE_MAX 4096
 #define IDLE_MS 10000
 #define STACK_BYTES (512 << 10)
 
@@ -23,7 +22,7 @@ struct lane {
 	struct pool *pool;
 	struct item *head, **tail;
 	uint64_t *running; /* keys of running items, one slot a thread; 0 is free */
-	int queued, threads, idle, max;
+	int queued, queue_max, threads, idle, max;
 	pthread_cond_t wake;
 };
 
@@ -38,7 +37,7 @@ struct pool {
 	bool any_ended;
 };
 
-static void lane_init(struct pool *p, struct lane *l, int max)
+static void lane_init(struct pool *p, struct lane *l, const struct pool_bound *b)
 {
 	pthread_condattr_t attr;
 
@@ -48,18 +47,19 @@ static void lane_init(struct pool *p, struct lane *l, int max)
 	pthread_condattr_destroy(&attr);
 	l->pool = p;
 	l->tail = &l->head;
-	l->max = max;
-	l->running = xcalloc(max, sizeof(*l->running));
+	l->max = b->threads;
+	l->queue_max = b->queue;
+	l->running = xcalloc(l->max + 1, sizeof(*l->running));
 }
 
-struct pool *pool_new(int fast_max, int job_max)
+struct pool *pool_new(const struct pool_bound bounds[POOL_LANES])
 {
 	struct pool *p = xnew(struct pool);
 
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->ended, NULL);
-	lane_init(p, &p->lanes[POOL_FAST], fast_max);
-	lane_init(p, &p->lanes[POOL_JOB], job_max);
+	for (int i = 0; i < POOL_LANES; i++)
+		lane_init(p, &p->lanes[i], &bounds[i]);
 	return p;
 }
 
@@ -184,7 +184,7 @@ int pool_submit(struct pool *p, enum pool_lane lane, uint64_t key, pool_fn fn, v
 	bool ok;
 
 	pthread_mutex_lock(&p->lock);
-	ok = l->queued < QUEUE_MAX && (l->threads > 0 || start_thread(l));
+	ok = l->max && l->queued < l->queue_max && (l->threads > 0 || start_thread(l));
 	if (ok) {
 		it = xnew(struct item);
 		*it = (struct item){ fn, arg, key, NULL };

@@ -1,22 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* base/pool.h - worker threads for code that blocks.
  *
- * Two lanes: POOL_FAST answers requests, POOL_JOB runs operations; each has its own bound on
- * threads and on queued work, so long jobs never starve requests. Threads start on demand and
- * end after some idle seconds. Items with the same non-zero key run one at a time, in submission
- * order.
+ * Each lane has its own bound on threads and on queued work, so what is long or comes from
+ * strangers never starves the rest. Threads start on demand and end after some idle seconds. Items
+ * with the same non-zero key run one at a time, in submission order.
  */
 #pragma once
 #include <stdint.h>
 
 #include "base/err.h"
 
-enum pool_lane { POOL_FAST, POOL_JOB, POOL_LANES };
+enum pool_lane {
+	POOL_FAST,	  /* requests that wait for a commit at most */
+	POOL_JOB,	  /* operations */
+	POOL_SLOW,	  /* requests that wait for other members, containers or large files */
+	POOL_MEMBER,	  /* what other members' commits need */
+	POOL_GUEST,	  /* requests of strangers */
+	POOL_GUEST_SLOW,  /* those that wait long */
+	POOL_LANES
+};
+
+struct pool_bound {
+	int threads, queue;
+};
 
 struct pool;
 typedef void (*pool_fn)(void *arg);
 
-struct pool *pool_new(int fast_max, int job_max);
+/* A lane without threads takes nothing. */
+struct pool *pool_new(const struct pool_bound bounds[POOL_LANES]);
 /* Waits for running items; queued ones are run too. */
 void pool_free(struct pool *p);
 /* ERR_LIMIT when the lane's queue is full; never blocks. */

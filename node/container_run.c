@@ -319,7 +319,7 @@ static void on_refresh(void *arg)
 	struct err err;
 
 	*copy = *(struct end_event *)arg;
-	if (pool_submit(copy->n->pool, POOL_FAST, 0, refresh_job, copy, &err) < 0)
+	if (pool_submit(copy->n->pool, POOL_SLOW, 0, refresh_job, copy, &err) < 0)
 		free(copy);
 }
 

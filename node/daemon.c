@@ -30,8 +30,10 @@
 #include "node/modes.h"
 
 /* Every request that waits for a commit holds a worker, and a commit gathers all that wait. */
-#define FAST_WORKERS 96
-#define JOB_WORKERS 32
+static const struct pool_bound bounds[POOL_LANES] = {
+	[POOL_FAST] = { 96, 4096 },  [POOL_JOB] = { 32, 4096 },	      [POOL_SLOW] = { 64, 1024 },
+	[POOL_MEMBER] = { 96, 4096 }, [POOL_GUEST] = { 8, 256 }, [POOL_GUEST_SLOW] = { 4, 32 },
+};
 #define DRAIN_MS 3000
 /* The kernel needs some time to end one that was killed. */
 #define LOCK_MS 10000
@@ -146,7 +148,7 @@ static int start_node(struct daemon *d, struct err *err)
 
 	if (load_node_id(d, err) < 0)
 		return -1;
-	d->env.pool = pool_new(FAST_WORKERS, JOB_WORKERS);
+	d->env.pool = pool_new(bounds);
 	o.dir = d->dir;
 	o.cgroup_name = d->cgroup_name;
 	o.pool = d->env.pool;

@@ -217,7 +217,7 @@ static void count_item(void *arg)
 
 static void pool_runs_a_key_in_order_one_at_a_time(void **state)
 {
-	struct pool *p = pool_new(8, 4);
+	struct pool *p = pool_new((const struct pool_bound[POOL_LANES]){ [POOL_FAST] = { 8, 4096 } });
 	struct err err;
 
 	for (intptr_t i = 0; i < 500; i++)
@@ -238,7 +238,7 @@ static void hold(void *arg)
 static void pool_refuses_when_full(void **state)
 {
 	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-	struct pool *p = pool_new(1, 1);
+	struct pool *p = pool_new((const struct pool_bound[POOL_LANES]){ [POOL_JOB] = { 1, 4096 } });
 	struct err err;
 	int accepted = 0;
 
