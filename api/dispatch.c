@@ -105,7 +105,7 @@ static int check(struct conn *c)
 	struct req *r = c->req;
 
 	auth_identify(c, r);
-	if (req_route(r) < 0 || auth_check(r) < 0 || check_state(r) < 0)
+	if (req_route(r) < 0 || auth_check(r) < 0 || check_state(r) < 0 || admit_request(c, r) < 0)
 		return -1;
 	return body_check(r);
 }
@@ -269,8 +269,8 @@ static void run_in_worker(void *arg)
 	took = clock_ms() - began;
 	if (!slow && took > FAST_MS) {
 		snprintf(text, sizeof(text), "%lld", (long long)took);
-		log_warn("a request held a fast worker for long", "method", r->route->method, "path",
-			 r->route->path, "ms", text);
+		log_warn("a request held a fast worker for long", "method",
+			 r->route->method, "path", r->route->path, "ms", text);
 	}
 	/* The loop outlives its workers: this cannot be refused. */
 	mailbox_post(r->server->mailbox, &r->post);

@@ -165,7 +165,8 @@ static inline int world_setup(void **state)
 	pthread_cond_init(&w->changed, NULL);
 	snprintf(w->dir, sizeof(w->dir), "/var/tmp/dunlin-test-%s", rng_hex(hex, 4));
 	snprintf(w->cg, sizeof(w->cg), "dunlin-test-%s", hex);
-	w->pool = pool_new(4, 4);
+	w->pool = pool_new((const struct pool_bound[POOL_LANES]){
+		[POOL_FAST] = { 4, 64 }, [POOL_JOB] = { 4, 64 }, [POOL_SLOW] = { 4, 64 } });
 	open_node(w);
 	*state = w;
 	return 0;

@@ -35,7 +35,8 @@ static inline int world_open(struct store_world *w)
 
 	str_copy(w->dir, sizeof(w->dir), "/tmp/dunlin-test-world-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
-	w->pool = pool_new(2, 4);
+	w->pool = pool_new((const struct pool_bound[POOL_LANES]){
+		[POOL_FAST] = { 2, 64 }, [POOL_JOB] = { 4, 64 }, [POOL_SLOW] = { 2, 64 } });
 	w->cluster = cluster_new(&o, &err);
 	if (!w->cluster)
 		print_error("%s\n", err.msg);

@@ -217,7 +217,8 @@ static void count_item(void *arg)
 
 static void pool_runs_a_key_in_order_one_at_a_time(void **state)
 {
-	struct pool *p = pool_new((const struct pool_bound[POOL_LANES]){ [POOL_FAST] = { 8, 4096 } });
+	static const struct pool_bound bounds[POOL_LANES] = { [POOL_FAST] = { 8, 4096 } };
+	struct pool *p = pool_new(bounds);
 	struct err err;
 
 	for (intptr_t i = 0; i < 500; i++)
@@ -238,7 +239,8 @@ static void hold(void *arg)
 static void pool_refuses_when_full(void **state)
 {
 	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-	struct pool *p = pool_new((const struct pool_bound[POOL_LANES]){ [POOL_JOB] = { 1, 4096 } });
+	static const struct pool_bound bounds[POOL_LANES] = { [POOL_JOB] = { 1, 4096 } };
+	struct pool *p = pool_new(bounds);
 	struct err err;
 	int accepted = 0;
 
