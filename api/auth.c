@@ -110,22 +110,27 @@ static void keep_pem(struct conn *c, struct req *r)
 	r->peer_pem = xstrdup(c->peer_pem);
 }
 
+enum caller_kind auth_trust(struct conn *c)
+{
+	uint64_t at = store_change_count(c->server->env->store);
+
+	if (!c->trust_at || at != c->trust_at) {
+		c->trust = trust_of(c);
+		c->trust_at = at;
+	}
+	return auth_has_expired(c) ? CALLER_NOBODY : c->trust;
+}
+
 void auth_identify(struct conn *c, struct req *r)
 {
-	uint64_t at;
-
 	if (c->is_unix) {
 		r->caller = c->peer;
 		r->caller.kind = CALLER_ADMIN;
 		return;
 	}
-	at = store_change_count(c->server->env->store);
-	if (!c->trust_at || at != c->trust_at) {
-		c->trust = trust_of(c);
-		c->trust_at = at;
-	}
 	r->caller = c->peer;
-	r->caller.kind = auth_has_expired(c) ? CALLER_NOBODY : c->trust;
+	r->caller.kind = auth_trust(c);
+	admit_as(c, r->caller.kind);
 	keep_pem(c, r);
 	if (c->trust == CALLER_MEMBER)
 		take_forwarded(r);
@@ -154,6 +159,32 @@ static bool from_other_site(struct req *r)
 	return site && (strcasecmp(site, "cross-site") == 0 || strcasecmp(site, "same-site") == 0);
 }
 
+/* Without the default port, which browsers leave out and clients may not. */
+static size_t authority_len(const char *s)
+{
+	size_t n = strcspn(s, "/");
+
+	return n > 4 && strncmp(s + n - 4, ":443", 4) == 0 ? n - 4 : n;
+}
+
+/* Browsers name the page that asks, for websockets too, which no other rule of theirs holds back.
+ * Other clients say nothing, or the address that they called with a scheme of their own. */
+static bool origin_is_foreign(struct req *r)
+{
+	const char *origin = req_header(r, "Origin"), *host = req_header(r, "Host");
+	const char *at = origin ? strstr(origin, "://") : NULL;
+	bool page = origin && strncasecmp(origin, "http", 4) == 0;
+
+	/* The member that the client called has looked at it. */
+	if (str_empty(origin) || r->forwarded || (r->conn->is_unix && at && !page))
+		return false;
+	if (!at || !host || strncasecmp(origin, "http:", 5) == 0)
+		return true;
+	at += strlen("://");
+	return authority_len(at) != authority_len(host) ||
+	       strncasecmp(at, host, authority_len(host)) != 0;
+}
+
 static int refuse(struct req *r)
 {
 	char text[CLOCK_TEXT_SIZE];
@@ -169,7 +200,7 @@ static int refuse(struct req *r)
 
 int auth_check(struct req *r)
 {
-	if (from_other_site(r))
+	if (from_other_site(r) || origin_is_foreign(r))
 		return err_set(&r->err, ERR_FORBIDDEN, "requests from other sites are refused");
 	if (!role_fits(r->route->role, r->caller.kind))
 		return refuse(r);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -14,8 +15,6 @@
 #define UNASKED_MAX (64 << 10)
 /* What an upload must leave free on the daemon's file system. */
 #define DISK_RESERVE (64 << 20)
-/* Bodies in memory of all connections together. */
-#define MEMORY_MAX (256 << 20)
 
 /* Writes a body to an unlinked file: one write in flight, one buffer filling up. */
 struct spool {
@@ -39,11 +38,38 @@ static int too_large(struct req *r, int64_t limit)
 		       r->route->path, (long long)limit);
 }
 
+static bool is_type(const char *given, const char *type)
+{
+	size_t n = strlen(type);
+
+	return strncasecmp(given, type, n) == 0 && (!given[n] || strchr(" ;\t", given[n]));
+}
+
+/* A page of any site can make a browser send text and forms, without asking first. On the unix
+ * socket there are no browsers, but users of curl, which calls all data a form. */
+static int check_type(struct req *r)
+{
+	const char *type = http_header(&r->head, "Content-Type");
+	bool local = r->conn->is_unix;
+
+	if (r->route->body != BODY_MEM || str_empty(type) ||
+	    (!r->head.chunked && r->head.length <= 0))
+		return 0;
+	if (is_type(type, "application/json") ||
+	    (local && is_type(type, "application/x-www-form-urlencoded")))
+		return 0;
+	return err_set(&r->err, ERR_MEDIA_TYPE,
+		       "%s %s takes a body of type application/json, not %.80s", r->head.method,
+		       r->route->path, type);
+}
+
 int body_check(struct req *r)
 {
 	int64_t limit = limit_of(r->route);
 	uint64_t room;
 
+	if (check_type(r) < 0)
+		return -1;
 	if (r->head.length > limit)
 		return too_large(r, limit);
 	if (r->route->body != BODY_FILE || r->head.length <= 0)
@@ -166,9 +192,9 @@ bool body_is_full(const struct conn *c)
 
 static int add_to_memory(struct req *r, const char *data, size_t len)
 {
-	if (r->server->body_bytes + len > MEMORY_MAX)
+	if (quota_take(r->server->quota, r->caller.kind, quota_net(r->caller.address), QUOTA_BODY,
+		       len) != QUOTA_OK)
 		return err_set(&r->err, ERR_LIMIT, "too many large requests at a time");
-	r->server->body_bytes += len;
 	r->body_counted += len;
 	sbuf_add(&r->body, data, len);
 	return 0;

@@ -9,6 +9,8 @@
 
 #define HEAD_MS 10000	/* from the first byte of a head to its end, and for the TLS handshake */
 #define IDLE_MS 300000	/* between requests */
+#define STRANGER_IDLE_MS 30000
+#define STRANGER_SEND_MS 20000
 #define SEND_MS 60000	/* without any progress of a reply */
 #define DRAIN_MS 5000
 #define BODY_MS 30000	/* in which a body must progress by BODY_STEP */
@@ -20,7 +22,10 @@ static void on_established(void *arg)
 {
 	struct conn *c = arg;
 
-	auth_peer_certificate(c);
+	if (!c->is_unix) {
+		auth_peer_certificate(c);
+		admit_as(c, auth_trust(c));
+	}
 	c->deadline = deadline_in(HEAD_MS);
 }
 
@@ -136,6 +141,9 @@ static void on_flushed(void *arg)
 {
 	struct conn *c = arg;
 
+	c->progress_at = clock_ms();
+	if (c->state == C_HEAD && !link_queued(c->link))
+		admit_request_over(c);
 	switch (c->state) {
 	case C_PROXY:
 		proxy_client_flushed(c);
@@ -171,7 +179,7 @@ static void unlink_conn(struct conn *c)
 		c->prev->next = c->next;
 	else
 		c->server->conns = c->next;
-	server_conn_gone(c->server, c->is_unix);
+	admit_gone(c);
 }
 
 /* What the connection was doing learns that nobody is there any more. */
@@ -184,9 +192,11 @@ static void abandon(struct conn *c)
 	proxy_free(c->proxy);
 	spool_free(c->spool);
 	file_sender_free(c->file);
-	if (r && r->running)
+	if (r && r->running) {
 		r->conn = NULL; /* the loop frees it when the handler is through */
-	else if (r) {
+		r->work = c->work;
+		c->work.held = false;
+	} else if (r) {
 		reply_abandon(r);
 		req_free(r);
 	}
@@ -195,6 +205,7 @@ static void abandon(struct conn *c)
 void conn_free(struct conn *c)
 {
 	abandon(c);
+	admit_request_over(c);
 	unlink_conn(c);
 	sbuf_free(&c->in);
 	free(c->peer_pem);
@@ -234,7 +245,9 @@ void conn_new(struct server *s, int own_fd, struct ssl_st *own_ssl, bool is_unix
 	if (c->next)
 		c->next->prev = c;
 	s->conns = c;
+	c->net = quota_net(c->peer.address);
 	c->link = link_new(&s->links, own_fd, own_ssl, false, &ops, c);
+	admit_conn(c);
 }
 
 void conn_close(struct conn *c, const char *why)
@@ -280,16 +293,32 @@ void conn_expect_body(struct conn *c)
 {
 	c->body_mark = 0;
 	c->deadline = deadline_in(BODY_MS);
+	/* It may send little, and at once. */
+	if (c->until && c->deadline < c->until)
+		c->until = c->deadline;
 }
 
 void conn_expect_head(struct conn *c)
 {
-	c->deadline = deadline_in(c->head_begun ? HEAD_MS : IDLE_MS);
+	bool stranger = c->place.kind == CALLER_NOBODY;
+
+	c->deadline = deadline_in(c->head_begun ? HEAD_MS : stranger ? STRANGER_IDLE_MS : IDLE_MS);
 }
 
 void conn_expect_send(struct conn *c)
 {
 	c->deadline = deadline_in(SEND_MS);
+}
+
+/* Nothing of what is queued was taken for long. */
+static bool is_stuck(struct conn *c, int64_t now)
+{
+	if (!link_queued(c->link) || c->state == C_UPGRADE || !link_established(c->link)) {
+		c->progress_at = now;
+		return false;
+	}
+	return now - c->progress_at >=
+	       (c->place.kind == CALLER_NOBODY ? STRANGER_SEND_MS : SEND_MS);
 }
 
 static const char *const late_text[] = {
@@ -309,6 +338,16 @@ void conn_tick(struct conn *c, int64_t now)
 	}
 	if (c->state == C_WEBSOCKET)
 		wsconn_tick(c, now);
+	else if (is_stuck(c, now)) {
+		conn_close(c, "the client does not take the reply");
+		return;
+	}
+	if (c->state == C_PROXY && proxy_tick(c, now))
+		return;
+	if (c->until && !lasting && now >= c->until) {
+		conn_close(c, "a request of a stranger took too long");
+		return;
+	}
 	if (!c->deadline || now < c->deadline)
 		return;
 	if ((c->state == C_BODY || c->state == C_PROXY) && !body_is_slow(c, now))

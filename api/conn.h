@@ -14,6 +14,9 @@
 #include "api/req_int.h"
 #include "api/server_int.h"
 
+/* In the head of every answer: what an instance's file holds is not for browsers to guess. */
+#define NOSNIFF "X-Content-Type-Options: nosniff\r\n"
+
 enum conn_state { C_HEAD, C_BODY, C_WAIT, C_SEND, C_PROXY, C_WEBSOCKET, C_UPGRADE, C_DRAIN };
 
 struct spool;
@@ -31,6 +34,12 @@ struct conn {
 	int64_t peer_not_after; /* of its certificate, wall clock; INT64_MAX without */
 	uint64_t trust_at; /* store_change_count() of the decision */
 	enum caller_kind trust;
+	uint64_t net;		 /* of the peer's address */
+	struct quota_slot place; /* as a connection */
+	struct quota_slot work;	 /* its request, until the answer was taken */
+	struct conn *newer, *older; /* among strangers */
+	int64_t until;	   /* in which a stranger's request must be over; 0 none */
+	int64_t progress_at; /* when some of the queue was last sent */
 	struct sbuf in; /* received ahead */
 	struct req *req;
 	struct http_body body;
@@ -76,10 +85,27 @@ void conn_reply_done(struct conn *c);
 void file_sender_free(struct file_sender *f);
 void reply_abandon(struct req *r); /* the client left before its answer was sent */
 
+/* --- admit.c ---------------------------------------------------------------------------------- */
+/* Its place among the connections; when there is none another one gives way, or this one goes. */
+void admit_conn(struct conn *c);
+/* Who it is has become known, or has changed. */
+void admit_as(struct conn *c, enum caller_kind kind);
+/* Its place is free; to be called before it is freed. */
+void admit_gone(struct conn *c);
+/* Takes what a request may hold; -1 with r->err. */
+int admit_request(struct conn *c, struct req *r);
+/* The answer was taken, or will never be. */
+void admit_request_over(struct conn *c);
+/* It showed the secret of what it is connected to from now on: it is no stranger's any more. */
+void admit_vouched(struct conn *c);
+/* A stranger's answer of that many bytes may take its time, but not for ever. */
+void admit_answer(struct conn *c, int64_t size);
+
 /* --- auth.c ----------------------------------------------------------------------------------- */
 void auth_peer_unix(struct conn *c, int fd);
 void auth_peer_tls(struct conn *c, int fd);
 void auth_peer_certificate(struct conn *c); /* after the handshake */
+enum caller_kind auth_trust(struct conn *c); /* as it is now */
 /* Who asks: decided anew for every request. */
 void auth_identify(struct conn *c, struct req *r);
 int auth_check(struct req *r);
@@ -109,6 +135,8 @@ size_t proxy_take(struct conn *c, const char *data, size_t len);
 void proxy_client_flushed(struct conn *c);
 void proxy_client_eof(struct conn *c);
 bool proxy_is_relay(const struct proxy *p);
+/* True when the member takes too long, and the client was told. */
+bool proxy_tick(struct conn *c, int64_t now);
 void proxy_free(struct proxy *p); /* NULL is fine */
 void upstreams_tick(struct server *s, int64_t now);
 void upstreams_close(struct server *s);

@@ -7,6 +7,8 @@
 
 /* How much of a refused body is read and dropped, so that the client gets to read why. */
 #define DRAIN_MAX (32 << 20)
+/* Of a request by somebody who is not trusted. */
+#define STRANGER_HEAD_MAX (16 << 10)
 
 static void bad_head(struct conn *c, const struct err *err)
 {
@@ -33,6 +35,12 @@ static size_t take_head(struct conn *c, const char *data, size_t len)
 		return len;
 	}
 	if (n == 0) {
+		if (c->place.kind == CALLER_NOBODY && len > STRANGER_HEAD_MAX) {
+			err_set(&err, ERR_TOO_LARGE, "the head of a request may have %d bytes",
+				STRANGER_HEAD_MAX);
+			bad_head(c, &err);
+			return len;
+		}
 		if (!c->head_begun) {
 			c->head_begun = true;
 			conn_expect_head(c);

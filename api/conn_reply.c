@@ -41,7 +41,8 @@ static void send_head(struct conn *c, struct req *r, int64_t length)
 		snprintf(framing, sizeof(framing), "Content-Length: %lld\r\n", (long long)length);
 	else if (length == -2)
 		snprintf(framing, sizeof(framing), "Transfer-Encoding: chunked\r\n");
-	n = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\nDate: %s\r\n%s%.200s%s%s%s", p->status,
+	n = snprintf(head, sizeof(head),
+		     "HTTP/1.1 %d %s\r\nDate: %s\r\n" NOSNIFF "%s%.200s%s%s%s", p->status,
 		     http_status_text(p->status), server_date(c->server),
 		     p->type ? "Content-Type: " : "", p->type ? p->type : "",
 		     p->type ? "\r\n" : "", framing, connection_line(c, r));
@@ -61,6 +62,7 @@ static void send_bytes(struct conn *c, struct req *r)
 	struct sbuf *b = &r->reply.body;
 	size_t len = b->len;
 
+	admit_answer(c, (int64_t)len);
 	send_head(c, r, (int64_t)len);
 	if (len && !is_head(r)) {
 		if (len <= SMALL_BODY)
@@ -147,6 +149,7 @@ static void send_file(struct conn *c, struct req *r)
 {
 	struct file_sender *f;
 
+	admit_answer(c, r->reply.size);
 	send_head(c, r, r->reply.size);
 	if (is_head(r) || r->reply.size == 0) {
 		conn_reply_done(c);
@@ -171,7 +174,6 @@ static void send_late_head(struct conn *c, struct req *r)
 	/* HTTP/1.0 knows no chunks: there the end of the connection is the end of the body. */
 	if (r->head.http10)
 		c->closing = true;
-	reply_header(r, "X-Content-Type-Options", "nosniff");
 	send_head(c, r, r->head.http10 ? -1 : -2);
 	c->state = C_WAIT;
 }
@@ -243,6 +245,8 @@ void conn_reply_done(struct conn *c)
 		return;
 	}
 	c->state = C_HEAD;
+	if (!link_queued(c->link))
+		admit_request_over(c);
 	conn_expect_head(c);
 }
 

@@ -9,9 +9,16 @@
 #include "api/conn.h"
 #include "api/elsewhere.h"
 #include "api/upstream.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+
+/* A member whose processes stand still takes requests and says nothing. Meanwhile it may be shown
+ * as offline, which ends the wait. */
+#define ANSWER_MS 60000
+#define SLOW_ANSWER_MS 600000 /* for routes that may wait */
+#define STALL_MS 60000
 
 #define HEAD_OUT_MAX (HTTP_HEAD_MAX + (8 << 10))
 
@@ -22,6 +29,7 @@ struct proxy {
 	struct sbuf in; /* of the answer, while its head is incomplete */
 	struct http_body body; /* of the answer */
 	bool answered, keep, chunk_out, relay, up_ended, retried, body_begun, reached;
+	int64_t deadline; /* of the answer's head, or of more of its body; 0 none */
 };
 
 static void on_data(void *arg);
@@ -52,6 +60,7 @@ static bool is_hop_by_hop(const struct http_head *h, const char *name)
 	static const char *const names[] = {
 		"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "TE",
 		"Trailer", "Transfer-Encoding", "Upgrade", "Expect", "Host", "Content-Length",
+		"X-Content-Type-Options",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -137,6 +146,13 @@ static void fail(struct conn *c, const struct err *why)
 	conn_process(c);
 }
 
+static void expect_answer(struct proxy *p)
+{
+	bool slow = p->conn->req->route->flags & F_SLOW;
+
+	p->deadline = deadline_in(slow ? SLOW_ANSWER_MS : ANSWER_MS);
+}
+
 static int begin(struct proxy *p, bool fresh)
 {
 	struct conn *c = p->conn;
@@ -148,6 +164,8 @@ static int begin(struct proxy *p, bool fresh)
 		return -1;
 	}
 	send_request_head(p);
+	if (c->body.done)
+		expect_answer(p);
 	return 0;
 }
 
@@ -198,6 +216,7 @@ static size_t take_body(struct conn *c, const char *data, size_t len)
 		upstream_send(p->up, out, out_len);
 	if (c->body.done) {
 		c->deadline = 0;
+		expect_answer(p);
 		if (c->body.chunked)
 			upstream_send(p->up, "0\r\n\r\n", 5);
 	}
@@ -254,6 +273,7 @@ static void send_answer_head(struct proxy *p, const struct http_head *h)
 		c->closing = true;
 	sbuf_printf(&b, "HTTP/1.1 %d %s\r\n", h->status, h->reason);
 	add_headers(&b, h);
+	sbuf_puts(&b, NOSNIFF);
 	p->chunk_out = !p->body.done && p->body.left < 0 ? true : h->chunked;
 	if (p->chunk_out && c->req->head.http10) {
 		p->chunk_out = false;
@@ -310,6 +330,8 @@ static void switch_to_relay(struct proxy *p, const struct http_head *h)
 	struct conn *c = p->conn;
 
 	p->relay = true;
+	if (c->place.kind == CALLER_NOBODY)
+		admit_vouched(c);
 	send_answer_head(p, h);
 	link_send(c->link, p->in.data, p->in.len);
 	sbuf_free(&p->in);
@@ -338,6 +360,8 @@ static bool take_answer_head(struct proxy *p)
 		return p->in.len > 0;
 	}
 	p->answered = true;
+	p->deadline = deadline_in(STALL_MS);
+	admit_answer(c, h.length);
 	p->keep = h.keep_alive;
 	http_body_init(&p->body, &h);
 	note_operation(p, &h);
@@ -413,6 +437,8 @@ static void on_data(void *arg)
 		n = link_read(upstream_link(p->up), c->server->scratch, SCRATCH_BYTES);
 		if (n == 0)
 			return;
+		if (p->answered)
+			p->deadline = deadline_in(STALL_MS);
 		if (n < 0) {
 			/* When it failed, on_gone follows. */
 			if (!link_is_closed(upstream_link(p->up)))
@@ -466,6 +492,34 @@ static void on_gone(void *arg, const struct err *why)
 	}
 }
 
+static bool is_offline(const struct proxy *p, struct err *err)
+{
+	char address[sizeof(p->address)];
+	struct cluster *cluster = p->conn->server->env->cluster;
+
+	return cluster_member_address(cluster, p->member, address, sizeof(address), err) < 0 &&
+	       err->kind == ERR_UNAVAILABLE;
+}
+
+bool proxy_tick(struct conn *c, int64_t now)
+{
+	struct proxy *p = c->proxy;
+	bool waits = p->deadline && !p->relay && !link_queued(c->link);
+	struct err why = { 0 };
+
+	if (!waits || (now < p->deadline && !is_offline(p, &why)))
+		return false;
+	if (p->answered) {
+		conn_close(c, "the member does not go on with its answer");
+		return true;
+	}
+	if (!why.kind)
+		err_set(&why, ERR_UNAVAILABLE, "it does not answer");
+	p->reached = upstream_reached(p->up);
+	fail(c, &why);
+	return true;
+}
+
 /* --- the client ------------------------------------------------------------------------------- */
 
 void proxy_client_flushed(struct conn *c)
@@ -474,8 +528,11 @@ void proxy_client_flushed(struct conn *c)
 
 	if (!p->up || !upstream_link(p->up))
 		return;
-	if (link_queued(c->link) < LINK_LOW)
+	if (link_queued(c->link) < LINK_LOW) {
 		link_pause(upstream_link(p->up), false);
+		if (p->answered)
+			p->deadline = deadline_in(STALL_MS);
+	}
 	check_relay_over(p);
 }
 

@@ -145,7 +145,6 @@ void reply_error(struct req *r)
 	struct reply *p;
 
 	sbuf_reset(&r->reply.headers);
-	reply_header(r, "X-Content-Type-Options", "nosniff");
 	reply_header(r, HTTPC_KIND_HEADER, err_name(kind));
 	if (kind == ERR_METHOD || kind == ERR_LIMIT || kind == ERR_UNAVAILABLE)
 		reply_header(r, kind == ERR_METHOD ? "Allow" : "Retry-After",

@@ -30,7 +30,9 @@ void req_free(struct req *r)
 {
 	if (!r)
 		return;
-	r->server->body_bytes -= r->body_counted;
+	quota_give(r->server->quota, r->caller.kind, quota_net(r->caller.address), QUOTA_BODY,
+		   r->body_counted);
+	quota_drop(r->server->quota, &r->work, QUOTA_REQUESTS);
 	http_head_free(&r->head);
 	free(r->path);
 	free(r->decoded);

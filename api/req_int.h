@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "api/mailbox.h"
+#include "api/quota.h"
 #include "api/route.h"
 #include "base/http1.h"
 
@@ -60,7 +61,8 @@ struct req {
 	int npairs;
 	char *peer_pem;
 	struct sbuf body;     /* BODY_MEM */
-	size_t body_counted;  /* in the server's body_bytes */
+	size_t body_counted;  /* in the quota of the caller's kind */
+	struct quota_slot work; /* once the client has left */
 	int body_fd;	      /* BODY_FILE, or -1 */
 	int64_t body_size;
 	json_t *json;

@@ -64,6 +64,7 @@ static void init_loop(struct server *s)
 	s->tick->data = s;
 	s->mailbox = mailbox_new(s->loop);
 	s->elsewhere = elsewhere_new();
+	s->quota = quota_new();
 }
 
 struct server *server_new(const struct server_opts *o, struct err *err)
@@ -166,22 +167,6 @@ int server_listen(struct server *s, const char *address, struct err *err)
 
 /* --- connections ------------------------------------------------------------------------------ */
 
-/* At the limit the oldest connection without a request gives way. */
-static bool make_room(struct server *s, bool is_unix)
-{
-	struct conn *victim = NULL;
-
-	if (is_unix ? s->nconns_unix < CONNS_UNIX_MAX : s->nconns_tls < CONNS_TLS_MAX)
-		return true;
-	for (struct conn *c = s->conns; c; c = c->next) {
-		if (c->is_unix == is_unix && conn_is_idle(c))
-			victim = c;
-	}
-	if (victim)
-		conn_close(victim, "too many connections");
-	return victim != NULL;
-}
-
 static struct ssl_st *new_session(struct server *s, int fd)
 {
 	struct tls_ctx *t = server_tls(s);
@@ -199,26 +184,13 @@ void server_accepted(struct server *s, int own_fd, bool is_unix)
 		socket_tune(own_fd);
 		ssl = new_session(s, own_fd);
 	}
-	if ((!is_unix && !ssl) || !make_room(s, is_unix)) {
-		tls_session_free(ssl);
+	if (!is_unix && !ssl) {
 		close(own_fd);
 		return;
 	}
-	if (is_unix)
-		s->nconns_unix++;
-	else
-		s->nconns_tls++;
 	conn_new(s, own_fd, ssl, is_unix);
 	if (!uv_is_active((uv_handle_t *)s->tick))
 		uv_timer_start(s->tick, on_tick, TICK_MS, TICK_MS);
-}
-
-void server_conn_gone(struct server *s, bool is_unix)
-{
-	if (is_unix)
-		s->nconns_unix--;
-	else
-		s->nconns_tls--;
 }
 
 struct drop_post {
@@ -346,6 +318,7 @@ void server_free(struct server *s)
 	free(s->loop);
 	mailbox_unref(s->mailbox);
 	elsewhere_free(s->elsewhere);
+	quota_free(s->quota);
 	tls_unref(s->tls);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->thread_ended);

@@ -7,6 +7,7 @@
 
 #include "api/link.h"
 #include "api/mailbox.h"
+#include "api/quota.h"
 #include "api/server.h"
 
 struct uv_loop_s;
@@ -20,8 +21,6 @@ struct stream_thread;
 struct elsewhere;
 
 #define SCRATCH_BYTES (64 << 10)
-#define CONNS_TLS_MAX 4096
-#define CONNS_UNIX_MAX 1024
 
 struct server {
 	const struct api_env *env;
@@ -33,10 +32,10 @@ struct server {
 	struct mailbox *mailbox;
 	struct listener *unix_listener, *tls_listener;
 	struct conn *conns; /* newest first */
-	int nconns_unix, nconns_tls;
+	struct conn *newest_stranger, *oldest_stranger;
+	struct quota *quota;
 	struct upstream *upstreams; /* connections to members, busy and idle */
 	int nworkers; /* handlers that run */
-	size_t body_bytes; /* of request bodies in memory */
 	char *scratch; /* every read lands here first */
 	char date[40];
 	int64_t date_at;
@@ -55,7 +54,6 @@ struct tls_ctx *server_tls(struct server *s);
 const char *server_date(struct server *s);
 /* A fresh client socket. */
 void server_accepted(struct server *s, int own_fd, bool is_unix);
-void server_conn_gone(struct server *s, bool is_unix);
 
 /* --- listener.c ------------------------------------------------------------------------------- */
 

