@@ -84,7 +84,7 @@ int criu_await(struct node *n, const char *name, int64_t deadline, struct err *e
 static void unrepair(int pidfd, int number)
 {
 	_close_ int fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
-	int on = 0, off = 0;
+	int on = 0, off = TCP_REPAIR_OFF, reuse = 1;
 	socklen_t len = sizeof(on);
 
 	if (fd < 0 || getsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, &len) < 0 || !on)
@@ -92,6 +92,8 @@ static void unrepair(int pidfd, int number)
 	/* The kernel then sends a window probe, and the peers go on. */
 	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)) < 0)
 		log_warn("a connection stays in repair mode", "error", strerror(errno));
+	/* The repair mode has cleared it: a server that starts anew could not bind its port. */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
 }
 
 static int unrepair_all(void *arg, pid_t pid)

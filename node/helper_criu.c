@@ -108,10 +108,12 @@ static void set_nics(const struct job *j)
 static void set_hook(const struct job *j, const char *role)
 {
 	_free_ char *cgroup = xasprintf("%s/%s/payload", j->cgroup_name, j->name);
+	_free_ char *helper = xasprintf("%d", (int)getpid());
 
 	setenv("DUNLIN_HOOK_ROLE", role, 1);
 	setenv("DUNLIN_HOOK_DIR", j->run, 1);
 	setenv("DUNLIN_HOOK_ID", j->id, 1);
+	setenv("DUNLIN_HOOK_HELPER", helper, 1);
 	setenv("DUNLIN_HOOK_SENT", j->sent, 1);
 	setenv("DUNLIN_HOOK_CGROUP", cgroup, 1);
 	setenv("DUNLIN_HOOK_IMAGES", j->images, 1);
@@ -201,8 +203,8 @@ static void let_go_on(const struct job *j)
 
 	if (access(sent, F_OK) == 0)
 		return;
-	criu_mend(j->cgroup_name, j->name);
 	plug(j, true);
+	criu_mend(j->cgroup_name, j->name);
 	if (!j->keep_frozen)
 		cgroup_freeze(j->cgroup_name, j->name, false, deadline_in(THAW_MS),
 			      &(struct err){ 0 });

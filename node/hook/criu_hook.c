@@ -8,6 +8,7 @@
  *   DUNLIN_HOOK_ROLE     source or target
  *   DUNLIN_HOOK_DIR      folder with the daemon's socket move.sock
  *   DUNLIN_HOOK_ID       "OPERATION NAME EPOCH"
+ *   DUNLIN_HOOK_HELPER   process that called liblxc, the parent of CRIU
  *   DUNLIN_HOOK_SENT     file in DIR: there while the commit may have been sent
  *   DUNLIN_HOOK_NICS     "bridge:port bridge:port"
  *   DUNLIN_HOOK_FREEZER  file that freezes; _FROZEN and _THAWED: what to write; _KEEP: stay frozen
@@ -24,11 +25,13 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -231,6 +234,72 @@ static void give_cgroups(const char *name)
 		fclose(f);
 }
 
+/* --- a CRIU that is killed ---------------------------------------------------------------- */
+
+/* From its first look at them on CRIU holds the tasks by ptrace(2), with the freezer off. With its
+ * end they run, on sockets in repair mode, where each read and write fails. */
+static void follow(pid_t criu)
+{
+	unsigned long status = 0;
+	int st;
+
+	while (waitpid(criu, &st, __WALL) == criu && WIFSTOPPED(st)) {
+		int event = st >> 16;
+		bool exits = event == PTRACE_EVENT_EXIT;
+
+		/* Its descriptors are still open and its tasks still stopped. */
+		if (exits && ptrace(PTRACE_GETEVENTMSG, criu, NULL, &status) == 0 &&
+		    WIFSIGNALED((int)status))
+			write_freezer(env("DUNLIN_HOOK_FROZEN"));
+		if (event == PTRACE_EVENT_STOP && WSTOPSIG(st) != SIGTRAP)
+			ptrace(PTRACE_LISTEN, criu, NULL, NULL);
+		else
+			ptrace(PTRACE_CONT, criu, NULL, event ? 0L : (long)WSTOPSIG(st));
+	}
+}
+
+/* That of a CRIU that has just died is somebody else. */
+static bool is_criu(pid_t pid)
+{
+	char path[64], text[512], parent[16];
+	const char *after;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	text[f ? fread(text, 1, sizeof(text) - 1, f) : 0] = '\0';
+	if (f)
+		fclose(f);
+	after = strrchr(text, ')');
+	return after && sscanf(after, ") %*c %15s", parent) == 1 &&
+	       strcmp(parent, env("DUNLIN_HOOK_HELPER")) == 0;
+}
+
+/* Leaves a process that freezes the container when CRIU is killed, and goes with CRIU. Without
+ * one the move is less safe, not impossible. */
+static void guard(void)
+{
+	pid_t criu = getppid();
+	int ready[2];
+	char c;
+
+	if (!is_criu(criu) || pipe2(ready, O_CLOEXEC) < 0)
+		return;
+	if (fork() == 0) {
+		setsid();
+		if (ptrace(PTRACE_SEIZE, criu, NULL, PTRACE_O_TRACEEXIT) < 0)
+			_exit(1);
+		close(ready[0]);
+		close(ready[1]);
+		follow(criu);
+		_exit(0);
+	}
+	close(ready[1]);
+	while (read(ready[0], &c, 1) < 0 && errno == EINTR)
+		;
+	close(ready[0]);
+}
+
 /* --- the daemon --------------------------------------------------------------------------- */
 
 static int dial(const char *word)
@@ -319,10 +388,11 @@ int main(void)
 	if (chdir(env("DUNLIN_HOOK_DIR")) < 0)
 		return 0;
 	if (is_source()) {
-		if (strcmp(stage, "network-lock") == 0)
-			plug_all(false);
-		else if (strcmp(stage, "network-unlock") == 0 && !commit_may_be_sent())
+		if (strcmp(stage, "network-lock") == 0) {
+			guard();
+		} else if (strcmp(stage, "network-unlock") == 0 && !commit_may_be_sent()) {
 			plug_all(true);
+		}
 		return strcmp(stage, "post-dump") == 0 ? hold() : 0;
 	}
 	if (strcmp(stage, "network-unlock") == 0) {

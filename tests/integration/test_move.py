@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Moving containers between members: live under TCP traffic, cold, refused, rolled back."""
 
+import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -79,7 +81,7 @@ def test_a_move_that_fails_resets_nothing(cluster, launch, client):
     cluster.restart(cluster[0], DUNLIN_FAULT="move_source_before_commit=error")
     assert move(cluster[0], name, "m2", check=False).returncode == 1
     cluster[0].cli("exec", name, "--", "touch", "/accept")
-    assert waiting.finish(stop=False)["end"] == "late"
+    assert waiting.finish(stop=False)["first"] == "late"
     cluster.restart(cluster[0])
 
 
@@ -347,6 +349,53 @@ def test_process_of_a_move_is_killed(cluster, launch, world, victim, member):
     cluster[2].cli("restart", "--force", name)
     move(cluster[2], name, "m3")
     assert world.problems() == []
+
+
+PIDFD_GETFD, TCP_REPAIR = 438, 19
+
+
+def sockets_in_repair(pid):
+    """Whether CRIU has begun to read the connections of a process."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            copy = ctypes.CDLL(None).syscall(PIDFD_GETFD, pidfd, int(fd), 0)
+            if copy < 0:
+                continue
+            try:
+                with socket.socket(fileno=copy) as s:
+                    if s.type == socket.SOCK_STREAM and s.family != socket.AF_UNIX and \
+                            s.getsockopt(socket.IPPROTO_TCP, TCP_REPAIR):
+                        return True
+            except OSError:
+                os.close(copy)
+    finally:
+        os.close(pidfd)
+    return False
+
+
+@pytest.mark.parametrize("later_ms", [0, 5, 20])
+def test_criu_is_killed_and_connections_go_on(cluster, launch, client, world, later_ms):
+    """While it reads connections: the processes must not run on sockets that refuse to be used."""
+    name = launch("undead", "--target", "m1")
+    address = cluster[0].address_of(name)
+    odd(cluster[0], name, "talk", "7002", "256")
+    talk, listener = client(address), client(address, 15, program="waiter.py", port=7002)
+    speaker = next(p for p in world.payload_pids(cluster[0], name)
+                   if b"talk" in Path(f"/proc/{p}/cmdline").read_bytes())
+    mover = threading.Thread(target=move, args=(cluster[2], name, "m2"), kwargs={"check": False})
+    mover.start()
+
+    def dumping():
+        return next((pid for pid, what in processes_of(cluster[0]) if what == "criu-dump"), 0)
+    pid = wait_for("the dump", dumping, 30, step=0.001)
+    wait_for("a socket that is read", lambda: sockets_in_repair(int(speaker)), 30, step=0.0005)
+    threading.Event().wait(later_ms / 1000)
+    os.kill(pid, signal.SIGKILL)
+    mover.join(120)
+    wait_for("running", lambda: cluster[2].instance(name)["status"] == "Running", 60)
+    assert (talk.finish()["error"], listener.finish()["end"]) == ("", "flows")
+    wait_for("a consistent world", lambda: world.problems() == [], 30)
 
 
 def wait_for_fault(m, name, logged):

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Opens one TCP connection and lets the server speak first.
+"""Opens one TCP connection and lets the server speak.
 
-usage: waiter.py ADDRESS PORT SECONDS. Says "connected" on stderr, waits at most that long and prints one JSON line:
-{"end"}, which is what the server said, "closed", "reset", or "silence" after the given seconds or at SIGTERM.
+usage: waiter.py ADDRESS PORT SECONDS. Says "connected" on stderr, reads lines and prints one JSON line
+{"first", "end"}: what the server said first, and "closed", "reset", "gap" when a number was not the next after the one
+before, "silence" when nothing came for that long, or "flows" when after SIGTERM there still came something.
 """
 
 import json
@@ -12,13 +13,12 @@ import socket
 import sys
 import time
 
-
-class Stop(Exception):
-    pass
+stopped = False
 
 
 def stop(*_):
-    raise Stop
+    global stopped
+    stopped = True
 
 
 def connect(address, port, deadline):
@@ -34,18 +34,36 @@ def connect(address, port, deadline):
             time.sleep(0.05)
 
 
-def wait(address, port, seconds):
-    with connect(address, port, time.monotonic() + 10) as s:
+def is_next(line, before):
+    return before is None or not line.isdigit() or int(line) == int(before) + 1
+
+
+def wait(s, result):
+    before = None
+    for line in s.makefile("r"):
+        line = line.strip()
+        result.setdefault("first", line)
+        if not is_next(line, before):
+            return "gap"
+        if stopped:
+            return "flows"
+        before = line
+    return "closed"
+
+
+def main():
+    signal.signal(signal.SIGTERM, stop)
+    result = {}
+    with connect(sys.argv[1], int(sys.argv[2]), time.monotonic() + 10) as s:
         print("connected", file=sys.stderr, flush=True)
-        s.settimeout(seconds)
-        return s.recv(100).decode().strip() or "closed"
+        s.settimeout(float(sys.argv[3]))
+        try:
+            result["end"] = wait(s, result)
+        except TimeoutError:
+            result["end"] = "silence"
+        except ConnectionError:
+            result["end"] = "reset"
+    print(json.dumps(result), flush=True)
 
 
-signal.signal(signal.SIGTERM, stop)
-try:
-    end = wait(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
-except (Stop, TimeoutError):
-    end = "silence"
-except ConnectionError:
-    end = "reset"
-print(json.dumps({"end": end}), flush=True)
+main()
