@@ -153,8 +153,10 @@ install: all ## into $(DESTDIR)$(PREFIX), with systemd units
 	install -d "$(DESTDIR)$(PREFIX)/libexec/dunlin" "$(DESTDIR)$(UNITDIR)"
 	install -m 755 $(HOOKS) "$(DESTDIR)$(PREFIX)/libexec/dunlin"
 	install -m 755 node/criu-get.sh "$(DESTDIR)$(PREFIX)/libexec/dunlin/criu-get"
-	sed -e 's|@BINDIR@|$(PREFIX)/bin|g' -e 's|/opt/dunlin/criu|$(CRIU_PREFIX)|g' node/dunlind.service \
-		> "$(DESTDIR)$(UNITDIR)/dunlind.service"
+	for unit in dunlind dunlind-instances; do \
+		sed -e 's|@BINDIR@|$(PREFIX)/bin|g' -e 's|/opt/dunlin/criu|$(CRIU_PREFIX)|g' node/$$unit.service \
+			> "$(DESTDIR)$(UNITDIR)/$$unit.service" || exit 1; \
+	done
 
 clean: ## remove everything built
 	rm -rf $(BUILD)

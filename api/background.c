@@ -60,14 +60,14 @@ static void submit(void *arg)
 	end(env);
 }
 
-void background(const struct api_env *env, const char *key,
+bool background(const struct api_env *env, const char *key,
 		void (*fn)(const struct api_env *env, void *own_arg), void *own_arg)
 {
 	struct work *w;
 
 	if (!begin(env)) {
 		free(own_arg);
-		return;
+		return false;
 	}
 	w = xnew(struct work);
 	w->env = env;
@@ -75,6 +75,7 @@ void background(const struct api_env *env, const char *key,
 	w->fn = fn;
 	w->arg = own_arg;
 	submit(w);
+	return true;
 }
 
 void background_stop(const struct api_env *env)
@@ -83,6 +84,7 @@ void background_stop(const struct api_env *env)
 
 	pthread_mutex_lock(&s->lock);
 	s->stopping = true;
+	pthread_cond_broadcast(&s->idle);
 	while (s->background)
 		pthread_cond_wait(&s->idle, &s->lock);
 	pthread_mutex_unlock(&s->lock);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What members ask of each other, and the daemon's own verbs. */
+#include "api/boot.h"
 #include "api/handle.h"
 #include "api/jobs.h"
 #include "base/mem.h"
@@ -15,8 +16,14 @@ int h_ready(struct req *r)
 
 int h_shutdown(struct req *r)
 {
+	static const struct json_field fields[] = { { "instances", JW_BOOL, false },
+						    { NULL, 0, 0 } };
 	const struct api_env *env = req_env(r);
+	json_t *body = req_json(r, fields, "shutdown");
 
+	if (!body || (json_bool(body, "instances", false) &&
+		      boot_stop_instances(env, req_err(r)) < 0))
+		return -1;
 	if (reply_sync(r, NULL) < 0)
 		return -1;
 	env->shutdown(env->shutdown_arg);

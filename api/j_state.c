@@ -3,6 +3,7 @@
 
 #include "api/address.h"
 #include "api/background.h"
+#include "api/boot.h"
 #include "api/instance.h"
 #include "api/jobs.h"
 #include "api/spec.h"
@@ -110,6 +111,9 @@ static int start(const struct api_env *env, const char *name, struct err *err)
 		return -1;
 	if (instance_get_here(env, name, &row, err) < 0)
 		return -1;
+	if (boot_is_over(env))
+		return err_set(err, ERR_UNAVAILABLE,
+			       "instance \"%s\" does not start: its host is shutting down", name);
 	if (instance_runs(env, name))
 		return err_set(err, ERR_INVALID, "The instance is already running");
 	if (instance_lease(env, name, true, &row, err) < 0)
@@ -304,8 +308,8 @@ static void settle_ended(const struct api_env *env, void *own_name)
 	_row_ struct row row = { 0 };
 	struct err err;
 
-	/* One that is stopped for its move has not ended. */
-	if ((env->mover && move_is_pending(env->mover, name)) ||
+	/* One that stops with its host or for its move has not ended. */
+	if (boot_is_over(env) || (env->mover && move_is_pending(env->mover, name)) ||
 	    instance_get_here(env, name, &row, &err) < 0 ||
 	    container_status(env->node, name) != CT_STOPPED ||
 	    !str_eq(json_str(row.doc, "power", "off"), "on"))

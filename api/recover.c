@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "api/background.h"
+#include "api/boot.h"
 #include "api/icache.h"
 #include "api/instance.h"
 #include "api/jobs.h"
-#include "api/keys.h"
 #include "api/later.h"
 #include "api/netsync.h"
 #include "api/spec.h"
@@ -22,8 +22,6 @@
 #include "node/storage.h"
 
 #define RETRY_MS 3000
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
-#define BOOT_ID_MAX 64
 
 /* --- containers ------------------------------------------------------------------------------ */
 
@@ -217,73 +215,6 @@ static void settle_all_volumes(const struct api_env *env)
 		settle_volumes(env, rows.v[i].key);
 }
 
-/* --- after a boot ---------------------------------------------------------------------------- */
-
-/* True once after each boot of the host; notes the boot. */
-static bool host_booted(const struct api_env *env)
-{
-	_free_ char *path = xasprintf("%s/boot-id", env->dir);
-	struct err err;
-	_free_ char *now = io_read_file(BOOT_ID, BOOT_ID_MAX, NULL, &err);
-	_free_ char *then = io_exists(path) ? io_read_file(path, BOOT_ID_MAX, NULL, &err) : NULL;
-
-	if (!now || str_eq(now, then))
-		return false;
-	if (io_write_file(path, now, strlen(now), 0600, &err) < 0)
-		log_err(LOG_WARN, "the boot of the host is not noted", &err);
-	return true;
-}
-
-static bool shall_run(const struct api_env *env, const json_t *doc, int64_t *ret_priority)
-{
-	_json_ json_t *config = NULL, *devices = NULL;
-	bool on;
-
-	spec_expand(env->store, NULL, doc, &config, &devices);
-	str_to_i64(key_value(KEYS_INSTANCE, config, "boot.autostart.priority"), INT32_MIN,
-		   INT32_MAX, ret_priority);
-	if (!json_str(config, "boot.autostart", NULL))
-		return str_eq(json_str(doc, "power", "off"), "on");
-	on = key_bool(KEYS_INSTANCE, config, "boot.autostart");
-	return on;
-}
-
-struct candidate {
-	const char *name;
-	int64_t priority;
-};
-
-static int by_priority(const void *a, const void *b)
-{
-	const struct candidate *x = a, *y = b;
-
-	if (x->priority != y->priority)
-		return x->priority > y->priority ? -1 : 1;
-	return strcmp(x->name, y->name);
-}
-
-static void autostart(const struct api_env *env)
-{
-	static const struct state_change start = { .action = ACT_START, .timeout_s = -1 };
-	_rows_ struct rows rows = { 0 };
-	_free_ struct candidate *v = NULL;
-	struct err err;
-	size_t n = 0;
-
-	if (!own_instances(env, &rows))
-		return;
-	v = xcalloc(rows.n + 1, sizeof(*v));
-	for (size_t i = 0; i < rows.n; i++) {
-		v[n].name = rows.v[i].key;
-		if (container_status(env->node, rows.v[i].key) == CT_STOPPED &&
-		    shall_run(env, rows.v[i].doc, &v[n].priority))
-			n++;
-	}
-	qsort(v, n, sizeof(*v), by_priority);
-	for (size_t i = 0; i < n; i++)
-		op_unref(job_state_start(env, v[i].name, &start, &err));
-}
-
 /* --- the whole ------------------------------------------------------------------------------- */
 
 struct rest {
@@ -365,8 +296,8 @@ static void recover_rest(const struct api_env *env, void *own_rest)
 	settle_images(env, rest->images);
 	netsync_all(env);
 	settle_devices(env);
-	if (host_booted(env))
-		autostart(env);
+	if (boot_is_new(env))
+		boot_start_instances(env);
 	else
 		settle_power(env);
 	icache_warm(env);

@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/trim.h"
+#include "cluster/thread.h"
 
 #define WARM_MS 100
 #define GIVE_BACK_FIRST_MS 2000
@@ -140,7 +141,7 @@ int api_init(struct api_env *env, struct err *err)
 		return -1;
 	}
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->idle, NULL);
+	cond_init(&s->idle);
 	s->later = later_new();
 	s->locks = keylock_new();
 	s->addresses = address_book_new();

@@ -31,6 +31,7 @@ struct api_state {
 	pthread_cond_t idle;
 	int background;
 	bool stopping;
+	bool host_stops; /* instances are stopped with their host (boot.h); atomic */
 	bool warming; /* a refresh of the list of instances is due; atomic */
 };
 

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/boot.h"
 #include "api/env.h"
 #include "api/jobs.h"
 #include "api/server.h"
@@ -290,7 +291,8 @@ int daemon_run(const struct daemon_opts *o, struct err *err)
 		log_info("ready", "dir", d.dir, "member", cluster_member_name(d.env.cluster), "ms",
 			 took);
 		server_run(d.env.server, DRAIN_MS);
-		log_info("stopping; containers go on");
+		log_info(boot_is_over(&d.env) ? "stopping with all containers"
+					      : "stopping; containers go on");
 	}
 	while (n-- > 0) {
 		log_debug("stop", "stage", stages[n].name);

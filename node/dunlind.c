@@ -13,6 +13,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "node/daemon.h"
 #include "node/helper.h"
@@ -20,6 +21,8 @@
 #include "node/init_main.h"
 
 #define SHUTDOWN_TIMEOUT_S 60
+#define ANSWER_MS 10000
+#define PATIENCE_MS (24 * 3600 * 1000)
 
 static const char usage[] =
 	"Usage: dunlind [--group GROUP] [--log-level LEVEL]\n"
@@ -31,7 +34,12 @@ static const char usage[] =
 	"Verbs:\n"
 	"  init        configure a running daemon, or join a cluster (see dunlind init --help)\n"
 	"  waitready   return once the daemon answers: --timeout SECONDS (default: for ever)\n"
-	"  shutdown    stop the daemon cleanly: --timeout SECONDS (default 60)\n"
+	"  shutdown    stop the daemon cleanly; containers go on\n"
+	"                --timeout SECONDS  for all of it (default 60 and the containers' time)\n"
+	"                --instances        stop the containers first, each within its\n"
+	"                                   boot.host_shutdown_timeout; the next daemon\n"
+	"                                   starts them again\n"
+	"                --if-host-stops    only when systemd is shutting the host down\n"
 	"\n"
 	"Options:\n"
 	"  --group GROUP      members of GROUP administer through the unix socket (default: root)\n"
@@ -85,32 +93,108 @@ static int daemon_pidfd(struct err *err)
 	return fd < 0 ? err_sys(err, "watch the daemon, process %d", pid) : fd;
 }
 
-static int shut_down(int64_t deadline, struct err *err)
+struct shutdown {
+	bool instances, if_host_stops;
+	uint64_t timeout_s; /* 0: not given */
+};
+
+static int64_t shutdown_deadline(const struct shutdown *s)
 {
+	return deadline_in((int64_t)(s->timeout_s ? s->timeout_s : SHUTDOWN_TIMEOUT_S) * 1000);
+}
+
+/* Containers have times of their own, unless the caller has set one for all. */
+static int shut_down(const struct shutdown *s, struct err *err)
+{
+	_json_ json_t *body = json_pack("{sb}", "instances", s->instances);
+	bool patient = s->instances && !s->timeout_s;
+	int64_t deadline = patient ? deadline_in(PATIENCE_MS) : shutdown_deadline(s);
 	_close_ int fd = daemon_pidfd(err);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	_json_ json_t *asked = NULL;
 
 	if (fd < 0)
 		return -1;
-	asked = init_call("PUT", "/internal/shutdown", NULL, deadline, err);
+	asked = init_call("PUT", "/internal/shutdown", body, deadline, err);
 	if (!asked)
 		return -1;
+	if (patient)
+		deadline = shutdown_deadline(s);
 	if (poll(&p, 1, deadline_left(deadline)) <= 0)
 		return err_set(err, ERR_TIMEOUT, "dunlind is still stopping");
 	return 0;
 }
 
+/* Nobody else knows what runs here: one that has stopped or died is started for it. */
+static int shut_down_stopped(const struct shutdown *s, struct err *err)
+{
+	const char *const argv[] = { "/proc/self/exe", NULL };
+	struct proc_spec spec = { .argv = argv, .fds = { -1, 2, 2 }, .nfds = 3 };
+	struct proc p = { .pidfd = -1 };
+	int status, rc = -1;
+
+	if (proc_spawn(&spec, &p, err) < 0)
+		return -1;
+	if (init_wait_ready(shutdown_deadline(s), err) == 0)
+		rc = shut_down(s, err);
+	if (rc == 0)
+		rc = proc_wait(&p, shutdown_deadline(s), &status, err);
+	proc_kill(&p);
+	return rc;
+}
+
+static int shut_down_all(const struct shutdown *s, struct err *err)
+{
+	_json_ json_t *server = init_call("GET", "/1.0", NULL, deadline_in(ANSWER_MS), err);
+
+	return server ? shut_down(s, err) : shut_down_stopped(s, err);
+}
+
+/* As systemctl says it: the job that stops the host is queued or runs. */
+static bool host_stops(void)
+{
+	static const char *const argv[] = { "systemctl", "is-system-running", NULL };
+	_sbuf_ struct sbuf out = SBUF(4096);
+	struct err ignored;
+
+	/* Its exit status is that of any state but "running". */
+	proc_run(argv, &out, deadline_in(ANSWER_MS), &ignored);
+	return out.data && str_starts(out.data, "stopping");
+}
+
+static bool shutdown_opts(int argc, char **argv, struct shutdown *s)
+{
+	static const struct option opts[] = { { "timeout", required_argument, NULL, 't' },
+					      { "instances", no_argument, NULL, 'i' },
+					      { "if-host-stops", no_argument, NULL, 'h' },
+					      { NULL, 0, NULL, 0 } };
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "t:", opts, NULL)) != -1) {
+		if (opt == 'i')
+			s->instances = true;
+		else if (opt == 'h')
+			s->if_host_stops = true;
+		else if (opt != 't' || !str_to_u64(optarg, 86400, &s->timeout_s))
+			return false;
+	}
+	return optind == argc;
+}
+
 static int shutdown_main(int argc, char **argv)
 {
-	uint64_t s = SHUTDOWN_TIMEOUT_S;
+	struct shutdown s = { 0 };
 	struct err err;
 
-	if (!timeout_opt(argc, argv, &s)) {
-		fputs("Usage: dunlind shutdown [--timeout SECONDS]\n", stderr);
+	if (!shutdown_opts(argc, argv, &s)) {
+		fputs("Usage: dunlind shutdown [--instances] [--if-host-stops] "
+		      "[--timeout SECONDS]\n",
+		      stderr);
 		return 1;
 	}
-	return shut_down(deadline_in((int64_t)s * 1000), &err) < 0 ? fail(&err) : 0;
+	if (s.if_host_stops && !host_stops())
+		return 0;
+	return (s.instances ? shut_down_all(&s, &err) : shut_down(&s, &err)) < 0 ? fail(&err) : 0;
 }
 
 static const struct {
