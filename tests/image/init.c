@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/image/init.c - the init of the test image: makes a container observable from outside.
  *
- * As process 1 it reaps orphans, ends within a second of SIGPWR, SIGTERM or SIGINT, asks for a
- * DHCP address when eth0 has none, and serves lines on TCP port 7000, IPv4 and IPv6:
+ * As process 1 it reaps orphans, ends within a second of SIGPWR, SIGTERM or SIGINT and then adds a
+ * line to /stopped, asks for a DHCP address when eth0 has none, and serves lines on TCP port 7000,
+ * IPv4 and IPv6:
  *
  *   sum      the checksum of its memory, then "ok" or "bad"
  *   whoami   the host name
@@ -335,6 +336,16 @@ static void end_all(const sigset_t *wait_mask)
 
 int odd_main(int argc, char **argv); /* odd.c */
 
+/* Tells a clean stop from one by force. */
+static void stopped_mark(void)
+{
+	int fd = open("/stopped", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+
+	if (fd < 0 || write(fd, "stopped\n", 8) < 0)
+		perror("dunlin-test: /stopped");
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	static const int signals[] = { SIGPWR, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGCHLD };
@@ -385,5 +396,6 @@ int main(int argc, char **argv)
 		}
 	}
 	end_all(&unblocked);
+	stopped_mark();
 	return 0;
 }
