@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -99,7 +100,8 @@ static bool folder_empty(const char *path)
 
 	while (d && (e = readdir(d)))
 		empty = empty && (str_eq(e->d_name, ".") || str_eq(e->d_name, "..") ||
-				  str_eq(e->d_name, "lost+found"));
+				  str_eq(e->d_name, "lost+found") ||
+				  str_starts(e->d_name, MARK ".")); /* cut off while written */
 	if (d)
 		closedir(d);
 	return d && empty;
@@ -173,13 +175,33 @@ static int fill_pool(struct node *n, const json_t *pool, const char *folder, str
 	return io_folder(containers, 0700, err);
 }
 
+/* The lock of all pools of this member, held while the descriptor is open: whoever needs a pool
+ * first makes it, and several may. */
+static int lock_pools(struct node *n, struct err *err)
+{
+	_free_ char *path = node_path(n, "storage-pools");
+	_close_ int fd = -1;
+
+	if (io_folder(path, 0700, err) < 0)
+		return -1;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (fd >= 0 && flock(fd, LOCK_EX) < 0) {
+		if (errno != EINTR)
+			return err_sys(err, "lock %s", path);
+	}
+	return fd < 0 ? err_sys(err, "open %s", path) : take_fd(&fd);
+}
+
 int pool_create(struct node *n, const json_t *pool, struct err *err)
 {
-	_free_ char *folder = pool_folder(n, pool), *own = NULL,
-		    *top = node_path(n, "storage-pools");
+	_free_ char *folder = pool_folder(n, pool), *own = NULL;
+	_close_ int lock = -1;
 	bool made = false;
 
-	if (check_pool_name(pool, err) < 0 || !ops_of(pool, err) || io_folder(top, 0700, err) < 0)
+	if (check_pool_name(pool, err) < 0 || !ops_of(pool, err))
+		return -1;
+	lock = lock_pools(n, err);
+	if (lock < 0)
 		return -1;
 	own = own_folder(n, json_str(pool, "name", ""));
 	if (str_eq(folder, own)) {
@@ -213,10 +235,14 @@ static int count_volumes(const char *containers)
 int pool_delete(struct node *n, const json_t *pool, struct err *err)
 {
 	_free_ char *folder = pool_folder(n, pool), *own = NULL, *containers = NULL, *mark = NULL;
+	_close_ int lock = -1;
 	struct stat st;
 	int volumes;
 
 	if (check_pool_name(pool, err) < 0)
+		return -1;
+	lock = lock_pools(n, err);
+	if (lock < 0)
 		return -1;
 	own = own_folder(n, json_str(pool, "name", ""));
 	containers = xasprintf("%s/containers", folder);

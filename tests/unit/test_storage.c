@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,6 +154,50 @@ static void check_copy(const char *root)
 	assert_int_equal(sa.st_mode & 07777, 0711);
 	assert_int_equal(stat(root, &sa), 0);
 	assert_int_equal(sa.st_mode & 07777, 0751);
+}
+
+#define FIRSTS 16
+
+struct first {
+	struct world *w;
+	pthread_barrier_t *together;
+	const json_t *pool;
+	struct err err;
+	int rc;
+};
+
+static void *use_first(void *arg)
+{
+	struct first *f = arg;
+
+	pthread_barrier_wait(f->together);
+	f->rc = pool_create(&f->w->n, f->pool, &f->err);
+	return NULL;
+}
+
+/* Whoever needs a pool makes it: many may be the first. */
+static void first_uses_at_once(void **state)
+{
+	struct world *w = *state;
+	_json_ json_t *pool = pool_of("dir", NULL);
+	pthread_barrier_t together;
+	struct first f[FIRSTS];
+	pthread_t t[FIRSTS];
+	struct err err = { 0 };
+
+	pthread_barrier_init(&together, NULL, FIRSTS);
+	for (int round = 0; round < 20; round++) {
+		for (int i = 0; i < FIRSTS; i++) {
+			f[i] = (struct first){ .w = w, .together = &together, .pool = pool };
+			assert_int_equal(pthread_create(&t[i], NULL, use_first, &f[i]), 0);
+		}
+		for (int i = 0; i < FIRSTS; i++) {
+			pthread_join(t[i], NULL);
+			check_ok(f[i].rc, &f[i].err);
+		}
+		check_ok(pool_delete(&w->n, pool, &err), &err);
+	}
+	pthread_barrier_destroy(&together);
 }
 
 static void dir_volume(void **state)
@@ -343,8 +388,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-		T(dir_volume), T(overlay_volume), T(image_outlives_its_row), T(source), T(refuses),
-		T(recovers),   T(disk_full),      T(lists_drivers),
+		T(first_uses_at_once),
+		T(dir_volume),
+		T(overlay_volume),
+		T(image_outlives_its_row),
+		T(source),
+		T(refuses),
+		T(recovers),
+		T(disk_full),
+		T(lists_drivers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
