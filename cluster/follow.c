@@ -17,6 +17,10 @@
 #define PING_MS 1000
 #define SILENCE_MS 3000
 #define RETRY_MS 25
+#define RETRY_MAX_MS 1000
+#define TRIES_PER_STEP 4 /* before the pause doubles */
+#define STEPS_MAX 6
+#define SLOW_MAX 4 /* how many times CONNECT_MS a connection may take */
 #define EVENTS_MAX 1000
 
 struct event {
@@ -46,6 +50,7 @@ struct follow {
 	int64_t listed;
 	bool unsaid; /* changed facts wait until the queue is shorter */
 	unsigned asked;
+	unsigned failed; /* attempts since there was a feed */
 };
 
 /* --- what the leader says --------------------------------------------------------------------- */
@@ -306,7 +311,9 @@ static int turn(struct follow *f, struct err *err)
 
 static void session(struct follow *f, const char *address)
 {
-	int64_t deadline = deadline_in(CONNECT_MS);
+	/* A busy leader gets more time than one that may be dead. */
+	unsigned slow = f->failed < SLOW_MAX ? f->failed + 1 : SLOW_MAX;
+	int64_t deadline = deadline_in(CONNECT_MS * (int)slow);
 	struct err err = { 0 };
 	struct stream *s;
 
@@ -322,6 +329,8 @@ static void session(struct follow *f, const char *address)
 	say_hello(f);
 	while (turn(f, &err) == 0)
 		;
+	if (f->current)
+		f->failed = 0;
 	if (f->current)
 		log_info("the feed ended", "from", address, "why", err.msg);
 	fconn_free(take_ptr(f->conn));
@@ -345,6 +354,24 @@ static bool wait_ms(struct follow *f, int ms)
 	return !stopping;
 }
 
+/* Between two attempts: longer from time to time, and not with all others at once. Ends early when
+ * somebody else found out who leads. */
+static bool pause_between(struct follow *f)
+{
+	unsigned step = f->failed / TRIES_PER_STEP;
+	int64_t ms = RETRY_MS << (step < STEPS_MAX ? step : STEPS_MAX), until;
+	char address[ADDRESS_SIZE];
+	bool go_on;
+
+	ms = ms < RETRY_MAX_MS ? ms : RETRY_MAX_MS;
+	until = deadline_in((int)(ms / 2 + (int64_t)(rng_u64() % (uint64_t)ms)));
+	go_on = wait_ms(f, RETRY_MS);
+	while (go_on && !resting(f) && clock_ms() < until &&
+	       !cluster_leader_address(f->c, address, sizeof(address)))
+		go_on = wait_ms(f, (int)deadline_left(until));
+	return go_on;
+}
+
 static bool has_others(struct follow *f)
 {
 	struct identity self;
@@ -364,9 +391,10 @@ static void *run(void *arg)
 			go_on = wait_ms(f, -1);
 			continue;
 		}
+		f->failed++;
 		if (discover_leader(f->c, &f->asked, address, sizeof(address)))
 			session(f, address);
-		go_on = wait_ms(f, RETRY_MS);
+		go_on = pause_between(f);
 	}
 	return NULL;
 }

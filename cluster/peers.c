@@ -195,23 +195,33 @@ size_t peers_count(struct peers *p)
 	return n;
 }
 
+/* The k-th of those that are database members, or of those that are not. */
+static bool nth(const struct peers *p, bool database, size_t k, struct peer_info *ret)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i].database != database || k-- > 0)
+			continue;
+		*ret = p->v[i];
+		return true;
+	}
+	return false;
+}
+
 bool peers_ask(struct peers *p, unsigned i, struct peer_info *ret)
 {
-	size_t n_db = 0, left;
-	bool want_db, found = false;
+	size_t n_db = 0, n_others, round, at;
+	bool found = false;
 
 	pthread_mutex_lock(&p->lock);
 	for (size_t k = 0; k < p->n; k++)
 		n_db += p->v[k].database;
-	/* Two rounds over the few that surely know, then one of the others. */
-	left = p->n ? i % (2 * n_db + (p->n - n_db)) : 0;
-	want_db = left < 2 * n_db;
-	left = want_db ? left % n_db : left - 2 * n_db;
-	for (size_t k = 0; k < p->n && !found; k++) {
-		if (p->v[k].database != want_db || left-- > 0)
-			continue;
-		*ret = p->v[k];
-		found = true;
+	n_others = p->n - n_db;
+	if (p->n) {
+		/* Twice the few that surely know, then one of the others, each time another. */
+		round = i / (2 * n_db + 1);
+		at = i % (2 * n_db + 1);
+		found = at < 2 * n_db ? nth(p, true, at % n_db, ret)
+				      : n_others && nth(p, false, round % n_others, ret);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return found;
