@@ -246,3 +246,8 @@ struct role_step roles_next(const struct role_member *v, size_t n, const struct 
 	free(p.wish);
 	return step;
 }
+
+bool roles_shown_at_once(enum role_action a)
+{
+	return a == ROLE_START || a == ROLE_ASSIGN || a == ROLE_REMOVE;
+}

@@ -17,13 +17,13 @@ enum raft_role { RAFT_NONE, RAFT_VOTER, RAFT_STANDBY, RAFT_SPARE };
 
 struct role_member {
 	const char *name, *domain;
-	uint64_t raft_id;	/* in the Raft configuration; 0: not there */
-	enum raft_role role;	/* idem */
-	bool leader;		/* this very member */
-	bool online;		/* connected now */
-	int64_t absent_ms;	/* 0 when online */
-	bool leaving;		/* being removed, or no member any more */
-	bool stray;		/* runs a node that is not in the configuration */
+	uint64_t raft_id;    /* in the Raft configuration; 0: not there */
+	enum raft_role role; /* idem */
+	bool leader;         /* this very member */
+	bool online;         /* connected now */
+	int64_t absent_ms;   /* 0 when online */
+	bool leaving;        /* being removed, or no member any more */
+	bool stray;          /* runs a node that is not in the configuration */
 };
 
 struct role_limits {
@@ -47,3 +47,6 @@ struct role_step {
 };
 
 struct role_step roles_next(const struct role_member *v, size_t n, const struct role_limits *l);
+/* Whether the configuration shows that the step was taken. Otherwise the next look has to wait for
+ * what the member reports: at once it would lead to the same step again. */
+bool roles_shown_at_once(enum role_action a);

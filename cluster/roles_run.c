@@ -245,7 +245,9 @@ static int run_step(struct picture *p, struct err *err)
 	s = roles_next(p->v, p->n, &l);
 	if (s.action == ROLE_SETTLED)
 		return 0;
-	return take(p, &s, err) < 0 ? -1 : 1;
+	if (take(p, &s, err) < 0)
+		return -1;
+	return roles_shown_at_once(s.action);
 }
 
 int roles_run(struct cluster *c, struct err *err)

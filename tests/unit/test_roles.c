@@ -134,6 +134,11 @@ static void test_stray(void **state)
 	s = roles_next(v, 3, &limits);
 	assert_int_equal(s.action, ROLE_STOP);
 	assert_int_equal(s.member, 2);
+	/* It stays a stray until it has reported: whoever looks again before stops it again. */
+	assert_int_equal(roles_next(v, 3, &limits).action, ROLE_STOP);
+	assert_false(roles_shown_at_once(ROLE_STOP));
+	assert_false(roles_shown_at_once(ROLE_TRANSFER));
+	assert_true(roles_shown_at_once(ROLE_ASSIGN));
 }
 
 /* --- every state ------------------------------------------------------------------------------ */
