@@ -136,7 +136,9 @@ static int run_join(struct op *op, void *arg, struct err *err)
 	if (cluster_join(env->cluster, j->name, j->address, j->token, err) < 0) {
 		struct err ignored;
 
-		localconf_set_address(env, before, &ignored);
+		/* One that was admitted is called at this address from now on. */
+		if (!cluster_enabled(env->cluster))
+			localconf_set_address(env, before, &ignored);
 		return -1;
 	}
 	serverinfo_stale(env->state->info);

@@ -73,6 +73,13 @@ static int find_token(struct cluster *c, const struct guest *g, struct row *ret,
 	return no_operation(err);
 }
 
+static bool is_guest(const json_t *doc, const struct guest *g)
+{
+	return str_eq(json_str(doc, "uuid", ""), g->uuid) &&
+	       str_eq(json_str(doc, "fingerprint", ""), g->fingerprint) &&
+	       str_eq(json_str(doc, "address", ""), g->address);
+}
+
 /* A newcomer whose answer got lost asks again: its row is there, with its own certificate. */
 static bool admitted_before(struct cluster *c, const struct guest *g)
 {
@@ -80,9 +87,21 @@ static bool admitted_before(struct cluster *c, const struct guest *g)
 	struct err ignored;
 
 	return store_get(c->store, ENT_MEMBER, g->name, &row, &ignored) == 0 &&
-	       str_eq(json_str(row.doc, "uuid", ""), g->uuid) &&
-	       str_eq(json_str(row.doc, "fingerprint", ""), g->fingerprint) &&
-	       str_eq(json_str(row.doc, "address", ""), g->address);
+	       is_guest(row.doc, g);
+}
+
+/* The token that was here is used up: by this newcomer's own earlier request through another
+ * member, which this one had not heard of, or by somebody else. */
+static int refused_commit(struct cluster *c, const struct guest *g, struct err *err)
+{
+	_row_ struct row row = { 0 };
+	struct err why = *err;
+
+	if (why.kind != ERR_PRECONDITION && why.kind != ERR_NOT_FOUND && why.kind != ERR_CONFLICT)
+		return -1;
+	if (store_get_latest(c->store, ENT_MEMBER, g->name, &row, 0, err) == 0)
+		return is_guest(row.doc, g) ? 0 : no_operation(err);
+	return err->kind == ERR_NOT_FOUND ? no_operation(err) : -1;
 }
 
 static bool address_taken(struct cluster *c, const char *address)
@@ -117,7 +136,7 @@ static int admit(struct cluster *c, const struct guest *g, struct err *err)
 	tx_put(t, ENT_CERTIFICATE, g->fingerprint, REV_NONE, cert);
 	if (store_commit(c->store, t, 0, NULL, err) == 0)
 		return 0;
-	return err->kind == ERR_PRECONDITION ? no_operation(err) : -1;
+	return refused_commit(c, g, err);
 }
 
 static json_t *answer(struct cluster *c)

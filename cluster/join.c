@@ -13,8 +13,12 @@
 #include "cluster/thread.h"
 #include "cluster/token.h"
 
-#define JOIN_MS 30000
-#define LOAD_MS 15000
+#define JOIN_MS 60000
+#define REACH_MS 10000  /* for anybody to be reached at all */
+#define REFUSED_MS 2000 /* a member that is asked may not have the token yet */
+#define ROUND_MS 200
+#define LEAVE_MS 15000
+#define LOAD_MS 120000
 #define REPLY_MAX (16u << 20)
 #define FEED_VERSION 1
 
@@ -59,28 +63,70 @@ static json_t *exchange(struct stream *own_stream, const char *address, const ch
 	return metadata;
 }
 
-/* The secret is sent only to who holds the cluster's key: the connection is pinned. */
-static json_t *ask(struct cluster *c, const struct join_token *token, const char *body,
-		   int64_t deadline, struct err *err)
+enum round { ROUND_UNREACHED, ROUND_BUSY, ROUND_REFUSED, ROUND_OVER };
+
+static enum round round_of(const struct err *err)
 {
-	struct tls_ctx *tls = cluster_client_tls(c);
+	switch (err->kind) {
+	case ERR_UNAVAILABLE:
+	case ERR_TIMEOUT:
+	case ERR_UNKNOWN:
+	case ERR_LIMIT:
+	case ERR_BUSY:
+		return ROUND_BUSY;
+	case ERR_FORBIDDEN:
+		return ROUND_REFUSED;
+	default:
+		return ROUND_OVER;
+	}
+}
+
+/* One after the other until one answers. The secret is sent only to who holds the cluster's key:
+ * the connection is pinned. */
+static json_t *ask_each(struct tls_ctx *tls, const struct join_token *token, const char *body,
+			int64_t deadline, enum round *ret, struct err *err)
+{
 	json_t *answer = NULL;
 
-	if (!tls) {
-		err_set(err, ERR_INTERNAL, "this server's certificate cannot be used");
-		return NULL;
-	}
-	err_set(err, ERR_UNAVAILABLE, "no member of the cluster can be reached");
-	for (size_t i = 0; i < token->n && !answer; i++) {
+	*ret = ROUND_UNREACHED;
+	for (size_t i = 0; i < token->n && !answer && *ret <= ROUND_BUSY; i++) {
 		struct stream *s = stream_connect_tls(tls, token->addresses[i], token->fingerprint,
 						      deadline_in(3000), err);
 
 		if (!s)
 			continue;
 		answer = exchange(s, token->addresses[i], body, deadline, err);
-		/* One that answered speaks for all. */
-		if (!answer && err->kind != ERR_UNAVAILABLE && err->kind != ERR_TIMEOUT)
+		*ret = answer ? ROUND_OVER : round_of(err);
+	}
+	return answer;
+}
+
+/* Asked again while that can help: whoever was admitted and did not hear of it is told once
+ * more. */
+static json_t *ask(struct cluster *c, const struct join_token *token, const char *body,
+		   struct err *err)
+{
+	static const int limits[] = { [ROUND_UNREACHED] = REACH_MS,
+				      [ROUND_BUSY] = JOIN_MS,
+				      [ROUND_REFUSED] = REFUSED_MS,
+				      [ROUND_OVER] = 0 };
+	struct tls_ctx *tls = cluster_client_tls(c);
+	int64_t start = clock_ms(), until;
+	json_t *answer;
+	enum round round;
+
+	if (!tls) {
+		err_set(err, ERR_INTERNAL, "this server's certificate cannot be used");
+		return NULL;
+	}
+	err_set(err, ERR_UNAVAILABLE, "no member of the cluster can be reached");
+	for (;;) {
+		answer = ask_each(tls, token, body, start + JOIN_MS, &round, err);
+		if (answer || clock_ms() - start >= limits[round] || cluster_stopping(c))
 			break;
+		until = deadline_in(ROUND_MS);
+		while (!cluster_stopping(c) && cluster_wait_leader(c, until))
+			;
 	}
 	tls_unref(tls);
 	return answer;
@@ -172,14 +218,17 @@ static int take_over(struct cluster *c, const json_t *answer, const char *was, s
 {
 	if (forget_single(c, was, err) < 0)
 		return -1;
-	wait_until(c, false, false, deadline_in(LOAD_MS));
+	wait_until(c, false, false, deadline_in(LEAVE_MS));
 	replica_forget(c->replica);
 	cluster_set_leader(c, json_str(answer, "leader_name", ""), json_str(answer, "leader", ""));
 	follow_wake(c->follow);
 	if (wait_until(c, false, true, deadline_in(LOAD_MS)) < 0)
 		return err_set(
 			err, ERR_TIMEOUT,
-			"This server is a member, but its feed has not started yet: see its log");
+			"This server is a member now, but has not heard from the leader for %d s: "
+			"check that it reaches the other members at their addresses; it goes on "
+			"trying",
+			LOAD_MS / 1000);
 	keeper_report(c->keeper);
 	return 0;
 }
@@ -188,7 +237,7 @@ static int join(struct cluster *c, const struct new_self *self, const struct joi
 		struct err *err)
 {
 	_free_ char *body = request(c, self->name, self->address, token);
-	_json_ json_t *answer = ask(c, token, body, deadline_in(JOIN_MS), err);
+	_json_ json_t *answer = ask(c, token, body, err);
 	char was[NAME_SIZE];
 
 	if (!answer || check_answer(answer, token, err) < 0)

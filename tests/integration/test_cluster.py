@@ -3,13 +3,16 @@
 
 import base64
 import json
+import os
 import shutil
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cluster import ApiError, run, wait_for
+from cluster import ApiError, Cluster, run, wait_for
 
 
 def members(m):
@@ -183,6 +186,77 @@ def test_removed_member_starts_over_and_joins_again(own_cluster):
     c.settle()
     m.cli("launch", "test", "again", "--target", "m3")
     assert c[0].instance("again")["status"] == "Running"
+
+
+@pytest.mark.parametrize("dead", [0, 2], ids=["first", "last"])
+def test_dead_member_of_three_is_removed(own_cluster, dead):
+    """The ordinary repair: the two that are left go on, whoever leads and whatever their names."""
+    c = own_cluster
+    wait_for("three voters", lambda: all(x["database"] for x in members(c[0]).values()), 30)
+    gone = c[dead]
+    left = [m for m in c.members if m is not gone]
+    gone.kill()
+    wait_for("somebody leads", lambda: not try_put(left[0], "before"), 60)
+    left[1].cli("cluster", "remove", gone.name, "--force", "--yes", timeout=120)
+    for i, m in enumerate(left):
+        put_profile(m, f"after{i}")
+    assert set(members(left[0])) == {m.name for m in left}
+    wait_for("one voter, one that stands by", lambda: sorted(
+        "database" in x["roles"] or "database-leader" in x["roles"]
+        for x in members(left[0]).values()) == [False, True], 60)
+    put_profile(left[0], "still")
+
+
+def test_many_join_at_once_under_writes(image_file, tmp_path):
+    """Five at once, while others write: each is a member in the end, and sees what was written."""
+    c = Cluster(f"dtj{os.getpid() % 10000}", 6, "10.209.19")
+    try:
+        c.up()
+        first = c[0]
+        first.verb("init", "--auto", "--network-address", first.ip)
+        first.cli("cluster", "enable", first.name)
+        stop = threading.Event()
+
+        def write_on(worker):
+            n = 0
+            while not stop.is_set():
+                put_profile(first, f"w{worker}-{n}", timeout=60)
+                n += 1
+            return n
+
+        def join(m):
+            m.join(first)
+            return m.api("GET", "/1.0/cluster")["server_name"]
+
+        with ThreadPoolExecutor(12) as pool:
+            writers = [pool.submit(write_on, k) for k in range(4)]
+            joins = [pool.submit(join, m) for m in c.members[1:]]
+            try:
+                assert [j.result(180) for j in joins] == [m.name for m in c.members[1:]]
+            finally:
+                stop.set()
+            counts = [w.result(60) for w in writers]
+        assert all(counts)
+        c.settle(60)
+        for m in c.members:
+            wait_for("all that was written", lambda: len(m.api("GET", "/1.0/profiles")) == 1 + sum(counts), 30)
+    finally:
+        c.down()
+
+
+def test_first_creates_of_a_pool_at_once(own_cluster):
+    """A member makes its part of a pool with the first instance there, whoever of many that is."""
+    c = own_cluster
+    c[0].api("POST", "/1.0/storage-pools", {"name": "fresh", "driver": "dir"})
+    root = {"root": {"type": "disk", "path": "/", "pool": "fresh"}}
+
+    def create(i):
+        c[1].api("POST", "/1.0/instances?target=m2",
+                 {"name": f"x{i}", "source": {"type": "none"}, "devices": root}, timeout=120)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(create, range(16)))
+    assert all(c[0].instance(f"x{i}")["location"] == "m2" for i in range(16))
 
 
 def test_untrusted_clients_get_nothing(cluster):
