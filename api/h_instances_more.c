@@ -19,9 +19,6 @@
 
 int h_move_plan(struct req *r)
 {
-	static const char *const kinds[] = {
-		[MOVE_LIVE] = "live", [MOVE_COLD] = "cold", [MOVE_REFUSED] = "refused"
-	};
 	const char *target = req_query(r, "target");
 	struct move_plan plan = { 0 };
 	_row_ struct row row = { 0 };
@@ -33,8 +30,7 @@ int h_move_plan(struct req *r)
 		return err_set(req_err(r), ERR_INVALID, "move-plan: name a member as target");
 	if (move_plan(req_env(r)->mover, &row, target, &plan, req_err(r)) < 0)
 		return -1;
-	return reply_sync(r,
-			  json_pack("{s:s, s:s}", "kind", kinds[plan.kind], "reason", plan.reason));
+	return reply_sync(r, move_plan_json(&plan));
 }
 
 /* --- metadata of the image it was made from -------------------------------------------------- */

@@ -14,14 +14,18 @@ static int show_plan(struct client *cl, const char *name, const char *target, st
 {
 	_free_ char *path = api_path("instances/%s/move-plan", name);
 	_json_ json_t *plan = NULL;
+	json_t *reason;
+	size_t i;
 
 	path = api_query(take_ptr(path), "target", target);
 	plan = api_get(cl, path, err);
 	if (!plan)
 		return instance_missing(name, err);
 	printf("%s would move to %s: %s\n", name, target, json_str(plan, "kind", "unknown"));
-	if (*json_str(plan, "reason", ""))
-		printf("Reason: %s\n", json_str(plan, "reason", ""));
+	json_array_foreach(json_arr(plan, "reasons"), i, reason)
+		printf("- %s\n", json_string_value(reason));
+	if (json_int(plan, "more", 0) > 0)
+		printf("- and %" PRId64 " more\n", json_int(plan, "more", 0));
 	return 0;
 }
 

@@ -28,10 +28,19 @@ struct mover *mover_new(const struct mover_opts *o);
 void mover_free(struct mover *m);
 
 enum move_kind { MOVE_LIVE, MOVE_COLD, MOVE_REFUSED };
+#define MOVE_REASONS_MAX 20
+/* What forbids more than `kind`, each with process and cause; none for live. */
 struct move_plan {
 	enum move_kind kind;
-	char reason[400]; /* why not live, naming process and cause; "" for live */
+	size_t n; /* how many there are; only the first MOVE_REASONS_MAX are kept */
+	char reasons[MOVE_REASONS_MAX][240];
 };
+void move_plan_add(struct move_plan *p, enum move_kind kind, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* As many as fit, and how many more there are; returns buf. */
+const char *move_plan_text(const struct move_plan *p, char *buf, size_t size);
+/* {kind, reason, reasons[...], more} */
+json_t *move_plan_json(const struct move_plan *p);
 /* Pre-flight on the source: asks the target for its facts and compares, looks at what the
  * processes hold. Nothing is changed. want_live: the container runs and is not to be stopped. */
 int move_plan(struct mover *m, const struct row *instance, const char *target,

@@ -207,9 +207,8 @@ static void look_at_config(struct mover *m, const char *name, struct move_plan *
 
 	if (text && strstr(text, "lxc.console.path = none"))
 		return;
-	ret->kind = MOVE_COLD;
-	snprintf(ret->reason, sizeof(ret->reason),
-		 "%s was started with a console device, which cannot be carried over", name);
+	move_plan_add(ret, MOVE_COLD,
+		      "%s was started with a console device, which cannot be carried over", name);
 }
 
 int move_plan_with(struct mover *m, const struct row *instance, const json_t *target_facts,
@@ -223,14 +222,14 @@ int move_plan_with(struct mover *m, const struct row *instance, const json_t *ta
 		return -1;
 	plan_compare(own, target_facts, json_str(pool, "driver", ""), ret);
 	if (container_pid(m->o.node, name) == 0) {
-		if (ret->kind == MOVE_LIVE || ret->kind == MOVE_COLD)
-			*ret = (struct move_plan){ MOVE_COLD, "the instance is stopped" };
+		if (ret->kind == MOVE_LIVE || ret->kind == MOVE_COLD) {
+			*ret = (struct move_plan){ 0 };
+			move_plan_add(ret, MOVE_COLD, "the instance is stopped");
+		}
 		return 0;
 	}
-	if (ret->kind == MOVE_LIVE)
-		look_at_config(m, name, ret);
-	if (ret->kind == MOVE_LIVE)
-		look_at_tasks(m, name, ret);
+	look_at_config(m, name, ret);
+	look_at_tasks(m, name, ret);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/plan.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,18 +52,62 @@ static bool has(const json_t *list, const char *word)
 	return false;
 }
 
-static void answer(struct move_plan *ret, enum move_kind kind, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+/* --- reasons ------------------------------------------------------------------------------ */
 
-static void answer(struct move_plan *ret, enum move_kind kind, const char *fmt, ...)
+void move_plan_add(struct move_plan *p, enum move_kind kind, const char *fmt, ...)
 {
 	va_list ap;
 
-	ret->kind = kind;
-	va_start(ap, fmt);
-	vsnprintf(ret->reason, sizeof(ret->reason), fmt, ap);
-	va_end(ap);
+	if (kind > p->kind)
+		p->kind = kind;
+	if (p->n < MOVE_REASONS_MAX) {
+		va_start(ap, fmt);
+		vsnprintf(p->reasons[p->n], sizeof(p->reasons[0]), fmt, ap);
+		va_end(ap);
+	}
+	p->n++;
 }
+
+static size_t kept(const struct move_plan *p)
+{
+	return p->n < MOVE_REASONS_MAX ? p->n : MOVE_REASONS_MAX;
+}
+
+const char *move_plan_text(const struct move_plan *p, char *buf, size_t size)
+{
+	size_t len = 0, i = 0;
+
+	buf[0] = '\0';
+	/* A first reason that is too long is cut, others wait for a list that has room. */
+	for (; i < kept(p); i++) {
+		size_t need = strlen(p->reasons[i]) + strlen("; ; and 1000000 more");
+
+		if (i > 0 && len + need >= size)
+			break;
+		snprintf(buf + len, size - len, "%s%s", i ? "; " : "", p->reasons[i]);
+		len = strlen(buf);
+	}
+	if (i < p->n)
+		snprintf(buf + len, size - len, "; and %zu more", p->n - i);
+	return buf;
+}
+
+json_t *move_plan_json(const struct move_plan *p)
+{
+	static const char *const kinds[] = {
+		[MOVE_LIVE] = "live", [MOVE_COLD] = "cold", [MOVE_REFUSED] = "refused"
+	};
+	char text[MOVE_REASONS_MAX * sizeof(p->reasons[0])];
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < kept(p); i++)
+		json_array_append_new(list, json_string(p->reasons[i]));
+	return json_pack("{ss,ss,so,sI}", "kind", kinds[p->kind], "reason",
+			 move_plan_text(p, text, sizeof(text)), "reasons", list, "more",
+			 (json_int_t)(p->n - kept(p)));
+}
+
+/* --- two members -------------------------------------------------------------------------- */
 
 static const char *name_of(const json_t *facts)
 {
@@ -70,58 +115,60 @@ static const char *name_of(const json_t *facts)
 }
 
 /* What even a stopped container needs there. */
-static bool can_be_there(const json_t *s, const json_t *t, const char *driver,
+static void can_be_there(const json_t *s, const json_t *t, const char *driver,
 			 struct move_plan *ret)
 {
 	const char *sa = json_str(s, "kernel_architecture", ""),
 		   *ta = json_str(t, "kernel_architecture", "");
 
-	if (!str_eq(sa, ta)) {
-		answer(ret, MOVE_REFUSED, "%s is a %s host, %s is %s", name_of(t), ta, name_of(s),
-		       sa);
-		return false;
-	}
-	if (!has(json_arr(t, "storage_drivers"), driver)) {
-		answer(ret, MOVE_REFUSED, "%s has no storage driver \"%s\"", name_of(t), driver);
-		return false;
-	}
-	if (!json_bool(t, "idmapped_mounts", true)) {
-		answer(ret, MOVE_REFUSED, "the kernel of %s (%s) has no idmapped mounts",
-		       name_of(t), json_str(t, "kernel_version", "?"));
-		return false;
-	}
-	return true;
+	if (!str_eq(sa, ta))
+		move_plan_add(ret, MOVE_REFUSED, "%s is a %s host, %s is %s", name_of(t), ta,
+			      name_of(s), sa);
+	if (!has(json_arr(t, "storage_drivers"), driver))
+		move_plan_add(ret, MOVE_REFUSED, "%s has no storage driver \"%s\"", name_of(t),
+			      driver);
+	if (!json_bool(t, "idmapped_mounts", true))
+		move_plan_add(ret, MOVE_REFUSED, "the kernel of %s (%s) has no idmapped mounts",
+			      name_of(t), json_str(t, "kernel_version", "?"));
 }
 
 /* Linux 6.16 refuses socket options that CRIU before 4.2 reads. */
-static bool criu_fits(const json_t *f, struct move_plan *ret)
+static void criu_fits(const json_t *f, struct move_plan *ret)
 {
 	const char *v = json_str(f, "criu_version", ""), *why = json_str(f, "no_live", "");
 	const char *kernel = json_str(f, "kernel_version", "");
 	const char *need = plan_version_cmp(kernel, "6.16") >= 0 ? "4.2" : "4.1";
 
 	if (*why)
-		answer(ret, MOVE_COLD, "%s: %s", name_of(f), why);
+		move_plan_add(ret, MOVE_COLD, "%s: %s", name_of(f), why);
 	else if (!*v)
-		answer(ret, MOVE_COLD, "CRIU is not installed on %s", name_of(f));
+		move_plan_add(ret, MOVE_COLD, "CRIU is not installed on %s", name_of(f));
 	else if (plan_version_cmp(v, need) < 0)
-		answer(ret, MOVE_COLD, "CRIU %s on %s is too old for its kernel %s, which needs %s",
-		       v, name_of(f), kernel, need);
-	return ret->kind == MOVE_LIVE;
+		move_plan_add(ret, MOVE_COLD,
+			      "CRIU %s on %s is too old for its kernel %s, which needs %s", v,
+			      name_of(f), kernel, need);
 }
 
-static bool cpu_fits(const json_t *s, const json_t *t, struct move_plan *ret)
+static void criu_is_as_new(const json_t *s, const json_t *t, struct move_plan *ret)
+{
+	const char *a = json_str(s, "criu_version", ""), *b = json_str(t, "criu_version", "");
+
+	if (*a && *b && plan_version_cmp(b, a) < 0)
+		move_plan_add(ret, MOVE_COLD, "CRIU on %s (%s) is older than on %s (%s)",
+			      name_of(t), b, name_of(s), a);
+}
+
+static void cpu_fits(const json_t *s, const json_t *t, struct move_plan *ret)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(cpu_flags); i++) {
-		if (!has(json_arr(s, "cpu_flags"), cpu_flags[i]) ||
-		    has(json_arr(t, "cpu_flags"), cpu_flags[i]))
-			continue;
-		answer(ret, MOVE_COLD,
-		       "the processors of %s lack \"%s\", which programs started on %s may use",
-		       name_of(t), cpu_flags[i], name_of(s));
-		return false;
+		if (has(json_arr(s, "cpu_flags"), cpu_flags[i]) &&
+		    !has(json_arr(t, "cpu_flags"), cpu_flags[i]))
+			move_plan_add(
+				ret, MOVE_COLD,
+				"the processors of %s lack \"%s\", which programs started on %s "
+				"may use",
+				name_of(t), cpu_flags[i], name_of(s));
 	}
-	return true;
 }
 
 static const struct {
@@ -130,53 +177,44 @@ static const struct {
 	{ "lsm", "security modules" },
 };
 
-static bool words_fit(const json_t *s, const json_t *t, struct move_plan *ret)
+static void words_fit(const json_t *s, const json_t *t, struct move_plan *ret)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(same_words); i++) {
 		const char *a = json_str(s, same_words[i].key, ""),
 			   *b = json_str(t, same_words[i].key, "");
 
-		if (str_eq(a, b))
-			continue;
-		answer(ret, MOVE_COLD, "%s differ: \"%s\" on %s, \"%s\" on %s", same_words[i].what,
-		       a, name_of(s), b, name_of(t));
-		return false;
+		if (!str_eq(a, b))
+			move_plan_add(ret, MOVE_COLD, "%s differ: \"%s\" on %s, \"%s\" on %s",
+				      same_words[i].what, a, name_of(s), b, name_of(t));
 	}
-	return true;
 }
 
-static bool kernel_fits(const json_t *s, const json_t *t, struct move_plan *ret)
+static void kernel_fits(const json_t *s, const json_t *t, struct move_plan *ret)
 {
 	const char *a = json_str(s, "kernel_version", ""), *b = json_str(t, "kernel_version", "");
 
 	if (json_int(s, "page_size", 4096) != json_int(t, "page_size", 4096))
-		answer(ret, MOVE_COLD, "%s and %s have memory pages of different sizes", name_of(s),
-		       name_of(t));
-	else if (json_bool(s, "cgroup2", false) != json_bool(t, "cgroup2", false))
-		answer(ret, MOVE_COLD, "%s and %s mount their cgroups differently", name_of(s),
-		       name_of(t));
-	else if (plan_version_cmp(b, a) < 0)
-		answer(ret, MOVE_COLD,
-		       "the kernel of %s (%s) is older than that of %s (%s) and may lack what "
-		       "processes use",
-		       name_of(t), b, name_of(s), a);
-	return ret->kind == MOVE_LIVE;
+		move_plan_add(ret, MOVE_COLD, "%s and %s have memory pages of different sizes",
+			      name_of(s), name_of(t));
+	if (json_bool(s, "cgroup2", false) != json_bool(t, "cgroup2", false))
+		move_plan_add(ret, MOVE_COLD, "%s and %s mount their cgroups differently",
+			      name_of(s), name_of(t));
+	if (plan_version_cmp(b, a) < 0)
+		move_plan_add(ret, MOVE_COLD,
+			      "the kernel of %s (%s) is older than that of %s (%s) and may lack "
+			      "what processes use",
+			      name_of(t), b, name_of(s), a);
 }
 
 void plan_compare(const json_t *source, const json_t *target, const char *driver,
 		  struct move_plan *ret)
 {
 	*ret = (struct move_plan){ .kind = MOVE_LIVE };
-	if (!can_be_there(source, target, driver, ret) || !criu_fits(source, ret) ||
-	    !criu_fits(target, ret))
-		return;
-	if (plan_version_cmp(json_str(target, "criu_version", ""),
-			     json_str(source, "criu_version", "")) < 0) {
-		answer(ret, MOVE_COLD, "CRIU on %s (%s) is older than on %s (%s)", name_of(target),
-		       json_str(target, "criu_version", ""), name_of(source),
-		       json_str(source, "criu_version", ""));
-		return;
-	}
-	if (kernel_fits(source, target, ret) && cpu_fits(source, target, ret))
-		words_fit(source, target, ret);
+	can_be_there(source, target, driver, ret);
+	criu_fits(source, ret);
+	criu_fits(target, ret);
+	criu_is_as_new(source, target, ret);
+	kernel_fits(source, target, ret);
+	cpu_fits(source, target, ret);
+	words_fit(source, target, ret);
 }

@@ -20,7 +20,7 @@ struct plan_tasks {
 	pid_t init;
 	const struct console_tty *console; /* NULL: it has none */
 };
-/* Leaves *ret alone when nothing forbids a live move. */
+/* Adds what forbids a live move. A process that ends meanwhile forbids nothing. */
 void plan_tasks(const struct plan_tasks *t, struct move_plan *ret);
 
 /* "4.2.1" >= "4.2": numbers, part by part; missing parts are 0. */

@@ -12,8 +12,10 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/sbuf.h"
 #include "base/str.h"
 #include "migrate/plan.h"
+#include "node/pids.h"
 
 #define TEXT_MAX (4 << 20)
 #define LINK_MAX 4096
@@ -24,6 +26,7 @@ struct task {
 	const struct plan_tasks *all;
 	pid_t pid;
 	char dir[64];
+	int64_t tracer_deadline; /* of all tasks together */
 	struct move_plan *ret;
 };
 
@@ -44,14 +47,15 @@ static bool link_of(const struct task *t, const char *file, char buf[LINK_MAX])
 	return n > 0;
 }
 
-/* "redis-server (process 812, redis.service)" */
+/* "redis-server (process 812, redis.service)"; NULL when it has ended. */
 static char *describe(const struct task *t)
 {
 	_free_ char *comm = read_of(t, "comm"), *cgroup = read_of(t, "cgroup");
 	char *unit = NULL;
 
-	if (comm)
-		comm[strcspn(comm, "\n")] = '\0';
+	if (!comm)
+		return NULL;
+	comm[strcspn(comm, "\n")] = '\0';
 	for (char *p = cgroup; p && (p = strstr(p, ".service")); p += 8) {
 		unit = p;
 		while (unit > cgroup && unit[-1] != '/')
@@ -59,14 +63,13 @@ static char *describe(const struct task *t)
 		p[8] = '\0';
 		break;
 	}
-	return xasprintf("%s (process %d%s%s)", comm ? comm : "?", t->pid, unit ? ", " : "",
-			 unit ? unit : "");
+	return xasprintf("%s (process %d%s%s)", comm, t->pid, unit ? ", " : "", unit ? unit : "");
 }
 
-static bool refuse(const struct task *t, const char *fmt, ...)
+static void refuse(const struct task *t, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-static bool refuse(const struct task *t, const char *fmt, ...)
+static void refuse(const struct task *t, const char *fmt, ...)
 {
 	_free_ char *who = describe(t), *why = NULL;
 	va_list ap;
@@ -74,12 +77,11 @@ static bool refuse(const struct task *t, const char *fmt, ...)
 	va_start(ap, fmt);
 	why = xvasprintf(fmt, ap);
 	va_end(ap);
-	t->ret->kind = MOVE_COLD;
-	snprintf(t->ret->reason, sizeof(t->ret->reason), "%s %s", who, why);
-	return true;
+	if (who)
+		move_plan_add(t->ret, MOVE_COLD, "%s %s", who, why);
 }
 
-/* --- checks, each true when it has refused ------------------------------------------------ */
+/* --- checks ------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *file, *what;
@@ -88,29 +90,21 @@ static const struct {
 	{ "ns/net", "network" }, { "ns/user", "user" },           { "ns/pid", "process" },
 };
 
-static bool other_namespace(const struct task *t, const struct task *init)
+static void other_namespaces(const struct task *t, const struct task *init)
 {
+	_sbuf_ struct sbuf list = SBUF(512);
 	char own[LINK_MAX], first[LINK_MAX];
 
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
 		if (link_of(t, namespaces[i].file, own) &&
 		    link_of(init, namespaces[i].file, first) && !str_eq(own, first))
-			return refuse(
-				t,
-				"has a %s namespace of its own, as sandboxed services have; it "
-				"cannot be restored elsewhere",
-				namespaces[i].what);
+			sbuf_printf(&list, "%s%s", list.len ? ", " : "", namespaces[i].what);
 	}
-	return false;
-}
-
-static bool is_ours(const struct plan_tasks *all, pid_t pid)
-{
-	for (size_t i = 0; i < all->npids; i++) {
-		if (all->pids[i] == pid)
-			return true;
-	}
-	return false;
+	if (list.len)
+		refuse(t,
+		       "has a %s namespace of its own, as sandboxed services have; it cannot be "
+		       "restored elsewhere",
+		       list.data);
 }
 
 static int64_t status_number(const char *status, const char *key)
@@ -130,34 +124,30 @@ static int64_t status_number(const char *status, const char *key)
 /* A CRIU that is finishing a restore lets go in a moment, and tells nobody. */
 static pid_t lasting_tracer(const struct task *t)
 {
-	int64_t deadline = deadline_in(TRACER_MS);
 	pid_t tracer;
 
 	for (;;) {
 		_free_ char *status = read_of(t, "status");
 
 		tracer = (pid_t)status_number(status, "\nTracerPid:");
-		if (!tracer || clock_ms() >= deadline)
+		if (!tracer || clock_ms() >= t->tracer_deadline)
 			return tracer;
 		poll(NULL, 0, TRACER_STEP_MS);
 	}
 }
 
-static bool bad_relations(const struct task *t)
+static void relations(const struct task *t)
 {
 	_free_ char *status = read_of(t, "status");
-	pid_t parent = (pid_t)status_number(status, "\nPPid:");
 	pid_t tracer = lasting_tracer(t);
 
 	if (tracer)
-		return refuse(t, "is traced by a debugger (process %d)", (int)tracer);
+		refuse(t, "is traced by a debugger (process %d)", (int)tracer);
 	if (status && strstr(status, "\nState:\tT "))
-		return refuse(
-			t, "is stopped by a signal (Ctrl-Z in a shell does that); let it go on, or "
-			   "end it, first");
-	if (t->pid != t->all->init && !is_ours(t->all, parent))
-		return refuse(t, "was started from outside; end that exec session first");
-	return false;
+		refuse(t, "is stopped by a signal (Ctrl-Z in a shell does that); let it go on, or "
+			  "end it, first");
+	if (pids_origin(t->all->proc, t->pid, t->all->init) == PIDS_OUTSIDE)
+		refuse(t, "was started from outside; end that exec session first");
 }
 
 /* Device numbers do not matter: what counts is the name under which it was opened. */
@@ -167,17 +157,24 @@ static const char *const devices[] = {
 };
 static const char *const device_folders[] = { "/dev/pts/", "/pts/" };
 
+/* What CRIU 4.2 restores; all other objects of the kernel it does not know. */
+static const char *const carried_objects[] = {
+	"[eventfd]", "[eventpoll]", "[fanotify]", "inotify",
+	"[pidfd]",   "[signalfd]",  "[timerfd]",  "bpf-map",
+};
+#define OBJECT "anon_inode:"
+
 static const struct {
-	const char *link, *what;
-} kernel_objects[] = {
-	{ "anon_inode:[io_uring]", "an io_uring" },
-	{ "anon_inode:[perf_event]", "a performance counter" },
-	{ "anon_inode:[userfaultfd]", "a userfaultfd" },
-	{ "anon_inode:bpf-prog", "a BPF program" },
-	{ "anon_inode:bpf_link", "a BPF link" },
-	{ "anon_inode:kvm", "a virtual machine" },
-	{ "anon_inode:[landlock-ruleset]", "a Landlock rule set" },
-	{ "anon_inode:[seccomp notify]", "a seccomp listener" },
+	const char *object, *what;
+} named_objects[] = {
+	{ "[io_uring]", "an io_uring" },
+	{ "[perf_event]", "a performance counter" },
+	{ "[userfaultfd]", "a userfaultfd" },
+	{ "bpf-prog", "a BPF program" },
+	{ "bpf_link", "a BPF link" },
+	{ "kvm", "a virtual machine" },
+	{ "[landlock-ruleset]", "a Landlock rule set" },
+	{ "[seccomp notify]", "a seccomp listener" },
 };
 
 static bool is_device(const struct task *t, const char *file)
@@ -188,70 +185,104 @@ static bool is_device(const struct task *t, const char *file)
 	return stat(path, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode));
 }
 
-static bool bad_target(const struct task *t, const char *file, const char *target)
+static void look_at_device(const struct task *t, const char *target)
 {
-	bool ok = !is_device(t, file);
-
-	for (size_t i = 0; !ok && i < ARRAY_SIZE(devices); i++)
-		ok = str_eq(target, devices[i]);
-	for (size_t i = 0; !ok && i < ARRAY_SIZE(device_folders); i++)
-		ok = str_starts(target, device_folders[i]);
-	if (!ok)
-		return refuse(t, "has the device %s open", target);
-	for (size_t i = 0; i < ARRAY_SIZE(kernel_objects); i++) {
-		if (str_starts(target, kernel_objects[i].link))
-			return refuse(t, "holds %s, which CRIU cannot carry over",
-				      kernel_objects[i].what);
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		if (str_eq(target, devices[i]))
+			return;
 	}
-	return false;
+	for (size_t i = 0; i < ARRAY_SIZE(device_folders); i++) {
+		if (str_starts(target, device_folders[i]))
+			return;
+	}
+	refuse(t, "has the device %s open", target);
 }
 
-static bool bad_descriptors(const struct task *t)
+static void look_at_object(const struct task *t, const char *object)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(carried_objects); i++) {
+		if (str_eq(object, carried_objects[i]))
+			return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(named_objects); i++) {
+		if (str_starts(object, named_objects[i].object)) {
+			refuse(t, "holds %s, which CRIU cannot carry over", named_objects[i].what);
+			return;
+		}
+	}
+	refuse(t, "holds a kernel object %s, which CRIU cannot carry over", object);
+}
+
+static bool is_open_for_writing(const struct task *t, const char *number)
+{
+	_free_ char *file = xasprintf("fdinfo/%s", number), *info = read_of(t, file);
+	const char *flags = info ? strstr(info, "flags:\t") : NULL;
+	unsigned mode = 0;
+
+	if (!flags || sscanf(flags, "flags:\t%o", &mode) != 1)
+		return false;
+	return (mode & O_ACCMODE) != O_RDONLY;
+}
+
+/* Who writes there wants to be told of pressure. A restore forgets that, and the process waits
+ * with poll(2) on a file that is always ready. */
+static void look_at_pressure(const struct task *t, const char *number, const char *target)
+{
+	if ((str_starts(target, "/proc/pressure/") || str_ends(target, ".pressure")) &&
+	    is_open_for_writing(t, number))
+		refuse(t, "waits for pressure on %s, which CRIU cannot carry over", target);
+}
+
+static void descriptors(const struct task *t)
 {
 	_free_ char *path = xasprintf("%s/fd", t->dir);
 	DIR *d = opendir(path);
 	char target[LINK_MAX];
-	bool bad = false;
 	struct dirent *e;
 
-	while (!bad && d && (e = readdir(d))) {
+	while (d && (e = readdir(d))) {
 		_free_ char *file = xasprintf("fd/%s", e->d_name);
 
-		bad = e->d_name[0] != '.' && link_of(t, file, target) &&
-		      bad_target(t, file, target);
+		if (e->d_name[0] == '.' || !link_of(t, file, target))
+			continue;
+		if (is_device(t, file))
+			look_at_device(t, target);
+		else if (str_starts(target, OBJECT))
+			look_at_object(t, target + strlen(OBJECT));
+		else
+			look_at_pressure(t, e->d_name, target);
 	}
 	if (d)
 		closedir(d);
-	return bad;
 }
 
-static const char *const bad_types[] = { "fuse", "nfs", "cifs", "9p", "ceph", "smb3", "overlay" };
+static const char *const bad_types[] = {
+	"fuse", "nfs", "cifs", "9p", "ceph", "smb3", "overlay", "ramfs",
+};
 
 /* "36 35 98:0 / /mnt rw - ext4 /dev/root rw" */
-static bool bad_mount(const struct task *init, char *line)
+static void look_at_mount(const struct task *init, char *line)
 {
 	char *dash = strstr(line, " - "), *part[6];
 	const char *type = dash ? dash + 3 : "";
 
 	if (!dash)
-		return false;
+		return;
 	*dash = '\0';
 	if (str_split(line, ' ', part, 6) < 5)
-		return false;
+		return;
 	for (size_t i = 0; i < ARRAY_SIZE(bad_types); i++) {
 		size_t len = strlen(bad_types[i]);
 
 		/* The container's root is an overlay that both members put together themselves. */
 		if (strncmp(type, bad_types[i], len) == 0 && !str_eq(part[4], "/"))
-			return refuse(
-				init,
-				"sees a mount of type %.*s at %s, which CRIU cannot carry over",
-				(int)strcspn(type, " "), type, part[4]);
+			refuse(init,
+			       "sees a mount of type %.*s at %s, which CRIU cannot carry over",
+			       (int)strcspn(type, " "), type, part[4]);
 	}
-	return false;
 }
 
-static bool bad_mounts(const struct task *init)
+static void mounts(const struct task *init)
 {
 	_free_ char *text = read_of(init, "mountinfo");
 
@@ -259,16 +290,16 @@ static bool bad_mounts(const struct task *init)
 		char *end = line + strcspn(line, "\n"), *next = *end ? end + 1 : end;
 
 		*end = '\0';
-		if (bad_mount(init, line))
-			return true;
+		look_at_mount(init, line);
 		line = next;
 	}
-	return false;
 }
 
 static struct task task_of(const struct plan_tasks *all, pid_t pid, struct move_plan *ret)
 {
-	struct task t = { .all = all, .pid = pid, .ret = ret };
+	struct task t = {
+		.all = all, .pid = pid, .ret = ret, .tracer_deadline = deadline_in(TRACER_MS)
+	};
 
 	snprintf(t.dir, sizeof(t.dir), "%s/%d", all->proc, pid);
 	return t;
@@ -276,7 +307,7 @@ static struct task task_of(const struct plan_tasks *all, pid_t pid, struct move_
 
 /* CRIU finds the terminal behind /dev/tty only where that is the console, and only if it takes no
  * other for it. */
-static void bad_terminals(const struct plan_tasks *all, struct move_plan *ret)
+static void terminals(const struct plan_tasks *all, struct move_plan *ret)
 {
 	pid_t pid;
 	enum console_use use = console_look(all->proc, all->pids, all->npids, all->console, &pid);
@@ -294,13 +325,14 @@ void plan_tasks(const struct plan_tasks *all, struct move_plan *ret)
 {
 	struct task init = task_of(all, all->init, ret);
 
-	if (bad_mounts(&init))
-		return;
+	mounts(&init);
 	for (size_t i = 0; i < all->npids; i++) {
 		struct task t = task_of(all, all->pids[i], ret);
 
-		if (bad_relations(&t) || other_namespace(&t, &init) || bad_descriptors(&t))
-			return;
+		t.tracer_deadline = init.tracer_deadline;
+		relations(&t);
+		other_namespaces(&t, &init);
+		descriptors(&t);
 	}
-	bad_terminals(all, ret);
+	terminals(all, ret);
 }

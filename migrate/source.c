@@ -56,18 +56,21 @@ static int check_plan(struct source *s, struct err *err)
 {
 	_json_ json_t *facts = hello_exchange(s->m, s->ch, true, err);
 	struct move_plan plan;
+	char why[300]; /* of the 500 bytes of an error; the operation has all */
 
 	if (!facts || move_plan_with(s->m, &s->row, facts, &plan, err) < 0)
 		return -1;
+	if (plan.kind == MOVE_LIVE || (plan.kind == MOVE_COLD && !s->mv.live))
+		return 0;
+	op_set(s->op, "plan", move_plan_json(&plan));
+	move_plan_text(&plan, why, sizeof(why));
 	if (plan.kind == MOVE_REFUSED)
 		return err_set(err, ERR_CONFLICT, "instance %s cannot move to %s: %s",
-			       s->mv.id.name, s->mv.target, plan.reason);
-	if (plan.kind == MOVE_COLD && s->mv.live)
-		return err_set(err, ERR_CONFLICT,
-			       "instance %s cannot move to %s while it runs: %s. Stop it first, or "
-			       "move it without \"live\"",
-			       s->mv.id.name, s->mv.target, plan.reason);
-	return 0;
+			       s->mv.id.name, s->mv.target, why);
+	return err_set(err, ERR_CONFLICT,
+		       "instance %s cannot move to %s while it runs: %s. Stop it first, or move "
+		       "it without \"live\"",
+		       s->mv.id.name, s->mv.target, why);
 }
 
 static int send_config(struct source *s, struct err *err)

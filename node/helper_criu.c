@@ -24,6 +24,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sbuf.h"
 #include "base/str.h"
 #include "node/cgroup.h"
 #include "node/cgroup_owner.h"
@@ -39,6 +40,7 @@
 #define GHOST_LIMIT (64 << 20) /* unlinked files that go into the images */
 #define FREEZE_MS 10000
 #define THAW_MS 10000
+#define OUTSIDE_MAX 20
 #define ACCEPT_MS 50
 #define ACCEPT_STEP_MS 2
 #define EXIT_NOT_ASKED 3
@@ -226,45 +228,39 @@ static int check_stopped(const struct job *j, struct err *err)
 	return err_set(err, ERR_CONFLICT, "process %d is stopped by a signal", pid);
 }
 
-struct pid_list {
-	pid_t *v;
+struct outside {
+	pid_t init, v[OUTSIDE_MAX];
 	size_t n;
 };
 
-static int add_pid(void *arg, pid_t pid)
+static int if_outside(void *arg, pid_t pid)
 {
-	struct pid_list *l = arg;
+	struct outside *o = arg;
 
-	l->v = xrealloc(l->v, (l->n + 1) * sizeof(*l->v));
-	l->v[l->n++] = pid;
-	return 0;
-}
-
-static bool has_pid(const struct pid_list *l, pid_t pid)
-{
-	for (size_t i = 0; i < l->n; i++) {
-		if (l->v[i] == pid)
-			return true;
+	if (pids_origin("/proc", pid, o->init) == PIDS_OUTSIDE) {
+		if (o->n < OUTSIDE_MAX)
+			o->v[o->n] = pid;
+		o->n++;
 	}
-	return false;
+	return 0;
 }
 
 /* CRIU dumps init and its offspring; a command of an exec session would be lost without a word. */
 static int check_outside(const struct job *j, pid_t init, struct err *err)
 {
-	struct pid_list l = { 0 };
-	pid_t other = 0;
+	struct outside o = { .init = init };
+	_sbuf_ struct sbuf list = SBUF(512);
 
-	cgroup_each_pid(j->cgroup_name, j->name, "payload", add_pid, &l);
-	for (size_t i = 0; i < l.n && !other; i++) {
-		if (l.v[i] != init && !has_pid(&l, pids_parent(l.v[i])))
-			other = l.v[i];
-	}
-	free(l.v);
-	if (!other)
+	cgroup_each_pid(j->cgroup_name, j->name, "payload", if_outside, &o);
+	if (o.n == 0)
 		return 0;
+	for (size_t i = 0; i < o.n && i < OUTSIDE_MAX; i++)
+		sbuf_printf(&list, "%s%d", i ? ", " : "", (int)o.v[i]);
+	if (o.n > OUTSIDE_MAX)
+		sbuf_printf(&list, " and %zu more", o.n - OUTSIDE_MAX);
 	return err_set(err, ERR_CONFLICT,
-		       "process %d was started from outside; end that exec session first", other);
+		       "processes were started from outside (%s); end those exec sessions first",
+		       list.data);
 }
 
 /* A connection that a process has accepted is carried over, one that waits for that is not. The

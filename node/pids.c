@@ -17,6 +17,8 @@
 #define PROC_FILE_MAX (64 << 10)
 #define STAT_PPID 2 /* fields after the command's closing parenthesis, state is 1 */
 #define STAT_START 20
+#define ORIGIN_TRIES 32
+#define ORIGIN_STEPS 100000
 
 int pids_open(pid_t pid, struct err *err)
 {
@@ -58,6 +60,37 @@ bool pids_is_stopped(pid_t pid)
 pid_t pids_parent(pid_t pid)
 {
 	return (pid_t)stat_field(pid, STAT_PPID);
+}
+
+/* -1 when it is gone. */
+static pid_t parent_in(const char *proc, pid_t pid)
+{
+	_free_ char *path = xasprintf("%s/%d/status", proc, (int)pid);
+	struct err err;
+	_free_ char *s = io_read_file(path, PROC_FILE_MAX, NULL, &err);
+	const char *line = s ? strstr(s, "\nPPid:") : NULL;
+	int parent;
+
+	return line && sscanf(line, "\nPPid: %d", &parent) == 1 ? (pid_t)parent : -1;
+}
+
+enum pids_origin pids_origin(const char *proc, pid_t pid, pid_t init)
+{
+	pid_t at = pid;
+
+	for (int steps = 0, again = 0; steps < ORIGIN_STEPS && again < ORIGIN_TRIES; steps++) {
+		pid_t parent = at == init ? init : parent_in(proc, at);
+
+		if (at == init)
+			return PIDS_INSIDE;
+		if (parent == 0)
+			return PIDS_OUTSIDE;
+		if (parent < 0 && at == pid)
+			return PIDS_GONE;
+		again += parent < 0;
+		at = parent < 0 ? pid : parent;
+	}
+	return PIDS_UNKNOWN;
 }
 
 int64_t pids_started_ns(pid_t pid)

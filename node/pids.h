@@ -7,6 +7,10 @@
 #include "base/err.h"
 
 int pids_open(pid_t pid, struct err *err); /* a pidfd */
+/* Where a process of a container comes from. A process that ends on the way up to init leaves its
+ * children to another, so they are asked again; who knows no answer even then is UNKNOWN. */
+enum pids_origin { PIDS_INSIDE, PIDS_OUTSIDE, PIDS_GONE, PIDS_UNKNOWN };
+enum pids_origin pids_origin(const char *proc, pid_t pid, pid_t init);
 pid_t pids_parent(pid_t pid);              /* 0 when it is gone */
 int64_t pids_started_ns(pid_t pid);        /* wall clock; now when unknown */
 /* How the process behind a pidfd ended, as of waitpid(2); -1 when the kernel (before 6.15) does

@@ -225,6 +225,38 @@ def test_preflight_names_what_forbids(cluster, launch):
     assert (cluster[0].instance(name)["location"], cluster[0].instance(name)["status"]) == ("m1", "Running")
 
 
+def test_preflight_names_all_that_forbids(cluster, launch):
+    """What makes the dump fail or the result hang, all of it at once, in the plan and in the refusal."""
+    name = launch("crowd", "--target", "m1")
+    cluster[0].cli("exec", name, "--", "sh", "-c", "mkdir -p /mnt/r && mount -t ramfs none /mnt/r; "
+                   "exec </dev/null >/dev/null 2>&1; "
+                   "(exec 3<>/proc/pressure/memory; echo 'some 150000 2000000' >&3; exec sleep 1001) & "
+                   "for i in $(seq 25); do unshare -u sleep 1000 & done")
+    plan = wait_for("the plan to see them", lambda: (lambda p: p if len(p["reasons"]) + p["more"] >= 27 else None)(
+        cluster[0].api("GET", f"/1.0/instances/{name}/move-plan?target=m2")))
+    assert len(plan["reasons"]) == 20 and plan["more"] == 7 and plan["kind"] == "cold"
+    out = move(cluster[0], name, "m2", "--dry-run").stdout
+    assert "ramfs at /mnt/r" in out and out.count("- sleep") >= 18 and "and 7 more" in out
+    result = move(cluster[0], name, "m2", check=False)
+    assert result.returncode == 1 and "ramfs at /mnt/r" in result.stderr and "more" in result.stderr
+    cluster[0].cli("exec", name, "--", "sh", "-c",
+                   "umount /mnt/r; kill $(ps | awk '/sleep 1000$/ { print $1 }')")
+    plan = wait_for("the plan to see them go", lambda: (lambda p: p if len(p["reasons"]) == 1 else None)(
+        cluster[0].api("GET", f"/1.0/instances/{name}/move-plan?target=m2")))
+    assert "/proc/pressure/memory" in plan["reasons"][0]
+
+
+def test_processes_that_come_and_go_are_no_obstacle(cluster, launch):
+    name = launch("storm", "--target", "m1", "-c", "environment.TICKS=0")
+    cluster[0].cli("exec", name, "--", "sh", "-c", "exec </dev/null >/dev/null 2>&1; "
+                   "for i in 1 2 3 4; do (while :; do (true; sh -c true) & wait; done) & done")
+    for _ in range(60):
+        plan = cluster[0].api("GET", f"/1.0/instances/{name}/move-plan?target=m2")
+        assert plan["kind"] == "live", plan
+    for target in ("m2", "m1"):
+        move(cluster[0], name, target)
+
+
 @pytest.mark.parametrize("target, words", [("m1", "m1"), ("nowhere", "nowhere")])
 def test_bad_targets(cluster, launch, target, words):
     name = launch(f"bad-{target}", "--target", "m1")

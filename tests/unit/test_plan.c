@@ -14,6 +14,14 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "migrate/plan.h"
+#include "node/pids.h"
+
+static const char *text_of(const struct move_plan *plan)
+{
+	static char buf[8192];
+
+	return move_plan_text(plan, buf, sizeof(buf));
+}
 
 static json_t *facts(const char *member)
 {
@@ -77,10 +85,40 @@ static void members_are_compared(void **state)
 		plan_compare(s, t, "overlay", &plan);
 		if (plan.kind != cases[i].kind)
 			fail_msg("%s %s: %d %s", cases[i].source, cases[i].target, plan.kind,
-				 plan.reason);
+				 text_of(&plan));
 		for (size_t k = 0; k < 3 && cases[i].words[k]; k++)
-			assert_non_null(strstr(plan.reason, cases[i].words[k]));
+			assert_non_null(strstr(text_of(&plan), cases[i].words[k]));
 	}
+}
+
+static void all_that_differs_is_told(void **state)
+{
+	_json_ json_t *s = facts("m1"), *t = facts("m2");
+	struct move_plan plan;
+
+	json_put_int(t, "page_size", 16384);
+	json_put_str(t, "lsm", "capability");
+	json_put_str(t, "kernel_version", "6.12.3");
+	json_object_set_new(t, "cpu_flags", json_array());
+	plan_compare(s, t, "overlay", &plan);
+	assert_int_equal(plan.n, 6); /* three processor flags */
+	assert_non_null(strstr(text_of(&plan), "security modules"));
+	assert_non_null(strstr(text_of(&plan), "\"avx2\""));
+}
+
+static void a_list_ends_with_how_many_are_left(void **state)
+{
+	struct move_plan plan = { .kind = MOVE_LIVE };
+	char buf[60];
+
+	for (int i = 0; i < 30; i++)
+		move_plan_add(&plan, MOVE_COLD, "reason %d", i);
+	_json_ json_t *j = move_plan_json(&plan);
+	assert_int_equal(json_array_size(json_arr(j, "reasons")), MOVE_REASONS_MAX);
+	assert_int_equal(json_int(j, "more", 0), 10);
+	assert_non_null(strstr(json_str(j, "reason", ""), "reason 19; and 10 more"));
+	assert_string_equal(move_plan_text(&plan, buf, sizeof(buf)),
+			    "reason 0; reason 1; reason 2; reason 3; and 26 more");
 }
 
 static void versions_are_numbers(void **state)
@@ -118,13 +156,15 @@ static void make_task(const struct proc_world *w, int pid, int parent, const cha
 {
 	static const char *const ns[] = { "mnt", "uts", "ipc", "net", "user", "pid" };
 	_free_ char *fd = xasprintf("%s/%d/fd", w->dir, pid),
-		    *nsdir = xasprintf("%s/%d/ns", w->dir, pid);
+		    *nsdir = xasprintf("%s/%d/ns", w->dir, pid),
+		    *info = xasprintf("%s/%d/fdinfo", w->dir, pid);
 	_free_ char *status = xasprintf("Name:\t%s\nPPid:\t%d\nTracerPid:\t0\n", comm, parent);
 	_free_ char *name = xasprintf("%s\n", comm);
 	struct err err;
 
 	assert_int_equal(io_mkdirs(fd, 0755, &err), 0);
 	assert_int_equal(io_mkdirs(nsdir, 0755, &err), 0);
+	assert_int_equal(io_mkdirs(info, 0755, &err), 0);
 	put(w, pid, "status", status);
 	put(w, pid, "comm", name);
 	put(w, pid, "cgroup", "0::/dunlin/c1/payload/system.slice/redis.service\n");
@@ -137,6 +177,8 @@ static void make_task(const struct proc_world *w, int pid, int parent, const cha
 	}
 	point(w, pid, "fd/0", "/dev/null");
 	point(w, pid, "fd/1", "socket:[123]");
+	put(w, pid, "fdinfo/5", "pos:\t0\nflags:\t0100002\nmnt_id:\t1\n");
+	put(w, pid, "fdinfo/6", "pos:\t0\nflags:\t0100000\nmnt_id:\t1\n");
 }
 
 static int setup(void **state)
@@ -146,6 +188,7 @@ static int setup(void **state)
 	snprintf(w->dir, sizeof(w->dir), "/tmp/test-plan-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	memcpy(w->pids, (pid_t[]){ 100, 101, 102 }, sizeof(w->pids));
+	make_task(w, 1, 0, "init of the host");
 	make_task(w, 100, 1, "init");
 	make_task(w, 101, 100, "redis-server");
 	make_task(w, 102, 101, "worker");
@@ -176,7 +219,7 @@ static void ordinary_processes_may_move(void **state)
 {
 	struct move_plan plan = look(*state);
 
-	assert_string_equal(plan.reason, "");
+	assert_string_equal(text_of(&plan), "");
 	assert_int_equal(plan.kind, MOVE_LIVE);
 }
 
@@ -193,6 +236,10 @@ static void what_processes_hold_is_named(void **state)
 		{ "fd/5", "/dev/kmsg", { "redis-server", "/dev/kmsg" } },
 		{ "fd/5", "anon_inode:[io_uring]", { "io_uring" } },
 		{ "fd/5", "anon_inode:[perf_event]", { "performance counter" } },
+		{ "fd/5", "anon_inode:[fscontext]", { "[fscontext]" } },
+		{ "fd/5", "/proc/pressure/memory", { "pressure", "redis-server" } },
+		{ "fd/5", "/sys/fs/cgroup/unified/x/memory.pressure", { "pressure" } },
+		{ "fd/6", "/proc/pressure/memory", { NULL } },
 		{ "fd/5", "anon_inode:[eventpoll]", { NULL } },
 		{ "fd/5", "/dev/zero", { NULL } },
 		{ "fd/5", "/dev/shm/file", { NULL } },
@@ -207,8 +254,8 @@ static void what_processes_hold_is_named(void **state)
 		plan = look(w);
 		assert_int_equal(plan.kind, cases[i].words[0] ? MOVE_COLD : MOVE_LIVE);
 		for (size_t k = 0; k < 3 && cases[i].words[k]; k++) {
-			if (!strstr(plan.reason, cases[i].words[k]))
-				fail_msg("%s: %s", cases[i].target, plan.reason);
+			if (!strstr(text_of(&plan), cases[i].words[k]))
+				fail_msg("%s: %s", cases[i].target, text_of(&plan));
 		}
 		teardown((void **)&w);
 	}
@@ -219,12 +266,49 @@ static void relations_to_the_outside_are_found(void **state)
 	struct proc_world *w = *state;
 	struct move_plan plan;
 
+	make_task(w, 77, 1, "daemon");
 	put(w, 102, "status", "Name:\tsh\nPPid:\t77\nTracerPid:\t0\n");
 	plan = look(w);
-	assert_non_null(strstr(plan.reason, "started from outside"));
+	assert_non_null(strstr(text_of(&plan), "started from outside"));
 	put(w, 102, "status", "Name:\tsh\nPPid:\t100\nTracerPid:\t88\n");
 	plan = look(w);
-	assert_non_null(strstr(plan.reason, "debugger (process 88)"));
+	assert_non_null(strstr(text_of(&plan), "debugger (process 88)"));
+}
+
+static void who_ends_meanwhile_is_no_obstacle(void **state)
+{
+	struct proc_world *w = *state;
+	_free_ char *parent = xasprintf("%s/101", w->dir), *self = xasprintf("%s/102", w->dir);
+	struct err err;
+
+	/* Its parent has gone, and nobody has taken it over yet. */
+	assert_int_equal(io_remove_tree(parent, &err), 0);
+	assert_int_equal(pids_origin(w->dir, 102, 100), PIDS_UNKNOWN);
+	assert_int_equal(look(w).kind, MOVE_LIVE);
+	assert_int_equal(io_remove_tree(self, &err), 0);
+	assert_int_equal(pids_origin(w->dir, 102, 100), PIDS_GONE);
+	assert_int_equal(look(w).kind, MOVE_LIVE);
+	/* One that came after the list was made is inside all the same. */
+	make_task(w, 150, 100, "new");
+	make_task(w, 102, 150, "worker");
+	assert_int_equal(pids_origin(w->dir, 102, 100), PIDS_INSIDE);
+	assert_int_equal(look(w).kind, MOVE_LIVE);
+}
+
+static void all_offenders_are_named(void **state)
+{
+	struct proc_world *w = *state;
+	struct move_plan plan;
+
+	point(w, 101, "fd/5", "/dev/kmsg");
+	point(w, 101, "ns/uts", "uts:[200]");
+	point(w, 101, "ns/ipc", "ipc:[200]");
+	point(w, 102, "fd/5", "anon_inode:[io_uring]");
+	plan = look(w);
+	assert_int_equal(plan.n, 3);
+	assert_non_null(strstr(text_of(&plan), "UTS (host name), IPC namespace"));
+	assert_non_null(strstr(text_of(&plan), "/dev/kmsg"));
+	assert_non_null(strstr(text_of(&plan), "io_uring"));
 }
 
 static void mounts_of_the_host_are_found(void **state)
@@ -235,11 +319,14 @@ static void mounts_of_the_host_are_found(void **state)
 	put(w, 100, "mountinfo",
 	    "1 0 0:1 / / rw - overlay a rw\n9 1 0:9 / /home rw - nfs4 srv:/ rw\n");
 	plan = look(w);
-	assert_non_null(strstr(plan.reason, "nfs4 at /home"));
+	assert_non_null(strstr(text_of(&plan), "nfs4 at /home"));
+	put(w, 100, "mountinfo", "7 1 0:7 / /run/credentials/x ro - ramfs none rw\n");
+	plan = look(w);
+	assert_non_null(strstr(text_of(&plan), "ramfs at /run/credentials/x"));
 	put(w, 100, "mountinfo",
 	    "9 1 0:9 / /var/lib/docker/x rw shared:1 - overlay o rw\nodd line\n");
 	plan = look(w);
-	assert_non_null(strstr(plan.reason, "/var/lib/docker/x"));
+	assert_non_null(strstr(text_of(&plan), "/var/lib/docker/x"));
 }
 
 int main(void)
@@ -247,6 +334,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_are_compared),
 		cmocka_unit_test(versions_are_numbers),
+		cmocka_unit_test(all_that_differs_is_told),
+		cmocka_unit_test(a_list_ends_with_how_many_are_left),
+		cmocka_unit_test_setup_teardown(who_ends_meanwhile_is_no_obstacle, setup, teardown),
+		cmocka_unit_test_setup_teardown(all_offenders_are_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(ordinary_processes_may_move, setup, teardown),
 		cmocka_unit_test(what_processes_hold_is_named),
 		cmocka_unit_test_setup_teardown(relations_to_the_outside_are_found, setup,
