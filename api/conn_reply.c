@@ -34,7 +34,7 @@ static const char *connection_line(const struct conn *c, const struct req *r)
 static void send_head(struct conn *c, struct req *r, int64_t length)
 {
 	const struct reply *p = &r->reply;
-	char head[512], framing[64] = "";
+	char head[600], framing[64] = "", island[ISLAND_LINE_SIZE];
 	int n;
 
 	if (length >= 0)
@@ -42,10 +42,11 @@ static void send_head(struct conn *c, struct req *r, int64_t length)
 	else if (length == -2)
 		snprintf(framing, sizeof(framing), "Transfer-Encoding: chunked\r\n");
 	n = snprintf(head, sizeof(head),
-		     "HTTP/1.1 %d %s\r\nDate: %s\r\n" NOSNIFF "%s%.200s%s%s%s", p->status,
+		     "HTTP/1.1 %d %s\r\nDate: %s\r\n" NOSNIFF "%s%.200s%s%s%s%s", p->status,
 		     http_status_text(p->status), server_date(c->server),
 		     p->type ? "Content-Type: " : "", p->type ? p->type : "",
-		     p->type ? "\r\n" : "", framing, connection_line(c, r));
+		     p->type ? "\r\n" : "", framing, connection_line(c, r),
+		     server_island_line(c->server, island));
 	link_send(c->link, head, n);
 	if (p->headers.len)
 		link_send(c->link, p->headers.data, p->headers.len);

@@ -56,8 +56,11 @@ static int at_leader(struct req *r, struct where *w)
 
 	if (cluster_is_leader(c))
 		return 0;
-	if (!cluster_leader_address(c, w->address, sizeof(w->address)))
-		return err_set(&r->err, ERR_UNAVAILABLE, "no member leads the cluster at present");
+	if (!cluster_leader_address(c, w->address, sizeof(w->address))) {
+		err_set(&r->err, ERR_UNAVAILABLE, "no member leads the cluster at present");
+		cluster_explain_cut_off(c, &r->err);
+		return -1;
+	}
 	str_copy(w->member, sizeof(w->member), "the leader");
 	return 0;
 }

@@ -97,6 +97,7 @@ static json_t *full_state(const struct api_env *env, const json_t *doc)
 	const char *name = json_str(doc, "name", ""), *member = json_str(doc, "member", "");
 	_free_ char *path = xasprintf("/internal/instances/%s/state", name);
 	_json_ json_t *fact = NULL;
+	const char *status;
 	json_t *state = NULL;
 	char address[256];
 	struct err err;
@@ -109,7 +110,11 @@ static json_t *full_state(const struct api_env *env, const json_t *doc)
 	if (state)
 		return state;
 	fact = store_fact_get(env->store, FACT_INSTANCE, name, NULL);
-	return instance_state_json(env, doc, fact);
+	state = instance_state_json(env, doc, fact);
+	status = instance_status(env, doc);
+	json_put_str(state, "status", status);
+	json_put_int(state, "status_code", status_code_of(status));
+	return state;
 }
 
 static void add_full(struct req *r, const json_t *doc, json_t *j)

@@ -25,7 +25,8 @@ struct entry {
 	char *head;  /* the object up to "project", without its brace */
 	char *state; /* status, backups, state, snapshots: how it goes on for recursion 2 */
 	size_t head_len, state_len, status_len; /* status_len: of state, what recursion 1 shows */
-	bool offline, has_fact;
+	enum member_life life;
+	bool has_fact;
 	bool new_doc, stale; /* what is to be rendered: all of it, or the state */
 };
 
@@ -122,29 +123,16 @@ static void render_head(const struct api_env *env, json_t *profiles, struct entr
 	sum_limits(e, json_obj(j, "expanded_config"));
 }
 
-static const char *status_of_fact(const struct entry *e, const json_t *fact)
-{
-	static const char *const names[] = { "Running",  "Stopped",  "Frozen",  "Error",
-					     "Starting", "Stopping", "Freezing" };
-
-	if (e->offline)
-		return "Error";
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (str_eq(names[i], json_str(fact, "status", "Stopped")))
-			return names[i];
-	}
-	return "Error";
-}
-
 static void render_state(const struct api_env *env, struct entry *e)
 {
 	struct err err;
-	_json_ json_t *fact =
-		e->fact && !e->offline ? json_parse(e->fact, strlen(e->fact), "fact", &err) : NULL;
+	_json_ json_t *fact = e->fact && e->life != LIFE_OFFLINE
+				      ? json_parse(e->fact, strlen(e->fact), "fact", &err)
+				      : NULL;
 	_json_ json_t *state = instance_state_json(env, e->doc, fact);
 	struct sbuf b = SBUF(OBJECT_MAX);
 
-	e->status = status_of_fact(e, fact);
+	e->status = instance_status_of(e->life, fact);
 	json_put_str(state, "status", e->status);
 	json_put_int(state, "status_code", status_code_of(e->status));
 	sbuf_printf(&b, ",\"status\":\"%s\",\"status_code\":%d", e->status,
@@ -166,7 +154,7 @@ struct refresh {
 	struct entry **old;
 	size_t old_n, at;
 	bool all; /* a profile changed */
-	json_t *profiles, *offline;
+	json_t *profiles, *lives;
 };
 
 static struct entry *take_old(struct refresh *r, const char *key)
@@ -178,21 +166,15 @@ static struct entry *take_old(struct refresh *r, const char *key)
 	return NULL;
 }
 
-static bool is_offline(struct refresh *r, const char *member)
+static enum member_life life_of_member(struct refresh *r, const char *member)
 {
-	json_t *known = json_object_get(r->offline, member);
-	char address[256];
-	struct err err;
+	json_t *known = json_object_get(r->lives, member);
 
 	if (!known) {
-		bool off = !str_eq(member, cluster_member_name(r->env->cluster)) &&
-			   cluster_member_address(r->env->cluster, member, address, sizeof(address),
-						  &err) < 0;
-
-		known = json_boolean(off);
-		json_object_set_new(r->offline, member, known);
+		known = json_integer(cluster_member_life(r->env->cluster, member, NULL));
+		json_object_set_new(r->lives, member, known);
 	}
-	return json_is_true(known);
+	return (enum member_life)json_integer_value(known);
 }
 
 static void load_doc(struct entry *e, int64_t rev, const char *text)
@@ -237,12 +219,12 @@ static void take_row(void *arg, const char *key, int64_t rev, const char *text)
 
 static void renew(struct refresh *r, struct entry *e)
 {
-	bool offline = is_offline(r, e->member);
+	enum member_life life = life_of_member(r, e->member);
 
 	if (e->new_doc || r->all)
 		render_head(r->env, r->profiles, e);
-	e->stale |= e->new_doc || offline != e->offline;
-	e->offline = offline;
+	e->stale |= e->new_doc || life != e->life;
+	e->life = life;
 	e->has_fact = e->new_doc = false;
 }
 
@@ -284,7 +266,7 @@ static void refresh_rows(const struct api_env *env, struct icache *c)
 	store_each_text(env->store, ENT_PROFILE, add_profile, &digest);
 	r.all = digest != c->profiles;
 	r.profiles = json_object();
-	r.offline = json_object();
+	r.lives = json_object();
 	c->profiles = digest;
 	c->v = NULL;
 	c->n = c->room = 0;
@@ -295,7 +277,7 @@ static void refresh_rows(const struct api_env *env, struct icache *c)
 	for (size_t i = 0; i < c->n; i++)
 		renew(&r, c->v[i]);
 	json_decref(r.profiles);
-	json_decref(r.offline);
+	json_decref(r.lives);
 }
 
 static void refresh_facts(const struct api_env *env, struct icache *c)

@@ -117,25 +117,28 @@ json_t *instance_state_json(const struct api_env *env, const json_t *doc, const 
 	return j;
 }
 
+const char *instance_status_of(enum member_life life, const json_t *fact)
+{
+	if (life == LIFE_OFFLINE || (life == LIFE_UNKNOWN && !fact))
+		return "Error";
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+		if (str_eq(statuses[i].name, json_str(fact, "status", "Stopped")))
+			return statuses[i].name;
+	}
+	return "Error";
+}
+
 const char *instance_status(const struct api_env *env, const json_t *doc)
 {
 	const char *member = json_str(doc, "member", ""), *name = json_str(doc, "name", "");
 	_json_ json_t *fact = NULL;
-	char from[64], address[256];
-	struct err err;
+	char from[64] = "";
 
 	if (str_eq(member, cluster_member_name(env->cluster)))
 		return container_status_name(container_status(env->node, name));
-	if (cluster_member_address(env->cluster, member, address, sizeof(address), &err) < 0)
-		return "Error";
 	fact = store_fact_get(env->store, FACT_INSTANCE, name, from);
-	if (!fact || !str_eq(from, member))
-		return "Stopped";
-	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
-		if (str_eq(statuses[i].name, json_str(fact, "status", "")))
-			return statuses[i].name;
-	}
-	return "Stopped";
+	return instance_status_of(cluster_member_life(env->cluster, member, NULL),
+				  str_eq(from, member) ? fact : NULL);
 }
 
 /* --- rows ------------------------------------------------------------------------------------ */

@@ -7,7 +7,10 @@
 json_t *instance_json(struct store *s, json_t *profiles, const json_t *doc);
 /* LXD's state object out of a FACT_INSTANCE document (NULL: none); new reference. */
 json_t *instance_state_json(const struct api_env *env, const json_t *doc, const json_t *fact);
-/* "Running", ... as the cluster knows it; "Error" when its member is offline. */
+/* "Running", ... as a member's fact says, NULL when it reports none; "Error" when the member is
+ * offline, or nothing has been heard of it yet. */
+const char *instance_status_of(enum member_life life, const json_t *fact);
+/* The same for an instance's row, as it is known here. */
 const char *instance_status(const struct api_env *env, const json_t *doc);
 int status_code_of(const char *status);
 /* What a client may change: the subject of its ETag. */

@@ -19,14 +19,10 @@ static void fill_member(const struct api_env *env, const struct row *row, struct
 	_json_ json_t *fact = store_fact_get(env->store, FACT_MEMBER, row->key, NULL);
 	const char *policy =
 		key_value(KEYS_MEMBER, json_obj(row->doc, "config"), "scheduler.instance");
-	char address[256];
-	struct err err;
 
 	str_copy(m->name, sizeof(m->name), row->key);
 	str_copy(m->architecture, sizeof(m->architecture), json_str(row->doc, "architecture", ""));
-	m->online =
-		str_eq(row->key, cluster_member_name(env->cluster)) ||
-		cluster_member_address(env->cluster, row->key, address, sizeof(address), &err) == 0;
+	m->online = cluster_member_life(env->cluster, row->key, NULL) == LIFE_ONLINE;
 	m->evacuated = json_bool(row->doc, "evacuated", false) ||
 		       json_bool(row->doc, "removing", false) || !str_eq(policy, "all");
 	m->memory_total_bytes = (uint64_t)json_int(json_obj(fact, "memory"), "total", 0);

@@ -266,6 +266,7 @@ static void send_answer_head(struct proxy *p, const struct http_head *h)
 {
 	struct conn *c = p->conn;
 	_sbuf_ struct sbuf b = SBUF(HEAD_OUT_MAX);
+	char island[ISLAND_LINE_SIZE];
 	bool head_only = strcmp(c->req->head.method, "HEAD") == 0;
 	const char *length = http_header(h, "Content-Length");
 
@@ -274,6 +275,8 @@ static void send_answer_head(struct proxy *p, const struct http_head *h)
 	sbuf_printf(&b, "HTTP/1.1 %d %s\r\n", h->status, h->reason);
 	add_headers(&b, h);
 	sbuf_puts(&b, NOSNIFF);
+	if (!http_header(h, HTTPC_ISLAND_HEADER))
+		sbuf_puts(&b, server_island_line(c->server, island));
 	p->chunk_out = !p->body.done && p->body.left < 0 ? true : h->chunked;
 	if (p->chunk_out && c->req->head.http10) {
 		p->chunk_out = false;

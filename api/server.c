@@ -110,6 +110,16 @@ int server_set_certificate(struct server *s, const char *cert_pem, const char *k
 	return 0;
 }
 
+const char *server_island_line(const struct server *s, char buf[ISLAND_LINE_SIZE])
+{
+	int64_t ms = cluster_island_ms(s->env->cluster);
+
+	if (!ms)
+		return "";
+	snprintf(buf, ISLAND_LINE_SIZE, HTTPC_ISLAND_HEADER ": %lld\r\n", (long long)ms / 1000);
+	return buf;
+}
+
 const char *server_date(struct server *s)
 {
 	int64_t now = clock_wall();

@@ -51,6 +51,9 @@ struct server {
 
 /* New reference; NULL before a certificate was set. */
 struct tls_ctx *server_tls(struct server *s);
+/* HTTPC_ISLAND_HEADER with its line's end while no leader is heard, else "". */
+#define ISLAND_LINE_SIZE 48
+const char *server_island_line(const struct server *s, char buf[ISLAND_LINE_SIZE]);
 const char *server_date(struct server *s);
 /* A fresh client socket. */
 void server_accepted(struct server *s, int own_fd, bool is_unix);

@@ -13,7 +13,6 @@
 #define ANSWER_MAX (1 << 20)
 #define LOOK_MS 500    /* for a fact that vanished, of which no event tells */
 #define UNSEEN_MS 3000 /* a fact that has not come by then does not exist */
-#define CUT_OFF_MS 10000 /* without a leader nothing is heard of any operation's end */
 #define FINAL 200      /* LXD's status codes: from here on an operation has ended */
 
 /* Held by the listener's side and by its timer, which looks again and again. */
@@ -24,7 +23,6 @@ struct remote {
 	struct event_listener *listener;
 	char id[40];
 	int64_t deadline, unseen_until;
-	int64_t cut_off_until; /* 0 while there is a leader */
 	bool seen;
 };
 
@@ -75,17 +73,6 @@ static void give_up(struct remote *w)
 	     "it ended long ago, or the member that ran it went away");
 }
 
-static bool is_cut_off(struct remote *w)
-{
-	if (!cluster_is_island(w->env->cluster)) {
-		w->cut_off_until = 0;
-		return false;
-	}
-	if (!w->cut_off_until)
-		w->cut_off_until = deadline_in(CUT_OFF_MS);
-	return clock_ms() >= w->cut_off_until;
-}
-
 /* True when it has been answered. */
 static bool look(struct remote *w)
 {
@@ -98,7 +85,7 @@ static bool look(struct remote *w)
 		answer(w, op);
 	else if (!op && (late || w->seen || clock_ms() >= w->unseen_until))
 		give_up(w);
-	else if (is_cut_off(w))
+	else if (cluster_is_cut_off(w->env->cluster))
 		fail(w, 503, "Operation",
 		     "no member leads the cluster: how it ends is not known here");
 	else

@@ -56,4 +56,6 @@ void http_reply_free(struct http_reply *r);
 /* LXD's envelope: returns metadata (new reference; json null when empty), or NULL with the kind and
  * message the server sent. The kind is exact when the server is ours (header HTTPC_KIND_HEADER). */
 #define HTTPC_KIND_HEADER "X-Dunlin-Error"
+/* On each answer of a member that hears no leader: for how many seconds. */
+#define HTTPC_ISLAND_HEADER "X-Dunlin-Island"
 json_t *http_reply_metadata(const struct http_reply *r, struct err *err);

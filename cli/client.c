@@ -25,6 +25,7 @@ struct client {
 	struct tls_ctx *tls;
 	struct httpc *http;
 	int64_t idle_since; /* when the last answer came */
+	bool warned;
 };
 
 const char *client_remote(const struct client *cl)
@@ -278,6 +279,20 @@ static void fill_headers(const struct api_call *call, const char *etag,
 	headers[n] = NULL;
 }
 
+/* Once a command: what such a server shows may be old. */
+static void warn_of_island(struct client *cl, const struct http_reply *r)
+{
+	const char *seconds = http_header(&r->head, HTTPC_ISLAND_HEADER);
+
+	if (!seconds || cl->warned)
+		return;
+	cl->warned = true;
+	fprintf(stderr,
+		"Warning: the member that answers has heard of no leader for %.10s s: what it "
+		"shows may be old, and what needs a majority of the members fails\n",
+		seconds);
+}
+
 int api_send(struct client *cl, const struct api_call *call, struct http_reply *ret,
 	     struct err *err)
 {
@@ -306,7 +321,10 @@ int api_send(struct client *cl, const struct api_call *call, struct http_reply *
 	cl->idle_since = clock_ms();
 	progress_end(&progress);
 	say_request(cl, call->method, path, r < 0 ? 0 : ret->head.status, began);
-	return r < 0 ? -1 : answer_error(cl, ret, err);
+	if (r < 0)
+		return -1;
+	warn_of_island(cl, ret);
+	return answer_error(cl, ret, err);
 }
 
 json_t *api_start(struct client *cl, const struct api_call *call, struct err *err)

@@ -308,7 +308,8 @@ json_t *cluster_call_leader(struct cluster *c, const char *method, const char *p
 			}
 			cluster_forget_leader(c, address);
 		}
-		if (cluster_stopping(c) || !cluster_wait_leader(c, deadline))
+		if (cluster_explain_cut_off(c, err) || cluster_stopping(c) ||
+		    !cluster_wait_leader(c, deadline))
 			return NULL;
 	}
 }

@@ -25,6 +25,7 @@
 #define START_WARM_MS 300     /* with a copy of the replica */
 #define HAND_OVER_MS 3000
 #define LOCK_MS 10000 /* the kernel may still be ending one that was killed */
+#define ELECTION_LATENCIES 15 /* dqlite's election timeout */
 #define LOOKASIDE_BYTES 512
 #define LOOKASIDE_SLOTS 96
 
@@ -183,6 +184,7 @@ struct cluster *cluster_new(const struct cluster_opts *o, struct err *err)
 	c->o = *o;
 	c->dir = xstrdup(o->dir);
 	c->dir_lock = -1;
+	c->heard_ms = clock_ms();
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->id_lock, NULL);
 	pthread_mutex_init(&c->change_lock, NULL);
@@ -317,6 +319,9 @@ void cluster_forget_leader(struct cluster *c, const char *address)
 void cluster_set_leading(struct cluster *c, bool on)
 {
 	pthread_mutex_lock(&c->lock);
+	/* A leader steps down when it has heard no majority for an election timeout. */
+	if (c->leading && !on)
+		c->heard_ms = clock_ms() - (int64_t)c->id.latency_ms * ELECTION_LATENCIES;
 	c->leading = on;
 	c->loaded |= on;
 	note_leader(c, on ? c->id.name : "", on ? c->id.address : "");
@@ -326,17 +331,25 @@ void cluster_set_leading(struct cluster *c, bool on)
 		keeper_wake(c->keeper);
 }
 
-void cluster_set_contact(struct cluster *c, bool on)
+void cluster_set_contact(struct cluster *c)
 {
 	pthread_mutex_lock(&c->lock);
-	c->contact = on;
-	c->loaded |= on;
-	if (on)
-		c->refused_ms = 0;
+	c->contact = true;
+	c->loaded = true;
+	c->refused_ms = 0;
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
-	if (on)
-		keeper_wake(c->keeper);
+	keeper_wake(c->keeper);
+}
+
+void cluster_lose_contact(struct cluster *c, int64_t heard_ms)
+{
+	pthread_mutex_lock(&c->lock);
+	c->contact = false;
+	if (heard_ms)
+		c->heard_ms = heard_ms;
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
 }
 
 #define WAIT_LEADER_MS 25

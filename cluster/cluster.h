@@ -44,11 +44,24 @@ bool cluster_enabled(struct cluster *c);
 bool cluster_is_leader(struct cluster *c);
 /* True while no leader can be reached: answers may be old. */
 bool cluster_is_island(struct cluster *c);
+/* For how long, 0 while a leader is heard. */
+int64_t cluster_island_ms(struct cluster *c);
+/* An island for as long as after which a member counts as offline: there is no quorum, or not for
+ * us. What needs one fails at once, with err saying what to do. */
+bool cluster_is_cut_off(struct cluster *c);
+bool cluster_explain_cut_off(struct cluster *c, struct err *err); /* false when it is not so */
 /* host:port of the leader; false when unknown. */
 bool cluster_leader_address(struct cluster *c, char *buf, size_t size);
 const char *cluster_cert_pem(struct cluster *c); /* what connections are shown */
 const char *cluster_fingerprint(struct cluster *c);
 
+/* `cluster.offline_threshold`: the silence after which a member counts as offline. */
+int64_t cluster_offline_ms(struct cluster *c);
+/* Whether a member is alive, as far as this one knows; everybody asks here. Unknown: no word of it
+ * yet, since there is a new leader, or none. ret_since (may be NULL): wall seconds of its last
+ * word, or 0. */
+enum member_life { LIFE_ONLINE, LIFE_UNKNOWN, LIFE_OFFLINE };
+enum member_life cluster_member_life(struct cluster *c, const char *name, int64_t *ret_since);
 /* host:port of a member by name; ERR_NOT_FOUND, or ERR_UNAVAILABLE when it is offline (with
  * since when). */
 int cluster_member_address(struct cluster *c, const char *name, char *buf, size_t size,

@@ -205,7 +205,8 @@ static bool again(void *arg, int64_t deadline)
 	struct identity self;
 
 	cluster_self(c, &self);
-	if (self.removed || cluster_stopping(c) || clock_ms() + RETRY_MS >= deadline)
+	if (self.removed || cluster_stopping(c) || cluster_is_cut_off(c) ||
+	    clock_ms() + RETRY_MS >= deadline)
 		return false;
 	cluster_wait_leader(c, deadline_in(RETRY_MS));
 	return true;
@@ -219,12 +220,15 @@ static struct commit_way way_of(struct cluster *c)
 int commit_run(struct cluster *c, struct tx *t, int64_t deadline, int64_t *ret_rev, struct err *err)
 {
 	struct commit_way w = way_of(c);
+	int rc;
 
 	if (t->bytes > TX_BYTES_MAX)
 		return err_set(err, ERR_TOO_LARGE, "the transaction is larger than %u MiB",
 			       TX_BYTES_MAX >> 20);
-	return commit_over(&w, t, deadline ? deadline : deadline_in(COMMIT_TIMEOUT_MS), ret_rev,
-			   err);
+	rc = commit_over(&w, t, deadline ? deadline : deadline_in(COMMIT_TIMEOUT_MS), ret_rev, err);
+	if (rc < 0 && err->kind == ERR_UNAVAILABLE)
+		cluster_explain_cut_off(c, err);
+	return rc;
 }
 
 int commit_outcome(struct cluster *c, struct tx *t, int64_t deadline, struct err *err)

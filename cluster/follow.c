@@ -100,7 +100,7 @@ static int got_rows(struct follow *f, const json_t *msg, struct err *err)
 	}
 	if (!more && !f->current) {
 		f->current = true;
-		cluster_set_contact(f->c, true);
+		cluster_set_contact(f->c);
 	}
 	return 0;
 }
@@ -333,9 +333,9 @@ static void session(struct follow *f, const char *address)
 		f->failed = 0;
 	if (f->current)
 		log_info("the feed ended", "from", address, "why", err.msg);
+	cluster_lose_contact(f->c, f->current ? fconn_heard_ms(f->conn) : 0);
 	fconn_free(take_ptr(f->conn));
 	sbuf_free(&f->text);
-	cluster_set_contact(f->c, false);
 	cluster_forget_leader(f->c, address);
 }
 

@@ -118,10 +118,11 @@ void hub_remove(struct hub *h, const char *fingerprint)
 
 void hub_lead(struct hub *h, bool on)
 {
+	if (on)
+		hub_live_begin(h);
 	pthread_mutex_lock(&h->lock);
 	h->leading = on;
 	h->term++;
-	h->lead_ms = clock_ms();
 	pthread_mutex_unlock(&h->lock);
 	wake_set(h->wake);
 }
@@ -265,6 +266,7 @@ static void tick(struct hub *h)
 	if (now - h->ticked < TICK_MS)
 		return;
 	h->ticked = now;
+	h->offline_ms = cluster_offline_ms(h->c);
 	for (struct peer *p = h->peers; p; p = p->next)
 		peer_check(p, now);
 	if (h->led)
@@ -277,8 +279,6 @@ static void take_role(struct hub *h, bool leading, unsigned term)
 	if (term == h->seen_term)
 		return;
 	h->seen_term = term;
-	if (leading && !h->led)
-		hub_live_reset(h);
 	h->led = leading;
 	/* Those of an earlier term may have missed rows in between. */
 	for (struct peer *p = h->peers; p; p = p->next) {

@@ -9,9 +9,6 @@
 #include "cluster/frame.h"
 #include "cluster/state.h"
 
-/* A member is shown as offline when its connection has been gone for this long. */
-#define OFFLINE_MS 5000
-
 struct hub *hub_new(struct cluster *c);
 int hub_start(struct hub *h, struct err *err);
 void hub_stop(struct hub *h); /* ends the thread */
@@ -26,5 +23,5 @@ void hub_event(struct hub *h, const char *text);
 void hub_wake(struct hub *h); /* own facts changed */
 /* Says good-bye to the member with this certificate, which is none any more. */
 void hub_remove(struct hub *h, const char *fingerprint);
-/* Milliseconds since the member was last connected; 0 when it is. Only while leading. */
+/* Milliseconds since the member's last word; 0 while it is connected. Only while leading. */
 int64_t hub_absent_ms(struct hub *h, const char *name);

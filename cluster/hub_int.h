@@ -39,7 +39,7 @@ struct task {
 
 struct absence {
 	char name[NAME_SIZE];
-	int64_t since; /* 0: connected */
+	int64_t since; /* its last word, as far as is known; 0: connected */
 	bool offline;  /* told to the readers */
 	bool listed;
 };
@@ -53,8 +53,8 @@ struct hub {
 	pthread_mutex_t lock;
 	struct task *tasks, **tasks_tail;
 	bool leading, stopping;
-	unsigned term;   /* counts hub_lead() */
-	int64_t lead_ms; /* since when we lead */
+	unsigned term; /* counts hub_lead() */
+	int64_t unheard_ms; /* the last word of those that have not connected since we lead */
 	struct absence *absent;
 	size_t n_absent;
 
@@ -62,7 +62,7 @@ struct hub {
 	struct peer *peers;
 	bool led;
 	unsigned seen_term;
-	int64_t ticked;
+	int64_t ticked, offline_ms;
 	struct feed_list rows;        /* a piece of a copy */
 	struct feed_list facts, gone; /* that changed; those of them that went */
 	const struct peer *except;    /* who told them */
@@ -96,5 +96,7 @@ void hub_send_all(struct hub *h, struct frame *own_frame, const struct peer *exc
 bool hub_connected(const struct hub *h, const char *name);
 /* Keeps the list of absent members; shows those as offline that have been absent for long. */
 void hub_live_tick(struct hub *h);
-void hub_live_reset(struct hub *h); /* on becoming leader: nobody has been absent yet */
+/* On becoming leader: whether the others are alive is not known before they connect. */
+void hub_live_begin(struct hub *h);
 void hub_live_seen(struct hub *h, const char *name);
+void hub_live_lost(struct hub *h, const char *name, int64_t heard_ms);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/alive.h"
 #include "cluster/hub_int.h"
 
 static struct absence *find(struct hub *h, const char *name)
@@ -25,7 +26,7 @@ static struct absence *find_or_add(struct hub *h, const char *name)
 		return a;
 	h->absent = xrealloc(h->absent, (h->n_absent + 1) * sizeof(*h->absent));
 	a = &h->absent[h->n_absent++];
-	*a = (struct absence){ .since = clock_ms() };
+	*a = (struct absence){ .since = h->unheard_ms };
 	str_copy(a->name, sizeof(a->name), name);
 	return a;
 }
@@ -38,17 +39,9 @@ int64_t hub_absent_ms(struct hub *h, const char *name)
 	pthread_mutex_lock(&h->lock);
 	a = find(h, name);
 	if (!a || a->since)
-		ms = clock_ms() - (a ? a->since : h->lead_ms) + 1;
+		ms = clock_ms() - (a ? a->since : h->unheard_ms) + 1;
 	pthread_mutex_unlock(&h->lock);
 	return ms;
-}
-
-void hub_live_reset(struct hub *h)
-{
-	pthread_mutex_lock(&h->lock);
-	h->n_absent = 0;
-	h->lead_ms = clock_ms();
-	pthread_mutex_unlock(&h->lock);
 }
 
 void hub_live_seen(struct hub *h, const char *name)
@@ -62,7 +55,18 @@ void hub_live_seen(struct hub *h, const char *name)
 	pthread_mutex_unlock(&h->lock);
 }
 
-/* --- showing a member as offline -------------------------------------------------------------- */
+void hub_live_lost(struct hub *h, const char *name, int64_t heard_ms)
+{
+	struct absence *a;
+
+	pthread_mutex_lock(&h->lock);
+	a = find_or_add(h, name);
+	if (!a->since)
+		a->since = heard_ms;
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* --- what is told of a member that is not there ----------------------------------------------- */
 
 struct claim {
 	enum fact f;
@@ -85,16 +89,17 @@ static void collect(void *arg, enum fact f, const char *key, const char *member,
 	l->v[l->n++] = (struct claim){ f, xstrdup(key), doc };
 }
 
-/* What a fact of an absent member becomes; NULL removes it. */
-static char *absent_text(const struct claim *k)
+/* What a fact of an absent member becomes; NULL removes it. A member that was offline before stays
+ * so since then. */
+static char *absent_text(const struct claim *k, int64_t since)
 {
 	if (k->f == FACT_OPERATION || !json_is_object(k->doc))
 		return NULL;
-	if (k->f == FACT_MEMBER) {
-		json_put_str(k->doc, "status", "Offline");
-		json_put_int(k->doc, "since", clock_wall() - OFFLINE_MS / 1000);
-	} else {
+	if (k->f != FACT_MEMBER) {
 		json_put_str(k->doc, "status", "Error");
+	} else if (!str_eq(json_str(k->doc, "status", ""), LIFE_SAID_OFFLINE)) {
+		json_put_str(k->doc, "status", LIFE_SAID_OFFLINE);
+		json_put_int(k->doc, "since", since);
 	}
 	return json_text(k->doc);
 }
@@ -109,7 +114,7 @@ static void add_own_claim(struct claims *l, const char *name)
 	l->v[l->n++] = (struct claim){ FACT_MEMBER, xstrdup(name), json_object() };
 }
 
-static void show_offline(struct hub *h, const char *name)
+static void show_offline(struct hub *h, const char *name, int64_t since)
 {
 	struct replica *r = h->c->replica;
 	struct claims l = { 0 };
@@ -119,7 +124,7 @@ static void show_offline(struct hub *h, const char *name)
 	add_own_claim(&l, name);
 	hub_facts_begin(h, NULL);
 	for (size_t i = 0; i < l.n; i++) {
-		_free_ char *text = absent_text(&l.v[i]);
+		_free_ char *text = absent_text(&l.v[i], since);
 
 		replica_fact_put(r, l.v[i].f, l.v[i].key, name, text, false);
 		hub_facts_add(h, l.v[i].f, l.v[i].key, name, text);
@@ -128,6 +133,52 @@ static void show_offline(struct hub *h, const char *name)
 	}
 	free(l.v);
 	hub_facts_end(h);
+}
+
+struct names {
+	const char *self;
+	json_t *list;
+};
+
+static void add_name(void *arg, const char *key, int64_t rev, const char *text)
+{
+	struct names *n = arg;
+
+	if (!str_eq(key, n->self))
+		json_array_append_new(n->list, json_string(key));
+}
+
+static void forget_word(struct replica *r, const char *name)
+{
+	_free_ char *was = replica_fact(r, FACT_MEMBER, name, NULL), *text = NULL;
+	struct err ignored;
+	_json_ json_t *doc = was ? json_parse(was, strlen(was), "fact", &ignored) : NULL;
+
+	if (!json_is_object(doc) || str_eq(json_str(doc, "status", ""), LIFE_SAID_OFFLINE))
+		return;
+	json_put_str(doc, "status", LIFE_SAID_UNKNOWN);
+	text = json_text(doc);
+	replica_fact_put(r, FACT_MEMBER, name, name, text, false);
+}
+
+/* They were alive when the leader before us was last heard; that is not held against them for more
+ * than half of the threshold, for nobody could hear them since. */
+void hub_live_begin(struct hub *h)
+{
+	_json_ json_t *list = json_array();
+	struct names n = { cluster_member_name(h->c), list };
+	int64_t offline_ms = cluster_offline_ms(h->c);
+	int64_t now = clock_ms(), island_ms = cluster_island_ms(h->c);
+	json_t *name;
+	size_t i;
+
+	replica_each(h->c->replica, ENT_MEMBER, NULL, add_name, &n);
+	json_array_foreach(list, i, name)
+		forget_word(h->c->replica, json_string_value(name));
+	pthread_mutex_lock(&h->lock);
+	h->n_absent = 0;
+	h->unheard_ms = now - (island_ms < offline_ms / 2 ? island_ms : offline_ms / 2);
+	pthread_mutex_unlock(&h->lock);
 }
 
 static void list_member(void *arg, const char *key, int64_t rev, const char *text)
@@ -148,7 +199,7 @@ static bool due(struct hub *h, struct absence *a, int64_t now)
 	}
 	if (!a->since)
 		a->since = now;
-	if (a->offline || now - a->since < OFFLINE_MS)
+	if (a->offline || now - a->since < h->offline_ms)
 		return false;
 	a->offline = true;
 	return true;
@@ -156,8 +207,8 @@ static bool due(struct hub *h, struct absence *a, int64_t now)
 
 void hub_live_tick(struct hub *h)
 {
-	int64_t now = clock_ms();
-	char(*names)[NAME_SIZE];
+	int64_t now = clock_ms(), wall = clock_wall();
+	struct absence *gone;
 	size_t n = 0;
 
 	/* Lock order: the replica's lock is the outer one. */
@@ -166,7 +217,7 @@ void hub_live_tick(struct hub *h)
 	for (size_t i = 0; i < h->n_absent; i++)
 		h->absent[i].listed = false;
 	replica_each(h->c->replica, ENT_MEMBER, NULL, list_member, h);
-	names = xcalloc(h->n_absent + 1, sizeof(*names));
+	gone = xcalloc(h->n_absent + 1, sizeof(*gone));
 	for (size_t i = 0; i < h->n_absent;) {
 		struct absence *a = &h->absent[i];
 
@@ -175,12 +226,12 @@ void hub_live_tick(struct hub *h)
 			continue;
 		}
 		if (due(h, a, now))
-			str_copy(names[n++], sizeof(*names), a->name);
+			gone[n++] = *a;
 		i++;
 	}
 	pthread_mutex_unlock(&h->lock);
 	replica_unlock(h->c->replica);
 	for (size_t i = 0; i < n; i++)
-		show_offline(h, names[i]);
-	free(names);
+		show_offline(h, gone[i].name, wall - (now - gone[i].since) / 1000);
+	free(gone);
 }

@@ -30,6 +30,8 @@ void peer_drop(struct peer *p, const char *why)
 	if (p->dead)
 		return;
 	log_info("member disconnected from the feed", "member", p->name, "why", why);
+	if (p->greeted)
+		hub_live_lost(p->hub, p->name, fconn_heard_ms(p->conn));
 	p->dead = true;
 }
 
@@ -335,7 +337,8 @@ void peer_flush(struct peer *p)
 
 void peer_check(struct peer *p, int64_t now)
 {
-	int64_t limit = p->greeted ? SILENCE_MS : HELLO_MS;
+	int64_t silence = p->hub->offline_ms < SILENCE_MS ? p->hub->offline_ms : SILENCE_MS;
+	int64_t limit = p->greeted ? silence : HELLO_MS;
 
 	if (now - fconn_heard_ms(p->conn) > limit)
 		peer_drop(p, "it is silent");

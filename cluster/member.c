@@ -250,16 +250,15 @@ int member_ensure_single(struct cluster *c, struct err *err)
 int cluster_member_address(struct cluster *c, const char *name, char *buf, size_t size,
 			   struct err *err)
 {
-	_json_ json_t *fact = store_fact_get(c->store, FACT_MEMBER, name, NULL);
 	_row_ struct row row = { 0 };
-	char since[CLOCK_TEXT_SIZE];
+	char text[CLOCK_TEXT_SIZE];
+	int64_t since;
 
 	if (store_get(c->store, ENT_MEMBER, name, &row, err) < 0)
 		return -1;
-	if (str_eq(json_str(fact, "status", ""), "Offline") &&
-	    !str_eq(name, cluster_member_name(c)))
+	if (cluster_member_life(c, name, &since) == LIFE_OFFLINE)
 		return err_set(err, ERR_UNAVAILABLE, "cluster member \"%s\" is offline since %s",
-			       name, clock_text(json_int(fact, "since", 0) * 1000000000LL, since));
+			       name, clock_text(since * 1000000000LL, text));
 	if (!str_copy(buf, size, json_str(row.doc, "address", "")) || !*buf)
 		return err_set(err, ERR_UNAVAILABLE, "cluster member \"%s\" has no address", name);
 	return 0;

@@ -29,9 +29,8 @@ static void put_state(json_t *j, const char *status, const char *message)
 	json_put_str(j, "message", message);
 }
 
-static void put_offline(json_t *j, const json_t *fact)
+static void put_offline(json_t *j, int64_t since)
 {
-	int64_t since = json_int(fact, "since", 0);
 	char text[CLOCK_TEXT_SIZE];
 	_free_ char *message = NULL;
 
@@ -44,11 +43,17 @@ static void put_offline(json_t *j, const json_t *fact)
 
 static void put_status(struct cluster *c, json_t *j, const struct row *m)
 {
-	_json_ json_t *fact = store_fact_get(c->store, FACT_MEMBER, m->key, NULL);
+	int64_t since;
+	enum member_life life = cluster_member_life(c, m->key, &since);
 	bool self = str_eq(m->key, cluster_member_name(c));
 
-	if (!self && !str_eq(json_str(fact, "status", ""), "Online"))
-		put_offline(j, fact);
+	if (life == LIFE_OFFLINE)
+		put_offline(j, since);
+	else if (life == LIFE_UNKNOWN)
+		put_state(j, "Unknown",
+			  cluster_is_island(c)
+				  ? "No leader can be reached: whether it runs is not known here"
+				  : "The leader has not heard of it yet");
 	else if (str_eq(json_str(m->doc, "status", ""), "Evacuated"))
 		put_state(j, "Evacuated", "Unavailable due to maintenance");
 	else if (json_bool(m->doc, "removing", false))

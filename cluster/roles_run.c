@@ -236,7 +236,7 @@ static int run_step(struct picture *p, struct err *err)
 	struct role_limits l = {
 		.voters = (size_t)setting_get(p->c->store, SETTING_MAX_VOTERS),
 		.standbys = (size_t)setting_get(p->c->store, SETTING_MAX_STANDBY),
-		.absent_ms = 1000 * setting_get(p->c->store, SETTING_OFFLINE),
+		.absent_ms = cluster_offline_ms(p->c),
 	};
 	struct role_step s;
 

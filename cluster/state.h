@@ -51,6 +51,7 @@ struct cluster {
 	struct dqnode *node; /* NULL without a database role */
 	bool leading, contact, stopping;
 	bool loaded; /* the replica has been current once */
+	int64_t heard_ms; /* while neither leading nor in contact: when a leader was last heard */
 	char leader_name[NAME_SIZE], leader_address[ADDRESS_SIZE]; /* "" when unknown */
 	int64_t refused_ms; /* since when the leader takes this one for a stranger; 0: not */
 	/* Handed out; replaced ones are kept until the end. */
@@ -65,7 +66,8 @@ struct cluster {
 void cluster_set_leader(struct cluster *c, const char *name, const char *address);
 void cluster_forget_leader(struct cluster *c, const char *address); /* when it is still this one */
 void cluster_set_leading(struct cluster *c, bool on);
-void cluster_set_contact(struct cluster *c, bool on);
+void cluster_set_contact(struct cluster *c);
+void cluster_lose_contact(struct cluster *c, int64_t heard_ms); /* 0: there was none */
 /* The cluster does not know this member any more: says so and leaves it alone. */
 void cluster_set_removed(struct cluster *c);
 /* Changes the identity: on disk, in memory, and what is shown to connections. */

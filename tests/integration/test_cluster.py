@@ -102,16 +102,105 @@ def test_without_quorum_reads_and_local_work_go_on(own_cluster):
     c = own_cluster
     wait_for("three voters", lambda: all(x["database"] for x in members(c[0]).values()), 30)
     c[0].cli("launch", "test", "c1", "--target", "m1")
+    c[0].cli("launch", "test", "c2", "--target", "m2")
+    assert ISLAND not in c[0].request("GET", "/1.0")[1]
     c[1].kill()
     c[2].kill()
+    killed = time.monotonic()
     assert c[0].instance("c1")["name"] == "c1"
     assert c[0].cli("exec", "c1", "--", "echo", "here").stdout == "here\n"
     with pytest.raises(ApiError) as e:
         put_profile(c[0], "lost", timeout=60)
     assert e.value.status in (500, 503, 504)
+    wait_for("the dead to be offline", lambda: all(members(c[0])[n]["status"] == "Offline" for n in ("m2", "m3")), 30)
+    took = time.monotonic() - killed
+    assert took < 12, f"the threshold is 5 s, and it took {took:.1f} s"
+    assert members(c[0])["m1"]["status"] == "Online"
+    says_that_there_is_no_quorum(c[0])
+    # Its own containers are still its own.
+    c[0].cli("stop", "--force", "c1")
+    assert c[0].instance("c1")["status"] == "Stopped"
+    assert c[0].cli("start", "c1", check=False).returncode == 0
     c[1].start()
     c[2].start()
     wait_for("writes again", lambda: not try_put(c[0], "back"), 30)
+    c.settle()
+    assert ISLAND not in c[0].request("GET", "/1.0")[1]
+    assert "Warning" not in c[0].cli("cluster", "list").stderr
+    wait_for("c2 runs, as before", lambda: c[0].instance("c2")["status"] == "Running")
+
+
+ISLAND = "X-Dunlin-Island"
+
+
+def says_that_there_is_no_quorum(m):
+    """Each answer, each client and each refused change says it, and says it at once."""
+    for method, path, body in (("GET", "/1.0", None), ("GET", "/1.0/instances?recursion=2", None),
+                               ("GET", "/1.0/instances/none", None), ("PATCH", "/1.0", {"config": {"user.a": "1"}}),
+                               ("GET", "/1.0/instances/c2/state", None)):
+        began = time.monotonic()
+        status, headers, raw = m.request(method, path, body, timeout=60)
+        took = time.monotonic() - began
+        assert int(headers[ISLAND]) >= 4, (path, headers)
+        assert took < 2, f"{method} {path} took {took:.1f} s"
+        if method != "GET":
+            assert status == 503 and b"no quorum" in raw and b"m1, m2 and m3" in raw, raw
+    assert m.api("GET", "/1.0")["environment"]["dunlin_island"] is True
+    listed = {i["name"]: i["status"] for i in m.api("GET", "/1.0/instances?recursion=1")}
+    assert listed == {"c1": "Running", "c2": "Error"}
+    assert m.instance("c2")["status"] == "Error"
+    shown = m.cli("cluster", "list")
+    assert "Warning" in shown.stderr and shown.stdout.count("OFFLINE") == 2 and shown.stdout.count("ONLINE") == 1
+    assert "ERROR" in m.cli("list").stdout
+    began = time.monotonic()
+    refused = m.cli("launch", "test", "nope", check=False)
+    assert refused.returncode == 1 and "no quorum" in refused.stderr, refused.stderr
+    assert time.monotonic() - began < 3
+    used = run(*m.in_netns("lxc", "list"), env=m.env(), check=False)
+    assert used.returncode == 0 and "ERROR" in used.stdout, used.stderr
+
+
+def test_killed_leader_is_not_online(own_cluster):
+    """Neither before nor after the next leader is there, and what ran on it does not run."""
+    c = own_cluster
+    wait_for("three voters", lambda: all(x["database"] for x in members(c[0]).values()), 30)
+    old = leader_of(c)
+    others = [m for m in c.members if m is not old]
+    c[0].cli("launch", "test", "led", "--target", old.name)
+    old.kill()
+    wait_for("another leader", lambda: any(
+        "database-leader" in x["roles"] for n, x in members(others[0]).items() if n != old.name), 30)
+    elected = time.monotonic()
+    for m in others:
+        seen = members(m)[old.name]["status"]
+        assert seen in ("Unknown", "Offline"), f"{m.name} shows the dead leader as {seen}"
+    for m in others:
+        wait_for("it is offline", lambda: members(m)[old.name]["status"] == "Offline", 30)
+        assert m.instance("led")["status"] == "Error"
+    took = time.monotonic() - elected
+    assert took < 10, f"the threshold is 5 s, and it took {took:.1f} s"
+    old.start()
+    c.settle()
+
+
+def test_lost_answer_of_a_member_is_unknown(own_cluster):
+    """A member that dies with a change in its hands may have made it: its client is told so."""
+    c = own_cluster
+    m = c[1]
+    c[0].cli("launch", "test", "busy", "--target", "m2")
+    os.kill(m.pid(), signal.SIGSTOP)
+    answer = []
+    t = threading.Thread(target=lambda: answer.append(c[0].request(
+        "PUT", "/1.0/instances/busy/state", {"action": "freeze"}, timeout=60)))
+    t.start()
+    t.join(0.5)
+    m.kill()
+    t.join(60)
+    status, headers, raw = answer[0]
+    assert (status, headers["X-Dunlin-Error"]) == (500, "ERR_UNKNOWN"), raw
+    assert b"not known" in raw
+    m.start()
+    c.settle()
 
 
 def try_put(m, name):

@@ -131,21 +131,58 @@ static void test_leader_killed(void **state)
 	await_value(other, "again", "3");
 }
 
+/* What a member says of another: its status. */
+static void status_of(struct member_proc *m, const char *name, char ret[20])
+{
+	_json_ json_t *info = ask(m, "info", NULL);
+	json_t *v;
+	size_t i;
+
+	*ret = '\0';
+	json_array_foreach(json_arr(info, "members"), i, v) {
+		if (str_eq(json_str(v, "server_name", ""), name))
+			str_copy(ret, 20, json_str(v, "status", ""));
+	}
+}
+
+/* Until it says so; it must never say `never` meanwhile. */
+static void await_status(struct member_proc *m, const char *name, const char *status,
+			 const char *never)
+{
+	int64_t deadline = deadline_in(20000);
+	char now[20];
+
+	for (status_of(m, name, now); !str_eq(now, status); status_of(m, name, now)) {
+		if (clock_ms() > deadline || str_eq(now, never))
+			fail_msg("%s shows %s as %s", m->name, name, now);
+		poll(NULL, 0, 20);
+	}
+}
+
 static void test_no_quorum(void **state)
 {
 	struct world *w = *state;
-	enum err_kind kind;
 	_json_ json_t *info = NULL;
+	int64_t began;
+	struct err e;
 
 	make_cluster(w, 3);
 	put(&w->m[0], "a", "1");
 	await_value(&w->m[2], "a", "1");
 	member_kill(&w->m[0]);
 	member_kill(&w->m[1]);
-	kind = refuse(&w->m[2], "put",
-		      json_pack("{s:s,s:s,s:i}", "key", "b", "value", "2", "timeout_ms", 3000))
-		       .kind;
-	assert_true(kind == ERR_UNAVAILABLE || kind == ERR_UNKNOWN);
+	began = clock_ms();
+	await_status(&w->m[2], "m1", "Offline", "");
+	await_status(&w->m[2], "m2", "Offline", "");
+	print_message("both are offline after %lld ms\n", (long long)(clock_ms() - began));
+	/* Now it is known that nothing can be changed. */
+	began = clock_ms();
+	e = refuse(&w->m[2], "put",
+		   json_pack("{s:s,s:s,s:i}", "key", "b", "value", "2", "timeout_ms", 15000));
+	assert_int_equal(e.kind, ERR_UNAVAILABLE);
+	assert_non_null(strstr(e.msg, "no quorum"));
+	assert_non_null(strstr(e.msg, "(m1, m2 and m3)"));
+	assert_true(clock_ms() - began < 5000);
 	await_value(&w->m[2], "a", "1");
 	info = ask(&w->m[2], "info", NULL);
 	assert_true(json_bool(info, "island", false));
@@ -157,6 +194,34 @@ static void test_no_quorum(void **state)
 	start(&w->m[1]);
 	await_value(&w->m[2], "a", "1");
 	put(&w->m[2], "c", "3");
+}
+
+/* Who has just come, or has just come to lead, claims nothing that it does not know. */
+static void test_nobody_guesses(void **state)
+{
+	struct world *w = *state;
+	struct member_proc *old, *other, *third;
+
+	make_cluster(w, 3);
+	old = leader_of(w);
+	other = other_than(w, old);
+	third = &w->m[3 - (old - w->m) - (other - w->m)];
+	for (int i = 0; i < 3; i++) {
+		await_status(other, w->m[i].name, "Online", "Offline");
+		await_status(third, w->m[i].name, "Online", "Offline");
+	}
+	/* A member that restarts never takes those that live for dead. */
+	member_kill(third);
+	start(third);
+	await_status(third, other->name, "Online", "Offline");
+	await_status(third, old->name, "Online", "Offline");
+	/* A dead leader does not live on in the words of the next one. */
+	member_kill(old);
+	put(other, "after", "1");
+	await_status(leader_of(w), old->name, "Offline", "Online");
+	await_status(other, old->name, "Offline", "Online");
+	await_status(third, old->name, "Offline", "Online");
+	await_status(other, third->name, "Online", "Offline");
 }
 
 static void await_fact(struct member_proc *m, const char *key, const char *status)
@@ -283,6 +348,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_write_everywhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leader_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_quorum, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nobody_guesses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_facts_and_offline, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove_leader, setup, teardown),
