@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The containers of a network, as far as its dnsmasq and this member have to know them, in
- * DUNLIN_DIR/networks/NAME/:
+/* The containers of a network, wherever they are, for its dnsmasq, in DUNLIN_DIR/networks/NAME/:
  *
- *   hosts          all of the network: "MAC,ADDRESS,NAME"
- *   dnsmasq.hosts  those that this dnsmasq gives their address; read again at SIGHUP
- *   names/hosts    the names of all, wherever they are: "ADDRESS NAME.DOMAIN NAME"; dnsmasq
- *                  notices that it changed by itself, and keeps the rest of what it knows
+ *   dnsmasq.hosts  "MAC,ADDRESS,NAME": whose each address is, so that DHCP gives it to nobody else;
+ *                  read again at SIGHUP
+ *   names/hosts    "ADDRESS NAME.DOMAIN NAME"; dnsmasq notices by itself that it changed, and keeps
+ *                  the rest of what it knows
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -81,7 +80,7 @@ static void name_line(struct sbuf *b, const json_t *host, const char *domain)
 }
 
 struct host_files {
-	struct sbuf all, here, names;
+	struct sbuf hosts, names;
 };
 
 static int fill(struct host_files *f, const struct net *net, const json_t *hosts, struct err *err)
@@ -91,13 +90,12 @@ static int fill(struct host_files *f, const struct net *net, const json_t *hosts
 	size_t i;
 
 	json_array_foreach((json_t *)hosts, i, host) {
-		if (host_line(&f->all, host, err) < 0 ||
-		    (json_bool(host, "here", false) && host_line(&f->here, host, err) < 0))
+		if (host_line(&f->hosts, host, err) < 0)
 			return -1;
 		if (named)
 			name_line(&f->names, host, net_config(net, "dns.domain", ""));
 	}
-	if (f->all.overflow || f->here.overflow || f->names.overflow)
+	if (f->hosts.overflow || f->names.overflow)
 		return err_set(err, ERR_LIMIT, "network \"%s\": too many fixed leases", net->name);
 	return 0;
 }
@@ -109,19 +107,19 @@ static const char *text_of(const struct sbuf *b)
 
 static int write_files(const struct host_files *f, const char *dir, struct err *err)
 {
-	_free_ char *all = xasprintf("%s/hosts", dir), *here = xasprintf("%s/dnsmasq.hosts", dir);
+	_free_ char *hosts = xasprintf("%s/dnsmasq.hosts", dir);
 	_free_ char *names = xasprintf("%s/" NAMES_DIR, dir);
 	_free_ char *file = xasprintf("%s/hosts", names), *tmp = xasprintf("%s/names.new", dir);
 	struct err ignored;
 	_free_ char *old = io_read_file(file, DNSMASQ_TEXT_MAX, NULL, &ignored);
 	bool changed;
 
-	if (io_folder(names, 0755, err) < 0 || replace_text(tmp, all, text_of(&f->all), err) < 0)
+	if (io_folder(names, 0755, err) < 0)
 		return -1;
 	if (!str_eq(old, text_of(&f->names)) &&
 	    replace_text(tmp, file, text_of(&f->names), err) < 0)
 		return -1;
-	if (dnsmasq_write(here, text_of(&f->here), 0644, &changed, err) < 0)
+	if (dnsmasq_write(hosts, text_of(&f->hosts), 0644, &changed, err) < 0)
 		return -1;
 	if (changed)
 		dnsmasq_reload(dir);
@@ -130,14 +128,12 @@ static int write_files(const struct host_files *f, const char *dir, struct err *
 
 int dnsmasq_hosts(const struct net *net, const char *dir, const json_t *hosts, struct err *err)
 {
-	struct host_files f = { SBUF(DNSMASQ_TEXT_MAX), SBUF(DNSMASQ_TEXT_MAX),
-				SBUF(DNSMASQ_TEXT_MAX) };
+	struct host_files f = { SBUF(DNSMASQ_TEXT_MAX), SBUF(DNSMASQ_TEXT_MAX) };
 	int rc = fill(&f, net, hosts, err);
 
 	if (rc == 0)
 		rc = write_files(&f, dir, err);
-	sbuf_free(&f.all);
-	sbuf_free(&f.here);
+	sbuf_free(&f.hosts);
 	sbuf_free(&f.names);
 	return rc;
 }
@@ -220,12 +216,12 @@ json_t *dnsmasq_addresses(const char *dir)
 {
 	json_t *map = json_object();
 
-	each_line(dir, "hosts", map, add_ip);
+	each_line(dir, "dnsmasq.hosts", map, add_ip);
 	return map;
 }
 
 void dnsmasq_leases(const char *dir, json_t *list)
 {
-	each_line(dir, "hosts", list, add_static);
+	each_line(dir, "dnsmasq.hosts", list, add_static);
 	each_line(dir, "dnsmasq.leases", list, add_dynamic);
 }

@@ -200,8 +200,8 @@ int network_remove(struct node *n, const char *name, struct err *err);
 int network_forwarding(struct node *n, const char *name, const json_t *macs, struct err *err);
 json_t *network_state(struct node *n, const char *name, struct err *err); /* LXD's network state */
 json_t *network_leases(struct node *n, const char *name); /* [{hostname,hwaddr,address,type}] */
-/* All containers of the network, wherever they are: [{hwaddr, ipv4, hostname, here: bool}]. Their
- * names resolve here; those that are here get their address from this member. */
+/* All containers of the network, wherever they are: [{hwaddr, ipv4, hostname}]. Their names resolve
+ * here, and DHCP gives nobody else their addresses. */
 int network_hosts(struct node *n, const json_t *net, const json_t *hosts, struct err *err);
 /* veth pair for a nic of a spec: the host side up (plugged into its bridge when plug), the peer
  * waiting for liblxc (named nic.host_name with suffix 'p'). Idempotent. */

@@ -313,8 +313,7 @@ static void bridge_network(void **state)
 	struct world *w = *state;
 	_json_ json_t *nic = net_of(NIC),
 		      *hosts = net_of("[{\"hwaddr\":\"00:16:3e:01:02:03\","
-				      "\"ipv4\":\"10.231.7.77\",\"hostname\":\"c1\","
-				      "\"here\":true}]"),
+				      "\"ipv4\":\"10.231.7.77\",\"hostname\":\"c1\"}]"),
 		      *desc = net_of(BRIDGE);
 	_close_ int inside = new_netns(), host = new_netns();
 	_json_ json_t *names = NULL;
