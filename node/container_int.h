@@ -69,6 +69,8 @@ void ct_adopt_nics(struct node *n, const json_t *spec);
 int ct_write_spec(struct node *n, const char *name, const json_t *spec, struct err *err);
 int ct_adopt(struct node *n, struct ct *c, pid_t init, struct err *err);
 int ct_start(struct node *n, struct ct *c, const json_t *spec, struct err *err);
+/* Its addresses, to all on its networks. */
+void ct_announce(struct node *n, struct ct *c);
 /* Ends everything there may be, known or not, and releases nics and cgroups. */
 int ct_kill_all(struct node *n, struct ct *c, struct err *err);
 void ct_release(struct node *n, const char *name, const json_t *spec);

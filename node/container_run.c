@@ -292,10 +292,11 @@ int ct_kill_all(struct node *n, struct ct *c, struct err *err)
 /* --- start -------------------------------------------------------------------------------- */
 
 /* Neighbours may know its addresses as somebody else's; a frame may also have been lost. */
-static void announce(struct node *n, struct ct *c, pid_t pid)
+void ct_announce(struct node *n, struct ct *c)
 {
 	_json_ json_t *spec = ct_spec(n, c);
-	_json_ json_t *network = ct_network(pid, spec);
+	pid_t pid = container_pid(n, c->name);
+	_json_ json_t *network = pid > 0 ? ct_network(pid, spec) : NULL;
 
 	announce_container(spec, network);
 }
@@ -307,7 +308,7 @@ static void refresh_job(void *arg)
 
 	if (c && container_pid(e->n, e->name) == e->pid) {
 		ct_publish(e->n, c, true);
-		announce(e->n, c, e->pid);
+		ct_announce(e->n, c);
 	}
 	ct_put(e->n, c);
 	free(e);
@@ -370,7 +371,7 @@ int ct_adopt(struct node *n, struct ct *c, pid_t init, struct err *err)
 	watch_end(n, c, c->monitorfd);
 	console_watch(dir, c->pidfd);
 	watch_addresses(n, c);
-	announce(n, c, init);
+	ct_announce(n, c);
 	ct_publish(n, c, false);
 	return 0;
 }

@@ -233,6 +233,7 @@ static int update_locked(struct update *u, struct err *err)
 	if (!same_devices(old, u->spec)) {
 		ct_set_status(u->n, u->c, ct_status(u->n, u->c)); /* the state last read is stale */
 		ct_publish(u->n, u->c, false);
+		ct_announce(u->n, u->c);
 	}
 	return 0;
 }
