@@ -136,7 +136,7 @@ static void ask_leader(void *arg)
 	struct req *r = arg;
 	_row_ struct row row = { 0 };
 
-	if (store_get_latest(r->env->store, ENT_INSTANCE, r->params[0], &row,
+	if (store_get_leaders(r->env->store, ENT_INSTANCE, r->params[0], &row,
 			     deadline_in(LOOK_UP_MS), &r->err) < 0 &&
 	    r->err.kind != ERR_NOT_FOUND)
 		err_wrap(&r->err, "whether there is an instance \"%.63s\" is not known here",

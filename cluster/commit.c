@@ -329,13 +329,15 @@ json_t *cluster_serve_row(struct cluster *c, const json_t *body, struct err *err
 	 * it. */
 	_tx_ struct tx *t = tx_new();
 	_free_ char *text = NULL;
-	int64_t rev = 0, at;
+	bool commit = json_bool(body, "commit", true);
+	int64_t rev = 0, at = replica_revision(c->replica);
 
 	if (e == ENT_MAX || !key) {
 		err_set(err, ERR_INVALID, "a table and a key are needed");
 		return NULL;
 	}
-	if (not_leading(c, err) || commit_here(c, t, served_deadline(body), &at, err) < 0)
+	if (not_leading(c, err) ||
+	    (commit && commit_here(c, t, served_deadline(body), &at, err) < 0))
 		return NULL;
 	text = replica_text(c->replica, e, key, &rev);
 	return json_pack("{s:I,s:I,s:s?}", "revision", (json_int_t)at, "rev", (json_int_t)rev,

@@ -156,34 +156,54 @@ int store_outcome(struct store *s, struct tx *t, int64_t deadline, struct err *e
 	return commit_outcome(s->c, t, deadline, err);
 }
 
-static json_t *latest_row(struct store *s, enum entity e, const char *key, int64_t deadline,
-			  struct err *err)
+struct row_query {
+	enum entity e;
+	const char *key;
+	bool commit; /* proves that the leader still leads */
+	int64_t deadline;
+};
+
+static json_t *leaders_row(struct store *s, const struct row_query *q, struct err *err)
 {
-	_json_ json_t *body = json_pack("{s:s,s:s,s:i}", "table", entity_table(e), "key", key,
-					"timeout_ms", deadline_left(deadline));
+	_json_ json_t *body = json_pack("{s:s,s:s,s:b,s:i}", "table", entity_table(q->e), "key",
+					q->key, "commit", q->commit, "timeout_ms",
+					deadline_left(q->deadline));
 
 	if (cluster_is_leader(s->c))
 		return cluster_serve_row(s->c, body, err);
-	return cluster_call_leader(s->c, "POST", "/internal/row", body, deadline, err);
+	return cluster_call_leader(s->c, "POST", "/internal/row", body, q->deadline, err);
+}
+
+static int get_at_leader(struct store *s, const struct row_query *q, struct row *ret,
+			 struct err *err)
+{
+	_json_ json_t *answer = leaders_row(s, q, err);
+	const char *text = answer ? json_str(answer, "doc", NULL) : NULL;
+
+	if (!answer)
+		return -1;
+	if (!text)
+		return not_found(q->e, q->key, err);
+	/* What is told here must not be taken back by the next read. */
+	replica_wait(s->replica, json_int(answer, "rev", 0), q->deadline);
+	return fill_row(ret, q->e, q->key, json_int(answer, "rev", 0), text, err);
+}
+
+int store_get_leaders(struct store *s, enum entity e, const char *key, struct row *ret,
+		      int64_t deadline, struct err *err)
+{
+	const struct row_query q = { e, key, false, deadline };
+
+	return get_at_leader(s, &q, ret, err);
 }
 
 int store_get_latest(struct store *s, enum entity e, const char *key, struct row *ret,
 		     int64_t deadline, struct err *err)
 {
-	_json_ json_t *answer = NULL;
-	const char *text;
+	const struct row_query q = { e, key, true,
+				     deadline ? deadline : deadline_in(COMMIT_TIMEOUT_MS) };
 
-	if (!deadline)
-		deadline = deadline_in(COMMIT_TIMEOUT_MS);
-	answer = latest_row(s, e, key, deadline, err);
-	if (!answer)
-		return -1;
-	text = json_str(answer, "doc", NULL);
-	if (!text)
-		return not_found(e, key, err);
-	/* What is told here must not be taken back by the next read. */
-	replica_wait(s->replica, json_int(answer, "rev", 0), deadline);
-	return fill_row(ret, e, key, json_int(answer, "rev", 0), text, err);
+	return get_at_leader(s, &q, ret, err);
 }
 
 /* --- facts ------------------------------------------------------------------------------------ */

@@ -88,6 +88,10 @@ int store_commit(struct store *s, struct tx *t, int64_t deadline, int64_t *ret_r
 /* After ERR_UNKNOWN: asks until the deadline what became of it: 1 committed, 0 surely not (and
  * never will be: the key is burnt), -1 not to be known yet. */
 int store_outcome(struct store *s, struct tx *t, int64_t deadline, struct err *err);
+/* Reads one row as the leader has it, which costs no commit: a leader that was just replaced may
+ * not know it yet. */
+int store_get_leaders(struct store *s, enum entity e, const char *key, struct row *ret,
+		      int64_t deadline, struct err *err);
 /* Reads one row at the leader, after all commits so far (for recovery decisions). */
 int store_get_latest(struct store *s, enum entity e, const char *key, struct row *ret,
 		     int64_t deadline, struct err *err);

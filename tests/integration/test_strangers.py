@@ -247,7 +247,7 @@ def test_tunnels_follow_the_list_of_members(cluster):
     try:
         c.up()
         c.enable()
-        c[0].cli("network", "create", "tnet", "--type=overlay", "ipv4.address=10.80.0.1/16")
+        c[0].cli("network", "create", "tnet", "--type=overlay", "ipv4.address=192.168.231.1/24")
         wait_for("the tunnel", lambda: run(*c[0].in_netns("ip", "link", "show", "type", "vxlan")).stdout)
         assert frames_after(c, c[0], lambda vni: None) == ["MEMBER-FRAME"]
         vni = vni_of(c[0])
@@ -448,7 +448,8 @@ def test_slow_exports_of_a_public_image_hold_nothing_up(cluster, stranger, tmp_p
     run(*source.in_netns("nft", "-f", "-"), input="""table inet slow { chain out {
         type filter hook output priority 0; policy accept;
         oifname "eth0" ct bytes > 2000000 limit rate over 60 kbytes/second drop
-        } }""")
+        }
+        }""")
     try:
         assert stranger.does(m, "exports", 120, fingerprint) == {"held": 120}
         check_business_as_usual(cluster, m)
@@ -553,3 +554,16 @@ def test_curl_on_the_socket_needs_no_type(cluster):
                               '{"config": {"user.curl": "1"}}', "http://dunlin/1.0").stdout)
     assert patch()["status_code"] == 200
     assert patch("-H", "Content-Type: text/plain")["error_code"] == 415
+
+
+def test_a_missing_instance_costs_no_commit(cluster):
+    """Not even through a member that has to ask the leader."""
+    m = next(o for o in cluster.members if o is not leader(cluster))
+
+    def revision_after(n):
+        for i in range(n):
+            assert m.request("GET", f"/1.0/instances/nothing-{i}/state")[0] == 404
+        return sum(f.stat().st_size + f.stat().st_mtime_ns for f in (leader(cluster).dir / "database").iterdir()
+                   if f.name.startswith("open"))
+    wait_for("a database at rest", lambda: revision_after(0) == revision_after(0))
+    assert any(revision_after(0) == revision_after(5) for _ in range(5))
