@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/late.h"
 
+#include <stdatomic.h>
+
 #include "base/mem.h"
 
 #define TEXT_MAX (64 << 20)
@@ -10,7 +12,8 @@ struct late {
 	struct post post;
 	struct mailbox *mailbox;
 	struct conn *conn; /* once the head was sent */
-	bool ended, abandoned;
+	bool ended;
+	atomic_bool abandoned;
 	void (*gone)(void *arg);
 	void *arg;
 	struct sbuf text;
@@ -63,6 +66,11 @@ void reply_late_end(struct late *l, const char *text, size_t len)
 	l->post.fn = on_end;
 	if (!mailbox_post(l->mailbox, &l->post))
 		late_free(l);
+}
+
+bool late_is_abandoned(const struct late *l)
+{
+	return l->abandoned;
 }
 
 void late_attach(struct late *l, struct conn *c)

@@ -65,6 +65,8 @@ const char *etag_of(const json_t *j, char hex[SHA256_HEX_SIZE]);
 struct late;
 struct late *reply_late(struct req *r, void (*gone)(void *arg), void *arg);
 void reply_late_end(struct late *l, const char *text, size_t len);
+/* The client has left. From any thread, before reply_late_end. */
+bool late_is_abandoned(const struct late *l);
 
 /* 101; the connection leaves the loop and belongs to fn, which runs in a thread of its own. fn is
  * called in any case: with a stream that has ended when the client left first. -1 with req->err

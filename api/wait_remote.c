@@ -96,12 +96,12 @@ static bool look(struct remote *w)
 static void on_timer(void *arg)
 {
 	struct remote *w = arg;
-	bool answered;
+	bool over;
 
 	pthread_mutex_lock(&w->lock);
-	answered = !w->late;
+	over = !w->late || late_is_abandoned(w->late);
 	pthread_mutex_unlock(&w->lock);
-	if (!answered && !look(w) && later_call(w->env->state->later, LOOK_MS, on_timer, w))
+	if (!over && !look(w) && later_call(w->env->state->later, LOOK_MS, on_timer, w))
 		return;
 	event_unlisten(w->env->events, w->listener);
 	give_up(w);
