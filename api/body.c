@@ -38,6 +38,12 @@ static int too_large(struct req *r, int64_t limit)
 		       r->route->path, (long long)limit);
 }
 
+static int no_room(struct req *r, int64_t bytes)
+{
+	return err_set(&r->err, ERR_NO_SPACE, "%s has no room for a body of %lld bytes",
+		       r->env->dir, (long long)bytes);
+}
+
 static bool is_type(const char *given, const char *type)
 {
 	size_t n = strlen(type);
@@ -76,9 +82,7 @@ int body_check(struct req *r)
 		return 0;
 	room = io_free_bytes(r->env->dir);
 	if (room != UINT64_MAX && (uint64_t)r->head.length + DISK_RESERVE > room)
-		return err_set(&r->err, ERR_NO_SPACE,
-			       "%s has no room for a body of %lld bytes", r->env->dir,
-			       (long long)r->head.length);
+		return no_room(r, r->head.length);
 	return 0;
 }
 
@@ -212,6 +216,10 @@ int body_put(struct conn *c, const char *data, size_t len)
 		return 0;
 	if (!s)
 		return add_to_memory(r, data, len);
+	/* One of known length was checked before. */
+	if (r->head.chunked && !s->busy && s->filling.len + len >= WRITE_BYTES &&
+	    io_free_bytes(r->env->dir) < DISK_RESERVE)
+		return no_room(r, s->offset);
 	sbuf_add(&s->filling, data, len);
 	if (!s->busy && s->filling.len >= WRITE_BYTES)
 		start_write(s);
