@@ -331,6 +331,15 @@ void image_target_free(struct image_target *t)
 	free(t);
 }
 
+void image_target_restart(struct image_target *t)
+{
+	close_last(t);
+	for (size_t i = 0; i < t->list.n; i++)
+		unlinkat(t->dir_fd, t->list.v[i].name, 0);
+	t->list.n = 0;
+	t->taken = 0;
+}
+
 int64_t image_taken(const struct image_target *t)
 {
 	return t->taken;

@@ -40,4 +40,6 @@ struct image_target *image_target_new(const char *dir, const char *reserve, stru
 void image_target_free(struct image_target *t);
 /* Takes IMAGE frames; RESTORE checks that all has come. */
 int image_take(struct image_target *t, const struct frame *f, struct err *err);
+/* The source begins anew: removes what has come. */
+void image_target_restart(struct image_target *t);
 int64_t image_taken(const struct image_target *t);

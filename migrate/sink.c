@@ -218,6 +218,14 @@ static int take_image(struct sink *k, const struct frame *f, struct err *err)
 	return 0;
 }
 
+static int begin_anew(struct sink *k, struct err *err)
+{
+	if (!k->images || k->complete)
+		return err_set(err, ERR_INVALID, "migration stream: AGAIN where nothing began");
+	image_target_restart(k->images);
+	return 0;
+}
+
 /* Until the last pass over the root file system of a container that stands still. */
 static int receive_live(struct sink *k, struct err *err)
 {
@@ -228,7 +236,8 @@ static int receive_live(struct sink *k, struct err *err)
 			return -1;
 		if (f.type == FR_SYNC_DONE && k->complete)
 			return 0;
-		if (f.type == FR_SYNC_DONE                       ? pass_done(k, err) < 0
+		if (f.type == FR_AGAIN                           ? begin_anew(k, err) < 0
+		    : f.type == FR_SYNC_DONE                     ? pass_done(k, err) < 0
 		    : f.type == FR_IMAGE || f.type == FR_RESTORE ? take_image(k, &f, err) < 0
 								 : sync_take(k->sync, &f, err) < 0)
 			return -1;

@@ -12,6 +12,8 @@
 
 #define DUMP_MS 120000
 #define PREPARED_MS 300000
+#define DUMP_TRIES 5
+#define PAUSE_MS 150 /* times the number of tries: the container runs meanwhile */
 #define RESERVE "reserve"
 
 static int reserve(struct source *s, const char *dir, struct err *err)
@@ -21,30 +23,43 @@ static int reserve(struct source *s, const char *dir, struct err *err)
 	return images_reserve(dir, RESERVE, bytes, err);
 }
 
-int source_dump_prepare(struct source *s, struct err *err)
+static int prepare(struct source *s, struct err *err)
 {
 	_free_ char *dir = move_images(s->m, &s->mv);
 
 	if (move_images_make(s->m, &s->mv, err) < 0 || reserve(s, dir, err) < 0)
 		return -1;
 	s->images = image_source_new(dir, err);
+	return s->images ? move_helper_start(s->m, &s->helper, &s->mv, err) : -1;
+}
+
+int source_dump_prepare(struct source *s, struct err *err)
+{
 	s->hold = hold_new(s->m->holds, &s->mv.id);
-	if (!s->images || move_helper_start(s->m, &s->helper, &s->mv, err) < 0)
+	if (prepare(s, err) < 0)
 		return -1;
 	return container_hold(s->m->o.node, s->mv.id.name, true, err);
 }
 
+/* 1: it should be tried again, as err says. */
 static int helper_failed(struct source *s, struct err *err)
 {
 	_json_ json_t *ok = move_helper_end(&s->helper, deadline_in(1000), err);
+	const char *why = json_str(ok, "again", "");
 
+	if (*why)
+		return err_set(err, ERR_CONFLICT, "%s could not dump %s, not even after %d tries: "
+			       "%s (%s)",
+			       s->mv.source, s->mv.id.name, DUMP_TRIES, why,
+			       json_str(ok, "cause", "")), 1;
 	if (!ok)
 		return err_wrap(err, "%s could not dump %s", s->mv.source, s->mv.id.name);
 	return err_set(err, ERR_INTERNAL, "the dump of %s ended before the move did",
 		       s->mv.id.name);
 }
 
-/* Sends memory as it is written until the action script reports that all is. */
+/* Sends memory as it is written until the action script reports that all is. 1: as
+ * helper_failed. */
 static int follow_dump(struct source *s, struct err *err)
 {
 	int64_t deadline = deadline_in(DUMP_MS), sent;
@@ -83,6 +98,9 @@ static int check_helper(struct source *s, struct err *err)
 
 	if (!ok)
 		return err_wrap(err, "%s", s->mv.source);
+	if (*json_str(ok, "again", ""))
+		return err_set(err, ERR_INTERNAL, "%s: %s", s->mv.source,
+			       json_str(ok, "cause", ""));
 	log_warn("the dumped processes were killed before the move ended", "instance",
 		 s->mv.id.name);
 	return 0;
@@ -108,14 +126,48 @@ static int await_prepared(struct source *s, struct err *err)
 	}
 }
 
-int source_dump(struct source *s, struct err *err)
+/* 1: it failed for a cause that passes, and the container runs. */
+static int dump_once(struct source *s, struct err *err)
 {
 	_free_ char *dir = move_images(s->m, &s->mv);
-	int64_t changes;
 
 	images_release(dir, RESERVE);
 	s->froze_ms = clock_ms();
-	if (move_helper_go(&s->helper, err) < 0 || follow_dump(s, err) < 0)
+	return move_helper_go(&s->helper, err) < 0 ? -1 : follow_dump(s, err);
+}
+
+static int begin_anew(struct source *s, int tries, struct err *err)
+{
+	struct pollfd pf = { .fd = channel_fd(s->ch), .events = POLLIN };
+	int rc;
+
+	log_err(LOG_INFO, "a dump is tried again", err);
+	/* The target has nothing to say, unless it gives up. */
+	if ((poll(&pf, 1, tries * PAUSE_MS) > 0 && frame_check(s->ch, err) < 0) ||
+	    op_check(s->op, err) < 0 || frame_send(s->ch, FR_AGAIN, NULL, 0, err) < 0 ||
+	    frame_flush(s->ch, err) < 0)
+		return -1;
+	image_source_free(take_ptr(s->images));
+	frame_busy(s->ch, true);
+	rc = prepare(s, err);
+	frame_busy(s->ch, false);
+	return rc;
+}
+
+static int dump(struct source *s, struct err *err)
+{
+	int rc = dump_once(s, err);
+
+	for (int tries = 1; rc == 1 && tries < DUMP_TRIES; tries++)
+		rc = begin_anew(s, tries, err) < 0 ? -1 : dump_once(s, err);
+	return rc == 0 ? 0 : -1;
+}
+
+int source_dump(struct source *s, struct err *err)
+{
+	int64_t changes;
+
+	if (dump(s, err) < 0)
 		return -1;
 	source_stage(s, "dump");
 	if (fault_point(move_source_frozen, err) < 0)

@@ -138,3 +138,23 @@ char *criu_cause(const char *dir, const char *file)
 	}
 	return xstrdup(log ? "CRIU ended without giving a reason" : "CRIU wrote no log");
 }
+
+/* What CRIU calls its failure by; its log is the only place where it says so. The container has to
+ * run in between. */
+static const struct {
+	const char *room, *text, *why;
+} transient[] = {
+	{ "skqueue: ", "Control messages in queue",
+	  "a message with credentials waits for its receiver, as those to a journal do" },
+	{ "cg: ", "No such file or directory", "a cgroup was removed while CRIU looked at it" },
+	{ "cg: ", "No such device", "a cgroup was removed while CRIU looked at it" },
+};
+
+const char *criu_transient(const char *cause)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(transient); i++) {
+		if (str_starts(cause, transient[i].room) && strstr(cause, transient[i].text))
+			return transient[i].why;
+	}
+	return NULL;
+}

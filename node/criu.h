@@ -27,6 +27,8 @@ char *criu_shm(struct node *n);
 void criu_cache(const char *run, const char *tools);
 /* The cause in the words of CRIU's log DIR/FILE; the caller frees, never NULL. */
 char *criu_cause(const char *dir, const char *file);
+/* Why that cause may be gone when CRIU is tried again; NULL when it will not be. */
+const char *criu_transient(const char *cause);
 
 /* Repairs what CRIU 4.2 writes wrong into files.img of DIR: a periodic timer that had expired
  * unread would be restored disarmed. Anything unexpected is left as it is. */

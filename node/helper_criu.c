@@ -299,8 +299,10 @@ static int freeze(const struct job *j, pid_t init, struct err *err)
 	return console_dump(folder, j->images, options, j->cgroup_name, j->name, err);
 }
 
-static int dump(const struct job *j, struct lxc_container *c, struct err *err)
+/* {} when it is done; {again, cause} when it should be tried once more. */
+static json_t *dump(const struct job *j, struct lxc_container *c, struct err *err)
 {
+	const char *why = NULL;
 	struct migrate_opts o = {
 		.directory = (char *)j->images,
 		.stop = true,
@@ -311,13 +313,14 @@ static int dump(const struct job *j, struct lxc_container *c, struct err *err)
 
 	if (freeze(j, c->init_pid(c), err) == 0) {
 		if (c->migrate(c, MIGRATE_DUMP, &o, sizeof(o)) == 0)
-			return 0;
+			return json_object();
 		_free_ char *cause = criu_cause(j->images, "dump.log");
 
 		err_set(err, ERR_INTERNAL, "%s", cause);
+		why = criu_transient(cause);
 	}
 	let_go_on(j);
-	return -1;
+	return why ? json_pack("{ss,ss}", "again", why, "cause", err->msg) : NULL;
 }
 
 json_t *helper_dump(const json_t *request, struct err *err)
@@ -331,7 +334,7 @@ json_t *helper_dump(const json_t *request, struct err *err)
 		err_set(err, ERR_CANCELLED, "the move was given up");
 		return NULL;
 	}
-	return dump(&j, c, err) < 0 ? NULL : json_object();
+	return dump(&j, c, err);
 }
 
 /* --- restore ------------------------------------------------------------------------------ */

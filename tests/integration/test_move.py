@@ -246,6 +246,32 @@ def test_preflight_names_all_that_forbids(cluster, launch):
     assert "/proc/pressure/memory" in plan["reasons"][0]
 
 
+def test_a_dump_is_tried_again_when_its_obstacle_passes(cluster, launch, client, world):
+    """A message with credentials that nobody has read yet makes CRIU fail; its receiver reads it soon."""
+    name = launch("mailbox", "--target", "m1", "-c", "environment.MEM_MIB=32")
+    odd(cluster[0], name, "queue")
+    talk = client(cluster[0].address_of(name))
+    logged = cluster[0].log.stat().st_size
+    mover = threading.Thread(target=move, args=(cluster[2], name, "m2"), kwargs={"check": False})
+    mover.start()
+    wait_for("the second try", lambda: "a dump is tried again" in cluster[0].log_since(logged), 60, step=0.005)
+    cluster[0].request("POST", f"/1.0/instances/{name}/files?path=/accept", b"")
+    mover.join(120)
+    assert (cluster[2].instance(name)["location"], cluster[2].instance(name)["status"]) == ("m2", "Running")
+    assert talk.finish()["error"] == ""
+    assert world.problems() == []
+
+
+def test_a_dump_is_not_tried_for_ever(cluster, launch, client):
+    name = launch("hoarder", "--target", "m1")
+    odd(cluster[0], name, "queue")
+    talk = client(cluster[0].address_of(name))
+    result = move(cluster[0], name, "m2", check=False)
+    assert result.returncode == 1 and "credentials" in result.stderr and "5 tries" in result.stderr
+    assert (cluster[0].instance(name)["location"], cluster[0].instance(name)["status"]) == ("m1", "Running")
+    assert talk.finish()["error"] == ""
+
+
 def test_processes_that_come_and_go_are_no_obstacle(cluster, launch):
     name = launch("storm", "--target", "m1", "-c", "environment.TICKS=0")
     cluster[0].cli("exec", name, "--", "sh", "-c", "exec </dev/null >/dev/null 2>&1; "

@@ -126,12 +126,22 @@ static void tools_are_few(void **state)
 	io_remove_tree(dir, &err);
 }
 
+static void causes_that_pass_are_known(void **state)
+{
+	assert_non_null(criu_transient("skqueue: Control messages in queue, not supported"));
+	assert_non_null(criu_transient("cg: Failed opening /a: No such file or directory"));
+	assert_null(criu_transient("mnt: Can't open /x: No such file or directory"));
+	assert_null(criu_transient("sk unix: Can't dump half of stream unix connection."));
+	assert_null(criu_transient("CRIU wrote no log"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(expired_periodic_timers_go_on),
 		cmocka_unit_test(broken_files_are_left_alone),
 		cmocka_unit_test(the_first_error_is_the_cause),
+		cmocka_unit_test(causes_that_pass_are_known),
 		cmocka_unit_test(tools_are_few),
 	};
 
