@@ -110,7 +110,7 @@ void store_each_fact(struct store *s, enum fact f,
 /* --- changes ---------------------------------------------------------------------------------- */
 
 /* Called on the replica's thread after a change is visible, in order; text is the doc, NULL when
- * it is gone. Watchers must be quick: hand work to a pool. Register before store_start. */
+ * it is gone. Watchers must be quick: hand work to a pool. Register before the first rows come. */
 struct store_watch {
 	void (*row)(void *arg, enum entity e, const char *key, int64_t rev, const char *text);
 	void (*fact)(void *arg, enum fact f, const char *key, const char *member, const char *text);

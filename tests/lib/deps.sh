@@ -12,16 +12,15 @@ build="gcc make pkg-config libc6-dev lxc-dev libdqlite-dev libuv1-dev libssl-dev
 libsqlite3-dev libwslay-dev libyaml-dev libarchive-dev"
 
 # liblxc's data files and user-space helpers, the tools that the daemon and CRIU run: DHCP and DNS,
-# packet filter, links and routes, kernel modules, btrfs pools, and packed images and backups.
-run="liblxc-common dnsmasq-base nftables iproute2 kmod procps btrfs-progs ca-certificates xz-utils
-zstd"
+# packet filter, links and routes, kernel modules.
+run="liblxc-common dnsmasq-base nftables iproute2 kmod procps ca-certificates"
 
 # Unit tests, sanitizers, fuzzing and formatting.
 test="libcmocka-dev clang libclang-rt-dev clang-format"
 # Integration tests and the lint; ruby only parses the Vagrantfile.
 test="$test python3 python3-pytest python3-yaml python3-websocket ruby curl iputils-ping"
 # The test image, and the baseline of the benchmarks.
-test="$test busybox-static lxc"
+test="$test busybox-static xz-utils zstd lxc"
 
 # Clients that Dunlin must stay compatible with; not every suite carries them.
 test_optional="lxd-client python3-pylxd"
