@@ -92,14 +92,9 @@ static json_t *underlay_map(const struct api_env *env)
 
 static json_t *network_wanted(const struct row *row, const json_t *underlays)
 {
-	static const char *const filled[] = { "dns.domain", "dns.mode" };
 	json_t *net = json_object(), *peers = json_array(), *ip;
-	json_t *config = json_copy(json_obj(row->doc, "config"));
+	json_t *config = keys_filled(KEYS_NETWORK, json_obj(row->doc, "config"));
 	const char *member;
-
-	/* node/ knows no defaults of these. */
-	for (size_t i = 0; i < ARRAY_SIZE(filled); i++)
-		json_put_str(config, filled[i], key_value(KEYS_NETWORK, config, filled[i]));
 
 	json_put_str(net, "name", row->key);
 	json_put_str(net, "type", json_str(row->doc, "type", "bridge"));
