@@ -50,21 +50,6 @@ static int at_operation(struct req *r, struct where *w)
 	return at_member(r, member, w);
 }
 
-static int at_leader(struct req *r, struct where *w)
-{
-	struct cluster *c = r->env->cluster;
-
-	if (cluster_is_leader(c))
-		return 0;
-	if (!cluster_leader_address(c, w->address, sizeof(w->address))) {
-		err_set(&r->err, ERR_UNAVAILABLE, "no member leads the cluster at present");
-		cluster_explain_cut_off(c, &r->err);
-		return -1;
-	}
-	str_copy(w->member, sizeof(w->member), "the leader");
-	return 0;
-}
-
 static int find_target(struct req *r, struct where *w)
 {
 	const char *named;
@@ -80,8 +65,6 @@ static int find_target(struct req *r, struct where *w)
 		return named && *named != '@' ? at_member(r, named, w) : 0;
 	case T_OPERATION:
 		return at_operation(r, w);
-	case T_LEADER:
-		return at_leader(r, w);
 	}
 	return 0;
 }

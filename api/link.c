@@ -81,12 +81,6 @@ struct link *link_new(struct link_set *set, int own_fd, struct ssl_st *own_ssl, 
 	return l;
 }
 
-void link_set_owner(struct link *l, const struct link_ops *ops, void *arg)
-{
-	l->ops = ops;
-	l->arg = arg;
-}
-
 struct ssl_st *link_ssl(struct link *l)
 {
 	return l->ssl;

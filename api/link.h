@@ -40,7 +40,6 @@ bool link_set_turn(struct link_set *set);
 /* Takes over fd (non-blocking) and ssl (may be NULL). connecting: connect(2) is in progress. */
 struct link *link_new(struct link_set *set, int own_fd, struct ssl_st *own_ssl, bool connecting,
 		      const struct link_ops *ops, void *arg);
-void link_set_owner(struct link *l, const struct link_ops *ops, void *arg);
 struct ssl_st *link_ssl(struct link *l);
 bool link_established(const struct link *l);
 

@@ -182,12 +182,6 @@ json_t *req_json(struct req *r, const struct json_field *fields, const char *wha
 	return r->json;
 }
 
-const char *req_body(const struct req *r, size_t *ret_len)
-{
-	*ret_len = r->body.len;
-	return r->body.data ? r->body.data : "";
-}
-
 int req_body_fd(const struct req *r, int64_t *ret_size)
 {
 	*ret_size = r->body_size;

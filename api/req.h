@@ -38,7 +38,6 @@ const char *req_peer_pem(struct req *r);
 /* The JSON body (of BODY_MEM, or of BODY_FILE up to 4 MiB), borrowed; checked against fields when
  * given (see json_check). `what` names it in errors. An empty body reads as {} . */
 json_t *req_json(struct req *r, const struct json_field *fields, const char *what);
-const char *req_body(const struct req *r, size_t *ret_len); /* rows with BODY_MEM */
 int req_body_fd(const struct req *r, int64_t *ret_size); /* BODY_FILE: at offset 0, unlinked */
 /* 412 unless If-Match is absent or names this tag (quotes optional). */
 int req_if_match(struct req *r, const char *etag);
@@ -48,7 +47,7 @@ int req_if_match(struct req *r, const char *etag);
 struct op;
 
 int reply_sync(struct req *r, json_t *own_metadata); /* NULL: {} */
-/* metadata already serialised; copied out of b. */
+/* metadata already serialised; copied. */
 int reply_sync_text(struct req *r, const char *text, size_t len);
 void reply_etag(struct req *r, const char *etag); /* unquoted; before the reply */
 void reply_header(struct req *r, const char *name, const char *value); /* before the reply */

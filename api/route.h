@@ -5,8 +5,8 @@
 
 enum role { ROLE_ANY, ROLE_TRUSTED, ROLE_MEMBER, ROLE_ADMIN };
 /* Who must answer: this member; the instance's ({0}); the one named by ?target= (else this one);
- * the member of the operation {0}; the leader. */
-enum target { T_HERE, T_INSTANCE, T_NAMED, T_OPERATION, T_LEADER };
+ * the member of the operation {0}. */
+enum target { T_HERE, T_INSTANCE, T_NAMED, T_OPERATION };
 enum body_kind { BODY_NONE, BODY_MEM, BODY_FILE };
 enum route_flags {
 	F_INLINE = 1,  /* handler never blocks: runs on the loop */

@@ -9,11 +9,10 @@
 static const struct {
 	const char *name;
 	int http;
-	bool retry;
 	const char *sentence;
 } kinds[ERR_MAX] = {
-	[ERR_NONE] = { "ERR_NONE", 200, false, "success" },
-#define ERR(kind, http, retry, sentence) [kind] = { #kind, http, retry, sentence },
+	[ERR_NONE] = { "ERR_NONE", 200, "success" },
+#define ERR(kind, http, sentence) [kind] = { #kind, http, sentence },
 #include "base/err.def"
 #undef ERR
 };
@@ -87,11 +86,6 @@ int err_wrap(struct err *err, const char *fmt, ...)
 int err_http(enum err_kind kind)
 {
 	return kinds[kind].http;
-}
-
-bool err_retryable(enum err_kind kind)
-{
-	return kinds[kind].retry;
 }
 
 const char *err_sentence(enum err_kind kind)

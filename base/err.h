@@ -13,7 +13,7 @@
 
 enum err_kind {
 	ERR_NONE = 0,
-#define ERR(kind, http, retry, sentence) kind,
+#define ERR(kind, http, sentence) kind,
 #include "base/err.def"
 #undef ERR
 	ERR_MAX
@@ -34,7 +34,6 @@ int err_sys(struct err *err, const char *fmt, ...) __attribute__((format(printf,
 int err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 int err_http(enum err_kind kind);
-bool err_retryable(enum err_kind kind);
 const char *err_sentence(enum err_kind kind);
 const char *err_name(enum err_kind kind);
 enum err_kind err_from_name(const char *name); /* ERR_INTERNAL when unknown */

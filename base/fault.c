@@ -21,11 +21,6 @@ static const char *const names[FAULT_MAX] = {
 #undef FAULT
 };
 
-const char *fault_name(enum fault f)
-{
-	return names[f];
-}
-
 static enum action parse_action(const char *s)
 {
 	if (str_eq(s, "crash"))

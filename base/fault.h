@@ -21,7 +21,6 @@ extern bool fault_armed;
 /* Reads the environment; unknown names are an error. */
 int fault_init(struct err *err);
 int fault_fire(enum fault f, struct err *err);
-const char *fault_name(enum fault f);
 
 /* 0, or -1 with err set when the point is armed with "error". */
 #define fault_point(name, err) (fault_armed ? fault_fire(FAULT_##name, err) : 0)

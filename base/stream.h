@@ -24,7 +24,6 @@ struct tls_ctx *tls_client_new(const char *cert_pem, const char *key_pem, struct
 struct tls_ctx *tls_server_new(const char *cert_pem, const char *key_pem, struct err *err);
 struct tls_ctx *tls_ref(struct tls_ctx *t);
 void tls_unref(struct tls_ctx *t);
-void *tls_raw(struct tls_ctx *t); /* the SSL_CTX */
 
 struct stream;
 

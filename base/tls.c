@@ -142,11 +142,6 @@ void tls_unref(struct tls_ctx *t)
 	free(t);
 }
 
-void *tls_raw(struct tls_ctx *t)
-{
-	return t->ctx;
-}
-
 SSL *tls_session_new(struct tls_ctx *t, int fd, bool server)
 {
 	SSL *ssl = SSL_new(t->ctx);

@@ -38,11 +38,6 @@ const char *client_peer(const struct client *cl)
 	return cl->peer ? cl->peer : "";
 }
 
-bool client_is_local(const struct client *cl)
-{
-	return !cl->address;
-}
-
 struct cli *client_cli(const struct client *cl)
 {
 	return cl->cli;

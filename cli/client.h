@@ -28,7 +28,6 @@ void client_close_all(struct cli *c);
 
 const char *client_remote(const struct client *cl);
 const char *client_peer(const struct client *cl); /* fingerprint of the server; "" locally */
-bool client_is_local(const struct client *cl);
 struct cli *client_cli(const struct client *cl);
 
 /* "/1.0/" and the format, whose %s (nothing else) are escaped. The caller frees. */

@@ -232,11 +232,6 @@ const char *op_id(const struct op *op)
 	return op->id;
 }
 
-struct ops *op_ops(const struct op *op)
-{
-	return op->ops;
-}
-
 static void set_locked(struct op *op, const char *key, json_t *own_value)
 {
 	if (!op->metadata)

@@ -48,7 +48,6 @@ struct op *op_ref(struct op *op);
 void op_unref(struct op *op);
 
 const char *op_id(const struct op *op);
-struct ops *op_ops(const struct op *op);
 json_t *op_json(struct op *op); /* new reference */
 /* Merges members into the operation's metadata and publishes. */
 void op_set(struct op *op, const char *key, json_t *own_value);

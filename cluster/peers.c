@@ -175,24 +175,9 @@ bool peers_by_uuid(struct peers *p, const char *uuid, struct peer_info *ret)
 	return find(p, offsetof(struct peer_info, uuid), uuid, ret);
 }
 
-bool peers_by_name(struct peers *p, const char *name, struct peer_info *ret)
-{
-	return find(p, offsetof(struct peer_info, name), name, ret);
-}
-
 bool peers_by_fingerprint(struct peers *p, const char *fingerprint, struct peer_info *ret)
 {
 	return find(p, offsetof(struct peer_info, fingerprint), fingerprint, ret);
-}
-
-size_t peers_count(struct peers *p)
-{
-	size_t n;
-
-	pthread_mutex_lock(&p->lock);
-	n = p->n;
-	pthread_mutex_unlock(&p->lock);
-	return n;
 }
 
 /* The k-th of those that are database members, or of those that are not. */

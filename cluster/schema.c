@@ -10,9 +10,9 @@
 #define TEXT_MAX (256 << 10)
 
 static const struct {
-	const char *table, *index, *name;
+	const char *table, *index;
 } entities[ENT_MAX] = {
-#define ENTITY(kind, table, index, key) [ENT_##kind] = { table, index, NULL },
+#define ENTITY(kind, table, index, key) [ENT_##kind] = { table, index },
 #include "cluster/entity.def"
 #undef ENTITY
 };

@@ -183,13 +183,6 @@ void journal_unsent(struct mover *m, const struct move *mv)
 	unlink(path);
 }
 
-bool journal_is_sent(struct mover *m, const struct move *mv)
-{
-	_free_ char *path = sent_path(m, mv);
-
-	return io_exists(path);
-}
-
 char *move_images(const struct mover *m, const struct move *mv)
 {
 	return xasprintf("%s/%s-%s", m->shm, mv->id.name, mv->id.source ? "out" : "in");

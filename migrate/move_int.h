@@ -64,7 +64,6 @@ void move_free(struct move *mv);
 /* The commit may have been sent from when this is called until journal_unsent. */
 int journal_sent(struct mover *m, const struct move *mv, struct err *err);
 void journal_unsent(struct mover *m, const struct move *mv);
-bool journal_is_sent(struct mover *m, const struct move *mv);
 char *move_images(const struct mover *m, const struct move *mv); /* the caller frees */
 /* Makes it, empty, for the container's root. */
 int move_images_make(const struct mover *m, const struct move *mv, struct err *err);

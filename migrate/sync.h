@@ -84,4 +84,3 @@ struct sync_target *sync_target_new(const struct sync_target_opts *o);
 void sync_target_free(struct sync_target *t);
 /* Takes SYNC, SYNC_DATA and SYNC_END frames. */
 int sync_take(struct sync_target *t, const struct frame *f, struct err *err);
-int64_t sync_taken(const struct sync_target *t); /* bytes of file data */

@@ -26,7 +26,6 @@ struct sync_target {
 	/* the folder used last */
 	char folder[SYNC_PATH_MAX + 1];
 	int folder_fd;
-	int64_t taken;
 };
 
 struct sync_target *sync_target_new(const struct sync_target_opts *o)
@@ -58,11 +57,6 @@ void sync_target_free(struct sync_target *t)
 	drop_file(t);
 	drop_folder(t);
 	free(t);
-}
-
-int64_t sync_taken(const struct sync_target *t)
-{
-	return t->taken;
 }
 
 /* --- finding places ----------------------------------------------------------------------- */
@@ -364,7 +358,6 @@ static int take_data(struct sync_target *t, const struct frame *f, struct err *e
 		return err_set(err, ERR_INVALID, "migration stream: data outside of a file");
 	if (pwrite(t->fd, f->data + 8, len, (off_t)at) != (ssize_t)len)
 		return err_sys(err, "write %s", t->file.path);
-	t->taken += (int64_t)len;
 	return 0;
 }
 

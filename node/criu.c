@@ -22,11 +22,6 @@
 #define HOOK_NAME "dunlin-criu-hook"
 #define LOG_MAX (4 << 20)
 
-const char *criu_bin_dir(void)
-{
-	return access(CRIU_PREFIX "/bin/criu", X_OK) == 0 ? CRIU_PREFIX "/bin" : "";
-}
-
 char *criu_hook_path(struct err *err)
 {
 	return tool_path(HOOK_NAME, err);

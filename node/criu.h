@@ -9,9 +9,6 @@
 #include "base/json.h"
 #include "node/node.h"
 
-/* Folder of CRIU itself, to go first in PATH: the private one when it is there; "" for the
- * system's. */
-const char *criu_bin_dir(void);
 /* The action script: beside this program, or installed. The caller frees; NULL with
  * ERR_UNAVAILABLE. */
 char *criu_hook_path(struct err *err);

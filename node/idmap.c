@@ -120,12 +120,3 @@ int idmap_mount(const char *src, const char *dst, int userns, bool readonly, str
 	return 0;
 }
 
-bool idmap_supported(const char *path)
-{
-	struct idmap m = { 1000000, 65536 };
-	struct err err;
-	_close_ int userns = idmap_userns(&m, false, &err);
-	_close_ int tree = userns < 0 ? -1 : clone_mount(path, userns, false, &err);
-
-	return tree >= 0;
-}

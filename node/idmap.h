@@ -21,5 +21,3 @@ int idmap_of_spec(const json_t *spec, struct idmap *ret, struct err *err);
 int idmap_userns(const struct idmap *m, bool with_root, struct err *err);
 /* Clones the mount at src, gives it the map (userns < 0: none) and attaches it at dst. */
 int idmap_mount(const char *src, const char *dst, int userns, bool readonly, struct err *err);
-/* Whether the file system of `path` takes an idmapped mount. */
-bool idmap_supported(const char *path);

@@ -133,13 +133,6 @@ static json_t *info_of(const json_t *meta)
 	return info;
 }
 
-json_t *image_info(struct node *n, const char *fp)
-{
-	_json_ json_t *meta = load_meta(n, fp);
-
-	return meta ? info_of(meta) : NULL;
-}
-
 json_t *image_metadata(struct node *n, const char *fp)
 {
 	_json_ json_t *meta = load_meta(n, fp);

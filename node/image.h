@@ -17,8 +17,6 @@ int image_recover(struct node *n, struct err *err);
 /* The second tarball of a split image; ERR_NOT_FOUND when it is unified. image_open opens the
  * first. */
 int image_open_rootfs(struct node *n, const char *fingerprint, int64_t *ret_size, struct err *err);
-/* The object that image_import returned; NULL when absent. New reference. */
-json_t *image_info(struct node *n, const char *fingerprint);
 /* metadata.yaml as JSON; NULL when absent. New reference. */
 json_t *image_metadata(struct node *n, const char *fingerprint);
 /* A volume that stood on the image is gone. */

@@ -63,11 +63,6 @@ void nl_put_u8(struct nlmsg *m, int attr, uint8_t v)
 	nl_put(m, attr, &v, sizeof(v));
 }
 
-void nl_put_u16(struct nlmsg *m, int attr, uint16_t v)
-{
-	nl_put(m, attr, &v, sizeof(v));
-}
-
 void nl_put_u32(struct nlmsg *m, int attr, uint32_t v)
 {
 	nl_put(m, attr, &v, sizeof(v));

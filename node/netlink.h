@@ -31,7 +31,6 @@ void nl_begin(struct nlmsg *m, int type, int flags, const void *payload, size_t 
 void nl_put(struct nlmsg *m, int attr, const void *data, size_t len);
 void nl_put_str(struct nlmsg *m, int attr, const char *s);
 void nl_put_u8(struct nlmsg *m, int attr, uint8_t v);
-void nl_put_u16(struct nlmsg *m, int attr, uint16_t v);
 void nl_put_u32(struct nlmsg *m, int attr, uint32_t v);
 /* Attributes put until nl_unnest(m, returned value) are inside. */
 size_t nl_nest(struct nlmsg *m, int attr);

@@ -45,7 +45,6 @@ struct node *node_new(const struct node_opts *o, struct err *err)
 	n->instance_changed = o->instance_changed;
 	n->arg = o->arg;
 	n->containers = containers_new();
-	pthread_mutex_init(&n->slot_lock, NULL);
 	n->watch = watch_new(err);
 	if (n->watch && make_folders(n, err) == 0)
 		return n;
@@ -63,12 +62,7 @@ void node_free(struct node *n)
 	if (!n)
 		return;
 	watch_free(n->watch);
-	for (int i = 0; i < NODE_SLOTS; i++) {
-		if (n->slot[i] && n->slot_free[i])
-			n->slot_free[i](n->slot[i]);
-	}
 	containers_free(n->containers);
-	pthread_mutex_destroy(&n->slot_lock);
 	free(n->dir);
 	free(n->cgroup_name);
 	free(n);
@@ -88,19 +82,4 @@ char *node_path(const struct node *n, const char *fmt, ...)
 	rest = xvasprintf(fmt, ap);
 	va_end(ap);
 	return xasprintf("%s/%s", n->dir, rest);
-}
-
-void *node_slot(struct node *n, enum node_slot s, void *(*make)(struct node *n),
-		void (*drop)(void *))
-{
-	void *p;
-
-	pthread_mutex_lock(&n->slot_lock);
-	if (!n->slot[s]) {
-		n->slot[s] = make(n);
-		n->slot_free[s] = drop;
-	}
-	p = n->slot[s];
-	pthread_mutex_unlock(&n->slot_lock);
-	return p;
 }

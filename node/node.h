@@ -24,7 +24,7 @@ struct node_opts {
 	const char *cgroup_name; /* prefix of this member's cgroups, unique on the kernel */
 	struct pool *pool;
 	/* The status of a container changed by itself or by us (any thread): Running, Stopped,
-	 * Frozen, Error. text is the FACT_INSTANCE document, NULL when it is gone. */
+	 * Frozen, Error. state is what container_state gives, NULL when it is gone. */
 	void (*instance_changed)(void *arg, const char *name, const json_t *state);
 	void *arg;
 };
