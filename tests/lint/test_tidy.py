@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import tables  # noqa: E402
 import tidy  # noqa: E402
 
 C = "/* SPDX-License-Identifier: Apache-2.0 */\n"
@@ -158,3 +159,40 @@ def test_command_line(tmp_path):
     (tmp_path / "a.c").write_text("")
     done = subprocess.run(run, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stdout.startswith("a.c:1: spdx: ")
+
+
+KEY = 'KEY(NIC, "{}", K_INT, NULL, ANY, "{}")\n'
+READER = 'x = key_value(KEYS_NIC, json_obj(d, "config"), "{}");\n'
+TREES = [  # (rule, path, tree): one violation each
+    ("key", "api/keys.def", {"api/keys.def": KEY.format("speed", "how fast")}),
+    ("key", "api/a.c", {"api/keys.def": KEY.format("mtu", "MTU"),
+                        "api/a.c": READER.format("mtu") + READER.format("speed")}),
+    ("key", "cluster/settings.def", {"cluster/settings.def": 'SETTING(PACE, "cluster.pace", 1, 2, 1, "pace")\n'}),
+    ("option", "cli/opts.def", {"cli/opts.def": 'OPT("fast", "fast", 0, OPT_FLAG, NULL, "Fast")\n'}),
+    ("option", "cli/opts.def", {"cli/opts.def": 'OPT("fast", "fast", 0, OPT_FLAG, NULL, "Fast")\n',
+                                "cli/cmds.def": 'CMD("go", 0, 0, "fast", c_go, "", "Go")\n'}),
+    ("option", "cli/cmds.def", {"cli/cmds.def": 'CMD("go", 0, 0, "fast", c_go, "", "Go")\n'}),
+    ("target", "README.md", {"README.md": "Run `make sim`, or\n\n    make check\n"}),
+    ("unused", "base/a.h", {"api/keys.def": "", "base/a.h": "int f(void);\n"}),
+    ("unused", "base/a.h", {"api/keys.def": "", "base/a.h": "int f(void);\n", "base/a.c": "int f(void)\n{\n}\n"}),
+]
+QUIET = {"api/keys.def": KEY.format("speed", "free for users") + KEY.format("mtu", "MTU"),
+         "api/a.c": READER.format("mtu") + "f();\n", "base/a.h": "int f(void);\n", "base/a.c": "int f(void)\n{\n}\n",
+         "cli/opts.def": 'OPT("fast", "quick", 0, OPT_FLAG, NULL, "Fast")\n', "cli/a.c": 'args_flag(a, "quick")',
+         "cli/cmds.def": 'CMD("go", 0, 0, "fast", c_go, "", "Go")\n', "README.md": "`make check`, `make fuzz-x`\n"}
+
+
+def table_faults(tmp_path, tree):
+    found = []
+    (tmp_path / "Makefile").write_text("check: deps\n\ttrue\nfuzz-%: a\n")
+    tables.check(tmp_path, tree, tree, lambda path, line, rule, advice: found.append((rule, path)))
+    return found
+
+
+@pytest.mark.parametrize("rule,path,tree", TREES)
+def test_tables(tmp_path, rule, path, tree):
+    assert table_faults(tmp_path, tree) == [(rule, path)]
+
+
+def test_tables_that_are_true(tmp_path):
+    assert not table_faults(tmp_path, QUIET)

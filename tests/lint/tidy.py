@@ -15,6 +15,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import tables
+
 FILE_LINES, FUNCTION_LINES = 600, 70
 COLUMNS = {".def": 200, ".py": 120}  # a table row stays on one line
 COLUMNS_DEFAULT = 100
@@ -260,8 +262,8 @@ class Tidy:
     def run(self):
         self.load_allowed()
         files = self.files()
-        for path in files:
-            text = (self.root / path).read_text(errors="replace")
+        texts = {path: (self.root / path).read_text(errors="replace") for path in files}
+        for path, text in texts.items():
             lines = text.splitlines()
             self.check_text(path, lines)
             if path.endswith(C_LIKE):
@@ -269,6 +271,8 @@ class Tidy:
         for key in self.allowed.keys() - self.long_functions:
             self.report(ALLOW, self.allowed[key], "allow", f"remove {key}: it is short now")
         self.check_outside(files)
+        codes = {path: bare_code(text) for path, text in texts.items() if path.endswith(C_LIKE)}
+        tables.check(self.root, texts, codes, self.report)
         return [message for *_, message in sorted(self.found)]
 
 
