@@ -141,10 +141,9 @@ int h_members_post(struct req *r)
 			"letter first)",
 			name);
 	token = cluster_token_new(req_env(r)->cluster, name,
-				  token_life_s(req_env(r), "cluster.join_token_expiry"),
+				  token_life_s(req_env(r), "cluster.join_token_expiry"), &row,
 				  req_err(r));
-	if (!token || store_get(req_env(r)->store, ENT_TOKEN, json_str(token, "id", ""), &row,
-				req_err(r)) < 0)
+	if (!token)
 		return -1;
 	op = token_operation(req_env(r), &row, json_str(token, "secret", ""));
 	if (!op)

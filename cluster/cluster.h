@@ -39,7 +39,7 @@ void cluster_free(struct cluster *c);
 
 struct store *cluster_store(struct cluster *c);
 const char *cluster_member_name(struct cluster *c); /* "none" before clustering, as LXD says */
-const char *cluster_address(struct cluster *c);	    /* host:port, "" before clustering */
+const char *cluster_address(struct cluster *c);     /* host:port, "" before clustering */
 bool cluster_enabled(struct cluster *c);
 bool cluster_is_leader(struct cluster *c);
 /* True while no leader can be reached: answers may be old. */
@@ -90,8 +90,10 @@ int cluster_download(struct cluster *c, const char *address, const char *path, i
 int cluster_enable(struct cluster *c, const char *name, const char *address, struct err *err);
 /* A join token that is good for life_s seconds: its operation uuid, secret and expiry in a JSON
  * object (LXD's token metadata: serverName, secret, fingerprint, addresses[], expiresAt, id). The
- * secret is known to nobody else. Leader not needed here: it commits. */
-json_t *cluster_token_new(struct cluster *c, const char *name, int64_t life_s, struct err *err);
+ * secret is known to nobody else. ret_row: the row as committed; NULL: not wanted. Leader not
+ * needed here: it commits. */
+json_t *cluster_token_new(struct cluster *c, const char *name, int64_t life_s, struct row *ret_row,
+			  struct err *err);
 /* Joins by a token (base64 text). address: ours. Replaces our database by the cluster's; refused
  * when this host has instances or is clustered. */
 int cluster_join(struct cluster *c, const char *name, const char *address, const char *token,
@@ -105,12 +107,12 @@ json_t *cluster_member_json(struct cluster *c, const struct row *member);
 /* --- served to other members; api/h_internal.c calls these ------------------------------------ */
 
 json_t *cluster_serve_join(struct cluster *c, const json_t *body, const char *peer_fingerprint,
-			   struct err *err);		/* POST /internal/cluster/join */
+			   struct err *err);                      /* POST /internal/cluster/join */
 json_t *cluster_serve_leader(struct cluster *c, struct err *err); /* GET /internal/leader */
 /* POST /internal/tx, /outcome, /row; /raft starts and stops the database node */
 json_t *cluster_serve_tx(struct cluster *c, const json_t *body, struct err *err);
 json_t *cluster_serve_outcome(struct cluster *c, const json_t *body, struct err *err);
 json_t *cluster_serve_row(struct cluster *c, const json_t *body, struct err *err);
 json_t *cluster_serve_raft(struct cluster *c, const json_t *body, struct err *err);
-void cluster_serve_feed(struct cluster *c, struct stream *own_stream);	  /* upgrade dunlin-feed */
+void cluster_serve_feed(struct cluster *c, struct stream *own_stream); /* upgrade dunlin-feed */
 void cluster_serve_raft_stream(struct cluster *c, struct stream *own_stream); /* upgrade dqlite */

@@ -59,7 +59,8 @@ static void drop_older(struct cluster *c, struct tx *t, const char *name)
 	}
 }
 
-json_t *cluster_token_new(struct cluster *c, const char *name, int64_t life_s, struct err *err)
+json_t *cluster_token_new(struct cluster *c, const char *name, int64_t life_s, struct row *ret_row,
+			  struct err *err)
 {
 	char id[UUID_SIZE], secret[TOKEN_SECRET_SIZE];
 	_json_ json_t *doc = NULL;
@@ -74,6 +75,9 @@ json_t *cluster_token_new(struct cluster *c, const char *name, int64_t life_s, s
 	tx_put(t, ENT_TOKEN, id, REV_NONE, doc);
 	if (store_commit(c->store, t, 0, NULL, err) < 0)
 		return NULL;
+	/* Not read back: somebody may have replaced it at once. */
+	if (ret_row)
+		*ret_row = (struct row){ .key = xstrdup(id), .doc = json_incref(doc) };
 	return json_pack("{s:s,s:s,s:s,s:s,s:O,s:s}", "id", id, "serverName", name, "secret",
 			 secret, "fingerprint", json_str(doc, "fingerprint", ""), "addresses",
 			 json_object_get(doc, "addresses"), "expiresAt",

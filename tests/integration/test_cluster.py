@@ -336,10 +336,11 @@ def test_many_join_at_once_under_writes(image_file, tmp_path):
 def test_first_creates_of_a_pool_at_once(own_cluster):
     """A member makes its part of a pool with the first instance there, whoever of many that is."""
     c = own_cluster
-    c[0].api("POST", "/1.0/storage-pools", {"name": "fresh", "driver": "dir"})
-    root = {"root": {"type": "disk", "path": "/", "pool": "fresh"}}
+    root = {"root": {"type": "disk", "path": "/", "pool": "plain"}}
+    together = threading.Barrier(16)
 
     def create(i):
+        together.wait()
         c[1].api("POST", "/1.0/instances?target=m2",
                  {"name": f"x{i}", "source": {"type": "none"}, "devices": root}, timeout=120)
 

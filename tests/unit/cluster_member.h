@@ -40,6 +40,7 @@ struct member_server {
 	/* The next calls of /internal/tx: so many are done and not answered, those after them
 	 * turned away. */
 	int lose, refuse;
+	char lose_path[64]; /* "": of transactions */
 	enum err_kind refuse_kind;
 };
 
@@ -167,6 +168,7 @@ static void do_lose(struct member_server *s, const json_t *body)
 {
 	pthread_mutex_lock(&s->lock);
 	s->lose = (int)json_int(body, "lose", 0);
+	str_copy(s->lose_path, sizeof(s->lose_path), json_str(body, "path", ""));
 	s->refuse = (int)json_int(body, "refuse", 0);
 	s->refuse_kind = err_from_name(json_str(body, "kind", ""));
 	pthread_mutex_unlock(&s->lock);
@@ -240,7 +242,7 @@ static json_t *test_verb(struct member_server *s, const char *verb, const json_t
 	else if (str_eq(verb, "remove"))
 		rc = cluster_remove(c, name, json_bool(body, "force", false), err);
 	else if (str_eq(verb, "token"))
-		return cluster_token_new(c, name, 3600, err);
+		return cluster_token_new(c, name, 3600, NULL, err);
 	else if (str_eq(verb, "put"))
 		return do_put(c, body, err);
 	else if (str_eq(verb, "get"))
@@ -299,10 +301,10 @@ static bool member_loses(struct member_server *s, const char *path, struct err *
 {
 	bool lost = false;
 
-	if (!str_eq(path, "/internal/tx"))
-		return false;
 	pthread_mutex_lock(&s->lock);
-	if (s->lose > 0)
+	if (!str_eq(path, *s->lose_path ? s->lose_path : "/internal/tx"))
+		lost = false;
+	else if (s->lose > 0)
 		lost = s->lose-- > 0;
 	else if (s->refuse > 0 && s->refuse-- > 0)
 		err_set(ret_refused, s->refuse_kind, "turned away by the test");

@@ -315,8 +315,9 @@ static void test_lost_then_refused(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		_free_ char *key = xasprintf("k%zu", i);
 
-		tell(leader, "lose", json_pack("{s:i,s:i,s:s}", "lose", 1, "refuse", 1, "kind",
-					       err_name(kinds[i])));
+		tell(leader, "lose",
+		     json_pack("{s:i,s:i,s:s}", "lose", 1, "refuse", 1, "kind",
+			       err_name(kinds[i])));
 		put(other, key, "new");
 		await_value(leader, key, "new");
 	}
@@ -337,6 +338,24 @@ static void test_lost_answer(void **state)
 	await_value(m, "a", "1");
 }
 
+/* One that was admitted and did not hear of it, or met a member too busy to answer, asks again. */
+static void test_join_is_repeated(void **state)
+{
+	struct world *w = *state;
+
+	make_cluster(w, 1);
+	start(&w->m[1]);
+	start(&w->m[2]);
+	tell(&w->m[0], "lose", json_pack("{s:i,s:s}", "lose", 1, "path", "/internal/cluster/join"));
+	join(&w->m[1], &w->m[0]);
+	tell(&w->m[0], "lose",
+	     json_pack("{s:i,s:s,s:s}", "refuse", 3, "kind", err_name(ERR_LIMIT), "path",
+		       "/internal/cluster/join"));
+	join(&w->m[2], &w->m[0]);
+	put(&w->m[1], "a", "1");
+	await_value(&w->m[2], "a", "1");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -345,6 +364,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_lost_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_then_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tokens, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_join_is_repeated, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write_everywhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leader_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_quorum, setup, teardown),
