@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "api/handle.h"
-#include "api/icache.h"
 #include "api/keys.h"
 #include "api/locations.h"
 #include "api/spec.h"
@@ -229,58 +228,4 @@ int h_pool_delete(struct req *r)
 		return -1;
 	tell_event(r, "storage-pool-deleted", req_path(r), row.key);
 	return reply_sync(r, NULL);
-}
-
-/* --- volumes: those of instances ------------------------------------------------------------- */
-
-struct volumes {
-	const char *pool;
-	bool objects;
-	json_t *list;
-};
-
-static void add_volume(void *arg, const struct icache_view *v)
-{
-	struct volumes *c = arg;
-	json_t *p;
-	size_t i;
-
-	json_array_foreach(json_arr(v->uses, "pools"), i, p) {
-		if (!str_eq(json_string_value(p), c->pool))
-			continue;
-		if (!c->objects)
-			json_array_append_new(
-				c->list, json_sprintf("/1.0/storage-pools/%s/volumes/container/%s",
-						      c->pool, v->name));
-		else
-			json_array_append_new(
-				c->list,
-				json_pack("{s:{}, s:s, s:s, s:s, s:[o], s:s, s:s, s:s, s:s}",
-					  "config", "description", "", "name", v->name, "type",
-					  "container", "used_by",
-					  json_sprintf("/1.0/instances/%s", v->name), "location",
-					  v->member, "content_type", "filesystem", "project",
-					  "default", "created_at", "0001-01-01T00:00:00Z"));
-		return;
-	}
-}
-
-int h_volumes_get(struct req *r)
-{
-	_row_ struct row row = { 0 };
-	struct volumes c = { .objects = req_recursion(r) > 0 };
-
-	if (get_pool(r, &row) < 0)
-		return -1;
-	c.pool = row.key;
-	c.list = json_array();
-	icache_each(req_env(r), add_volume, &c);
-	return reply_sync(r, c.list);
-}
-
-int h_volumes_post(struct req *r)
-{
-	return err_set(req_err(r), ERR_UNSUPPORTED,
-		       "custom storage volumes are not implemented; give an instance a disk device "
-		       "with a path of the host as its source");
 }

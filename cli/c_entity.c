@@ -54,7 +54,7 @@ static int first_key(const struct cli *c)
 	size_t colon = strcspn(arg, ":=");
 
 	if (strcmp(entity_of(c->args.words)->words, "config") != 0)
-		return 1;
+		return entity_names(entity_of(c->args.words));
 	if (arg[colon] == ':' && !arg[colon + 1])
 		return 1;
 	return strpbrk(arg, ".=") ? 0 : 1;

@@ -15,6 +15,8 @@
 static const struct entity entities[] = {
 	{ "profile", "profile", "profiles/%s", "config description devices", "config", false },
 	{ "network", "network", "networks/%s", "config description", "config", false },
+	{ "storage volume", "storage volume", "storage-pools/%s/volumes/%s/%s",
+	  "config description", "config", false },
 	{ "storage", "storage pool", "storage-pools/%s", "config description", "config", false },
 	{ "cluster", "cluster member", "cluster/members/%s",
 	  "roles failure_domain description config groups", "config", false },
@@ -43,6 +45,11 @@ const struct entity *entity_of(const char *words)
 	while (e < end && !(str_starts(words, e->words) && words[strlen(e->words)] == ' '))
 		e++;
 	return e;
+}
+
+int entity_names(const struct entity *e)
+{
+	return strcmp(e->words, "storage volume") == 0 ? 2 : 1;
 }
 
 char *image_fingerprint(struct client *cl, const char *name, const char *target, struct err *err)
@@ -97,6 +104,21 @@ static char *whole_fingerprint(struct client *cl, const char *prefix, struct err
 	return xstrdup(found);
 }
 
+/* POOL [TYPE/]VOLUME; instances have the only type that there is. */
+static int resolve_volume(struct object *o, const char *pool, const char *volume, struct err *err)
+{
+	const char *slash = volume ? strchr(volume, '/') : NULL;
+	_free_ char *type = slash ? xstrndup(volume, (size_t)(slash - volume)) : NULL;
+	const char *name = slash ? slash + 1 : volume;
+
+	if (!*pool || str_empty(name) || (type && !*type))
+		return err_set(err, ERR_INVALID,
+			       "name the pool and the volume: POOL [TYPE/]VOLUME");
+	o->name = xasprintf("%s/%s", type ? type : "container", name);
+	o->path = api_path(o->kind->path, pool, type ? type : "container", name);
+	return 0;
+}
+
 static int resolve(struct object *o, const char *name, struct err *err)
 {
 	if (!*name && strcmp(o->kind->words, "config") == 0) {
@@ -124,8 +146,14 @@ int object_open(struct cli *c, const char *arg, struct object *ret, struct err *
 
 	*ret = (struct object){ .kind = entity_of(c->args.words) };
 	ret->cl = client_of(c, arg ? arg : "", &name, err);
-	if (!ret->cl || resolve(ret, name, err) < 0)
+	if (!ret->cl)
 		return -1;
+	if (entity_names(ret->kind) == 2) {
+		if (resolve_volume(ret, name, args_pos(&c->args, 1), err) < 0)
+			return -1;
+	} else if (resolve(ret, name, err) < 0) {
+		return -1;
+	}
 	ret->path = api_query(ret->path, "target", args_value(&c->args, "target"));
 	return 0;
 }

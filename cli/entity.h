@@ -23,6 +23,8 @@ struct object {
 };
 
 const struct entity *entity_of(const char *words);
+/* How many arguments name one: a volume has a pool. */
+int entity_names(const struct entity *e);
 /* The object that an argument names; NULL or a remote alone is the server itself, where the kind
  * has one ("config"). */
 int object_open(struct cli *c, const char *arg, struct object *ret, struct err *err);
