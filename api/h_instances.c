@@ -348,12 +348,20 @@ static const struct json_field post_fields[] = {
 
 static struct op *start_move(struct req *r, const json_t *body, const char *target)
 {
+	struct move_request q = { .name = req_param(r, 0),
+				  .new_name = json_str(body, "name", ""),
+				  .target = target,
+				  .live = json_bool(body, "live", false) };
+
 	if (!json_bool(body, "migration", false)) {
 		err_set(req_err(r), ERR_INVALID, "a move to a member needs \"migration\": true");
 		return NULL;
 	}
-	return job_move_start(req_env(r), req_param(r, 0), target, json_bool(body, "live", false),
-			      req_err(r));
+	if (!str_empty(q.new_name) && instance_check_name(q.new_name, req_err(r)) < 0)
+		return NULL;
+	if (str_empty(q.new_name))
+		q.new_name = q.name;
+	return job_move_start(req_env(r), &q, req_err(r));
 }
 
 static struct op *start_rename(struct req *r, const char *new_name)

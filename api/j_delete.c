@@ -212,22 +212,29 @@ static int check_free(const struct api_env *env, const char *name, const char *n
 	return err_set(err, ERR_CONFLICT, "Instance \"%s\" already exists", new_name);
 }
 
+int instance_rename(const struct api_env *env, const char *name, const char *new_name,
+		    struct err *err)
+{
+	_row_ struct row row = { 0 };
+
+	if (instance_get_here(env, name, &row, err) < 0)
+		return -1;
+	if (container_status(env->node, name) != CT_STOPPED)
+		return err_set(err, ERR_INVALID, "Renaming of running instance not allowed");
+	if (instance_edit(env, name, mark_renaming, (void *)new_name, 0, err) < 0 ||
+	    check_free(env, name, new_name, err) < 0 ||
+	    rename_marked(env, name, new_name, err) < 0)
+		return -1;
+	store_fact_put(env->store, FACT_INSTANCE, name, NULL);
+	instance_event(env, new_name, "renamed", json_pack("{s:s}", "old_name", name));
+	return 0;
+}
+
 static int run_rename(struct op *op, void *arg, struct err *err)
 {
 	struct name_job *j = arg;
-	_row_ struct row row = { 0 };
 
-	if (instance_get_here(j->env, j->name, &row, err) < 0)
-		return -1;
-	if (container_status(j->env->node, j->name) != CT_STOPPED)
-		return err_set(err, ERR_INVALID, "Renaming of running instance not allowed");
-	if (instance_edit(j->env, j->name, mark_renaming, j->new_name, 0, err) < 0 ||
-	    check_free(j->env, j->name, j->new_name, err) < 0 ||
-	    rename_marked(j->env, j->name, j->new_name, err) < 0)
-		return -1;
-	store_fact_put(j->env->store, FACT_INSTANCE, j->name, NULL);
-	instance_event(j->env, j->new_name, "renamed", json_pack("{s:s}", "old_name", j->name));
-	return 0;
+	return instance_rename(j->env, j->name, j->new_name, err);
 }
 
 struct op *job_rename_start(const struct api_env *env, const char *name, const char *new_name,

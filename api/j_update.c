@@ -171,7 +171,7 @@ struct op *job_update_start(const struct api_env *env, const char *name, int64_t
 
 struct move_job {
 	const struct api_env *env;
-	char *name, *target;
+	char *name, *new_name, *target;
 	bool live;
 };
 
@@ -180,13 +180,13 @@ static void move_free(void *arg)
 	struct move_job *j = arg;
 
 	free(j->name);
+	free(j->new_name);
 	free(j->target);
 	free(j);
 }
 
-static int run_move(struct op *op, void *arg, struct err *err)
+static int move(struct move_job *j, struct op *op, struct err *err)
 {
-	struct move_job *j = arg;
 	_row_ struct row row = { 0 };
 	bool live = j->live && container_pid(j->env->node, j->name) > 0;
 
@@ -197,6 +197,47 @@ static int run_move(struct op *op, void *arg, struct err *err)
 		       json_pack("{s:s, s:s}", "source", json_str(row.doc, "member", ""), "target",
 				 j->target));
 	return 0;
+}
+
+/* The new name first: it may be taken, and that is undone in place. A move that was not made takes
+ * it back; one of which nobody knows leaves it. */
+static int move_renamed(struct move_job *j, struct op *op, struct err *err)
+{
+	struct err undo = { 0 };
+	_free_ char *old = j->name;
+
+	j->name = xstrdup(j->new_name);
+	if (instance_rename(j->env, old, j->new_name, err) < 0)
+		return -1;
+	if (move(j, op, err) == 0)
+		return 0;
+	if (err->kind != ERR_UNKNOWN && instance_rename(j->env, j->new_name, old, &undo) < 0)
+		err_wrap(err, "it is called \"%s\" now (%s)", j->new_name, undo.msg);
+	return -1;
+}
+
+static int run_move(struct op *op, void *arg, struct err *err)
+{
+	struct move_job *j = arg;
+
+	return str_eq(j->name, j->new_name) ? move(j, op, err) : move_renamed(j, op, err);
+}
+
+/* Refused before anything is done. */
+static int check_new_name(const struct api_env *env, const struct move_request *q, struct err *err)
+{
+	_row_ struct row taken = { 0 };
+
+	if (str_eq(q->name, q->new_name))
+		return 0;
+	if (container_status(env->node, q->name) != CT_STOPPED)
+		return err_set(err, ERR_INVALID,
+			       "Renaming of running instance not allowed: stop \"%s\" first, or "
+			       "move it under its own name",
+			       q->name);
+	if (store_get(env->store, ENT_INSTANCE, q->new_name, &taken, err) == 0)
+		return err_set(err, ERR_CONFLICT, "Instance \"%s\" already exists", q->new_name);
+	return err->kind == ERR_NOT_FOUND ? 0 : -1;
 }
 
 static int check_target(const struct api_env *env, const char *name, const char *target,
@@ -213,24 +254,24 @@ static int check_target(const struct api_env *env, const char *name, const char 
 	return cluster_member_address(env->cluster, target, address, sizeof(address), err);
 }
 
-struct op *job_move_start(const struct api_env *env, const char *name, const char *target,
-			  bool live, struct err *err)
+struct op *job_move_start(const struct api_env *env, const struct move_request *q, struct err *err)
 {
-	_free_ char *key = xasprintf("instance/%s", name);
+	_free_ char *key = xasprintf("instance/%s", q->name);
 	struct move_job *j;
 
-	if (check_target(env, name, target, err) < 0)
+	if (check_target(env, q->name, q->target, err) < 0 || check_new_name(env, q, err) < 0)
 		return NULL;
 	j = xnew(struct move_job);
 	j->env = env;
-	j->name = xstrdup(name);
-	j->target = xstrdup(target);
-	j->live = live;
+	j->name = xstrdup(q->name);
+	j->new_name = xstrdup(q->new_name);
+	j->target = xstrdup(q->target);
+	j->live = q->live;
 	return op_start(env->ops,
 			&(struct op_spec){ .class = OP_TASK,
 					   .description = "Migrating instance",
 					   .resource_kind = "instances",
-					   .resource_name = name,
+					   .resource_name = q->name,
 					   .key = key,
 					   .run = run_move,
 					   .arg = j,

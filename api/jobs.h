@@ -54,8 +54,16 @@ struct op *job_rename_start(const struct api_env *env, const char *name, const c
 			    struct err *err);
 /* A rename that a crash cut off. */
 int instance_rename_settle(const struct api_env *env, const struct row *row, struct err *err);
-struct op *job_move_start(const struct api_env *env, const char *name, const char *target,
-			  bool live, struct err *err);
+/* The instance must be stopped and the new name free. */
+int instance_rename(const struct api_env *env, const char *name, const char *new_name,
+		    struct err *err);
+struct move_request {
+	const char *name, *new_name; /* the same: it keeps its name */
+	const char *target;          /* a member */
+	bool live;
+};
+struct op *job_move_start(const struct api_env *env, const struct move_request *q,
+			  struct err *err);
 
 /* Replaces what a client may change by `writable` (config, devices, ...), when the row has still
  * revision rev. A running instance gets new limits, disks and nics at once; when that fails, the
