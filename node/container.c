@@ -135,18 +135,12 @@ int container_start(struct node *n, const json_t *spec, struct err *err)
 	return rc;
 }
 
-static int check_stoppable(struct node *n, struct ct *c, bool force, struct err *err)
+static int check_stoppable(struct ct *c, struct err *err)
 {
 	if (!c->pid)
 		return err_set(err, ERR_CONFLICT, "instance %s is already stopped", c->name);
 	if (c->held)
 		return err_set(err, ERR_BUSY, "instance %s is being moved", c->name);
-	if (!force && c->status == CT_FROZEN)
-		return err_set(
-			err, ERR_CONFLICT,
-			"instance %s is frozen and cannot shut down; thaw it first, or stop it "
-			"by force",
-			c->name);
 	return 0;
 }
 
@@ -165,7 +159,11 @@ static int ask_to_stop(struct node *n, struct ct *c, int *ret_pidfd, struct err 
 {
 	ct_locked(c);
 
-	if (check_stoppable(n, c, false, err) < 0)
+	if (check_stoppable(c, err) < 0)
+		return -1;
+	/* A frozen one could not hear it. */
+	if (c->status == CT_FROZEN &&
+	    cgroup_freeze(n->cgroup_name, c->name, false, deadline_in(FREEZE_TIMEOUT_MS), err) < 0)
 		return -1;
 	*ret_pidfd = fcntl(c->pidfd, F_DUPFD_CLOEXEC, 3);
 	if (*ret_pidfd < 0 || pids_signal(*ret_pidfd, halt_signal(n, c)) < 0)
@@ -215,7 +213,7 @@ static int stop_forced(struct node *n, struct ct *c, struct err *err)
 	struct err ignored;
 	ct_locked(c);
 
-	if (check_stoppable(n, c, true, err) < 0)
+	if (check_stoppable(c, err) < 0)
 		return -1;
 	c->stop_asked = true;
 	ct_set_status(n, c, CT_STOPPING);
