@@ -6,10 +6,13 @@
 #include "api/handle.h"
 #include "api/image_ref.h"
 #include "api/jobs.h"
-#include "api/multipart.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/mem.h"
+#include "base/multipart.h"
+#include "base/rng.h"
 #include "base/str.h"
+#include "node/image.h"
 
 /* --- as clients see them --------------------------------------------------------------------- */
 
@@ -180,24 +183,53 @@ int h_image_refresh(struct req *r)
 
 /* --- export ---------------------------------------------------------------------------------- */
 
+#define BOUNDARY_BYTES 16
+
+/* A pair of tarballs travels as LXD's clients know it: one form with two files. */
+static int reply_pair(struct req *r, const char *fp, struct multipart_file files[2])
+{
+	_close_ int fd = io_temp_fd(req_env(r)->dir, req_err(r));
+	_free_ char *meta = xasprintf("meta-%s%s", fp, image_suffix(files[0].fd));
+	_free_ char *rootfs = xasprintf("%s%s", fp, image_suffix(files[1].fd)), *type = NULL;
+	char boundary[2 * BOUNDARY_BYTES + 1];
+	int64_t size;
+
+	rng_hex(boundary, BOUNDARY_BYTES);
+	files[0].name = "metadata";
+	files[0].filename = meta;
+	files[1].name = "rootfs";
+	files[1].filename = rootfs;
+	if (fd < 0 || multipart_write(fd, boundary, files, 2, req_err(r)) < 0)
+		return -1;
+	size = lseek(fd, 0, SEEK_CUR);
+	type = xasprintf("multipart/form-data; boundary=%s", boundary);
+	return reply_file(r, take_fd(&fd), size, type);
+}
+
 int h_image_export(struct req *r)
 {
+	struct multipart_file files[2] = { { .fd = -1 }, { .fd = -1 } };
 	_free_ char *disposition = NULL;
+	_close_ int fd = -1, rootfs = -1;
 	_row_ struct row row = { 0 };
-	int64_t size;
-	int fd;
 
 	if (get_image(r, &row) < 0 ||
 	    job_need_image((void *)req_env(r), row.key, NULL, req_err(r)) < 0)
 		return -1;
-	fd = image_open(req_env(r)->node, row.key, &size, req_err(r));
+	fd = image_open(req_env(r)->node, row.key, &files[0].size, req_err(r));
 	if (fd < 0)
 		return -1;
-	disposition = xasprintf("inline;filename=%s%s", row.key,
-				image_suffix(json_str(row.doc, "filename", "")));
-	reply_header(r, "Content-Disposition", disposition);
+	rootfs = image_open_rootfs(req_env(r)->node, row.key, &files[1].size, req_err(r));
+	if (rootfs < 0 && req_err(r)->kind != ERR_NOT_FOUND)
+		return -1;
 	tell_event(r, "image-retrieved", req_path(r), row.key);
-	return reply_file(r, fd, size, "application/octet-stream");
+	files[0].fd = fd;
+	files[1].fd = rootfs;
+	if (rootfs >= 0)
+		return reply_pair(r, row.key, files);
+	disposition = xasprintf("inline;filename=%s%s", row.key, image_suffix(fd));
+	reply_header(r, "Content-Disposition", disposition);
+	return reply_file(r, take_fd(&fd), files[0].size, "application/octet-stream");
 }
 
 /* --- import ---------------------------------------------------------------------------------- */

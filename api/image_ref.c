@@ -2,6 +2,7 @@
 #include "api/image_ref.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "api/keys.h"
 #include "base/mem.h"
@@ -63,16 +64,27 @@ int image_by_name(const struct api_env *env, const char *name, struct row *ret, 
 	return err->kind == ERR_NOT_FOUND ? image_by_fingerprint(env, name, ret, err) : -1;
 }
 
-const char *image_suffix(const char *filename)
+const char *image_suffix(int fd)
 {
-	static const char *const known[] = { ".tar.gz",   ".tar.xz", ".tar.zst", ".tar.bz2",
-					     ".tar.lzma", ".tar",    ".tgz" };
+	static const struct {
+		const char *suffix, *magic;
+		size_t len;
+	} formats[] = {
+		{ ".tar.gz", "\x1f\x8b", 2 },
+		{ ".tar.xz", "\xfd" "7zXZ\0", 6 },
+		{ ".tar.zst", "\x28\xb5\x2f\xfd", 4 },
+		{ ".tar.bz2", "BZh", 3 },
+		{ ".tar.lzma", "\x5d\0\0", 3 },
+	};
+	char head[8] = "";
 
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		if (str_ends(filename, known[i]))
-			return known[i];
+	if (pread(fd, head, sizeof(head), 0) < 0)
+		return ".tar";
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		if (memcmp(head, formats[i].magic, formats[i].len) == 0)
+			return formats[i].suffix;
 	}
-	return ".tar.gz";
+	return ".tar";
 }
 
 int image_check_properties(const char *what, const json_t *properties, struct err *err)

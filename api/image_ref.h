@@ -10,5 +10,5 @@ int image_by_fingerprint(const struct api_env *env, const char *prefix, struct r
 int image_by_name(const struct api_env *env, const char *name, struct row *ret, struct err *err);
 /* May an image have these properties? They become image.* keys of its instances. */
 int image_check_properties(const char *what, const json_t *properties, struct err *err);
-/* ".tar.xz" of "x.tar.xz"; ".tar.gz" when it tells nothing. */
-const char *image_suffix(const char *filename);
+/* ".tar.xz", as the tarball's first bytes tell. */
+const char *image_suffix(int fd);

@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/multipart.h"
 #include "base/str.h"
 #include "cli/cmds.h"
 #include "cli/entity.h"
 #include "cli/fmt.h"
+#include "cli/pair.h"
 #include "cli/transfer.h"
 #include "cli/util.h"
 
@@ -52,6 +54,7 @@ static int put_property(struct sbuf *b, const char *arg, struct err *err)
 
 struct upload {
 	int fd;
+	const char *type; /* NULL: a tarball; else of a form with the two of a pair */
 	const char *filename;
 	const char *properties; /* as a query, or NULL */
 	bool public;
@@ -63,11 +66,12 @@ static char *upload(struct client *cl, const struct upload *u, struct err *err)
 	const char *headers[6];
 	_free_ char *name = xasprintf("X-LXD-filename: %s", u->filename);
 	_free_ char *props = xasprintf("X-LXD-properties: %s", u->properties ? u->properties : "");
+	_free_ char *type = xasprintf("Content-Type: %s", u->type ? u->type : "");
 	struct api_call call = API_CALL("POST", "/1.0/images");
 	_json_ json_t *op = NULL;
 	int n = 0;
 
-	headers[n++] = "Content-Type: application/octet-stream";
+	headers[n++] = u->type ? type : "Content-Type: application/octet-stream";
 	headers[n++] = name;
 	if (!str_empty(u->properties))
 		headers[n++] = props;
@@ -101,9 +105,9 @@ static char *header_safe(const char *name)
 	return safe;
 }
 
-/* TARBALL [REMOTE:] [KEY=VALUE...]; which is which shows in the form. */
-static int import_arguments(struct cli *c, struct client **ret_cl, struct sbuf *props,
-			    struct err *err)
+/* TARBALL [ROOTFS] [REMOTE:] [KEY=VALUE...]; which is which shows in the form. */
+static int import_arguments(struct cli *c, struct client **ret_cl, const char **ret_rootfs,
+			    struct sbuf *props, struct err *err)
 {
 	_free_ char *remote = xstrdup(conf_default(c->conf));
 
@@ -117,12 +121,11 @@ static int import_arguments(struct cli *c, struct client **ret_cl, struct sbuf *
 		} else if (conf_is_remote(c->conf, arg, &named)) {
 			free(remote);
 			remote = take_ptr(named);
+		} else if (i == 1) {
+			*ret_rootfs = arg;
 		} else {
-			return err_set(err, ERR_UNSUPPORTED,
-				       "\"%.80s\": an image is one tarball with metadata.yaml and "
-				       "rootfs/ in it; metadata and root file system in two files "
-				       "are not supported",
-				       arg);
+			return err_set(err, ERR_INVALID,
+				       "\"%.80s\" is neither REMOTE: nor KEY=VALUE", arg);
 		}
 	}
 	*ret_cl = client_open(c, remote, err);
@@ -131,16 +134,21 @@ static int import_arguments(struct cli *c, struct client **ret_cl, struct sbuf *
 
 int c_image_import(struct cli *c, struct err *err)
 {
-	const char *file = args_pos(&c->args, 0);
+	const char *file = args_pos(&c->args, 0), *rootfs = NULL;
 	_sbuf_ struct sbuf props = SBUF(32 << 10);
-	_close_ int fd = open_body(file, err);
 	_free_ char *name = header_safe(last_part(file));
-	_free_ char *fingerprint = NULL;
-	struct upload u = { .fd = fd, .filename = name };
+	_free_ char *fingerprint = NULL, *type = NULL;
+	struct upload u = { .filename = name };
 	struct client *cl = NULL;
+	_close_ int fd = -1;
 
-	if (fd < 0 || import_arguments(c, &cl, &props, err) < 0)
+	if (import_arguments(c, &cl, &rootfs, &props, err) < 0)
 		return -1;
+	fd = rootfs ? pair_join(file, rootfs, &type, err) : open_body(file, err);
+	if (fd < 0)
+		return -1;
+	u.fd = fd;
+	u.type = type;
 	u.properties = props.data;
 	u.public = args_flag(&c->args, "public");
 	fingerprint = upload(cl, &u, err);
@@ -185,12 +193,21 @@ static char *export_name(const char *target, const char *fingerprint, const stru
 			 offered ? offered : fingerprint);
 }
 
+static int export_pair(struct cli *c, const char *temp, const char *boundary, const char *target,
+		       struct err *err)
+{
+	_close_ int fd = open_body(temp, err);
+
+	unlink(temp);
+	return fd < 0 ? -1 : pair_export(c, fd, boundary, target, err);
+}
+
 int c_image_export(struct cli *c, struct err *err)
 {
 	const char *image, *target = args_pos(&c->args, 1);
 	struct client *cl = client_of(c, args_pos(&c->args, 0), &image, err);
 	_free_ char *fp = cl ? image_fingerprint(cl, image, NULL, err) : NULL;
-	_free_ char *path = NULL, *temp = NULL, *dest = NULL, *near = NULL;
+	_free_ char *path = NULL, *temp = NULL, *dest = NULL, *near = NULL, *boundary = NULL;
 	_reply_ struct http_reply reply = { 0 };
 	struct stat st;
 
@@ -204,6 +221,9 @@ int c_image_export(struct cli *c, struct err *err)
 		       : xstrdup(target ? target : "x");
 	if (download_beside(cl, path, near, "Exporting the image", &temp, &reply, err) < 0)
 		return -1;
+	boundary = multipart_boundary(http_header(&reply.head, "Content-Type"));
+	if (boundary)
+		return export_pair(c, temp, boundary, target, err);
 	dest = export_name(target, fp, &reply);
 	chmod(temp, 0644);
 	if (rename(temp, dest) < 0) {
@@ -238,7 +258,7 @@ int c_image_copy(struct cli *c, struct err *err)
 	struct client *from = client_of(c, args_pos(&c->args, 0), &image, err);
 	struct client *to = from ? client_of_remote(c, args_pos(&c->args, 1), err) : NULL;
 	_free_ char *fp = to ? image_fingerprint(from, image, NULL, err) : NULL;
-	_free_ char *path = NULL, *temp = NULL, *made = NULL, *name = NULL;
+	_free_ char *path = NULL, *temp = NULL, *made = NULL, *name = NULL, *boundary = NULL;
 	_reply_ struct http_reply reply = { 0 };
 	struct upload u = { .public = args_flag(&c->args, "public") };
 	_close_ int fd = -1;
@@ -255,6 +275,9 @@ int c_image_copy(struct cli *c, struct err *err)
 		return -1;
 	u.fd = fd;
 	u.filename = name ? name : fp;
+	/* The form of a pair goes on as it came. */
+	boundary = multipart_boundary(http_header(&reply.head, "Content-Type"));
+	u.type = boundary ? http_header(&reply.head, "Content-Type") : NULL;
 	made = upload(to, &u, err);
 	if (!made || add_aliases(to, made, err) < 0)
 		return -1;

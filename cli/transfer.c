@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-static const char *temp_dir(void)
+const char *temp_dir(void)
 {
 	const char *dir = getenv("TMPDIR");
 

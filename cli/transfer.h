@@ -9,3 +9,5 @@ int download_beside(struct client *cl, const char *path, const char *dest, const
 		    char **ret_path, struct http_reply *ret, struct err *err);
 /* A descriptor with all of the file: a copy when it is standard input ("-") or no regular file. */
 int open_body(const char *file, struct err *err);
+/* $TMPDIR or /tmp. */
+const char *temp_dir(void);

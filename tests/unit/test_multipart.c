@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "api/multipart.h"
+#include "base/multipart.h"
 #include "base/io.h"
 #include "base/mem.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/multipart.h"
+#include "base/multipart.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -134,4 +134,49 @@ int multipart_split(int fd, int64_t size, const char *boundary, const char *dir,
 	else
 		*ret = m;
 	return rc;
+}
+
+/* --- making ---------------------------------------------------------------------------------- */
+
+static int copy_file(int to, const struct multipart_file *f, struct err *err)
+{
+	loff_t at = 0;
+
+	while (at < f->size) {
+		char buf[65536];
+		ssize_t n = pread(f->fd, buf, sizeof(buf), at);
+
+		if (n == 0)
+			return err_set(err, ERR_INTERNAL, "%s is shorter than it was", f->filename);
+		if (n < 0 || io_write_full(to, buf, (size_t)n) < 0)
+			return err_sys(err, "copy %s", f->filename);
+		at += n;
+	}
+	return 0;
+}
+
+static int add_file(int to, const char *boundary, const struct multipart_file *f, struct err *err)
+{
+	_free_ char *head = xasprintf("--%s\r\nContent-Disposition: form-data; name=\"%s\"; "
+				      "filename=\"%s\"\r\nContent-Type: "
+				      "application/octet-stream\r\n\r\n",
+				      boundary, f->name, f->filename);
+
+	if (io_write_full(to, head, strlen(head)) < 0)
+		return err_sys(err, "write a form");
+	if (copy_file(to, f, err) < 0)
+		return -1;
+	return io_write_full(to, "\r\n", 2) < 0 ? err_sys(err, "write a form") : 0;
+}
+
+int multipart_write(int to, const char *boundary, const struct multipart_file *files, int n,
+		    struct err *err)
+{
+	_free_ char *end = xasprintf("--%s--\r\n", boundary);
+
+	for (int i = 0; i < n; i++) {
+		if (add_file(to, boundary, &files[i], err) < 0)
+			return -1;
+	}
+	return io_write_full(to, end, strlen(end)) < 0 ? err_sys(err, "write a form") : 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api/multipart.h - takes a multipart/form-data upload apart (RFC 7578), out of a file into files.
- */
+/* base/multipart.h - multipart/form-data (RFC 7578): a file taken apart into files, and made of
+ * them. */
 #pragma once
 #include <stdint.h>
 
@@ -21,3 +21,12 @@ char *multipart_boundary(const char *content_type);
 int multipart_split(int fd, int64_t size, const char *boundary, const char *dir,
 		    struct multipart *ret, struct err *err);
 void multipart_free(struct multipart *m);
+
+struct multipart_file {
+	const char *name, *filename;
+	int fd; /* read from its beginning */
+	int64_t size;
+};
+/* Appends the whole form to `to`. The boundary must be in none of the files: a random one. */
+int multipart_write(int to, const char *boundary, const struct multipart_file *files, int n,
+		    struct err *err);
