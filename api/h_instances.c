@@ -7,6 +7,7 @@
 #include "api/instance.h"
 #include "api/instance_check.h"
 #include "api/jobs.h"
+#include "api/usage.h"
 #include "api/keys.h"
 #include "base/arch.h"
 #include "base/clock.h"
@@ -19,8 +20,12 @@
 
 /* --- lists ----------------------------------------------------------------------------------- */
 
+/* Clusters up to this size are asked for what their instances use by default. */
+#define USAGE_MEMBERS 16
+
 struct filtered {
 	const struct filter *filter;
+	json_t *usage; /* whole states by name, or NULL */
 	struct sbuf *out;
 	bool urls;
 	const char *prefix;
@@ -33,14 +38,32 @@ static void add_matching(void *arg, const char *name, const char *text, size_t l
 	struct err err;
 	_json_ json_t *object = json_parse(text, len, "instance", &err);
 
-	if (!object || !filter_match(f->filter, object))
+	if (!object || (f->filter && !filter_match(f->filter, object)))
 		return;
 	if (f->n++)
 		sbuf_putc(f->out, ',');
+	if (json_obj(f->usage, name))
+		json_object_set(object, "state", json_obj(f->usage, name));
 	if (f->urls)
 		sbuf_printf(f->out, "\"%s/%s\"", f->prefix, name);
+	else if (f->usage)
+		json_append(f->out, object);
 	else
 		sbuf_add(f->out, text, len);
+}
+
+/* What instances use costs a call to each member: clients say whether they show it. Those of LXD
+ * never do, and get it while it is cheap. */
+static json_t *usage_wanted(struct req *r)
+{
+	const char *want = req_query(r, "usage");
+	bool disk = str_eq(want, "disk"), yes;
+
+	if (req_recursion(r) < 2)
+		return NULL;
+	if (!want || (!disk && !str_to_bool(want, &yes)))
+		yes = store_count(req_env(r)->store, ENT_MEMBER, NULL) <= USAGE_MEMBERS;
+	return disk || yes ? usage_all(req_env(r), disk) : NULL;
 }
 
 static const char *list_prefix(const struct req *r)
@@ -51,12 +74,15 @@ static const char *list_prefix(const struct req *r)
 static int reply_list(struct req *r, const struct filter *filter)
 {
 	_sbuf_ struct sbuf b = SBUF(LIST_MAX);
+	_json_ json_t *usage = usage_wanted(r);
 	int recursion = req_recursion(r);
-	struct filtered f = {
-		.filter = filter, .out = &b, .urls = recursion == 0, .prefix = list_prefix(r)
-	};
+	struct filtered f = { .filter = filter,
+			      .usage = usage,
+			      .out = &b,
+			      .urls = recursion == 0,
+			      .prefix = list_prefix(r) };
 
-	if (!filter) {
+	if (!filter && !usage) {
 		icache_list(req_env(r), recursion, f.prefix, &b);
 	} else {
 		sbuf_putc(&b, '[');
@@ -142,6 +168,11 @@ int h_instance_get(struct req *r)
 	writable = instance_writable(row.doc);
 	set_etag(r, writable);
 	return reply_sync(r, j);
+}
+
+int h_usage_get(struct req *r)
+{
+	return reply_sync(r, usage_here(req_env(r), str_eq(req_query(r, "disk"), "true")));
 }
 
 int h_state_get(struct req *r)

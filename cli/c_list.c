@@ -124,8 +124,12 @@ static char *col_memory(const json_t *i)
 static char *col_memory_share(const json_t *i)
 {
 	const json_t *m = json_obj(json_obj(i, "state"), "memory");
+	const char *limit = json_str(json_obj(i, "expanded_config"), "limits.memory", "");
 	int64_t usage = json_int(m, "usage", 0), total = json_int(m, "total", 0);
+	uint64_t bytes = 0;
 
+	if (!total && str_to_size(limit, &bytes))
+		total = (int64_t)bytes;
 	return total > 0 ? xasprintf("%.1f%%", usage * 100.0 / total) : xstrdup("");
 }
 
@@ -191,36 +195,39 @@ static char *col_image_full(const json_t *i)
 	return base_image(i, 64);
 }
 
+/* What has to be asked for: the object, its running state, what it uses there, its volume. */
+enum need { OBJECT, STATE, USAGE, DISK };
+
 struct column {
 	char letter;
 	const char *header;
 	char *(*cell)(const json_t *inst);
-	bool state; /* needs to ask for the running state */
+	enum need need;
 };
 
 static const struct column columns[] = {
-	{ '4', "IPV4", col_ipv4, true },
-	{ '6', "IPV6", col_ipv6, true },
-	{ 'a', "ARCHITECTURE", col_arch, false },
-	{ 'b', "STORAGE POOL", col_pool, false },
-	{ 'c', "CREATED AT", col_created, false },
-	{ 'd', "DESCRIPTION", col_description, false },
-	{ 'D', "DISK USAGE", col_disk, true },
-	{ 'e', "PROJECT", col_project, false },
-	{ 'f', "BASE IMAGE", col_image, false },
-	{ 'F', "BASE IMAGE", col_image_full, false },
-	{ 'l', "LAST USED AT", col_used, false },
-	{ 'L', "LOCATION", col_location, false },
-	{ 'm', "MEMORY USAGE", col_memory, true },
-	{ 'M', "MEMORY USAGE%", col_memory_share, true },
-	{ 'n', "NAME", col_name, false },
-	{ 'N', "PROCESSES", col_processes, true },
-	{ 'p', "PID", col_pid, true },
-	{ 'P', "PROFILES", col_profiles, false },
-	{ 's', "STATE", col_state, false },
-	{ 'S', "SNAPSHOTS", col_snapshots, true },
-	{ 't', "TYPE", col_type, false },
-	{ 'u', "CPU USAGE", col_cpu, true },
+	{ '4', "IPV4", col_ipv4, STATE },
+	{ '6', "IPV6", col_ipv6, STATE },
+	{ 'a', "ARCHITECTURE", col_arch, OBJECT },
+	{ 'b', "STORAGE POOL", col_pool, OBJECT },
+	{ 'c', "CREATED AT", col_created, OBJECT },
+	{ 'd', "DESCRIPTION", col_description, OBJECT },
+	{ 'D', "DISK USAGE", col_disk, DISK },
+	{ 'e', "PROJECT", col_project, OBJECT },
+	{ 'f', "BASE IMAGE", col_image, OBJECT },
+	{ 'F', "BASE IMAGE", col_image_full, OBJECT },
+	{ 'l', "LAST USED AT", col_used, OBJECT },
+	{ 'L', "LOCATION", col_location, OBJECT },
+	{ 'm', "MEMORY USAGE", col_memory, USAGE },
+	{ 'M', "MEMORY USAGE%", col_memory_share, USAGE },
+	{ 'n', "NAME", col_name, OBJECT },
+	{ 'N', "PROCESSES", col_processes, USAGE },
+	{ 'p', "PID", col_pid, USAGE },
+	{ 'P', "PROFILES", col_profiles, OBJECT },
+	{ 's', "STATE", col_state, OBJECT },
+	{ 'S', "SNAPSHOTS", col_snapshots, STATE },
+	{ 't', "TYPE", col_type, OBJECT },
+	{ 'u', "CPU USAGE", col_cpu, USAGE },
 };
 
 /* A column of the list: one of the table, or a configuration key ("user.x", "user.x:TITLE"). */
@@ -232,7 +239,7 @@ struct chosen {
 struct choice {
 	struct chosen v[COLUMNS_MAX];
 	int n;
-	bool state;
+	enum need need;
 };
 
 static void choice_free(struct choice *ch)
@@ -248,7 +255,8 @@ static int choose_letter(struct choice *ch, char letter, struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
 		if (columns[i].letter != letter)
 			continue;
-		ch->state |= columns[i].state;
+		if (columns[i].need > ch->need)
+			ch->need = columns[i].need;
 		ch->v[ch->n].column = &columns[i];
 		ch->v[ch->n++].title = xstrdup(columns[i].header);
 		return 0;
@@ -336,6 +344,26 @@ static bool passes(const json_t *inst, const char *filter)
 	return has_key(inst, key, eq + 1);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	return str_natural(json_str(*(json_t *const *)a, "name", ""),
+			   json_str(*(json_t *const *)b, "name", ""));
+}
+
+/* By name, whatever columns are shown. */
+static void sort_instances(json_t *list)
+{
+	size_t n = json_array_size(list);
+	_free_ json_t **v = xcalloc(n + 1, sizeof(*v));
+
+	for (size_t i = 0; i < n; i++)
+		v[i] = json_incref(json_array_get(list, i));
+	qsort(v, n, sizeof(*v), compare_names);
+	json_array_clear(list);
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, v[i]);
+}
+
 static json_t *filtered(const struct args *a, int first, const json_t *all)
 {
 	json_t *out = json_array(), *inst;
@@ -349,6 +377,7 @@ static json_t *filtered(const struct args *a, int first, const json_t *all)
 		if (keep)
 			json_array_append(out, inst);
 	}
+	sort_instances(out);
 	return out;
 }
 
@@ -380,8 +409,6 @@ static int print_list(const struct choice *ch, const json_t *list, enum fmt_kind
 			cells[k] = cell(&ch->v[k], inst);
 		table_add(t, cells);
 	}
-	if (ch->v[0].column && ch->v[0].column->letter == 'n')
-		table_sort(t);
 	return fmt_print(t, list, kind, err);
 }
 
@@ -399,6 +426,14 @@ static const char *default_columns(struct client *cl, const struct args *a, stru
 	if (fast)
 		return clustered ? "nsacPtL" : "nsacPt";
 	return clustered ? "ns46tSL" : "ns46tS";
+}
+
+static char *list_path(enum need need)
+{
+	static const char *const usage[] = { [STATE] = "false", [USAGE] = "true", [DISK] = "disk" };
+	char *path = api_query(xstrdup("/1.0/instances"), "recursion", need == OBJECT ? "1" : "2");
+
+	return need == OBJECT ? path : api_query(path, "usage", usage[need]);
 }
 
 int c_list(struct cli *c, struct err *err)
@@ -420,8 +455,9 @@ int c_list(struct cli *c, struct err *err)
 		return -1;
 	if (choose(&ch, letters, err) < 0)
 		return -1;
-	ch.state |= kind == FMT_JSON || kind == FMT_YAML;
-	path = api_query(xstrdup("/1.0/instances"), "recursion", ch.state ? "2" : "1");
+	if ((kind == FMT_JSON || kind == FMT_YAML) && ch.need < USAGE)
+		ch.need = USAGE;
+	path = list_path(ch.need);
 	if (args_flag(a, "all-projects"))
 		path = api_query(path, "all-projects", "true");
 	all = api_get(cl, path, err);
