@@ -128,6 +128,11 @@ static int check_root(const struct api_env *env, const char *what, const json_t 
 	_json_ json_t *pool = NULL;
 	const char *before;
 
+	if (!root && store_count(env->store, ENT_POOL, NULL) == 0)
+		return err_set(err, ERR_INVALID,
+			       "%s: there is no storage pool yet: this host was not set up; run "
+			       "\"dunlind init\" on it",
+			       what);
 	if (!root)
 		return err_set(
 			err, ERR_INVALID,

@@ -167,6 +167,12 @@ struct op *cluster_join_start(const struct api_env *env, const json_t *body, con
 	const char *name = json_str(body, "server_name", "");
 	_free_ char *address = NULL;
 
+	if (!*from_token) {
+		err_set(err, ERR_INVALID,
+			"Invalid cluster join token: copy all of what \"cluster add NAME\" printed "
+			"on a member, or make another");
+		return NULL;
+	}
 	if (str_empty(name))
 		name = from_token;
 	if (check_name(name, err) < 0)

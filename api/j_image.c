@@ -29,10 +29,22 @@ static int download(const struct api_env *env, const char *address, const char *
 	return take_fd(&fd);
 }
 
+/* A step that has only begun has a name, and no share yet. */
+static void tell_share(struct op *op, const char *stage, const char *step, int64_t done,
+		       int64_t total)
+{
+	int share = total > 0 ? (int)(done * 100 / total) : 0;
+
+	if (share > 0)
+		op_progress(op, stage, "%s: %d%%", step, share);
+	else
+		op_progress(op, stage, "%s", step);
+}
+
 static void download_progress(void *arg, int64_t done, int64_t total)
 {
-	if (arg && total > 0)
-		op_progress(arg, "download", "%d%%", (int)(done * 100 / total));
+	if (arg)
+		tell_share(arg, "download", "reading the image", done, total);
 }
 
 static int fetch_from(const struct api_env *env, const char *member, const char *fingerprint,
@@ -113,6 +125,8 @@ static int fetch(const struct api_env *env, const char *fingerprint, struct op *
 
 	err_set(err, ERR_NOT_FOUND, "Image not found: %.64s is on no member", fingerprint);
 	json_object_foreach(order, member, v) {
+		if (op)
+			op_progress(op, "download", "fetching the image from %s", member);
 		if (fetch_from(env, member, fingerprint, op, err) == 0)
 			return 0;
 		err_wrap(err, "fetch image %.12s from member \"%s\"", fingerprint, member);
@@ -163,9 +177,7 @@ static void import_free(void *arg)
 
 static void import_progress(void *arg, int64_t done, int64_t total)
 {
-	if (total > 0)
-		op_progress(arg, "create_image_from_container_pack", "%d%%",
-			    (int)(done * 100 / total));
+	tell_share(arg, "create_image_from_container_pack", "reading the image", done, total);
 }
 
 static json_t *image_row(const struct import_job *j, const json_t *info)

@@ -216,6 +216,52 @@ bool str_ends(const char *s, const char *suffix)
 	return n >= m && strcmp(s + n - m, suffix) == 0;
 }
 
+/* Both begin with a digit: compares the numbers and steps over them. */
+static int compare_numbers(const char **a, const char **b)
+{
+	size_t la, lb;
+	int r;
+
+	*a += strspn(*a, "0");
+	*b += strspn(*b, "0");
+	la = strspn(*a, "0123456789");
+	lb = strspn(*b, "0123456789");
+	r = la != lb ? (la < lb ? -1 : 1) : strncmp(*a, *b, la);
+	*a += la;
+	*b += lb;
+	return r;
+}
+
+int str_natural(const char *a, const char *b)
+{
+	const char *x = a, *y = b;
+
+	while (*x && *y) {
+		int r;
+
+		if (isdigit((unsigned char)*x) && isdigit((unsigned char)*y)) {
+			r = compare_numbers(&x, &y);
+			if (r)
+				return r;
+			continue;
+		}
+		if (*x != *y)
+			return (unsigned char)*x < (unsigned char)*y ? -1 : 1;
+		x++;
+		y++;
+	}
+	if (*x || *y)
+		return *x ? 1 : -1;
+	return strcmp(a, b); /* 01 and 1 */
+}
+
+int str_yes_no(const char *s)
+{
+	if (strcasecmp(s, "yes") == 0 || strcasecmp(s, "y") == 0)
+		return 1;
+	return strcasecmp(s, "no") == 0 || strcasecmp(s, "n") == 0 ? 0 : -1;
+}
+
 bool str_copy(char *dst, size_t size, const char *src)
 {
 	int n = snprintf(dst, size, "%s", src ? src : "");

@@ -38,6 +38,10 @@ static inline bool str_empty(const char *s)
 bool str_eq(const char *a, const char *b); /* NULL equals NULL */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
+/* Order for people: runs of digits count as numbers, n2 before n10. 0 only for equal texts. */
+int str_natural(const char *a, const char *b);
+/* 1 for yes or y, 0 for no or n, in any case; -1 for anything else. */
+int str_yes_no(const char *s);
 /* Copies with truncation; true when everything fitted. */
 bool str_copy(char *dst, size_t size, const char *src);
 

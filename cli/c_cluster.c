@@ -121,7 +121,7 @@ static bool may_force(const struct args *a, const char *name)
 		"old state. Remove it?",
 		name);
 
-	return args_flag(a, "yes") || !isatty(STDIN_FILENO) || term_confirm(question);
+	return args_flag(a, "yes") || term_confirm(question);
 }
 
 int c_cluster_remove(struct cli *c, struct err *err)

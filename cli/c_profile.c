@@ -167,6 +167,10 @@ int c_profile_assign(struct cli *c, struct err *err)
 {
 	if (change_profiles(c, change_assign, err) < 0)
 		return -1;
-	cli_say(c, "Profiles %s applied to %s\n", args_pos(&c->args, 1), args_pos(&c->args, 0));
+	if (strspn(args_pos(&c->args, 1), ",") == strlen(args_pos(&c->args, 1)))
+		cli_say(c, "All profiles removed from %s\n", args_pos(&c->args, 0));
+	else
+		cli_say(c, "Profiles %s applied to %s\n", args_pos(&c->args, 1),
+			args_pos(&c->args, 0));
 	return 0;
 }

@@ -14,12 +14,20 @@
 /* y, or the fingerprint itself. */
 static bool user_accepts(const char *fingerprint)
 {
-	_free_ char *answer = NULL;
+	fprintf(stderr, "Certificate fingerprint: %s\n", fingerprint);
+	for (;;) {
+		_free_ char *answer = NULL;
+		int yes;
 
-	fprintf(stderr, "Certificate fingerprint: %s\nok (y/n/[fingerprint])? ", fingerprint);
-	answer = term_line();
-	return answer && (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0 ||
-			  strcasecmp(answer, fingerprint) == 0);
+		fputs("ok (y/n/[fingerprint])? ", stderr);
+		answer = term_line();
+		if (str_empty(answer))
+			return false;
+		yes = strcasecmp(answer, fingerprint) == 0 ? 1 : str_yes_no(answer);
+		if (yes >= 0)
+			return yes;
+		fputs("Please answer y, n, or the fingerprint that the server shows.\n", stderr);
+	}
 }
 
 static int present_token(struct client *cl, const char *token, struct err *err)

@@ -4,7 +4,9 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <locale.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -74,7 +76,12 @@ void table_add(struct table *t, char **own_cells)
 
 static int compare_rows(const void *a, const void *b)
 {
-	return strcmp((*(char ***)a)[0], (*(char ***)b)[0]);
+	char *const *x = *(char ***)a, *const *y = *(char ***)b;
+	int r = 0;
+
+	for (int c = 0; r == 0 && x[c]; c++)
+		r = str_natural(x[c], y[c]);
+	return r;
 }
 
 void table_sort(struct table *t)
@@ -83,7 +90,7 @@ void table_sort(struct table *t)
 		qsort(t->rows, t->nrows, sizeof(*t->rows), compare_rows);
 }
 
-/* The first line of `s`: its bytes, and columns (a UTF-8 character counts one). */
+/* The first line of `s`: its bytes, and the columns that a terminal gives it. */
 static size_t line_bytes(const char *s)
 {
 	return strcspn(s, "\n");
@@ -91,10 +98,24 @@ static size_t line_bytes(const char *s)
 
 static int line_width(const char *s, size_t len)
 {
+	const char *end = s + len;
+	mbstate_t state = { 0 };
 	int width = 0;
 
-	for (size_t i = 0; i < len; i++)
-		width += ((unsigned char)s[i] & 0xc0) != 0x80;
+	while (s < end) {
+		wchar_t c;
+		size_t n = mbrtowc(&c, s, (size_t)(end - s), &state);
+		int w;
+
+		if (n == 0 || n > (size_t)(end - s)) { /* no UTF-8: a terminal shows a mark */
+			state = (mbstate_t){ 0 };
+			n = 1;
+			c = L'?';
+		}
+		w = wcwidth(c);
+		width += w > 0 ? w : 0;
+		s += n;
+	}
 	return width;
 }
 
@@ -193,7 +214,7 @@ static void render_header(struct sbuf *b, const struct table *t, const int *widt
 	sbuf_puts(b, framed ? "|\n" : "\n");
 }
 
-static void render_columns(struct sbuf *b, const struct table *t, bool framed)
+static void render_frame(struct sbuf *b, const struct table *t, bool framed)
 {
 	_free_ int *widths = xcalloc(t->ncols + 1, sizeof(*widths));
 
@@ -209,6 +230,19 @@ static void render_columns(struct sbuf *b, const struct table *t, bool framed)
 		if (framed)
 			frame_line(b, widths, t->ncols);
 	}
+}
+
+/* Widths are those of UTF-8, whatever the user's locale says. */
+static void render_columns(struct sbuf *b, const struct table *t, bool framed)
+{
+	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	locale_t old = utf8 ? uselocale(utf8) : (locale_t)0;
+
+	render_frame(b, t, framed);
+	if (!utf8)
+		return;
+	uselocale(old);
+	freelocale(utf8);
 }
 
 /* Quotes as RFC 4180 wants them. */

@@ -23,7 +23,7 @@ struct table *table_new(int ncols, const char *const *headers);
 void table_free(struct table *t);
 /* A row of `ncols` cells, each taken over; NULL is an empty one. A cell may have several lines. */
 void table_add(struct table *t, char **own_cells);
-/* By the first column. */
+/* By the first column, then the next; numbers in the texts count as numbers. */
 void table_sort(struct table *t);
 void table_render(struct sbuf *b, const struct table *t, enum fmt_kind kind);
 /* The table, or `objects` where the format wants them. */

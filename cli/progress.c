@@ -49,7 +49,9 @@ void progress_share(struct progress *p, int64_t done, int64_t total)
 	if (!p->on || t < p->next_ms)
 		return;
 	p->next_ms = t + REDRAW_MS;
-	if (total > 0)
+	if (total > 0 && done * 100 / total == 0)
+		*text = '\0'; /* the name of the step says as much */
+	else if (total > 0)
 		snprintf(text, sizeof(text), "%" PRId64 "%%", done * 100 / total);
 	else
 		str_copy(text, sizeof(text), str_of_size(done, size));

@@ -67,11 +67,19 @@ char *term_line(void)
 
 bool term_confirm(const char *question)
 {
-	_free_ char *answer = NULL;
+	for (;;) {
+		_free_ char *answer = NULL;
+		int yes;
 
-	fprintf(stderr, "%s (yes/no) [default=no]: ", question);
-	answer = term_line();
-	return answer && (strcasecmp(answer, "yes") == 0 || strcasecmp(answer, "y") == 0);
+		fprintf(stderr, "%s (yes/no) [default=no]: ", question);
+		answer = term_line();
+		if (!answer)
+			fputc('\n', stderr);
+		yes = str_empty(answer) ? 0 : str_yes_no(answer);
+		if (yes >= 0)
+			return yes;
+		fputs("Please answer yes or no.\n", stderr);
+	}
 }
 
 char *term_read_all(size_t max, size_t *ret_len, struct err *err)

@@ -18,7 +18,7 @@ void term_restore(struct term_mode *m);
 /* 0 x 0 without a terminal. */
 void term_size(int *ret_width, int *ret_height);
 
-/* Asks on the terminal; false when the answer is not yes or nobody can be asked. */
+/* Asks until the answer is yes or no; nothing, and the end of the input, are no. */
 bool term_confirm(const char *question);
 /* One line of standard input without its end; NULL at the end. The caller frees. */
 char *term_line(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/init_main.h"
 
+#include <arpa/inet.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,42 +247,177 @@ static int run_dump(struct err *err)
 	return 0;
 }
 
-/* The caller frees; the default for an empty line or at the end of input. */
-static char *ask(const char *question, const char *dflt)
+/* An answer, or the default for an empty line; NULL with err at the end of the input, which is no
+ * consent to anything. The caller frees. */
+static char *ask(const char *question, const char *dflt, struct err *err)
 {
 	char line[4096];
 	size_t n;
 
 	printf("%s%s%s%s: ", question, dflt ? " [default=" : "", dflt ? dflt : "", dflt ? "]" : "");
 	fflush(stdout);
-	if (!fgets(line, sizeof(line), stdin))
-		return xstrdup(dflt ? dflt : "");
+	if (!fgets(line, sizeof(line), stdin)) {
+		puts("");
+		err_set(err, ERR_CANCELLED,
+			"the input ended before all questions were answered: nothing was changed "
+			"(--auto and --preseed ask nothing)");
+		return NULL;
+	}
 	n = strcspn(line, "\r\n");
 	line[n] = '\0';
 	return xstrdup(n ? line : dflt ? dflt : "");
 }
 
-static bool ask_yes(const char *question, const char *dflt)
+/* 1, 0, or -1. */
+static int ask_yes(const char *question, struct err *err)
 {
-	_free_ char *a = ask(question, dflt);
+	for (;;) {
+		_free_ char *a = ask(question, "no", err);
+		int yes = a ? str_yes_no(a) : 0;
 
-	return a[0] == 'y' || a[0] == 'Y';
+		if (!a)
+			return -1;
+		if (yes >= 0)
+			return yes;
+		puts("Please answer yes or no.");
+	}
+}
+
+/* An IP address, perhaps with a port: a name could mean another host tomorrow. */
+static bool is_address(const char *text)
+{
+	_free_ char *host = xstrdup(*text == '[' ? text + 1 : text);
+	struct in6_addr a;
+	int64_t port;
+	char *end = *text == '[' ? strchr(host, ']') : NULL;
+
+	if (!end && inet_pton(AF_INET6, host, &a) == 1)
+		return true;
+	if (end) {
+		*end++ = '\0';
+		if (inet_pton(AF_INET6, host, &a) != 1)
+			return false;
+	} else {
+		end = host + strcspn(host, ":");
+	}
+	if (*end && (*end != ':' || !str_to_i64(end + 1, 1, 65535, &port)))
+		return false;
+	if (*text == '[')
+		return true;
+	*end = '\0';
+	return inet_pton(AF_INET, host, &a) == 1;
+}
+
+static char *ask_address(bool join, struct err *err)
+{
+	for (;;) {
+		_free_ char *a = ask(join ? "Address where the other members reach this host"
+					  : "Address to listen on (0.0.0.0: all)",
+				     join ? NULL : "0.0.0.0", err);
+		bool any = a && (str_starts(a, "0.0.0.0") || str_eq(a, "::") ||
+				 str_starts(a, "[::]"));
+
+		if (!a || (is_address(a) && !(join && any)))
+			return take_ptr(a);
+		printf("\"%s\" is no IP address%s.\n", a,
+		       join ? " that other hosts can reach" : ", with or without a port");
+	}
+}
+
+static char *ask_driver(struct err *err)
+{
+	for (;;) {
+		_free_ char *a = ask("Storage backend (overlay, dir)", "overlay", err);
+
+		if (!a || str_eq(a, "overlay") || str_eq(a, "dir"))
+			return take_ptr(a);
+		puts("Please answer overlay or dir.");
+	}
+}
+
+static char *ask_token(struct err *err)
+{
+	for (;;) {
+		_free_ char *a =
+			ask("Join token (dunlin cluster add NAME, on a member)", NULL, err);
+
+		if (!a || *a)
+			return take_ptr(a);
+	}
+}
+
+static int join_by_questions(struct init_opts *o, struct err *err)
+{
+	_free_ char *token = ask_token(err);
+	_free_ char *address = token ? ask_address(true, err) : NULL;
+
+	if (!address)
+		return -1;
+	o->join = token;
+	o->address = address;
+	return run_join(o, err);
+}
+
+static int set_up_by_questions(struct init_opts *o, bool listens, struct err *err)
+{
+	static const char question[] = "Make the API available over the network? (yes/no)";
+	int listen = listens ? 0 : ask_yes(question, err);
+	_free_ char *address = listen > 0 ? ask_address(false, err) : NULL;
+	_free_ char *driver = NULL;
+
+	if (listen < 0 || (listen > 0 && !address) || !(driver = ask_driver(err)))
+		return -1;
+	o->address = address;
+	o->driver = driver;
+	return run_auto(o, err);
 }
 
 static int run_questions(struct init_opts *o, struct err *err)
 {
-	bool join = ask_yes("Join an existing cluster? (yes/no)", "no");
-	_free_ char *token = join ? ask("Join token (dunlin cluster add NAME)", NULL) : NULL;
-	bool listen = join || ask_yes("Make the API available over the network? (yes/no)", "no");
-	_free_ char *address = listen ? ask("Address to listen on (not 0.0.0.0 in a cluster)",
-					    join ? NULL : "0.0.0.0")
-				      : NULL;
-	_free_ char *driver = join ? NULL : ask("Storage backend (overlay, dir)", "overlay");
+	_json_ json_t *server = init_call("GET", "/1.0", NULL, 0, err);
+	const json_t *env = json_obj(server, "environment");
+	int join = 0;
 
-	o->address = address;
-	o->join = token;
-	o->driver = driver;
-	return join ? run_join(o, err) : run_auto(o, err);
+	if (!server)
+		return -1;
+	if (json_bool(env, "server_clustered", false))
+		printf("This host is member \"%s\" of a cluster.\n",
+		       json_str(env, "server_name", ""));
+	else
+		join = ask_yes("Join an existing cluster? (yes/no)", err);
+	if (join < 0)
+		return -1;
+	return join ? join_by_questions(o, err)
+		    : set_up_by_questions(o,
+					  *json_str(json_obj(server, "config"),
+						    "core.https_address", ""),
+					  err);
+}
+
+/* What there is now, and what comes next. */
+static void say_ready(void)
+{
+	struct err ignored;
+	_json_ json_t *server = init_call("GET", "/1.0", NULL, 0, &ignored);
+	const json_t *env = json_obj(server, "environment");
+	const char *address = json_str(json_obj(server, "config"), "core.https_address", "");
+
+	if (json_bool(env, "server_clustered", false))
+		printf("This host is member \"%s\" of a cluster", json_str(env, "server_name", ""));
+	else
+		printf("This host is set up");
+	if (*address)
+		printf(", with the API on %s", address);
+	puts(". Next: dunlin image import TARBALL --alias NAME; dunlin launch NAME");
+}
+
+static int configure(struct init_opts *o, struct err *err)
+{
+	if (o->preseed)
+		return run_preseed(o, err);
+	if (o->automatic)
+		return run_auto(o, err);
+	return o->join ? run_join(o, err) : run_questions(o, err);
 }
 
 static int run(struct init_opts *o, struct err *err)
@@ -290,11 +426,10 @@ static int run(struct init_opts *o, struct err *err)
 		return -1;
 	if (o->dump)
 		return run_dump(err);
-	if (o->preseed)
-		return run_preseed(o, err);
-	if (o->automatic)
-		return run_auto(o, err);
-	return o->join ? run_join(o, err) : run_questions(o, err);
+	if (configure(o, err) < 0)
+		return -1;
+	say_ready();
+	return 0;
 }
 
 int init_main(int argc, char **argv)

@@ -54,6 +54,36 @@ static void renders(void **state)
 	}
 }
 
+static void sorts_as_people_do(void **state)
+{
+	static const char *const order[] = { "a",   "n1",    "n01",    "n2",
+					     "n10", "n10a2", "n10a10", "z" };
+	_table_ struct table *t = table_new(1, headers);
+	_sbuf_ struct sbuf b = SBUF(1 << 12);
+
+	for (size_t i = ARRAY_SIZE(order); i > 0; i--)
+		table_add(t, (char *[]){ xstrdup(order[i - 1]) });
+	table_sort(t);
+	table_render(&b, t, FMT_CSV);
+	assert_string_equal(b.data, "a\nn01\nn1\nn2\nn10\nn10a2\nn10a10\nz\n");
+}
+
+static void counts_columns_of_the_terminal(void **state)
+{
+	_table_ struct table *t = table_new(1, headers);
+	_sbuf_ struct sbuf b = SBUF(1 << 12);
+
+	table_add(t, (char *[]){ xstrdup("e\xcc\x81t") });
+	table_add(t, (char *[]){ xstrdup("\xe6\xbc\xa2\xe5\xad\x97z") });
+	table_add(t, (char *[]){ xstrdup("\xf0\x9f\x90\xb3") });
+	table_add(t, (char *[]){ xstrdup("\xff") });
+	table_render(&b, t, FMT_TABLE);
+	assert_non_null(strstr(b.data, "| e\xcc\x81t    |\n"));
+	assert_non_null(strstr(b.data, "| \xe6\xbc\xa2\xe5\xad\x97z |\n"));
+	assert_non_null(strstr(b.data, "| \xf0\x9f\x90\xb3    |\n"));
+	assert_non_null(strstr(b.data, "| \xff     |\n"));
+}
+
 static void renders_without_rows(void **state)
 {
 	_table_ struct table *t = table_new(1, headers);
@@ -147,6 +177,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(renders),        cmocka_unit_test(renders_without_rows),
+		cmocka_unit_test(sorts_as_people_do),
+		cmocka_unit_test(counts_columns_of_the_terminal),
 		cmocka_unit_test(quotes_csv),     cmocka_unit_test(counts_characters),
 		cmocka_unit_test(knows_formats),  cmocka_unit_test(prints_times_and_sizes),
 		cmocka_unit_test(shapes_objects), cmocka_unit_test(names_from_urls),
