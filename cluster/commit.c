@@ -123,9 +123,13 @@ int commit_over(const struct commit_way *w, struct tx *t, int64_t deadline, int6
 static int commit_here(struct cluster *c, struct tx *t, int64_t deadline, int64_t *ret_rev,
 		       struct err *err)
 {
-	struct wreq *q = wreq_new(t, deadline);
+	struct wreq *q;
 	int rc;
 
+	/* One that nobody has yet, the empty one of cluster_serve_row() among them, is new. */
+	if (t->fate == TX_HELD)
+		t->base = replica_revision(c->replica);
+	q = wreq_new(t, deadline);
 	writer_submit(c->writer, q);
 	rc = writer_wait(c->writer, q, ret_rev, err);
 	wreq_unref(q);
