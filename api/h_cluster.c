@@ -77,10 +77,49 @@ static json_t *member_render(struct req *r, const struct row *row, void *arg)
 	return cluster_member_json(req_env(r)->cluster, row);
 }
 
+/* The feed has taken a removed member's own row away; it is still who it is here. */
+static json_t *removed_self(struct req *r)
+{
+	struct cluster *c = req_env(r)->cluster;
+	_json_ json_t *doc = json_pack("{s:s}", "address", cluster_address(c));
+	char *name = xstrdup(cluster_member_name(c));
+	struct row row = { .key = name, .doc = doc };
+	json_t *member = cluster_member_json(c, &row);
+
+	free(name);
+	return member;
+}
+
+static int reply_members_of_removed(struct req *r)
+{
+	const char *self = cluster_member_name(req_env(r)->cluster);
+	bool objects = req_recursion(r) > 0, listed = false;
+	_rows_ struct rows rows = { 0 };
+	json_t *list = json_array();
+
+	if (store_list(req_env(r)->store, ENT_MEMBER, NULL, &rows, req_err(r)) < 0) {
+		json_decref(list);
+		return -1;
+	}
+	for (size_t i = 0; i < rows.n; i++) {
+		json_array_append_new(list, objects ? member_render(r, &rows.v[i], NULL)
+						    : json_sprintf("/1.0/cluster/members/%s",
+								   rows.v[i].key));
+		listed |= str_eq(rows.v[i].key, self);
+	}
+	if (!listed)
+		json_array_append_new(list,
+				      objects ? removed_self(r)
+					      : json_sprintf("/1.0/cluster/members/%s", self));
+	return reply_sync(r, list);
+}
+
 int h_members_get(struct req *r)
 {
 	if (need_cluster(r) < 0)
 		return -1;
+	if (cluster_is_removed(req_env(r)->cluster))
+		return reply_members_of_removed(r);
 	return reply_rows(r, ENT_MEMBER, "cluster/members", member_render, NULL);
 }
 
@@ -233,6 +272,7 @@ int h_member_post(struct req *r)
 int h_member_delete(struct req *r)
 {
 	const char *force = req_query(r, "force");
+	struct removal done = { 0 };
 	_row_ struct row row = { 0 };
 	bool forced = false;
 
@@ -241,10 +281,10 @@ int h_member_delete(struct req *r)
 	if (!str_empty(force) && !str_to_bool(force, &forced))
 		return err_set(req_err(r), ERR_INVALID,
 			       "cluster member: force is \"%.20s\", not true or false", force);
-	if (cluster_remove(req_env(r)->cluster, row.key, forced, req_err(r)) < 0)
+	if (cluster_remove(req_env(r)->cluster, row.key, forced, &done, req_err(r)) < 0)
 		return -1;
 	tell_event(r, "cluster-member-removed", req_path(r), row.key);
-	return reply_sync(r, NULL);
+	return reply_sync(r, json_pack("{s:i}", "tokens_revoked", done.tokens));
 }
 
 int h_member_state_post(struct req *r)

@@ -50,6 +50,12 @@ static int serve(struct req *r,
 	return body ? reply_answer(r, fn(req_env(r)->cluster, body, req_err(r))) : -1;
 }
 
+int h_membership(struct req *r)
+{
+	return reply_answer(r, cluster_serve_membership(req_env(r)->cluster,
+							req_caller(r)->fingerprint));
+}
+
 int h_tx(struct req *r)
 {
 	return serve(r, cluster_serve_tx);

@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/image.h"
 
 struct cluster_job {
 	const struct api_env *env;
@@ -133,7 +134,8 @@ static int run_join(struct op *op, void *arg, struct err *err)
 	/* The other members call back while the join is under way. */
 	if (localconf_set_address(env, j->address, err) < 0)
 		return -1;
-	if (cluster_join(env->cluster, j->name, j->address, j->token, err) < 0) {
+	if (image_disown_all(env->node, err) < 0 ||
+	    cluster_join(env->cluster, j->name, j->address, j->token, err) < 0) {
 		struct err ignored;
 
 		/* One that was admitted is called at this address from now on. */

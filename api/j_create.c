@@ -146,13 +146,25 @@ static int set_ready(void *arg, json_t *doc, struct err *err)
 	return 0;
 }
 
+static int check_files(struct create_job *j, struct err *err)
+{
+	const char *name = json_str(j->doc, "name", "");
+	_json_ json_t *pool = NULL;
+
+	/* Those of one that is there, or is to be, are told by the row. */
+	if (exists(j->env, name) || instance_name_promised(j->env, name, NULL))
+		return 0;
+	pool = spec_pool(j->env, j->doc, err);
+	return pool ? volume_check_free(j->env->node, pool, name, err) : -1;
+}
+
 static int make(struct create_job *j, struct op *op, struct err *err)
 {
 	struct undo_create *u = xnew(struct undo_create);
 	_undo_ struct undo undo = { 0 };
 
 	*u = (struct undo_create){ j->env, j->doc };
-	if (commit_row(j, err) < 0) {
+	if (check_files(j, err) < 0 || commit_row(j, err) < 0) {
 		free(u);
 		return -1;
 	}

@@ -212,6 +212,14 @@ static int check_free(const struct api_env *env, const char *name, const char *n
 	return err_set(err, ERR_CONFLICT, "Instance \"%s\" already exists", new_name);
 }
 
+static int check_files(const struct api_env *env, const struct row *row, const char *new_name,
+		       struct err *err)
+{
+	_json_ json_t *pool = spec_pool(env, row->doc, err);
+
+	return pool ? volume_check_free(env->node, pool, new_name, err) : -1;
+}
+
 int instance_rename(const struct api_env *env, const char *name, const char *new_name,
 		    struct err *err)
 {
@@ -221,6 +229,8 @@ int instance_rename(const struct api_env *env, const char *name, const char *new
 		return -1;
 	if (container_status(env->node, name) != CT_STOPPED)
 		return err_set(err, ERR_INVALID, "Renaming of running instance not allowed");
+	if (check_files(env, &row, new_name, err) < 0)
+		return -1;
 	if (instance_edit(env, name, mark_renaming, (void *)new_name, 0, err) < 0 ||
 	    check_free(env, name, new_name, err) < 0 ||
 	    rename_marked(env, name, new_name, err) < 0)

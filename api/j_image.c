@@ -232,12 +232,13 @@ static int commit_image(const struct import_job *j, const char *fingerprint, con
 	return store_commit(j->env->store, tx, 0, NULL, err);
 }
 
-static bool image_known(const struct api_env *env, const char *fingerprint)
+bool image_known(const struct api_env *env, const char *fingerprint)
 {
 	_row_ struct row row = { 0 };
 	struct err err;
 
-	return store_get(env->store, ENT_IMAGE, fingerprint, &row, &err) == 0;
+	return store_get(env->store, ENT_IMAGE, fingerprint, &row, &err) == 0 ||
+	       err.kind != ERR_NOT_FOUND;
 }
 
 static json_t *import_upload(struct import_job *j, struct op *op, struct err *err)

@@ -87,5 +87,7 @@ struct op *job_image_import_start(const struct api_env *env, struct image_upload
 				  struct err *err);
 struct op *job_image_delete_start(const struct api_env *env, const char *fingerprint,
 				  struct err *err);
+/* Whether a row or an instance here needs the image. */
+bool image_known(const struct api_env *env, const char *fingerprint);
 /* Removes the files of an image that no row and no instance here needs any more. */
 void image_sweep(const struct api_env *env, const char *fingerprint);

@@ -34,34 +34,27 @@ static bool own_instances(const struct api_env *env, struct rows *ret)
 	       0;
 }
 
-static void keep_rows(const struct api_env *env, json_t *keep)
+/* What the rows say of names: here (true), or the member that has it. */
+static void note_rows(const struct api_env *env, json_t *places)
 {
+	const char *self = cluster_member_name(env->cluster);
 	_rows_ struct rows rows = { 0 };
+	struct err err;
 
-	if (!own_instances(env, &rows))
+	if (store_list(env->store, ENT_INSTANCE, NULL, &rows, &err) < 0)
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
+		const char *member = json_str(rows.v[i].doc, "member", "");
 		const char *other = json_str(rows.v[i].doc, "rename_to", NULL);
 
-		json_object_set_new(keep, rows.v[i].key, json_true());
+		if (!str_eq(member, self)) {
+			json_put_str(places, rows.v[i].key, member);
+			continue;
+		}
+		json_object_set_new(places, rows.v[i].key, json_true());
 		if (other)
-			json_object_set_new(keep, other, json_true());
+			json_object_set_new(places, other, json_true());
 	}
-}
-
-/* Without a leader the rows may be old: nothing that is here is removed on their word. */
-static void keep_folders(const struct api_env *env, json_t *keep)
-{
-	_free_ char *path = xasprintf("%s/containers", env->dir);
-	DIR *d = opendir(path);
-	struct dirent *e;
-
-	while (d && (e = readdir(d))) {
-		if (str_is_hostname(e->d_name))
-			json_object_set_new(keep, e->d_name, json_true());
-	}
-	if (d)
-		closedir(d);
 }
 
 static bool rows_are_fresh(const struct api_env *env)
@@ -71,14 +64,14 @@ static bool rows_are_fresh(const struct api_env *env)
 
 int recover_containers(const struct api_env *env, struct err *err)
 {
-	_json_ json_t *keep = json_object();
+	_json_ json_t *places = json_object();
 
-	keep_rows(env, keep);
-	if (!rows_are_fresh(env))
-		keep_folders(env, keep);
+	/* Without a leader the rows may be old: nothing is stopped on their word. */
+	if (rows_are_fresh(env))
+		note_rows(env, places);
 	if (env->mover)
-		move_keep(env->mover, keep);
-	return node_recover(env->node, keep, err);
+		move_keep(env->mover, places);
+	return node_recover(env->node, places, err);
 }
 
 void facts_republish(const struct api_env *env)
@@ -140,7 +133,7 @@ static void settle_instances(const struct api_env *env)
 }
 
 /* Files whose row is gone: an import that was cut off, or a deletion this member did not hear of.
- */
+ * One that did not come here while this server was a member as it is now, is not judged by rows. */
 static json_t *image_files(const struct api_env *env)
 {
 	_free_ char *path = xasprintf("%s/images", env->dir);
@@ -162,8 +155,13 @@ static void settle_images(const struct api_env *env, json_t *files)
 	const char *fp;
 	json_t *v;
 
-	json_object_foreach(files, fp, v)
-		image_sweep(env, fp);
+	json_object_foreach(files, fp, v) {
+		if (image_is_mine(env->node, fp))
+			image_sweep(env, fp);
+		else if (!image_known(env, fp))
+			log_warn("an image that the cluster does not know is kept", "fingerprint",
+				 fp, "remedy", "delete its files in images/ when nobody needs it");
+	}
 }
 
 static void settle_pools(const struct api_env *env)
@@ -181,8 +179,9 @@ static void settle_pools(const struct api_env *env)
 	}
 }
 
-/* Volumes of instances that are not here: cut off before the row was written, or moved away. */
-static void settle_volumes(const struct api_env *env, const char *pool_name)
+/* A row is there before its volume and goes after it: a volume without one was made by another
+ * server, or by this one before it joined or was removed. Nobody asked for its end. */
+static void warn_of_volumes(const struct api_env *env, const char *pool_name)
 {
 	struct err err;
 	_json_ json_t *pool = spec_pool_of(env, pool_name, &err);
@@ -193,18 +192,18 @@ static void settle_volumes(const struct api_env *env, const char *pool_name)
 	json_array_foreach(names, i, v) {
 		const char *name = json_string_value(v);
 		_row_ struct row row = { 0 };
+
 		/* In this order: a renaming that ends meanwhile has made the row. */
-		if (instance_name_promised(env, name, NULL) ||
-		    store_get(env->store, ENT_INSTANCE, name, &row, &err) == 0 ||
-		    err.kind != ERR_NOT_FOUND)
-			continue;
-		log_info("volume without an instance removed", "pool", pool_name, "volume", name);
-		if (volume_delete(env->node, pool, name, &err) < 0)
-			log_err(LOG_WARN, "a left-over volume stays", &err);
+		if (!instance_name_promised(env, name, NULL) &&
+		    store_get(env->store, ENT_INSTANCE, name, &row, &err) < 0 &&
+		    err.kind == ERR_NOT_FOUND)
+			log_warn("a volume of no known instance is kept", "pool", pool_name,
+				 "volume", name, "remedy",
+				 "copy what is needed, then delete its folder");
 	}
 }
 
-static void settle_all_volumes(const struct api_env *env)
+static void warn_of_all_volumes(const struct api_env *env)
 {
 	_rows_ struct rows rows = { 0 };
 	struct err err;
@@ -212,7 +211,7 @@ static void settle_all_volumes(const struct api_env *env)
 	if (store_list(env->store, ENT_POOL, NULL, &rows, &err) < 0)
 		return;
 	for (size_t i = 0; i < rows.n; i++)
-		settle_volumes(env, rows.v[i].key);
+		warn_of_volumes(env, rows.v[i].key);
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */
@@ -292,7 +291,7 @@ static void recover_rest(const struct api_env *env, void *own_rest)
 		log_err(LOG_WARN, "moves that were cut off are not settled", &err);
 	settle_pools(env);
 	settle_instances(env);
-	settle_all_volumes(env);
+	warn_of_all_volumes(env);
 	settle_images(env, rest->images);
 	netsync_all(env);
 	settle_devices(env);

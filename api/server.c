@@ -95,19 +95,15 @@ struct tls_ctx *server_tls(struct server *s)
 	return t;
 }
 
-int server_set_certificate(struct server *s, const char *cert_pem, const char *key_pem,
-			   struct err *err)
+void server_set_tls(struct server *s, struct tls_ctx *own)
 {
-	struct tls_ctx *t = tls_server_new(cert_pem, key_pem, err), *old;
+	struct tls_ctx *old;
 
-	if (!t)
-		return -1;
 	pthread_mutex_lock(&s->lock);
 	old = s->tls;
-	s->tls = t;
+	s->tls = own;
 	pthread_mutex_unlock(&s->lock);
 	tls_unref(old);
-	return 0;
 }
 
 const char *server_island_line(const struct server *s, char buf[ISLAND_LINE_SIZE])

@@ -22,9 +22,9 @@ void server_free(struct server *s);
 /* Listens on host:port (":8443" is every address) besides the present connections; "" stops
  * listening. On failure the old listener stays. From any thread. */
 int server_listen(struct server *s, const char *address, struct err *err);
-/* From now on this certificate is shown. From any thread. */
-int server_set_certificate(struct server *s, const char *cert_pem, const char *key_pem,
-			   struct err *err);
+/* What new connections are shown from now on. From any thread. */
+struct tls_ctx;
+void server_set_tls(struct server *s, struct tls_ctx *own);
 /* The trust in this certificate has ended: its connections are closed. */
 void server_drop_certificate(struct server *s, const char *fingerprint);
 /* An operation that began on another member on behalf of a request here: requests about it go

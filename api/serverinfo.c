@@ -244,6 +244,7 @@ static json_t *full_object(const struct api_env *env, json_t *config, json_t *ex
 	json_put_str(e, "server_name", cluster_member_name(env->cluster));
 	json_put_bool(e, "dunlin_island", cluster_is_island(env->cluster));
 	json_put_int(e, "dunlin_island_s", cluster_island_ms(env->cluster) / 1000);
+	json_put_bool(e, "dunlin_removed", cluster_is_removed(env->cluster));
 	add_storage(env, e);
 	return json_pack("{s:O, s:O, s:s, s:s, s:s, s:b, s:[s], s:o}", "config", config,
 			 "api_extensions", exts, "api_status", "stable", "api_version", "1.0",

@@ -27,7 +27,6 @@
 #define GIVE_BACK_FIRST_MS 2000
 #define GIVE_BACK_MS 15000
 #define DRAIN_MS 20000
-#define KEY_MAX (64 << 10)
 
 const char *api_location(void *arg)
 {
@@ -169,19 +168,16 @@ static void make_defaults(const struct api_env *env, void *unused)
 		log_err(LOG_WARN, "the default profile is not made", &err);
 }
 
-/* What connections are shown from the start; the cluster tells of changes. */
-static int show_certificate(const struct api_env *env, struct err *err)
+int api_show_certificate(const struct api_env *env, struct err *err)
 {
-	_free_ char *key_path = xasprintf("%s/cluster.key", env->dir), *key = NULL;
+	struct tls_ctx *t = cluster_server_tls(env->cluster, err);
 
-	if (!io_exists(key_path)) {
-		free(key_path);
-		key_path = xasprintf("%s/server.key", env->dir);
-	}
-	key = io_read_file(key_path, KEY_MAX, NULL, err);
-	if (!key)
+	if (!t)
 		return -1;
-	return server_set_certificate(env->server, cluster_cert_pem(env->cluster), key, err);
+	server_set_tls(env->server, t);
+	if (env->state)
+		serverinfo_stale(env->state->info);
+	return 0;
 }
 
 /* Also what a burst of work has taken comes back. */
@@ -199,7 +195,7 @@ int api_start(const struct api_env *env, struct err *err)
 		make_defaults(env, NULL);
 	if (recover_containers(env, err) < 0)
 		return -1;
-	if (show_certificate(env, &later) < 0 || localconf_listen(env, &later) < 0)
+	if (api_show_certificate(env, &later) < 0 || localconf_listen(env, &later) < 0)
 		log_err(LOG_ERROR, "the HTTPS address can't be listened on", &later);
 	recover_later(env);
 	later_call(env->state->later, GIVE_BACK_FIRST_MS, give_back, env->state->later);

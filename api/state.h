@@ -37,6 +37,8 @@ struct api_state {
 
 int api_init(struct api_env *env, struct err *err);
 int api_start(const struct api_env *env, struct err *err);
+/* Shows connections what the cluster gives for them: from the start, and after each change. */
+int api_show_certificate(const struct api_env *env, struct err *err);
 void api_stop(struct api_env *env);
 /* node_opts.instance_changed: arg is the struct api_env. */
 void api_instance_changed(void *arg, const char *name, const json_t *state);

@@ -58,15 +58,16 @@ static void tell_gone(struct upstream *u, const struct err *why)
 static void on_established(void *arg)
 {
 	struct upstream *u = arg;
-	char fingerprint[SHA256_HEX_SIZE];
+	char fingerprint[SHA256_HEX_SIZE], pin[SHA256_HEX_SIZE];
 	struct err e;
 
 	u->deadline = 0;
 	tls_peer_fingerprint(link_ssl(u->link), fingerprint);
-	u->proved = secret_equal(fingerprint, cluster_fingerprint(u->server->env->cluster));
+	u->proved = cluster_pin(u->server->env->cluster, u->address, pin, &e) == 0 &&
+		    secret_equal(fingerprint, pin);
 	if (u->proved)
 		return;
-	err_set(&e, ERR_UNAVAILABLE, "it does not show the cluster's certificate");
+	err_set(&e, ERR_UNAVAILABLE, "it does not show the certificate of the member there");
 	link_close(u->link, &e);
 }
 

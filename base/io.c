@@ -250,7 +250,24 @@ int io_empty_dir(const char *path, struct err *err)
 
 bool io_exists(const char *path)
 {
-	return access(path, F_OK) == 0;
+	return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+int io_is_empty(const char *path, struct err *err)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	int rc = 1;
+
+	if (!d)
+		return errno == ENOENT ? 1 : err_sys(err, "open %s", path);
+	errno = 0;
+	while (rc == 1 && (e = readdir(d)))
+		rc = e->d_name[0] == '.' || strcmp(e->d_name, "lost+found") == 0;
+	if (rc == 1 && errno)
+		rc = err_sys(err, "read %s", path);
+	closedir(d);
+	return rc;
 }
 
 int io_temp_fd(const char *dir, struct err *err)

@@ -27,7 +27,11 @@ int io_folder(const char *path, mode_t mode, struct err *err);
 int io_remove_tree(const char *path, struct err *err);
 /* The same for all that is in it; the folder itself stays, and may be a mount. */
 int io_empty_dir(const char *path, struct err *err);
+/* False only when it is certain that nothing is there: what cannot be looked at may be there. */
 bool io_exists(const char *path);
+/* 1 when it is certain that there is nothing but hidden names and what a file system brings along,
+ * or no folder; else 0, or -1 with err when it cannot be read. */
+int io_is_empty(const char *path, struct err *err);
 /* An unlinked temporary file in `dir`. */
 int io_temp_fd(const char *dir, struct err *err);
 /* Free bytes for root on the file system of `path`; UINT64_MAX when unknown. */

@@ -24,12 +24,18 @@ struct tls_ctx *tls_client_new(const char *cert_pem, const char *key_pem, struct
 struct tls_ctx *tls_server_new(const char *cert_pem, const char *key_pem, struct err *err);
 struct tls_ctx *tls_ref(struct tls_ctx *t);
 void tls_unref(struct tls_ctx *t);
+/* A second pair, shown to whoever asks for this server name. Before the first session. */
+int tls_server_add(struct tls_ctx *t, const char *name, const char *cert_pem, const char *key_pem,
+		   struct err *err);
+/* The server name that sessions of this client ask for, instead of the host's. Before the first
+ * session. */
+void tls_client_ask(struct tls_ctx *t, const char *name);
 
 struct stream;
 
 /* address is "host:port", "[v6]:port". `pin` is the expected fingerprint of the server, or NULL to
- * accept any (the fingerprint is then available for a decision by stream_peer). TCP_NODELAY and
- * keepalive are set. */
+ * accept any (the fingerprint is then available for a decision by stream_peer); ERR_STRANGER when
+ * it shows another. TCP_NODELAY and keepalive are set. */
 struct stream *stream_connect_tls(struct tls_ctx *t, const char *address, const char *pin,
 				  int64_t deadline, struct err *err);
 struct stream *stream_connect_unix(const char *path, struct err *err);

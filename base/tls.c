@@ -21,7 +21,9 @@
 
 struct tls_ctx {
 	SSL_CTX *ctx;
-	atomic_int refs;
+	char *name;	/* asked for by a client; of `named` in a server */
+	SSL_CTX *named; /* what a server shows to those who ask for `name`, or NULL */
+	atomic_int refs; /* of owners and sessions */
 };
 
 static int accept_any(int ok, X509_STORE_CTX *store)
@@ -128,6 +130,38 @@ struct tls_ctx *tls_server_new(const char *cert_pem, const char *key_pem, struct
 	return t;
 }
 
+static int choose_pair(SSL *ssl, int *alert, void *arg)
+{
+	const struct tls_ctx *t = SSL_get_app_data(ssl);
+	const char *asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+	if (asked && strcmp(asked, t->name) == 0)
+		SSL_set_SSL_CTX(ssl, t->named);
+	return SSL_TLSEXT_ERR_OK;
+}
+
+int tls_server_add(struct tls_ctx *t, const char *name, const char *cert_pem, const char *key_pem,
+		   struct err *err)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	if (!ctx)
+		return fail(err, "set up TLS");
+	if (use_key_pair(ctx, cert_pem, key_pem, err) < 0) {
+		SSL_CTX_free(ctx);
+		return -1;
+	}
+	t->named = ctx;
+	t->name = xstrdup(name);
+	SSL_CTX_set_tlsext_servername_callback(t->ctx, choose_pair);
+	return 0;
+}
+
+void tls_client_ask(struct tls_ctx *t, const char *name)
+{
+	t->name = xstrdup(name);
+}
+
 struct tls_ctx *tls_ref(struct tls_ctx *t)
 {
 	t->refs++;
@@ -139,6 +173,8 @@ void tls_unref(struct tls_ctx *t)
 	if (!t || --t->refs > 0)
 		return;
 	SSL_CTX_free(t->ctx);
+	SSL_CTX_free(t->named);
+	free(t->name);
 	free(t);
 }
 
@@ -150,23 +186,33 @@ SSL *tls_session_new(struct tls_ctx *t, int fd, bool server)
 		SSL_free(ssl);
 		return NULL;
 	}
-	if (ssl && server)
+	if (!ssl)
+		return NULL;
+	SSL_set_app_data(ssl, tls_ref(t));
+	if (server) {
 		SSL_set_accept_state(ssl);
-	else if (ssl)
+	} else {
 		SSL_set_connect_state(ssl);
+		if (t->name)
+			SSL_set_tlsext_host_name(ssl, t->name);
+	}
 	return ssl;
 }
 
 void tls_session_free(SSL *ssl)
 {
+	struct tls_ctx *t = ssl ? SSL_get_app_data(ssl) : NULL;
+
 	SSL_free(ssl);
+	tls_unref(t);
 }
 
 void tls_session_set_host(SSL *ssl, const char *host)
 {
+	const struct tls_ctx *t = SSL_get_app_data(ssl);
 	struct in6_addr any;
 
-	if (inet_pton(AF_INET, host, &any) != 1 && inet_pton(AF_INET6, host, &any) != 1)
+	if (!t->name && inet_pton(AF_INET, host, &any) != 1 && inet_pton(AF_INET6, host, &any) != 1)
 		SSL_set_tlsext_host_name(ssl, host);
 }
 

@@ -21,7 +21,7 @@ enum { TLS_FAILED = -1, TLS_WANT_READ = -2, TLS_WANT_WRITE = -3 };
 
 struct ssl_st *tls_session_new(struct tls_ctx *t, int fd, bool server);
 void tls_session_free(struct ssl_st *ssl);
-/* The server's name for SNI; ignored for addresses. */
+/* The server's name for SNI; ignored for addresses, and when the context asks for another. */
 void tls_session_set_host(struct ssl_st *ssl, const char *host);
 /* 1 when established. */
 int tls_handshake(struct ssl_st *ssl);

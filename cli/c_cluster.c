@@ -124,11 +124,25 @@ static bool may_force(const struct args *a, const char *name)
 	return args_flag(a, "yes") || term_confirm(question);
 }
 
+/* What the removed one knew is worth nothing any more, to nobody. */
+static void tell_consequences(struct cli *c, const json_t *done)
+{
+	int64_t tokens = json_int(done, "tokens_revoked", 0);
+
+	if (tokens)
+		cli_say(c,
+			"%lld unused tokens were revoked with it: make new ones where they are "
+			"needed\n",
+			(long long)tokens);
+}
+
 int c_cluster_remove(struct cli *c, struct err *err)
 {
 	const char *name;
 	struct client *cl = client_of(c, args_pos(&c->args, 0), &name, err);
 	bool force = args_flag(&c->args, "force");
+	struct api_call call = API_CALL("DELETE", NULL);
+	_json_ json_t *done = NULL;
 	_free_ char *path = NULL;
 
 	if (!cl)
@@ -136,9 +150,12 @@ int c_cluster_remove(struct cli *c, struct err *err)
 	if (force && !may_force(&c->args, name))
 		return err_set(err, ERR_CANCELLED, "member \"%s\": not removed", name);
 	path = api_query(api_path("cluster/members/%s", name), "force", force ? "1" : NULL);
-	if (api_do(cl, "DELETE", path, NULL, err) < 0)
+	call.path = path;
+	done = api_run(cl, &call, err);
+	if (!done)
 		return name_error(err, "cluster member", name);
 	cli_say(c, "Member %s removed\n", name);
+	tell_consequences(c, done);
 	return 0;
 }
 

@@ -142,15 +142,17 @@ static int admit(struct cluster *c, const struct guest *g, struct err *err)
 static json_t *answer(struct cluster *c)
 {
 	_json_ json_t *members = NULL;
+	int64_t revision = replica_revision(c->replica);
 	struct err ignored;
 	json_t *j;
 
 	peers_refresh(c->peers, c->replica, &ignored);
 	members = peers_json(c->peers);
 	pthread_mutex_lock(&c->lock);
-	j = json_pack("{s:s,s:s,s:O,s:s,s:s}", "cluster_certificate", c->creds.cluster_cert,
+	j = json_pack("{s:s,s:s,s:O,s:s,s:s,s:I}", "cluster_certificate", c->creds.cluster_cert,
 		      "cluster_key", c->creds.cluster_key, "members", members, "leader_name",
-		      c->leader_name, "leader", c->leader_address);
+		      c->leader_name, "leader", c->leader_address, "revision",
+		      (json_int_t)revision);
 	pthread_mutex_unlock(&c->lock);
 	return j;
 }

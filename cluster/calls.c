@@ -107,11 +107,72 @@ struct tls_ctx *cluster_client_tls(struct cluster *c)
 		pthread_mutex_lock(&c->lock);
 		k->tls = tls_client_new(c->creds.server_cert, c->creds.server_key, &err);
 		pthread_mutex_unlock(&c->lock);
+		if (k->tls)
+			tls_client_ask(k->tls, MEMBER_SNI);
 	}
 	t = k->tls ? tls_ref(k->tls) : NULL;
 	pthread_mutex_unlock(&k->lock);
 	return t;
 }
+
+struct tls_ctx *cluster_server_tls(struct cluster *c, struct err *err)
+{
+	const struct creds *k = &c->creds;
+	struct tls_ctx *t;
+
+	pthread_mutex_lock(&c->lock);
+	t = tls_server_new(k->cluster_cert, k->cluster_key, err);
+	if (t && tls_server_add(t, MEMBER_SNI, k->server_cert, k->server_key, err) < 0) {
+		tls_unref(t);
+		t = NULL;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return t;
+}
+
+/* --- whom to expect --------------------------------------------------------------------------- */
+
+struct wanted {
+	const char *address;
+	char *pin;
+};
+
+static void match_address(void *arg, const char *key, int64_t rev, const char *text)
+{
+	struct wanted *w = arg;
+	struct err ignored;
+	_json_ json_t *doc = json_parse(text, strlen(text), "member", &ignored);
+
+	if (str_eq(json_str(doc, "address", ""), w->address))
+		str_copy(w->pin, SHA256_HEX_SIZE, json_str(doc, "fingerprint", ""));
+}
+
+/* One that leads, and joined while this member was away, is known by the word of others. */
+static void pin_of_leader(struct cluster *c, const char *address, char ret[SHA256_HEX_SIZE])
+{
+	pthread_mutex_lock(&c->lock);
+	if (str_eq(c->leader_address, address))
+		str_copy(ret, SHA256_HEX_SIZE, c->leader_fingerprint);
+	pthread_mutex_unlock(&c->lock);
+}
+
+int cluster_pin(struct cluster *c, const char *address, char ret[SHA256_HEX_SIZE], struct err *err)
+{
+	struct peer_info p;
+
+	*ret = '\0';
+	if (peers_by_address(c->peers, address, &p))
+		str_copy(ret, SHA256_HEX_SIZE, p.fingerprint);
+	else
+		replica_each(c->replica, ENT_MEMBER, NULL, match_address,
+			     &(struct wanted){ address, ret });
+	if (!*ret)
+		pin_of_leader(c, address, ret);
+	return *ret ? 0 : err_set(err, ERR_UNAVAILABLE, "no member with the address %s is known",
+				  address);
+}
+
+/* --- kept connections ------------------------------------------------------------------------- */
 
 /* An idle connection that the other side has not closed. */
 static struct idle *take_idle(struct calls *k, const char *address)
@@ -143,16 +204,12 @@ static struct stream *dial(struct cluster *c, const char *address, int64_t deadl
 {
 	struct tls_ctx *t = cluster_client_tls(c);
 	char pin[SHA256_HEX_SIZE];
-	struct stream *s;
+	struct stream *s = NULL;
 
-	if (!t) {
+	if (!t)
 		err_set(err, ERR_INTERNAL, "this member's certificate cannot be used");
-		return NULL;
-	}
-	pthread_mutex_lock(&c->lock);
-	str_copy(pin, sizeof(pin), c->creds.cluster_fp);
-	pthread_mutex_unlock(&c->lock);
-	s = stream_connect_tls(t, address, pin, deadline, err);
+	else if (cluster_pin(c, address, pin, err) == 0)
+		s = stream_connect_tls(t, address, pin, deadline, err);
 	tls_unref(t);
 	return s;
 }
@@ -291,6 +348,8 @@ json_t *cluster_call_leader(struct cluster *c, const char *method, const char *p
 	char address[ADDRESS_SIZE];
 	enum call_stage stage;
 
+	if (cluster_check_member(c, err) < 0)
+		return NULL;
 	for (;;) {
 		struct member_call m = { address, method, path, text, text ? strlen(text) : 0,
 					 deadline };

@@ -129,7 +129,7 @@ static void load_copy(struct cluster *c)
 
 static int start_parts(struct cluster *c, struct err *err)
 {
-	if (!c->id.removed && cluster_node_start(c, err) < 0)
+	if (!cluster_is_removed(c) && cluster_node_start(c, err) < 0)
 		return -1;
 	if (hub_start(c->hub, err) < 0 || leader_start(c->leader, err) < 0)
 		return -1;
@@ -153,9 +153,9 @@ static int begin(struct cluster *c, struct err *err)
 {
 	bool warm = replica_revision(c->replica) > 0;
 
-	if (c->id.removed) {
+	if (cluster_check_member(c, err) < 0) {
 		log_error("this member was removed from its cluster", "dir", c->dir, "remedy",
-			  "start again with an empty state folder");
+			  err->msg);
 		return 0;
 	}
 	if (c->id.enabled) {
@@ -308,6 +308,13 @@ void cluster_set_leader(struct cluster *c, const char *name, const char *address
 	pthread_mutex_unlock(&c->lock);
 }
 
+void cluster_expect_leader(struct cluster *c, const char *fingerprint)
+{
+	pthread_mutex_lock(&c->lock);
+	str_copy(c->leader_fingerprint, sizeof(c->leader_fingerprint), fingerprint);
+	pthread_mutex_unlock(&c->lock);
+}
+
 void cluster_forget_leader(struct cluster *c, const char *address)
 {
 	pthread_mutex_lock(&c->lock);
@@ -336,7 +343,6 @@ void cluster_set_contact(struct cluster *c)
 	pthread_mutex_lock(&c->lock);
 	c->contact = true;
 	c->loaded = true;
-	c->refused_ms = 0;
 	pthread_cond_broadcast(&c->changed);
 	pthread_mutex_unlock(&c->lock);
 	keeper_wake(c->keeper);
@@ -404,13 +410,28 @@ bool cluster_leader_address(struct cluster *c, char *buf, size_t size)
 
 json_t *cluster_serve_leader(struct cluster *c, struct err *err)
 {
+	char address[ADDRESS_SIZE], pin[SHA256_HEX_SIZE];
 	json_t *j = json_object();
+	struct err ignored;
 
 	pthread_mutex_lock(&c->lock);
 	json_put_str(j, "name", c->leader_name);
 	json_put_str(j, "address", c->leader_address);
+	str_copy(address, sizeof(address), c->leader_address);
 	pthread_mutex_unlock(&c->lock);
+	if (*address && cluster_pin(c, address, pin, &ignored) == 0)
+		json_put_str(j, "fingerprint", pin);
 	return j;
+}
+
+json_t *cluster_serve_membership(struct cluster *c, const char *peer_fingerprint)
+{
+	/* In this order: who is missing now was missing at this revision. */
+	int64_t revision = replica_revision(c->replica);
+	char name[NAME_SIZE];
+	bool member = cluster_is_member_cert(c, peer_fingerprint, name);
+
+	return json_pack("{s:b,s:I}", "member", member, "revision", (json_int_t)revision);
 }
 
 void cluster_serve_feed(struct cluster *c, struct stream *own_stream)

@@ -5,10 +5,11 @@
  * A single host is a cluster of one with a dqlite node of its own; enabling clustering gives it a
  * name and an address, and other members join by token. The leader assigns the database roles.
  * Identity is kept in $DUNLIN_DIR/member.json and the certificates beside it:
- *   server.crt/.key   this member's own, shown to other members as client certificate
- *   cluster.crt/.key  common to all members, shown to whoever connects
+ *   server.crt/.key   this member's own, shown to other members on both ends of a connection
+ *   cluster.crt/.key  common to all members, shown to clients
  */
 #pragma once
+#include "base/digest.h"
 #include "base/httpc.h"
 #include "base/pool.h"
 #include "cluster/store.h"
@@ -20,8 +21,8 @@ struct cluster_opts {
 	struct pool *pool;
 	/* This member's load for its FACT_MEMBER, asked now and then; new reference. */
 	json_t *(*load)(void *arg);
-	/* Called when the certificate shown to connections changed. */
-	void (*certificate_changed)(void *arg, const char *cert_pem, const char *key_pem);
+	/* Called when what cluster_server_tls() gives changed. */
+	void (*certificate_changed)(void *arg);
 	void *arg;
 };
 
@@ -42,6 +43,10 @@ const char *cluster_member_name(struct cluster *c); /* "none" before clustering,
 const char *cluster_address(struct cluster *c);     /* host:port, "" before clustering */
 bool cluster_enabled(struct cluster *c);
 bool cluster_is_leader(struct cluster *c);
+/* The cluster has said that it does not have this member any more: it writes nothing, and keeps
+ * what it has until it joins again. */
+bool cluster_is_removed(struct cluster *c);
+int cluster_check_member(struct cluster *c, struct err *err); /* ERR_FORBIDDEN when removed */
 /* True while no leader can be reached: answers may be old. */
 bool cluster_is_island(struct cluster *c);
 /* For how long, 0 while a leader is heard. */
@@ -68,7 +73,14 @@ int cluster_member_address(struct cluster *c, const char *name, char *buf, size_
 			   struct err *err);
 /* Is this the certificate of a present member? Its name goes to ret_name (64 bytes). */
 bool cluster_is_member_cert(struct cluster *c, const char *fingerprint, char *ret_name);
-struct tls_ctx *cluster_client_tls(struct cluster *c); /* new reference; our member certificate */
+/* What connections are shown: the cluster's certificate, and this member's own to those who ask
+ * for the server name MEMBER_SNI, which members do. New references. */
+#define MEMBER_SNI "member.dunlin"
+struct tls_ctx *cluster_server_tls(struct cluster *c, struct err *err);
+struct tls_ctx *cluster_client_tls(struct cluster *c); /* for members' certificates only */
+/* The certificate that a member at this address must show; ERR_UNAVAILABLE when no known member has
+ * it. */
+int cluster_pin(struct cluster *c, const char *address, char ret[SHA256_HEX_SIZE], struct err *err);
 
 /* A call to a member, authenticated as this member, over a kept connection. The answer's
  * metadata, or NULL with the other side's error. address may name the leader or anyone. */
@@ -98,9 +110,13 @@ json_t *cluster_token_new(struct cluster *c, const char *name, int64_t life_s, s
  * when this host has instances or is clustered. */
 int cluster_join(struct cluster *c, const char *name, const char *address, const char *token,
 		 struct err *err);
-/* Removes a member: refused while it has instances unless force; its certificate and connections
- * die. */
-int cluster_remove(struct cluster *c, const char *name, bool force, struct err *err);
+/* Removes a member: refused while it has instances unless force. Its certificate and connections
+ * die, and all tokens that were not used. */
+struct removal {
+	int tokens; /* that were revoked */
+};
+int cluster_remove(struct cluster *c, const char *name, bool force, struct removal *ret,
+		   struct err *err);
 /* LXD's member object for the API (borrowed strings are copied): roles, status, message, ... */
 json_t *cluster_member_json(struct cluster *c, const struct row *member);
 
@@ -109,6 +125,8 @@ json_t *cluster_member_json(struct cluster *c, const struct row *member);
 json_t *cluster_serve_join(struct cluster *c, const json_t *body, const char *peer_fingerprint,
 			   struct err *err);                      /* POST /internal/cluster/join */
 json_t *cluster_serve_leader(struct cluster *c, struct err *err); /* GET /internal/leader */
+/* GET /internal/membership: whether the one who asks is a member, and as of which revision. */
+json_t *cluster_serve_membership(struct cluster *c, const char *peer_fingerprint);
 /* POST /internal/tx, /outcome, /row; /raft starts and stops the database node */
 json_t *cluster_serve_tx(struct cluster *c, const json_t *body, struct err *err);
 json_t *cluster_serve_outcome(struct cluster *c, const json_t *body, struct err *err);

@@ -139,14 +139,12 @@ static int commit_here(struct cluster *c, struct tx *t, int64_t deadline, int64_
 static int send(void *arg, struct tx *t, int64_t deadline, int64_t *ret_rev, struct err *err)
 {
 	struct cluster *c = arg;
-	struct identity self;
 	int rc;
 
 	if (cluster_is_leader(c))
 		return commit_here(c, t, deadline, ret_rev, err);
-	cluster_self(c, &self);
-	if (self.removed)
-		return err_set(err, ERR_UNAVAILABLE, "this member was removed from the cluster");
+	if (cluster_check_member(c, err) < 0)
+		return -1;
 	rc = outbox_commit(c->outbox, t, deadline, ret_rev, err);
 	/* The caller reads its own writes; a member cut off from the feed is told all the same. */
 	if (rc == 0 && !replica_wait(c->replica, *ret_rev, deadline))

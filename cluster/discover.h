@@ -6,6 +6,6 @@
 /* The leader's address as known, or by asking one more member; false when that one does not know.
  * *asked counts the members asked so far. */
 bool discover_leader(struct cluster *c, unsigned *asked, char *buf, size_t size);
-/* The one taken for the leader refused the feed. Being refused for long means having been
- * removed. */
-void discover_refused(struct cluster *c, const char *address, const struct err *err);
+/* A member that showed its own certificate refused this one, or called it removed. Whether that is
+ * so is asked of it: only a member that knows at least what this one has seen can tell. */
+void discover_refused(struct cluster *c, const char *address);

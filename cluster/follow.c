@@ -45,6 +45,7 @@ struct follow {
 	struct sbuf text;
 	bool current;            /* has been sent everything once in this session */
 	bool over;               /* the leader said good-bye */
+	bool removed;            /* because this is no member any more */
 	struct fact_round round; /* of the leader's list */
 	bool listing;            /* our own list is under way, up to `listed` */
 	int64_t listed;
@@ -134,7 +135,7 @@ static void got_bye(struct follow *f, const json_t *msg)
 
 	f->over = true;
 	if (str_eq(why, "removed"))
-		cluster_set_removed(f->c);
+		f->removed = true;
 	else if (str_eq(why, "protocol"))
 		log_error("the leader speaks another version of the feed", "remedy",
 			  "bring this member to the cluster's release");
@@ -320,11 +321,13 @@ static void session(struct follow *f, const char *address)
 	s = cluster_connect(f->c, address, "/internal/feed", "dunlin-feed", deadline, &err);
 	if (!s) {
 		log_debug("no feed", "from", address, "why", err.msg);
-		discover_refused(f->c, address, &err);
+		cluster_forget_leader(f->c, address);
+		if (err.kind == ERR_FORBIDDEN)
+			discover_refused(f->c, address);
 		return;
 	}
 	f->conn = fconn_new(s);
-	f->current = f->over = false;
+	f->current = f->over = f->removed = false;
 	fact_round_free(&f->round);
 	say_hello(f);
 	while (turn(f, &err) == 0)
@@ -337,6 +340,8 @@ static void session(struct follow *f, const char *address)
 	fconn_free(take_ptr(f->conn));
 	sbuf_free(&f->text);
 	cluster_forget_leader(f->c, address);
+	if (f->removed)
+		discover_refused(f->c, address);
 }
 
 /* --- the thread ------------------------------------------------------------------------------- */

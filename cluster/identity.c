@@ -21,18 +21,27 @@ static const char *const states[] = {
 	[DB_READY] = "ready",
 };
 
-static enum db_state state_of(const char *name)
+static int state_of(const char *name, enum db_state *ret)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-		if (str_eq(states[i], name))
-			return (enum db_state)i;
+		if (!str_eq(states[i], name))
+			continue;
+		*ret = (enum db_state)i;
+		return 0;
 	}
-	return DB_NONE;
+	return -1;
 }
 
 static char *path_of(const char *dir, const char *name)
 {
 	return xasprintf("%s/%s", dir, name);
+}
+
+static bool present(const char *dir, const char *name)
+{
+	_free_ char *path = path_of(dir, name);
+
+	return io_exists(path);
 }
 
 /* A single host: the first and only node of its database. */
@@ -45,6 +54,20 @@ static int identity_make(const char *dir, struct identity *id, struct err *err)
 	return identity_save(dir, id, err);
 }
 
+/* Whatever is missing or odd is taken for damage: a guess could make this another member. */
+static bool is_whole(const json_t *j)
+{
+	static const char *const texts[] = { "uuid", "name", "address", "raft_id", "database" };
+	static const char *const flags[] = { "enabled", "removed" };
+	bool whole = json_is_object(j);
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		whole = whole && json_is_string(json_object_get(j, texts[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		whole = whole && json_is_boolean(json_object_get(j, flags[i]));
+	return whole;
+}
+
 static int identity_parse(const char *path, const json_t *j, struct identity *id, struct err *err)
 {
 	int64_t latency = json_int(j, "raft_latency_ms", -1);
@@ -52,30 +75,74 @@ static int identity_parse(const char *path, const json_t *j, struct identity *id
 
 	*id = (struct identity){ .enabled = json_bool(j, "enabled", false),
 				 .removed = json_bool(j, "removed", false),
-				 .db = state_of(json_str(j, "database", "none")) };
-	if (!str_is_uuid(json_str(j, "uuid", "")) ||
+				 .joined = json_int(j, "joined", 0) };
+	if (!is_whole(j) || state_of(json_str(j, "database", ""), &id->db) < 0 ||
+	    !str_is_uuid(json_str(j, "uuid", "")) ||
 	    !str_copy(id->uuid, sizeof(id->uuid), json_str(j, "uuid", "")) ||
 	    !str_copy(id->name, sizeof(id->name), json_str(j, "name", "")) || !*id->name ||
 	    !str_copy(id->address, sizeof(id->address), json_str(j, "address", "")) ||
-	    !str_to_u64(json_str(j, "raft_id", "0"), UINT64_MAX, &raft_id))
+	    !str_to_u64(json_str(j, "raft_id", ""), UINT64_MAX, &raft_id) ||
+	    (raft_id == 0) != (id->db == DB_NONE))
 		return err_set(err, ERR_INVALID, "%s: not a member's identity", path);
 	id->raft_id = raft_id;
 	id->latency_ms = (unsigned)setting_bounded(SETTING_LATENCY, latency);
 	return 0;
 }
 
-int identity_load(const char *dir, struct identity *ret, struct err *err)
+/* What only a member has. */
+static int check_new_folder(const char *dir, struct err *err)
 {
-	_free_ char *path = path_of(dir, "member.json");
-	_free_ char *text = NULL;
+	static const char *const folders[] = { "database", "containers", "storage-pools",
+					       "images" };
+	static const char *const files[] = { "cluster.crt", "cluster.key", "peers.json",
+					     "replica.db" };
+	_free_ char *found = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders) && !found; i++) {
+		_free_ char *path = path_of(dir, folders[i]);
+		int empty = io_is_empty(path, err);
+
+		if (empty < 0)
+			return -1;
+		if (!empty)
+			found = take_ptr(path);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(files) && !found; i++) {
+		if (present(dir, files[i]))
+			found = path_of(dir, files[i]);
+	}
+	if (!found)
+		return 0;
+	return err_set(err, ERR_CONFLICT,
+		       "%s/member.json, which says who this server is, is missing, but there is "
+		       "%s: put it back from a backup, or move %s away to begin as a new server",
+		       dir, found, dir);
+}
+
+static int read_identity(const char *dir, const char *path, struct identity *ret, struct err *err)
+{
+	_free_ char *text = NULL, *cause = NULL;
 	_json_ json_t *j = NULL;
 	size_t len;
 
-	if (!io_exists(path))
-		return identity_make(dir, ret, err);
 	text = io_read_file(path, FILE_MAX_BYTES, &len, err);
 	j = text ? json_parse(text, len, path, err) : NULL;
-	return j ? identity_parse(path, j, ret, err) : -1;
+	if (j && identity_parse(path, j, ret, err) == 0)
+		return 0;
+	cause = xstrdup(err->msg);
+	return err_set(err, err->kind,
+		       "who this server is cannot be read (%s): put %s back from a backup, or move "
+		       "%s away to begin as a new server",
+		       cause, path, dir);
+}
+
+int identity_load(const char *dir, struct identity *ret, struct err *err)
+{
+	_free_ char *path = path_of(dir, "member.json");
+
+	if (io_exists(path))
+		return read_identity(dir, path, ret, err);
+	return check_new_folder(dir, err) < 0 ? -1 : identity_make(dir, ret, err);
 }
 
 int identity_save(const char *dir, const struct identity *id, struct err *err)
@@ -92,6 +159,7 @@ int identity_save(const char *dir, const struct identity *id, struct err *err)
 	json_put_str(j, "address", id->address);
 	json_put_bool(j, "enabled", id->enabled);
 	json_put_bool(j, "removed", id->removed);
+	json_put_int(j, "joined", id->joined);
 	json_put_str(j, "raft_id", raft_id);
 	json_put_str(j, "database", states[id->db]);
 	json_put_int(j, "raft_latency_ms", id->latency_ms);
@@ -115,13 +183,6 @@ static int write_pem(const char *dir, const char *name, const char *text, mode_t
 	_free_ char *path = path_of(dir, name);
 
 	return io_write_file(path, text, strlen(text), mode, err);
-}
-
-static bool present(const char *dir, const char *name)
-{
-	_free_ char *path = path_of(dir, name);
-
-	return io_exists(path);
 }
 
 static int move(const char *dir, const char *from, const char *to, struct err *err)

@@ -22,13 +22,17 @@ struct identity {
 	char uuid[UUID_SIZE];
 	char name[64];
 	char address[300]; /* "" before clustering */
-	bool enabled, removed;
+	bool enabled;
+	bool removed;	/* from the cluster, which said so; everything else stays as it was */
+	int64_t joined; /* the revision at which the cluster had this member */
 	uint64_t raft_id; /* 0 without a database role */
 	enum db_state db;
 	unsigned latency_ms;
 };
 
-/* Makes one when there is none. */
+/* Makes one in a new state folder. Where there is none although the folder holds what a member
+ * left, or what is there cannot be read, nothing is made: ERR_CONFLICT or the cause, with what to
+ * do. */
 int identity_load(const char *dir, struct identity *ret, struct err *err);
 int identity_save(const char *dir, const struct identity *id, struct err *err);
 

@@ -28,10 +28,9 @@ static int may_join(struct cluster *c, struct err *err)
 	struct identity id;
 
 	cluster_self(c, &id);
+	/* Its rows are a cluster's, which has others now. */
 	if (id.removed)
-		return err_set(err, ERR_CONFLICT,
-			       "This server was removed from a cluster: start again with an empty "
-			       "state folder");
+		return 0;
 	if (id.enabled)
 		return err_set(err, ERR_CONFLICT, "This server is already clustered");
 	if (instances)
@@ -61,6 +60,17 @@ static json_t *exchange(struct stream *own_stream, const char *address, const ch
 	}
 	httpc_free(http);
 	return metadata;
+}
+
+/* A newcomer knows the cluster's certificate only, from its token. */
+static struct tls_ctx *own_tls(struct cluster *c, struct err *err)
+{
+	struct tls_ctx *tls;
+
+	pthread_mutex_lock(&c->lock);
+	tls = tls_client_new(c->creds.server_cert, c->creds.server_key, err);
+	pthread_mutex_unlock(&c->lock);
+	return tls;
 }
 
 enum round { ROUND_UNREACHED, ROUND_BUSY, ROUND_REFUSED, ROUND_OVER };
@@ -110,15 +120,13 @@ static json_t *ask(struct cluster *c, const struct join_token *token, const char
 				      [ROUND_BUSY] = JOIN_MS,
 				      [ROUND_REFUSED] = REFUSED_MS,
 				      [ROUND_OVER] = 0 };
-	struct tls_ctx *tls = cluster_client_tls(c);
+	struct tls_ctx *tls = own_tls(c, err);
 	int64_t start = clock_ms(), until;
 	json_t *answer;
 	enum round round;
 
-	if (!tls) {
-		err_set(err, ERR_INTERNAL, "this server's certificate cannot be used");
+	if (!tls)
 		return NULL;
-	}
 	err_set(err, ERR_UNAVAILABLE, "no member of the cluster can be reached");
 	for (;;) {
 		answer = ask_each(tls, token, body, start + JOIN_MS, &round, err);
@@ -162,6 +170,7 @@ static int check_answer(const json_t *answer, const struct join_token *token, st
 
 struct new_self {
 	const char *name, *address;
+	int64_t joined;
 };
 
 static void become_member(struct identity *id, void *arg)
@@ -171,6 +180,8 @@ static void become_member(struct identity *id, void *arg)
 	str_copy(id->name, sizeof(id->name), n->name);
 	str_copy(id->address, sizeof(id->address), n->address);
 	id->enabled = true;
+	id->removed = false;
+	id->joined = n->joined;
 	id->raft_id = 0;
 	id->db = DB_NONE;
 }
@@ -195,7 +206,7 @@ static int forget_single(struct cluster *c, const char *was, struct err *err)
 	unlink(copy);
 	store_fact_put(c->store, FACT_MEMBER, was, NULL);
 	replica_facts_rename(c->replica, was, cluster_member_name(c));
-	if (cluster_node_wipe(c, err) < 0)
+	if (cluster_node_set_aside(c, err) < 0)
 		return -1;
 	return member_reload_creds(c, err);
 }
@@ -238,12 +249,14 @@ static int join(struct cluster *c, const struct new_self *self, const struct joi
 {
 	_free_ char *body = request(c, self->name, self->address, token);
 	_json_ json_t *answer = ask(c, token, body, err);
+	struct new_self as_joined = *self;
 	char was[NAME_SIZE];
 
 	if (!answer || check_answer(answer, token, err) < 0)
 		return -1;
 	str_copy(was, sizeof(was), cluster_member_name(c));
-	if (switch_over(c, answer, self, err) < 0)
+	as_joined.joined = json_int(answer, "revision", 0);
+	if (switch_over(c, answer, &as_joined, err) < 0)
 		return -1;
 	log_info("joined the cluster", "member", self->name, "address", self->address);
 	return take_over(c, answer, was, err);
@@ -252,7 +265,7 @@ static int join(struct cluster *c, const struct new_self *self, const struct joi
 int cluster_join(struct cluster *c, const char *name, const char *address, const char *token,
 		 struct err *err)
 {
-	struct new_self self = { name, address };
+	struct new_self self = { name, address, 0 };
 	struct join_token t;
 	int rc;
 

@@ -77,9 +77,10 @@ int member_reload_creds(struct cluster *c, struct err *err)
 	c->creds = fresh;
 	pthread_mutex_unlock(&c->lock);
 	member_show_identity(c);
-	calls_reset(c->calls);
-	if (c->o.certificate_changed && !str_eq(old.cluster_cert, fresh.cluster_cert))
-		c->o.certificate_changed(c->o.arg, fresh.cluster_cert, fresh.cluster_key);
+	if (!str_eq(old.server_fp, fresh.server_fp))
+		calls_reset(c->calls);
+	if (c->o.certificate_changed)
+		c->o.certificate_changed(c->o.arg);
 	creds_free(&old);
 	return 0;
 }
@@ -87,24 +88,40 @@ int member_reload_creds(struct cluster *c, struct err *err)
 static void set_removed(struct identity *id, void *arg)
 {
 	id->removed = true;
-	id->raft_id = 0;
-	id->db = DB_NONE;
+}
+
+int cluster_check_member(struct cluster *c, struct err *err)
+{
+	if (!cluster_is_removed(c))
+		return 0;
+	return err_set(
+		err, ERR_FORBIDDEN,
+		"this server was removed from its cluster: what is here stays as it is; join it "
+		"again with \"dunlind init --join TOKEN\" (TOKEN: \"cluster add NAME\" on a "
+		"member), or begin anew with an empty state folder");
+}
+
+bool cluster_is_removed(struct cluster *c)
+{
+	struct identity id;
+
+	cluster_self(c, &id);
+	return id.removed;
 }
 
 void cluster_set_removed(struct cluster *c)
 {
 	struct err err = { 0 };
-	struct identity id;
 
-	cluster_self(c, &id);
-	if (id.removed)
+	if (cluster_is_removed(c))
 		return;
-	log_error("this member was removed from its cluster", "member", id.name, "remedy",
-		  "start again with an empty state folder");
-	cluster_node_stop(c);
-	if (cluster_edit_identity(c, set_removed, NULL, &err) < 0 || cluster_node_wipe(c, &err) < 0)
+	if (cluster_edit_identity(c, set_removed, NULL, &err) < 0)
 		log_err(LOG_ERROR, "leave the cluster", &err);
+	cluster_node_stop(c);
 	cluster_set_leader(c, "", "");
+	cluster_check_member(c, &err);
+	log_error("this member was removed from its cluster", "member", cluster_member_name(c),
+		  "remedy", err.msg);
 }
 
 const char *cluster_member_name(struct cluster *c)

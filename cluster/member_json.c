@@ -46,8 +46,11 @@ static void put_status(struct cluster *c, json_t *j, const struct row *m)
 	int64_t since;
 	enum member_life life = cluster_member_life(c, m->key, &since);
 	bool self = str_eq(m->key, cluster_member_name(c));
+	struct err removed;
 
-	if (life == LIFE_OFFLINE)
+	if (self && cluster_check_member(c, &removed) < 0)
+		put_state(j, "Removed", removed.msg);
+	else if (life == LIFE_OFFLINE)
 		put_offline(j, since);
 	else if (life == LIFE_UNKNOWN)
 		put_state(j, "Unknown",

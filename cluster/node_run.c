@@ -2,6 +2,7 @@
 /* The database node of this member: started and stopped as the identity and the leader say. */
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,39 +27,60 @@ static struct stream *dial_peer(void *arg, const char *uuid, int64_t deadline, s
 	return cluster_connect(c, p.address, "/internal/raft", "dqlite", deadline, err);
 }
 
-/* A file system of its own may be mounted there: then the folder stays, without its content. */
-static int remove_db(const char *path, struct err *err)
+/* Within the folder, which is a file system of its own: dqlite does not look at hidden names. */
+static int hide_content(const char *path, struct err *err)
 {
-	if (io_empty_dir(path, err) < 0)
-		return -1;
-	if (rmdir(path) == 0 || errno == ENOENT || errno == EBUSY || errno == ENOTDIR)
-		return 0;
-	return err_sys(err, "remove %s", path);
-}
-
-/* But for what a file system brings along. */
-static bool dir_empty(const char *path)
-{
+	_free_ char *old = xasprintf("%s/.old", path);
 	DIR *d = opendir(path);
 	struct dirent *e;
-	bool empty = true;
+	int rc = 0;
 
 	if (!d)
-		return true;
-	while ((e = readdir(d)))
-		empty = empty && (e->d_name[0] == '.' || str_eq(e->d_name, "lost+found"));
+		return err_sys(err, "open %s", path);
+	if (io_remove_tree(old, err) < 0 || io_mkdirs(old, 0700, err) < 0)
+		rc = -1;
+	while (rc == 0 && (e = readdir(d))) {
+		_free_ char *from = xasprintf("%s/%s", path, e->d_name);
+		_free_ char *to = xasprintf("%s/%s", old, e->d_name);
+
+		if (e->d_name[0] != '.' && !str_eq(e->d_name, "lost+found") && rename(from, to) < 0)
+			rc = err_sys(err, "rename %s to %s", from, to);
+	}
 	closedir(d);
-	return empty;
+	return rc;
+}
+
+/* What an earlier role left is of no use to a node, and could make it vote twice; it is kept aside
+ * for whoever needs it, until the next one goes the same way. */
+static int set_aside(const char *path, struct err *err)
+{
+	_free_ char *old = xasprintf("%s.old", path);
+	int empty = io_is_empty(path, err);
+
+	if (empty)
+		return empty < 0 ? -1 : 0;
+	if (io_remove_tree(old, err) < 0)
+		return -1;
+	if (rename(path, old) == 0)
+		log_info("an earlier copy of the database was set aside", "path", old);
+	else if (errno == EBUSY)
+		return hide_content(path, err);
+	else
+		return err_sys(err, "rename %s to %s", path, old);
+	return 0;
 }
 
 /* A node that comes up without its log could vote twice, and number 1 would even found a new
  * cluster. */
 static int check_dir(const char *path, const struct identity *id, struct err *err)
 {
+	int empty;
+
 	if (id->db == DB_FRESH)
-		return remove_db(path, err);
-	if (!dir_empty(path))
-		return 0;
+		return set_aside(path, err);
+	empty = io_is_empty(path, err);
+	if (empty <= 0)
+		return empty;
 	return err_set(err, ERR_INTERNAL,
 		       "%s is empty but belongs to a database member: restore it, or remove this "
 		       "member from the cluster and start again with an empty state folder",
@@ -81,7 +103,7 @@ int cluster_node_start(struct cluster *c, struct err *err)
 
 	cluster_self(c, &id);
 	if (!id.raft_id)
-		return remove_db(dir, err);
+		return set_aside(dir, err);
 	if (check_dir(dir, &id, err) < 0)
 		return -1;
 	n = dqnode_start(&(struct dqnode_opts){ .id = id.raft_id,
@@ -111,11 +133,11 @@ void cluster_node_stop(struct cluster *c)
 	dqnode_unref(n);
 }
 
-int cluster_node_wipe(struct cluster *c, struct err *err)
+int cluster_node_set_aside(struct cluster *c, struct err *err)
 {
 	_free_ char *dir = cluster_path(c, DB_DIR);
 
-	return remove_db(dir, err);
+	return set_aside(dir, err);
 }
 
 struct dqnode *cluster_node(struct cluster *c)
@@ -153,7 +175,7 @@ static int stop_node(struct cluster *c, struct err *err)
 	cluster_node_stop(c);
 	if (cluster_edit_identity(c, set_fresh, &none, err) < 0)
 		return -1;
-	return cluster_node_wipe(c, err);
+	return cluster_node_set_aside(c, err);
 }
 
 static int start_node(struct cluster *c, uint64_t id, struct err *err)

@@ -175,6 +175,11 @@ bool peers_by_uuid(struct peers *p, const char *uuid, struct peer_info *ret)
 	return find(p, offsetof(struct peer_info, uuid), uuid, ret);
 }
 
+bool peers_by_address(struct peers *p, const char *address, struct peer_info *ret)
+{
+	return find(p, offsetof(struct peer_info, address), address, ret);
+}
+
 bool peers_by_fingerprint(struct peers *p, const char *fingerprint, struct peer_info *ret)
 {
 	return find(p, offsetof(struct peer_info, fingerprint), fingerprint, ret);

@@ -26,6 +26,7 @@ int peers_set(struct peers *p, const json_t *list, struct err *err);
 json_t *peers_json(struct peers *p);
 
 bool peers_by_uuid(struct peers *p, const char *uuid, struct peer_info *ret);
+bool peers_by_address(struct peers *p, const char *address, struct peer_info *ret);
 bool peers_by_fingerprint(struct peers *p, const char *fingerprint, struct peer_info *ret);
 /* The i-th to ask who leads: the database members twice each, then one of the others, and so on.
  * False when there is none in that place. */

@@ -89,21 +89,37 @@ static int forget_instances(struct cluster *c, struct tx *t, const char *name, s
 	return 0;
 }
 
-static int delete_rows(struct cluster *c, const char *name, bool force, struct err *err)
+/* It may have heard of any of them. */
+static int drop_tokens(struct cluster *c, struct tx *t, int *ret_n, struct err *err)
+{
+	_rows_ struct rows tokens = { 0 };
+
+	if (store_list(c->store, ENT_TOKEN, NULL, &tokens, err) < 0)
+		return -1;
+	for (size_t i = 0; i < tokens.n; i++)
+		tx_delete(t, ENT_TOKEN, tokens.v[i].key, REV_ANY);
+	*ret_n = (int)tokens.n;
+	return 0;
+}
+
+static int delete_rows(struct cluster *c, const char *name, bool force, int *ret_tokens,
+		       struct err *err)
 {
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *t = tx_new();
 
 	if (store_get(c->store, ENT_MEMBER, name, &row, err) < 0)
 		return -1;
-	if (force && forget_instances(c, t, name, err) < 0)
+	if ((force && forget_instances(c, t, name, err) < 0) ||
+	    drop_tokens(c, t, ret_tokens, err) < 0)
 		return -1;
 	tx_delete(t, ENT_MEMBER, name, row.rev);
 	tx_delete(t, ENT_CERTIFICATE, json_str(row.doc, "fingerprint", ""), REV_ANY);
 	return store_commit(c->store, t, 0, NULL, err);
 }
 
-int cluster_remove(struct cluster *c, const char *name, bool force, struct err *err)
+int cluster_remove(struct cluster *c, const char *name, bool force, struct removal *ret,
+		   struct err *err)
 {
 	struct err ignored;
 
@@ -114,7 +130,7 @@ int cluster_remove(struct cluster *c, const char *name, bool force, struct err *
 		set_removing(c, name, false, &ignored);
 		return -1;
 	}
-	if (delete_rows(c, name, force, err) < 0)
+	if (delete_rows(c, name, force, &ret->tokens, err) < 0)
 		return -1;
 	log_info("member removed", "member", name);
 	return 0;

@@ -53,7 +53,7 @@ struct cluster {
 	bool loaded; /* the replica has been current once */
 	int64_t heard_ms; /* while neither leading nor in contact: when a leader was last heard */
 	char leader_name[NAME_SIZE], leader_address[ADDRESS_SIZE]; /* "" when unknown */
-	int64_t refused_ms; /* since when the leader takes this one for a stranger; 0: not */
+	char leader_fingerprint[SHA256_HEX_SIZE]; /* as another member said, or "" */
 	/* Handed out; replaced ones are kept until the end. */
 	char *name, *address, *cert, *fingerprint;
 	char **retired;
@@ -63,12 +63,14 @@ struct cluster {
 };
 
 /* Under no lock. */
+/* The certificate of the one that leads, by the word of a member. */
+void cluster_expect_leader(struct cluster *c, const char *fingerprint);
 void cluster_set_leader(struct cluster *c, const char *name, const char *address);
 void cluster_forget_leader(struct cluster *c, const char *address); /* when it is still this one */
 void cluster_set_leading(struct cluster *c, bool on);
 void cluster_set_contact(struct cluster *c);
 void cluster_lose_contact(struct cluster *c, int64_t heard_ms); /* 0: there was none */
-/* The cluster does not know this member any more: says so and leaves it alone. */
+/* The cluster does not know this member any more: stops the database, says so, keeps everything. */
 void cluster_set_removed(struct cluster *c);
 /* Changes the identity: on disk, in memory, and what is shown to connections. */
 int cluster_edit_identity(struct cluster *c, void (*edit)(struct identity *id, void *arg),
@@ -82,7 +84,8 @@ bool cluster_stopping(struct cluster *c);
 /* node_run.c: the database node as the identity says. */
 int cluster_node_start(struct cluster *c, struct err *err);
 void cluster_node_stop(struct cluster *c);
-int cluster_node_wipe(struct cluster *c, struct err *err);
+/* The stopped node's folder gets the name database.old. */
+int cluster_node_set_aside(struct cluster *c, struct err *err);
 /* Its folder is relied on from here on. */
 int cluster_node_ready(struct cluster *c, struct err *err);
 char *cluster_path(const struct cluster *c, const char *name); /* under dir */

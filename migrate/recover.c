@@ -207,7 +207,12 @@ int move_settle(struct mover *m, const struct move *mv, enum move_owner owner, b
 	}
 	if (owner == OWNER_TARGET && !source)
 		return target_goes_on(m, mv, err);
-	return leave(m, mv, true, err);
+	/* A row that is gone tells nothing of these files: the member may have been removed by
+	 * force, and have come back. */
+	if (owner == OWNER_NOBODY)
+		log_warn("a move's instance has no row any more: its volume here is kept",
+			 "instance", mv->id.name);
+	return leave(m, mv, owner != OWNER_NOBODY, err);
 }
 
 /* --- concluding --------------------------------------------------------------------------- */

@@ -157,7 +157,8 @@ static int prepare(struct sink *k, struct err *err)
 		return err_set(err, ERR_CONFLICT, "%s has an instance %s that is not stopped",
 			       k->mv.target, k->mv.id.name);
 	k->mv.spec = m->o.spec(m->o.arg, k->instance, &k->mv.pool, err);
-	if (!k->mv.spec || journal_note(m, &k->mv, err) < 0)
+	if (!k->mv.spec || volume_check_free(m->o.node, k->mv.pool, k->mv.id.name, err) < 0 ||
+	    journal_note(m, &k->mv, err) < 0)
 		return -1;
 	k->noted = true;
 	if (m->o.need_networks(m->o.arg, k->mv.spec, err) < 0 || make_volume(k, err) < 0)

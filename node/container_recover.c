@@ -84,25 +84,34 @@ static void clear_stopped(struct node *n, struct ct *c)
 	ct_release(n, c->name, spec);
 }
 
-static void recover_one(struct node *n, const char *name, const json_t *keep)
+/* One that another member has runs twice if it runs here; its files do no harm. */
+static void end_foreign(struct node *n, const char *name, const char *member)
 {
-	bool wanted = keep != NULL, moving = json_is_false(keep);
-	struct ct *c = ct_get(n, name, true);
 	struct err err;
+
+	log_warn("an instance of another member is kept, but does not run here", "instance", name,
+		 "member", member);
+	if (container_pid(n, name) > 0 && container_stop(n, name, true, 0, &err) < 0)
+		log_err(LOG_WARN, "stop an instance of another member", &err);
+}
+
+static void recover_one(struct node *n, const char *name, const json_t *place)
+{
+	bool moving = json_is_false(place), foreign = json_is_string(place);
+	struct ct *c = ct_get(n, name, true);
 	bool runs;
 
-	if (!wanted && container_pid(n, name) > 0 && container_stop(n, name, true, 0, &err) < 0)
-		log_err(LOG_WARN, "stop a left-over instance", &err);
 	{
 		ct_locked(c);
-		runs = c->pid || (wanted && adopt_running(n, c));
+		runs = c->pid || adopt_running(n, c);
 		if (!runs && !moving)
 			clear_stopped(n, c);
 	}
-	if (!wanted && !runs && container_delete(n, name, &err) < 0)
-		log_err(LOG_WARN, "remove a left-over instance", &err);
-	else if (!wanted)
-		log_info("left-over instance removed", "instance", name);
+	if (foreign)
+		end_foreign(n, name, json_string_value(place));
+	else if (!place)
+		log_warn("an instance without a row is kept as it is", "instance", name, "runs",
+			 runs ? "yes" : "no");
 	else if (!runs && !moving)
 		finish_reboot(n, name);
 	else if (runs)
@@ -131,7 +140,7 @@ static json_t *folder_names(const struct node *n, struct err *err)
 	return names;
 }
 
-int node_recover(struct node *n, const json_t *keep, struct err *err)
+int node_recover(struct node *n, const json_t *places, struct err *err)
 {
 	_json_ json_t *names = folder_names(n, err);
 	_json_ json_t *groups = cgroup_names(n->cgroup_name);
@@ -145,6 +154,6 @@ int node_recover(struct node *n, const json_t *keep, struct err *err)
 		if (str_is_hostname(json_string_value(v)))
 			json_object_set_new(names, json_string_value(v), json_true());
 	json_object_foreach(names, name, v)
-		recover_one(n, name, json_object_get(keep, name));
+		recover_one(n, name, json_object_get(places, name));
 	return 0;
 }

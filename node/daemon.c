@@ -175,12 +175,12 @@ static json_t *member_load(void *arg)
 	return node_load(d->env.node);
 }
 
-static void certificate_changed(void *arg, const char *cert_pem, const char *key_pem)
+static void certificate_changed(void *arg)
 {
 	struct daemon *d = arg;
 	struct err err;
 
-	if (d->env.server && server_set_certificate(d->env.server, cert_pem, key_pem, &err) < 0)
+	if (d->env.server && api_show_certificate(&d->env, &err) < 0)
 		log_err(LOG_ERROR, "the new certificate is not shown", &err);
 }
 

@@ -24,6 +24,7 @@
 #define META_MAX (8 << 20)
 #define COPY_BLOCK (256 << 10)
 #define TEMP_MARK ".tmp-"
+#define MINE ".mine"
 
 /* The tarball itself carries the lock of its image (flock): it exists exactly as long as the
  * image does, and locks of crashed processes vanish. */
@@ -286,10 +287,12 @@ static int publish(struct import *im, const char *fp, const json_t *meta, struct
 {
 	static const char *const suffix[2] = { "", ".rootfs" };
 	_free_ char *meta_path = part_path(im->n, fp, ".meta.json");
+	_free_ char *mine = part_path(im->n, fp, MINE);
 	_free_ char *text = json_text(meta), *folder = node_path(im->n, "images");
 	_close_ int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (io_write_file(meta_path, text, strlen(text), 0600, err) < 0)
+	if (io_write_file(mine, "", 0, 0600, err) < 0 ||
+	    io_write_file(meta_path, text, strlen(text), 0600, err) < 0)
 		return -1;
 	for (int i = im->nparts - 1; i >= 0; i--) {
 		_free_ char *path = part_path(im->n, fp, suffix[i]);
@@ -428,6 +431,31 @@ char *image_root(struct node *n, const char *fp, struct err *err)
 	return NULL;
 }
 
+/* --- whose images these are ---------------------------------------------------------------- */
+
+bool image_is_mine(struct node *n, const char *fp)
+{
+	_free_ char *path = part_path(n, fp, MINE);
+
+	return access(path, F_OK) == 0;
+}
+
+int image_disown_all(struct node *n, struct err *err)
+{
+	_free_ char *folder = node_path(n, "images");
+	DIR *d = opendir(folder);
+	struct dirent *e;
+
+	if (!d)
+		return err_sys(err, "open %s", folder);
+	while ((e = readdir(d))) {
+		if (str_ends(e->d_name, MINE) && unlinkat(dirfd(d), e->d_name, 0) < 0)
+			err_sys(err, "delete %s/%s", folder, e->d_name);
+	}
+	closedir(d);
+	return 0;
+}
+
 /* --- delete and recover --------------------------------------------------------------------- */
 
 static int remove_root(struct node *n, const char *fp, struct err *err)
@@ -442,7 +470,7 @@ static int remove_root(struct node *n, const char *fp, struct err *err)
 
 static int remove_parts(struct node *n, const char *fp, struct err *err)
 {
-	static const char *const suffixes[] = { "", ".rootfs", ".meta.json", ".deleted" };
+	static const char *const suffixes[] = { "", ".rootfs", ".meta.json", ".deleted", MINE };
 
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		_free_ char *path = part_path(n, fp, suffixes[i]);
@@ -470,14 +498,15 @@ void image_released(struct node *n, const char *fp)
 	_free_ char *deleted = part_path(n, fp, ".deleted");
 	struct err err;
 
-	if (io_exists(deleted) && image_delete(n, fp, &err) < 0)
+	if (access(deleted, F_OK) == 0 && image_delete(n, fp, &err) < 0)
 		log_err(LOG_WARN, "image not removed after its last volume", &err);
 }
 
 /* What a file in images/ is about, by its name: an image that is not there owns nothing. */
 static bool is_leftover(struct node *n, const char *name)
 {
-	static const char *const suffixes[] = { ".root", ".rootfs", ".meta.json", ".deleted" };
+	static const char *const suffixes[] = { ".root", ".rootfs", ".meta.json", ".deleted",
+						MINE };
 	char fp[FP_LEN + 1];
 
 	if (strstr(name, TEMP_MARK))

@@ -19,5 +19,9 @@ int image_recover(struct node *n, struct err *err);
 int image_open_rootfs(struct node *n, const char *fingerprint, int64_t *ret_size, struct err *err);
 /* metadata.yaml as JSON; NULL when absent. New reference. */
 json_t *image_metadata(struct node *n, const char *fingerprint);
+/* It came here since this server is the member that it is: what the rows say holds for it. */
+bool image_is_mine(struct node *n, const char *fingerprint);
+/* Another membership begins. */
+int image_disown_all(struct node *n, struct err *err);
 /* A volume that stood on the image is gone. */
 void image_released(struct node *n, const char *fingerprint);

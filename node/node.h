@@ -30,9 +30,11 @@ struct node_opts {
 };
 struct node *node_new(const struct node_opts *o, struct err *err);
 /* Finds the containers of earlier runs: running ones are watched again, half-made and
- * half-deleted things of jobs that died are removed. `keep` is an object whose keys are the
- * instances that rows place here. */
-int node_recover(struct node *n, const json_t *keep, struct err *err);
+ * half-deleted things of jobs that died are removed. `places` is by name: true for an instance
+ * whose row is here, false for one that a move will settle, the member for one that is elsewhere
+ * (it is stopped if it runs here). Whatever else is found is left as it is: nobody asked for its
+ * end. */
+int node_recover(struct node *n, const json_t *places, struct err *err);
 /* Nothing of the node submits work or calls back by itself any more: call it before pool_free. */
 void node_stop(struct node *n);
 void node_free(struct node *n); /* leaves containers running */
@@ -176,6 +178,9 @@ const json_t *storage_drivers(void); /* [{"Name","Version","Remote"}], borrowed 
  * there. */
 int volume_create(struct node *n, const json_t *pool, const char *name, const char *image_root,
 		  struct err *err);
+/* ERR_CONFLICT when files of this name are here already, of an instance that no row knows: asked
+ * before a row or a note lays claim to the name, for what follows may undo it all. */
+int volume_check_free(struct node *n, const json_t *pool, const char *name, struct err *err);
 int volume_delete(struct node *n, const json_t *pool, const char *name, struct err *err);
 int volume_rename(struct node *n, const json_t *pool, const char *name, const char *new_name,
 		  struct err *err);

@@ -220,16 +220,20 @@ int pool_create(struct node *n, const json_t *pool, struct err *err)
 	return link_source(folder, own, err);
 }
 
-static int count_volumes(const char *containers)
+static int count_volumes(const char *containers, struct err *err)
 {
 	DIR *d = opendir(containers);
 	struct dirent *e;
 	int count = 0;
 
-	while (d && (e = readdir(d)))
+	if (!d)
+		return errno == ENOENT ? 0 : err_sys(err, "open %s", containers);
+	errno = 0;
+	while ((e = readdir(d)))
 		count += e->d_name[0] != '.';
-	if (d)
-		closedir(d);
+	if (errno)
+		count = err_sys(err, "read %s", containers);
+	closedir(d);
 	return count;
 }
 
@@ -248,7 +252,9 @@ int pool_delete(struct node *n, const json_t *pool, struct err *err)
 	own = own_folder(n, json_str(pool, "name", ""));
 	containers = xasprintf("%s/containers", folder);
 	mark = xasprintf("%s/" MARK, folder);
-	volumes = count_volumes(containers);
+	volumes = count_volumes(containers, err);
+	if (volumes < 0)
+		return -1;
 	if (volumes)
 		return err_set(err, ERR_CONFLICT, "storage pool \"%s\" still holds %d volumes",
 			       json_str(pool, "name", ""), volumes);
@@ -362,6 +368,20 @@ int volume_create(struct node *n, const json_t *pool, const char *name, const ch
 		return err_wrap(err, "storage pool \"%s\"", json_str(pool, "name", ""));
 	}
 	return 0;
+}
+
+int volume_check_free(struct node *n, const json_t *pool, const char *name, struct err *err)
+{
+	_free_ char *volume = volume_path(n, pool, name);
+	_free_ char *folder = node_path(n, "containers/%s", name);
+
+	if (!io_exists(volume) && !io_exists(folder))
+		return 0;
+	return err_set(err, ERR_CONFLICT,
+		       "%s is there already, of an earlier instance that the cluster does not "
+		       "know: copy what is needed, and delete it, or choose another name than "
+		       "\"%s\"",
+		       io_exists(volume) ? volume : folder, name);
 }
 
 int volume_delete(struct node *n, const json_t *pool, const char *name, struct err *err)

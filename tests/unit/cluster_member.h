@@ -233,6 +233,7 @@ static json_t *test_verb(struct member_server *s, const char *verb, const json_t
 {
 	struct cluster *c = s->cluster;
 	const char *name = json_str(body, "name", "");
+	struct removal removal;
 	int rc = 0;
 
 	if (str_eq(verb, "enable"))
@@ -240,7 +241,7 @@ static json_t *test_verb(struct member_server *s, const char *verb, const json_t
 	else if (str_eq(verb, "join"))
 		rc = cluster_join(c, name, s->address, json_str(body, "token", ""), err);
 	else if (str_eq(verb, "remove"))
-		rc = cluster_remove(c, name, json_bool(body, "force", false), err);
+		rc = cluster_remove(c, name, json_bool(body, "force", false), &removal, err);
 	else if (str_eq(verb, "token"))
 		return cluster_token_new(c, name, 3600, NULL, err);
 	else if (str_eq(verb, "put"))
@@ -278,6 +279,8 @@ static json_t *member_dispatch(struct member_server *s, const char *path, const 
 		return test_verb(s, path + strlen("/test/"), body, err);
 	if (str_eq(path, "/internal/cluster/join"))
 		return cluster_serve_join(c, body, peer, err);
+	if (str_eq(path, "/internal/membership"))
+		return cluster_serve_membership(c, peer);
 	if (!cluster_is_member_cert(c, peer, name)) {
 		err_set(err, ERR_FORBIDDEN, "not a member");
 		return NULL;
@@ -455,11 +458,11 @@ static void *member_connection(void *arg)
 	return NULL;
 }
 
-static void member_certificate(void *arg, const char *cert, const char *key)
+static void member_certificate(void *arg)
 {
 	struct member_server *srv = arg;
 	struct err err = { 0 };
-	struct tls_ctx *t = tls_server_new(cert, key, &err);
+	struct tls_ctx *t = srv->cluster ? cluster_server_tls(srv->cluster, &err) : NULL;
 
 	pthread_mutex_lock(&srv->lock);
 	tls_unref(srv->tls);
@@ -485,14 +488,6 @@ static int member_listen(const char *address)
 	return fd;
 }
 
-static char *read_key(const char *dir, bool clustered)
-{
-	_free_ char *path = xasprintf("%s/%s.key", dir, clustered ? "cluster" : "server");
-	struct err err;
-
-	return io_read_file(path, 65536, NULL, &err);
-}
-
 static int member_main(const char *dir, const char *address)
 {
 	static struct member_server srv;
@@ -512,11 +507,7 @@ static int member_main(const char *dir, const char *address)
 		log_err(LOG_ERROR, "start", &err);
 		return 1;
 	}
-	{
-		_free_ char *key = read_key(dir, cluster_enabled(srv.cluster));
-
-		member_certificate(&srv, cluster_cert_pem(srv.cluster), key);
-	}
+	member_certificate(&srv);
 	for (;;) {
 		struct member_conn *k = xnew(struct member_conn);
 

@@ -124,7 +124,7 @@ static void pin_is_checked(void **state)
 	wrong[64] = '\0';
 	t = tls_client_new(NULL, NULL, &err);
 	assert_null(stream_connect_tls(t, p.address, wrong, deadline_in(5000), &err));
-	assert_int_equal(err.kind, ERR_FORBIDDEN);
+	assert_int_equal(err.kind, ERR_STRANGER);
 	tls_unref(t);
 	tls_peer_end(&p);
 }
