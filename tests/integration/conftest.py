@@ -64,11 +64,15 @@ def make_cluster(label, image_file, members=3, **kw):
     return c
 
 
+def logs_of(c):
+    """The ends of its members' logs, as (title, text)."""
+    logs = [(m.name, m.log) for m in c.members if m.log.exists()]
+    return [(name, "\n".join(log.read_text(errors="replace").splitlines()[-60:])) for name, log in logs]
+
+
 def show_logs(c):
-    for m in c.members:
-        if m.log.exists():
-            tail = "\n".join(m.log.read_text(errors="replace").splitlines()[-60:])
-            print(f"--- {m.name}\n{tail}", file=sys.stderr)
+    for name, text in logs_of(c):
+        print(f"--- {name}\n{text}", file=sys.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -96,20 +100,16 @@ def single(request):
         c.down()
 
 
-@pytest.fixture(autouse=True)
-def logs_of_failures(request):
-    yield
-    report = getattr(request.node, "rep_call", None)
-    if report is not None and report.failed:
-        for name in ("cluster", "own_cluster"):
-            if name in request.fixturenames:
-                show_logs(request.getfixturevalue(name))
-
-
-@pytest.hookimpl(tryfirst=True, hookwrapper=True)
+@pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
+    """A failure comes with the logs of the test's clusters, read while they are still there."""
     outcome = yield
-    setattr(item, f"rep_{call.when}", outcome.get_result())
+    report = outcome.get_result()
+    if not report.failed:
+        return
+    values = [getattr(v, "cluster", v) for v in getattr(item, "funcargs", {}).values()]
+    for c in {id(v): v for v in values if isinstance(v, Cluster)}.values():
+        report.sections += [(f"log of {name}", text) for name, text in logs_of(c)]
 
 
 @pytest.fixture
