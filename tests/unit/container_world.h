@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,6 +59,8 @@ struct world {
 	pthread_cond_t changed;
 	char told[32]; /* last status */
 	int tellings;
+	pid_t guard;
+	int guard_fd; /* it cleans up when this is closed, by whatever ends the test */
 };
 
 static inline void on_change(void *arg, const char *name, const json_t *state)
@@ -154,6 +157,82 @@ static inline bool world_possible(void)
 #endif
 }
 
+/* --- what a test leaves, even one that is killed ------------------------------------------- */
+
+static inline void unmount_below(const char *dir)
+{
+	_free_ char *text = NULL;
+	struct err err;
+	char *f[3];
+
+	text = io_read_file("/proc/self/mounts", 1 << 20, NULL, &err);
+	for (char *line = text, *next; line && *line; line = next) {
+		next = line + strcspn(line, "\n");
+		if (*next)
+			*next++ = '\0';
+		if (str_split(line, ' ', f, ARRAY_SIZE(f)) >= 2 && str_starts(f[1], dir))
+			umount2(f[1], MNT_DETACH);
+	}
+}
+
+/* True when nothing of it lives any more. */
+static inline bool end_all(const char *cg)
+{
+	_json_ json_t *names = cgroup_names(cg);
+	struct err err;
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(names, i, v) {
+		if (cgroup_is_frozen(cg, json_string_value(v)))
+			cgroup_freeze(cg, json_string_value(v), false, deadline_in(100), &err);
+	}
+	return cgroup_kill(cg, "", "") == 0;
+}
+
+static inline void clean_up(const char *dir, const char *cg)
+{
+	int64_t deadline = deadline_in(WAIT_MS);
+	bool ended;
+	struct err err;
+
+	while (!(ended = end_all(cg)) && clock_ms() < deadline)
+		poll(NULL, 0, 10);
+	cgroup_remove(cg, "");
+	unmount_below(dir);
+	_exit(io_remove_tree(dir, &err) == 0 && ended ? 0 : 1);
+}
+
+/* A process of its own, in a session that nobody who ends the test signals. */
+static inline void guard_start(struct world *w)
+{
+	int fds[2];
+	char c;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	w->guard = fork();
+	assert_true(w->guard >= 0);
+	if (w->guard > 0) {
+		close(fds[0]);
+		w->guard_fd = fds[1];
+		return;
+	}
+	setsid();
+	close_range(fds[0] + 1, ~0U, 0);
+	while (read(fds[0], &c, 1) < 0)
+		;
+	clean_up(w->dir, w->cg);
+}
+
+static inline void guard_end(struct world *w)
+{
+	int status = -1;
+
+	close(w->guard_fd);
+	assert_int_equal(waitpid(w->guard, &status, 0), w->guard);
+	assert_int_equal(status, 0);
+}
+
 static inline int world_setup(void **state)
 {
 	struct world *w = xnew(struct world);
@@ -165,6 +244,7 @@ static inline int world_setup(void **state)
 	pthread_cond_init(&w->changed, NULL);
 	snprintf(w->dir, sizeof(w->dir), "/var/tmp/dunlin-test-%s", rng_hex(hex, 4));
 	snprintf(w->cg, sizeof(w->cg), "dunlin-test-%s", hex);
+	guard_start(w);
 	w->pool = pool_new((const struct pool_bound[POOL_LANES]){
 		[POOL_FAST] = { 4, 64 }, [POOL_JOB] = { 4, 64 }, [POOL_SLOW] = { 4, 64 } });
 	open_node(w);
@@ -203,15 +283,12 @@ static inline void end_container(struct world *w, const char *name)
 static inline int world_teardown(void **state)
 {
 	struct world *w = *state;
-	struct err err;
-	_json_ json_t *none = json_object();
 
-	node_recover(w->n, none, &err);
-	node_stop(w->n);
+	if (w->n)
+		node_stop(w->n);
 	pool_free(w->pool);
 	node_free(w->n);
-	cgroup_remove(w->cg, "");
-	must(io_remove_tree(w->dir, &err), &err);
+	guard_end(w);
 	free(w);
 	return 0;
 }

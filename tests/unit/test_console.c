@@ -170,6 +170,7 @@ static void test_daemon_restarts(void **state)
 	expect(fd, "ready-2");
 	close(fd);
 	node_free(w->n);
+	w->n = NULL;
 	open_node(w);
 	must(node_recover(w->n, keep, &err), &err);
 	fd = attach(w, "k3", 80, 25);
@@ -198,6 +199,7 @@ static void test_holder_ends(void **state)
 	/* Without a daemon, too. */
 	init = container_pid(w->n, "k4");
 	node_free(w->n);
+	w->n = NULL;
 	kill(init, SIGKILL);
 	assert_true(wait_no_holder(folder));
 	open_node(w);

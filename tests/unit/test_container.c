@@ -145,6 +145,7 @@ static void test_recover(void **state)
 	must(container_start(w->n, other, &err), &err);
 	pid = container_pid(w->n, "c7");
 	node_free(w->n);
+	w->n = NULL;
 	open_node(w);
 	assert_int_equal(container_status(w->n, "c7"), CT_STOPPED);
 	must(node_recover(w->n, keep, &err), &err);
