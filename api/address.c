@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/address_int.h"
 
-#include <stdio.h>
+#include <ctype.h>
 #include <string.h>
 
 #include "api/spec.h"
 #include "api/state.h"
 #include "base/mem.h"
-#include "base/rng.h"
 #include "base/str.h"
 #include "cluster/lease.h"
 
@@ -78,6 +77,7 @@ struct plan {
 	bool *keep;
 	json_t *settled; /* devices */
 	json_t *given;	 /* keys of rows that tx makes -> device */
+	json_t *macs;	 /* "NETWORK/MAC" -> device */
 };
 
 struct nic {
@@ -90,14 +90,12 @@ static const char *ensure_mac(struct plan *p, const char *device, const json_t *
 {
 	_free_ char *key = xasprintf("volatile.%s.hwaddr", device);
 	json_t *config = json_obj(p->instance, "config");
-	unsigned char r[3];
 	char mac[18];
 
 	if (json_str(dev, "hwaddr", NULL))
 		return json_str(dev, "hwaddr", NULL);
 	if (!json_str(config, key, NULL)) {
-		rng_bytes(r, sizeof(r));
-		snprintf(mac, sizeof(mac), "00:16:3e:%02x:%02x:%02x", r[0], r[1], r[2]);
+		mac_make(p->env->store, mac);
 		json_put_str(config, key, mac);
 	}
 	return json_str(config, key, "");
@@ -224,8 +222,33 @@ static int give_free(struct plan *p, const struct nic *nic, struct err *err)
 	return 0;
 }
 
+/* What it has already is not asked for again. */
+static int check_mac(struct plan *p, const struct nic *nic, struct err *err)
+{
+	_free_ char *key = xasprintf("%s/%s", nic->network, nic->mac);
+	const char *twice;
+
+	for (char *c = key + strlen(nic->network); *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	twice = json_str(p->macs, key, NULL);
+	if (twice)
+		return err_set(err, ERR_INVALID, "hwaddr %s is also that of device \"%s\"",
+			       nic->mac, twice);
+	json_put_str(p->macs, key, nic->device);
+	for (size_t i = 0; i < p->leases.n; i++) {
+		const json_t *lease = p->leases.v[i].doc;
+
+		if (lease_is_of(lease, nic->device, nic->network) &&
+		    str_eq(json_str(lease, "hwaddr", ""), nic->mac))
+			return 0;
+	}
+	return mac_check(p->env->store, nic->network, nic->mac, p->name, err);
+}
+
 static int plan_nic(struct plan *p, enum pass pass, const struct nic *nic, struct err *err)
 {
+	if (pass == PASS_KEEP && check_mac(p, nic, err) < 0)
+		return -1;
 	if (json_object_get(p->settled, nic->device))
 		return 0;
 	if (pass == PASS_KEEP)
@@ -278,7 +301,7 @@ int address_plan(const struct api_env *env, json_t *instance, const struct addre
 		 struct tx *tx, struct address_picks *picks, struct err *err)
 {
 	_json_ json_t *config = NULL, *devices = NULL;
-	_json_ json_t *settled = json_object(), *given = json_object();
+	_json_ json_t *settled = json_object(), *given = json_object(), *macs = json_object();
 	struct plan p = { .env = env,
 			  .instance = instance,
 			  .name = json_str(instance, "name", ""),
@@ -286,7 +309,8 @@ int address_plan(const struct api_env *env, json_t *instance, const struct addre
 			  .tx = tx,
 			  .picks = picks,
 			  .settled = settled,
-			  .given = given };
+			  .given = given,
+			  .macs = macs };
 	int rc;
 
 	address_picks_done(picks);

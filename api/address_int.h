@@ -24,3 +24,10 @@ struct pick {
  * tx forgets what was freed too long ago to matter. ERR_LIMIT when all are taken. */
 int address_pick(struct store *s, const struct pick_from *from, struct address_picks *picks,
 		 struct tx *tx, struct pick *ret, struct err *err);
+
+/* A hardware address that no lease has. */
+void mac_make(struct store *s, char ret[18]);
+/* ERR_CONFLICT, naming the holder, when another instance has a lease with it on that
+ * network. */
+int mac_check(struct store *s, const char *network, const char *mac, const char *instance,
+	      struct err *err);

@@ -279,6 +279,49 @@ static void running_keeps_its_address(void **state)
 	assert_int_equal(lease(t, other, false, &err), 2);
 }
 
+static void use_mac(json_t *doc, const char *device, const char *network, const char *mac)
+{
+	json_object_set_new(json_obj(doc, "devices"), device,
+			    json_pack("{s:s,s:s,s:s}", "type", "nic", "network", network, "hwaddr",
+				      mac));
+}
+
+/* Two nics of a network with one hardware address take each other's frames. */
+static void hardware_addresses_are_unique(void **state)
+{
+	struct world *t = *state;
+	_json_ json_t *doc = instance("c1"), *other = instance("c2");
+	struct err err = { 0 };
+
+	use_mac(doc, "eth0", "br0", "00:16:3e:aa:00:01");
+	assert_int_equal(lease(t, doc, true, &err), 1);
+	assert_int_equal(lease(t, doc, true, &err), 0);
+	use_mac(other, "eth0", "br0", "00:16:3E:AA:00:01");
+	for (int dynamic = 0; dynamic < 2; dynamic++) {
+		assert_int_equal(lease(t, other, dynamic, &err), -1);
+		assert_int_equal(err.kind, ERR_CONFLICT);
+		assert_non_null(strstr(err.msg, "\"c1\""));
+	}
+	use_mac(other, "eth0", "br0", "00:16:3e:aa:00:02");
+	use_mac(other, "eth1", "br0", "00:16:3E:AA:00:02");
+	assert_int_equal(lease(t, other, true, &err), -1);
+	assert_int_equal(err.kind, ERR_INVALID);
+	assert_non_null(strstr(err.msg, "\"eth0\""));
+	/* The same nic under another name. */
+	use_mac(doc, "eth1", "br0", "00:16:3e:aa:00:01");
+	json_object_set_new(json_obj(doc, "devices"), "eth0", json_pack("{s:s}", "type", "none"));
+	assert_true(lease(t, doc, true, &err) > 0);
+	/* Elsewhere it disturbs nobody, and what has gone neither. */
+	world_put(&t->w, ENT_NETWORK, "br1",
+		  json_pack("{s:s, s:{s:s}}", "type", "bridge", "config", "ipv4.address",
+			    "10.8.0.1/29"));
+	use_mac(other, "eth1", "br1", "00:16:3e:aa:00:01");
+	assert_int_equal(lease(t, other, true, &err), 2);
+	release(t, "c1");
+	use_mac(other, "eth0", "br0", "00:16:3e:aa:00:01");
+	assert_int_equal(lease(t, other, true, &err), 1);
+}
+
 static void second_nic_gets_another(void **state)
 {
 	struct world *t = *state;
@@ -452,6 +495,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(longest_free_comes_next, setup, teardown),
 		cmocka_unit_test_setup_teardown(attempts_spread_and_repeat, setup, teardown),
 		cmocka_unit_test_setup_teardown(running_keeps_its_address, setup, teardown),
+		cmocka_unit_test_setup_teardown(hardware_addresses_are_unique, setup, teardown),
 		cmocka_unit_test_setup_teardown(second_nic_gets_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(impossible_addresses_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(profile_addresses_are_checked, setup, teardown),
