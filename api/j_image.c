@@ -14,6 +14,9 @@
 
 #define FETCH_TIMEOUT_MS (30 * 60 * 1000)
 #define EDIT_TRIES 20
+/* Of members that could not be reached; a busy one may miss the time for a handshake. */
+#define FETCH_TRIES 3
+#define ASK_AGAIN_MS 30000
 
 /* --- fetching from another member ------------------------------------------------------------ */
 
@@ -117,19 +120,47 @@ static json_t *likely_members(const struct api_env *env, const char *fingerprint
 	return order;
 }
 
+/* Asks each of those left in order, and leaves those whom it makes sense to ask again. The error is
+ * why one that may have the image did not give it, rather than that another has none. */
+static int ask_each(const struct api_env *env, const char *fingerprint, json_t *order,
+		    struct op *op, struct err *err)
+{
+	const char *member;
+	bool told = false;
+	json_t *v;
+	void *next;
+
+	json_object_foreach_safe(order, next, member, v) {
+		struct err cause;
+		bool had;
+
+		if (op)
+			op_progress(op, "download", "fetching the image from %s", member);
+		if (fetch_from(env, member, fingerprint, op, &cause) == 0)
+			return 0;
+		had = cause.kind != ERR_NOT_FOUND;
+		if (had && !told) {
+			*err = cause;
+			err_wrap(err, "fetch image %.12s from member \"%s\"", fingerprint, member);
+			told = true;
+		}
+		if (cause.kind != ERR_UNAVAILABLE && cause.kind != ERR_TIMEOUT)
+			json_object_del(order, member);
+	}
+	return -1;
+}
+
 static int fetch(const struct api_env *env, const char *fingerprint, struct op *op, struct err *err)
 {
 	_json_ json_t *order = likely_members(env, fingerprint);
-	const char *member;
-	json_t *v;
+	int64_t deadline = deadline_in(ASK_AGAIN_MS);
 
 	err_set(err, ERR_NOT_FOUND, "Image not found: %.64s is on no member", fingerprint);
-	json_object_foreach(order, member, v) {
-		if (op)
-			op_progress(op, "download", "fetching the image from %s", member);
-		if (fetch_from(env, member, fingerprint, op, err) == 0)
+	for (int i = 0; i < FETCH_TRIES && clock_ms() < deadline; i++) {
+		if (ask_each(env, fingerprint, order, op, err) == 0)
 			return 0;
-		err_wrap(err, "fetch image %.12s from member \"%s\"", fingerprint, member);
+		if (json_object_size(order) == 0)
+			return -1;
 	}
 	return -1;
 }

@@ -136,6 +136,8 @@ def test_damaged_copy_on_a_member_is_not_used(cluster, tmp_path, launch):
     store.write_bytes(data)
     result = cluster[0].cli("init", "damaged", "never", "--target", "m2", check=False)
     assert result.returncode == 1
+    # What is wrong with the copy, not that the third member has none.
+    assert 'from member "m1"' in result.stderr and "is not on this member" not in result.stderr
     assert cluster[0].cli("info", "never", check=False).returncode == 1
     assert not (cluster[1].dir / "images" / fp).exists()
     cluster[0].cli("image", "delete", "damaged")
