@@ -49,6 +49,7 @@ class Certificate:
     def curl(self, member, path, *args, at=None):
         """(status, JSON) of a request from a member's network to another's, or its own, address."""
         out = run(*member.in_netns("curl", "-sk", "-m", "30", "-w", "\n%{http_code}", "--cert", self.crt, "--key",
-                                   self.key, *args, f"https://{(at or member).address}{path}")).stdout
+                                   self.key, "-H", "Content-Type: application/json", *args,
+                                   f"https://{(at or member).address}{path}")).stdout
         body, code = out.rsplit("\n", 1)
         return int(code), json.loads(body)
