@@ -235,6 +235,7 @@ void conn_new(struct server *s, int own_fd, struct ssl_st *own_ssl, bool is_unix
 
 	c->server = s;
 	c->is_unix = is_unix;
+	c->progress_at = clock_ms();
 	c->in = SBUF(IN_MAX);
 	c->deadline = deadline_in(HEAD_MS);
 	if (is_unix)
