@@ -93,7 +93,7 @@ char *criu_shm(struct node *n)
 /* Lines that CRIU prints as errors in moves that work. */
 static const char *const harmless[] = {
 	"RLIMIT_NOFILE", "Address already assigned", "iptables",
-	"ip6tables",	 "Unable to open ip6",	     "File exists",
+	"ip6tables",     "Unable to open ip6",       "File exists",
 };
 
 static bool is_harmless(const char *line)
@@ -141,6 +141,10 @@ static const struct {
 } transient[] = {
 	{ "skqueue: ", "Control messages in queue",
 	  "a message with credentials waits for its receiver, as those to a journal do" },
+	{ "netlink: ", "The socket has data to read",
+	  "a message of the kernel waits for its reader" },
+	{ "unix: ", "on an in-flight socket", "a connection that has data waits to be accepted" },
+	{ "unix: ", "a closed in-flight socket", "a closed connection waits to be accepted" },
 	{ "cg: ", "No such file or directory", "a cgroup was removed while CRIU looked at it" },
 	{ "cg: ", "No such device", "a cgroup was removed while CRIU looked at it" },
 };

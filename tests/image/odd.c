@@ -5,17 +5,22 @@
  *   init talk PORT MIB  counts aloud to whoever connects, every millisecond, until that fails;
  *                    holds so much memory
  *   init queue       leaves a message with credentials unread until /accept is there
+ *   init kernel      the same with an answer of the kernel about its interfaces
+ *   init early       connects to itself, writes and accepts that only once /accept is there
  *
  * Each says "ready" on its standard output once it is what it shall be.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define STEP_MS 20
@@ -81,6 +86,13 @@ static int deaf(const char *port)
 	return 1;
 }
 
+static int go_on(void)
+{
+	while (poll(NULL, 0, -1) < 0 && errno == EINTR)
+		;
+	return 0;
+}
+
 static int queue(void)
 {
 	int pair[2], on = 1;
@@ -93,9 +105,43 @@ static int queue(void)
 	await_word();
 	if (read(pair[0], &c, 1) != 1)
 		return 1;
-	while (poll(NULL, 0, -1) < 0 && errno == EINTR)
+	return go_on();
+}
+
+static int kernel(void)
+{
+	struct {
+		struct nlmsghdr h;
+		struct ifinfomsg i;
+	} q = {
+		.h = { .nlmsg_len = sizeof(q),
+		       .nlmsg_type = RTM_GETLINK,
+		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+	};
+	int s = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	char answer[32768];
+
+	if (s < 0 || send(s, &q, sizeof(q), 0) != sizeof(q))
+		return 1;
+	await_word();
+	while (recv(s, answer, sizeof(answer), MSG_DONTWAIT) > 0)
 		;
-	return 0;
+	return go_on();
+}
+
+static int early(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "/early" };
+	int s = socket(AF_UNIX, SOCK_STREAM, 0), c = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	unlink(name.sun_path);
+	if (bind(s, (struct sockaddr *)&name, sizeof(name)) < 0 || listen(s, 1) < 0 ||
+	    connect(c, (struct sockaddr *)&name, sizeof(name)) < 0 || write(c, "x", 1) != 1)
+		return 1;
+	await_word();
+	if (accept(s, NULL, NULL) < 0)
+		return 1;
+	return go_on();
 }
 
 int odd_main(int argc, char **argv)
@@ -106,5 +152,9 @@ int odd_main(int argc, char **argv)
 		return talk(argv[2], argv[3]);
 	if (argc == 2 && strcmp(argv[1], "queue") == 0)
 		return queue();
+	if (argc == 2 && strcmp(argv[1], "kernel") == 0)
+		return kernel();
+	if (argc == 2 && strcmp(argv[1], "early") == 0)
+		return early();
 	return 2;
 }

@@ -246,10 +246,11 @@ def test_preflight_names_all_that_forbids(cluster, launch):
     assert "/proc/pressure/memory" in plan["reasons"][0]
 
 
-def test_a_dump_is_tried_again_when_its_obstacle_passes(cluster, launch, client, world):
-    """A message with credentials that nobody has read yet makes CRIU fail; its receiver reads it soon."""
+@pytest.mark.parametrize("what", ["queue", "kernel", "early"])
+def test_a_dump_is_tried_again_when_its_obstacle_passes(cluster, launch, client, world, what):
+    """A message or a connection that nobody has taken yet makes CRIU fail; its receiver does that soon."""
     name = launch("mailbox", "--target", "m1", "-c", "environment.MEM_MIB=32")
-    odd(cluster[0], name, "queue")
+    odd(cluster[0], name, what)
     talk = client(cluster[0].address_of(name))
     logged = cluster[0].log.stat().st_size
     mover = threading.Thread(target=move, args=(cluster[2], name, "m2"), kwargs={"check": False})
