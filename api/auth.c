@@ -81,22 +81,38 @@ static const struct {
 	{ "admin", CALLER_ADMIN },
 };
 
+static const char *forwarded(const struct req *r, const char *what)
+{
+	_free_ char *name = xasprintf(FORWARDED "%s", what);
+	const char *v = req_header(r, name);
+
+	return v ? v : "";
+}
+
+char *auth_caller_text(const char *kind, const char *fingerprint)
+{
+	return xasprintf("%s %s", kind, fingerprint);
+}
+
+/* A member passes on what its callers ask, and proves that it is more than its certificate. Without
+ * the proof it remains a member, for whom there is only /internal. */
 static void take_forwarded(struct req *r)
 {
-	const char *kind = req_header(r, FORWARDED "Kind");
+	const char *kind = forwarded(r, "Kind");
+	_free_ char *text = auth_caller_text(kind, forwarded(r, "Fingerprint"));
 	struct caller *who = &r->caller;
 
-	if (!kind)
+	if (!*kind || !cluster_is_vouched(r->env->cluster, who->fingerprint, text,
+					  forwarded(r, "Proof")))
 		return;
 	*who = (struct caller){ .kind = CALLER_NOBODY };
 	for (size_t i = 0; i < ARRAY_SIZE(forwardable); i++) {
 		if (str_eq(kind, forwardable[i].name))
 			who->kind = forwardable[i].kind;
 	}
-	str_copy(who->fingerprint, sizeof(who->fingerprint),
-		 req_header(r, FORWARDED "Fingerprint"));
-	str_copy(who->name, sizeof(who->name), req_header(r, FORWARDED "Name"));
-	str_copy(who->address, sizeof(who->address), req_header(r, FORWARDED "Address"));
+	str_copy(who->fingerprint, sizeof(who->fingerprint), forwarded(r, "Fingerprint"));
+	str_copy(who->name, sizeof(who->name), forwarded(r, "Name"));
+	str_copy(who->address, sizeof(who->address), forwarded(r, "Address"));
 	r->forwarded = true;
 }
 

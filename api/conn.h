@@ -109,6 +109,8 @@ enum caller_kind auth_trust(struct conn *c); /* as it is now */
 /* Who asks: decided anew for every request. */
 void auth_identify(struct conn *c, struct req *r);
 int auth_check(struct req *r);
+/* What a member vouches for when it passes a request on; the caller frees. */
+char *auth_caller_text(const char *kind, const char *fingerprint);
 /* Was trusted, until its certificate's last day. */
 bool auth_has_expired(const struct conn *c);
 

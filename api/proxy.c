@@ -83,8 +83,9 @@ static void add_headers(struct sbuf *b, const struct http_head *h)
 		sbuf_printf(b, "Connection: Upgrade\r\nUpgrade: %s\r\n", h->upgrade);
 }
 
-/* The other member trusts our word on who asks, for it is our certificate that it sees. */
-static void add_caller(struct sbuf *b, const struct caller *who)
+/* The other member trusts our word on who asks, for it sees our certificate, and the proof that
+ * whoever has that one alone cannot make. */
+static void add_caller(struct sbuf *b, const struct proxy *p, const struct caller *who)
 {
 	static const char *const kinds[] = {
 		[CALLER_NOBODY] = "nobody",
@@ -92,13 +93,22 @@ static void add_caller(struct sbuf *b, const struct caller *who)
 		[CALLER_MEMBER] = "nobody",
 		[CALLER_ADMIN] = "admin",
 	};
+	_free_ char *text = auth_caller_text(kinds[who->kind], who->fingerprint);
+	struct cluster *c = p->conn->server->env->cluster;
+	char to[SHA256_HEX_SIZE], proof[SHA256_HEX_SIZE];
+	struct err ignored;
 
+	/* An unknown one is not connected to. */
+	if (cluster_pin(c, p->address, to, &ignored) == 0) {
+		cluster_vouch(c, to, text, proof);
+		sbuf_printf(b, "X-Dunlin-Forwarded-Proof: %s\r\n", proof);
+	}
 	sbuf_printf(b, "X-Dunlin-Forwarded-Kind: %s\r\n", kinds[who->kind]);
 	sbuf_printf(b, "X-Dunlin-Forwarded-Fingerprint: %s\r\n", who->fingerprint);
 	sbuf_printf(b, "X-Dunlin-Forwarded-Address: %s\r\n", who->address);
 	sbuf_puts(b, "X-Dunlin-Forwarded-Name: ");
-	for (const char *p = who->name; *p; p++)
-		sbuf_putc(b, (unsigned char)*p < 0x20 || *p == 0x7f ? '_' : *p);
+	for (const char *s = who->name; *s; s++)
+		sbuf_putc(b, (unsigned char)*s < 0x20 || *s == 0x7f ? '_' : *s);
 	sbuf_puts(b, "\r\n");
 }
 
@@ -110,7 +120,7 @@ static void send_request_head(struct proxy *p)
 
 	sbuf_printf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", h->method, h->target, p->address);
 	add_headers(&b, h);
-	add_caller(&b, &r->caller);
+	add_caller(&b, p, &r->caller);
 	if (h->chunked)
 		sbuf_puts(&b, "Transfer-Encoding: chunked\r\n");
 	else if (h->length > 0 || strcmp(h->method, "GET") != 0)

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -57,6 +58,18 @@ const char *sha256_hex(const void *data, size_t len, char hex[SHA256_HEX_SIZE])
 
 	sha256_add(s, data, len);
 	return sha256_end(s, hex);
+}
+
+const char *hmac_hex(const char *key, const char *text, char hex[SHA256_HEX_SIZE])
+{
+	unsigned char sum[EVP_MAX_MD_SIZE];
+	unsigned int n = 0;
+	const void *ok = HMAC(EVP_sha256(), key, (int)strlen(key), (const unsigned char *)text,
+			      strlen(text), sum, &n);
+
+	assert(ok);
+	hex_of(sum, n, hex);
+	return hex;
 }
 
 void sha1(const void *data, size_t len, unsigned char ret[20])

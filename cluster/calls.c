@@ -172,6 +172,35 @@ int cluster_pin(struct cluster *c, const char *address, char ret[SHA256_HEX_SIZE
 				  address);
 }
 
+/* --- vouching --------------------------------------------------------------------------------- */
+
+static void proof_of(const struct creds *k, const char *from, const char *to, const char *caller,
+		     char ret[SHA256_HEX_SIZE])
+{
+	_free_ char *text = xasprintf("forward\n%s\n%s\n%s", from, to, caller);
+
+	hmac_hex(k->cluster_key, text, ret);
+}
+
+void cluster_vouch(struct cluster *c, const char *to, const char *caller,
+		   char ret_proof[SHA256_HEX_SIZE])
+{
+	pthread_mutex_lock(&c->lock);
+	proof_of(&c->creds, c->creds.server_fp, to, caller, ret_proof);
+	pthread_mutex_unlock(&c->lock);
+}
+
+bool cluster_is_vouched(struct cluster *c, const char *from, const char *caller,
+			const char *proof)
+{
+	char right[SHA256_HEX_SIZE];
+
+	pthread_mutex_lock(&c->lock);
+	proof_of(&c->creds, from, c->creds.server_fp, caller, right);
+	pthread_mutex_unlock(&c->lock);
+	return secret_equal(right, proof);
+}
+
 /* --- kept connections ------------------------------------------------------------------------- */
 
 /* An idle connection that the other side has not closed. */
@@ -271,15 +300,6 @@ static unsigned generation_of(struct calls *k)
 	return g;
 }
 
-/* On the public API a member acts for its administrator, and says so: its certificate alone
- * opens only /internal (api/auth.c). */
-static const char *const *headers_for(const char *path)
-{
-	static const char *const for_admin[] = { "X-Dunlin-Forwarded-Kind: admin", NULL };
-
-	return strncmp(path, "/1.0", 4) == 0 ? for_admin : NULL;
-}
-
 json_t *calls_do(struct cluster *c, const struct member_call *m, enum call_stage *ret_stage,
 		 struct err *err)
 {
@@ -293,7 +313,6 @@ json_t *calls_do(struct cluster *c, const struct member_call *m, enum call_stage
 	i = connect_to(c, m->address, m->deadline, err);
 	if (!i)
 		return NULL;
-	call.headers = headers_for(m->path);
 	call.body = m->body;
 	call.body_len = m->body_len;
 	call.deadline = m->deadline;

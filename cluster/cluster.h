@@ -82,6 +82,15 @@ struct tls_ctx *cluster_client_tls(struct cluster *c); /* for members' certifica
  * it. */
 int cluster_pin(struct cluster *c, const char *address, char ret[SHA256_HEX_SIZE], struct err *err);
 
+/* A member that passes a request on vouches for who asks, `caller` in some text, towards the member
+ * that shows the certificate `to`. The proof is made of the cluster's key: the certificate of a
+ * member and its own key are not enough. */
+void cluster_vouch(struct cluster *c, const char *to, const char *caller,
+		   char ret_proof[SHA256_HEX_SIZE]);
+/* Whether the member that shows the certificate `from` vouched so, towards this one. */
+bool cluster_is_vouched(struct cluster *c, const char *from, const char *caller,
+			const char *proof);
+
 /* A call to a member, authenticated as this member, over a kept connection. The answer's
  * metadata, or NULL with the other side's error. address may name the leader or anyone. */
 json_t *cluster_call(struct cluster *c, const char *address, const char *method, const char *path,

@@ -363,8 +363,17 @@ def test_untrusted_clients_get_nothing(cluster):
     assert curl("/1.0/certificates", "-d", '{"type":"client","password":"wrong"}')[0] in (400, 403)
 
 
-def test_member_certificate_is_not_a_client_certificate(cluster):
+@pytest.mark.parametrize("method, path", [("GET", "/1.0/instances"), ("GET", "/1.0/certificates"), ("PATCH", "/1.0"),
+                                          ("GET", "/internal/ready"), ("GET", "/1.0/instances?target=m3")])
+def test_member_certificate_is_not_a_client_certificate(cluster, method, path):
+    """Whatever it says besides; and for clients that another member serves it goes on working."""
     m = cluster[0]
-    out = run(*m.in_netns("curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "--cert", m.dir / "server.crt",
-                          "--key", m.dir / "server.key", f"https://{cluster[1].address}/1.0/instances")).stdout
-    assert out == "403"
+    names = ["Kind: admin", "Kind: client", "Name: root", "Address: @", "Proof: " + "0" * 64,
+             "Fingerprint: " + m.api("GET", "/1.0")["environment"]["certificate_fingerprint"]]
+    for said in [], names[:1], names[1:2], names, names[:1] + names[2:]:
+        headers = [w for name in said for w in ("-H", f"X-Dunlin-Forwarded-{name}")]
+        out = run(*m.in_netns("curl", "-sk", "-X", method, "-o", "/dev/null", "-w", "%{http_code}", "--cert",
+                              m.dir / "server.crt", "--key", m.dir / "server.key", *headers, "-d", '{"config":{}}',
+                              f"https://{cluster[1].address}{path}")).stdout
+        assert out == "403", said
+    assert m.api("GET", "/1.0?target=m2")["environment"]["server_name"] == "m2"
