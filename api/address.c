@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/address_int.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "api/spec.h"
@@ -225,12 +224,9 @@ static int give_free(struct plan *p, const struct nic *nic, struct err *err)
 /* What it has already is not asked for again. */
 static int check_mac(struct plan *p, const struct nic *nic, struct err *err)
 {
-	_free_ char *key = xasprintf("%s/%s", nic->network, nic->mac);
-	const char *twice;
+	_free_ char *key = mac_key(nic->network, nic->mac);
+	const char *twice = json_str(p->macs, key, NULL);
 
-	for (char *c = key + strlen(nic->network); *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	twice = json_str(p->macs, key, NULL);
 	if (twice)
 		return err_set(err, ERR_INVALID, "hwaddr %s is also that of device \"%s\"",
 			       nic->mac, twice);
@@ -353,6 +349,23 @@ static int check_fixed(const struct api_env *env, const char *instance, const js
 	return taken(spec_nic_network(dev), row.doc, instance, err);
 }
 
+static int check_shared_mac(const struct api_env *env, const char *instance, const json_t *dev,
+			    json_t *given, struct err *err)
+{
+	const char *network = spec_nic_network(dev), *mac = json_str(dev, "hwaddr", NULL);
+	_free_ char *key = mac ? mac_key(network, mac) : NULL;
+	const char *other = mac ? json_str(given, key, NULL) : NULL;
+
+	if (!mac)
+		return 0;
+	if (other)
+		return err_set(err, ERR_CONFLICT,
+			       "hwaddr %s would be that of instance \"%s\" and of \"%s\"", mac,
+			       other, instance);
+	json_put_str(given, key, instance);
+	return mac_check(env->store, network, mac, instance, err);
+}
+
 static int check_devices(const struct api_env *env, const char *instance, json_t *devices,
 			 json_t *given, struct err *err)
 {
@@ -360,8 +373,11 @@ static int check_devices(const struct api_env *env, const char *instance, json_t
 	json_t *dev;
 
 	json_object_foreach(devices, device, dev) {
-		if (spec_nic_network(dev) && json_str(dev, "ipv4.address", NULL) &&
-		    check_fixed(env, instance, dev, given, err) < 0)
+		if (!spec_nic_network(dev))
+			continue;
+		if (check_shared_mac(env, instance, dev, given, err) < 0 ||
+		    (json_str(dev, "ipv4.address", NULL) &&
+		     check_fixed(env, instance, dev, given, err) < 0))
 			return err_wrap(err, "instance \"%s\": device \"%s\"", instance, device);
 	}
 	return 0;
@@ -373,7 +389,8 @@ static bool has_fixed(const json_t *profile)
 	json_t *dev;
 
 	json_object_foreach(json_obj(profile, "devices"), device, dev) {
-		if (spec_nic_network(dev) && json_str(dev, "ipv4.address", NULL))
+		if (spec_nic_network(dev) &&
+		    (json_str(dev, "ipv4.address", NULL) || json_str(dev, "hwaddr", NULL)))
 			return true;
 	}
 	return false;

@@ -52,8 +52,8 @@ int address_plan(const struct api_env *env, json_t *instance, const struct addre
  * more. Returns how many, or -1. */
 int address_trim(const struct api_env *env, const char *instance, const json_t *spec,
 		 struct tx *tx, struct err *err);
-/* Whether all instances that use a profile could have the fixed addresses they would get by this
- * document of it. */
+/* Whether all instances that use a profile could have the fixed addresses, of IP and hardware, they
+ * would get by this document of it. */
 int address_check_profile(const struct api_env *env, const char *profile, const json_t *doc,
 			  struct err *err);
 /* Deletes in tx what is remembered of free addresses of a network. */

@@ -27,6 +27,8 @@ int address_pick(struct store *s, const struct pick_from *from, struct address_p
 
 /* A hardware address that no lease has. */
 void mac_make(struct store *s, char ret[18]);
+/* "NETWORK/MAC", the same for all ways to write it; the caller frees. */
+char *mac_key(const char *network, const char *mac);
 /* ERR_CONFLICT, naming the holder, when another instance has a lease with it on that
  * network. */
 int mac_check(struct store *s, const char *network, const char *mac, const char *instance,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hardware addresses: two nics of a network with the same one take each other's frames. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,6 +32,15 @@ static void look(void *arg, const char *key, int64_t rev, const char *text)
 	    str_eq(json_str(doc, "instance", ""), s->instance))
 		return;
 	s->found = json_incref(doc);
+}
+
+char *mac_key(const char *network, const char *mac)
+{
+	char *key = xasprintf("%s/%s", network, mac);
+
+	for (char *c = key + strlen(network); *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return key;
 }
 
 void mac_make(struct store *s, char ret[18])

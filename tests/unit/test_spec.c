@@ -398,6 +398,10 @@ static void profile_addresses_are_checked(void **state)
 	world_put(&t->w, ENT_INSTANCE, "c2", instance("c2"));
 	assert_int_equal(address_check_profile(&t->env, "default", profile, &err), -1);
 	assert_int_equal(err.kind, ERR_CONFLICT);
+	use_mac(profile, "eth0", "br0", "00:16:3e:aa:00:01");
+	assert_int_equal(address_check_profile(&t->env, "default", profile, &err), -1);
+	assert_int_equal(err.kind, ERR_CONFLICT);
+	assert_non_null(strstr(err.msg, "\"c2\""));
 }
 
 static void test_check(void **state)
