@@ -4,6 +4,7 @@
 import json
 import re
 import socket
+import time
 
 import pytest
 
@@ -102,6 +103,21 @@ def test_oversized_body(cluster):
         pass  # refused while it was still being sent
     assert c.getresponse().status == 413
     c.close()
+
+
+def test_first_answers_are_taken_while_the_server_is_busy(cluster):
+    """They are still in the queue whenever it looks for clients that take nothing, once a second."""
+    ask = 200 * b"GET /1.0/nothing HTTP/1.1\r\nHost: a\r\n\r\n"
+    end = time.monotonic() + 3.5
+    while time.monotonic() < end:
+        new = [socket.socket(socket.AF_UNIX) for _ in range(32)]
+        for s in new:
+            s.connect(str(cluster[0].dir / "unix.socket"))
+            s.sendall(ask)
+            s.shutdown(socket.SHUT_WR)
+        for s in new:
+            with s, s.makefile("rb") as f:
+                assert f.read().count(b"HTTP/1.1 404") == 200
 
 
 def raw_exchange(m, data):
