@@ -95,12 +95,13 @@ static int run(struct client *cl, const char *name, const char *const *argv, boo
 	s.no_stdin = args_flag(a, "disable-stdin");
 	r = session_run(&s, &lost);
 	done = api_wait_quietly(cl, op, err);
-	if (!done)
-		return -1;
 	if (r < 0) {
+		/* What the operation says is a consequence. */
 		*err = lost;
 		return -1;
 	}
+	if (!done)
+		return -1;
 	if (!json_is_integer(json_object_get(json_obj(done, "metadata"), "return")))
 		return err_set(err, ERR_INTERNAL, "the server did not tell how the command ended");
 	return (int)json_int(json_obj(done, "metadata"), "return", 0);
