@@ -13,6 +13,9 @@
 
 #define CHUNK_MIN 4096
 #define IOV_MAX_USED 16
+/* Steps of handshakes of peers that nobody knows yet: about 1 ms each. Who is not served has its
+ * turn when the descriptors are looked at again, in their order. */
+#define HANDSHAKES_A_TURN 8
 
 struct chunk {
 	struct chunk *next;
@@ -29,7 +32,7 @@ struct link {
 	void *arg;
 	struct chunk *head, *tail;
 	size_t queued;
-	bool connecting, handshaking, paused, eof, hung_up, closed, detached;
+	bool incoming, connecting, handshaking, paused, eof, hung_up, closed, detached;
 	bool want_out, end_wanted, end_done;
 	bool in_dirty, in_again;
 	struct link *next_dirty, *next_again, *next_dead;
@@ -72,6 +75,7 @@ struct link *link_new(struct link_set *set, int own_fd, struct ssl_st *own_ssl, 
 	l->ssl = own_ssl;
 	l->ops = ops;
 	l->arg = arg;
+	l->incoming = !connecting;
 	l->connecting = connecting;
 	l->handshaking = own_ssl != NULL;
 	l->poll = xnew(uv_poll_t);
@@ -392,6 +396,8 @@ static void establish(struct link *l)
 {
 	if (l->connecting && !finish_connect(l))
 		return;
+	if (l->handshaking && l->incoming && l->set->handshakes++ >= HANDSHAKES_A_TURN)
+		return;
 	if (l->handshaking && !go_on_handshake(l))
 		return;
 	update_events(l);
@@ -488,6 +494,7 @@ static void turn_dead(struct link_set *set)
 
 bool link_set_turn(struct link_set *set)
 {
+	set->handshakes = 0;
 	turn_again(set);
 	turn_dirty(set);
 	turn_dead(set);

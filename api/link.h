@@ -33,6 +33,7 @@ struct link_ops {
 struct link_set {
 	struct uv_loop_s *loop;
 	struct link *dirty, *again, *dead;
+	int handshakes; /* steps in this turn */
 };
 /* Once a turn. True when the loop must not wait for descriptors. */
 bool link_set_turn(struct link_set *set);

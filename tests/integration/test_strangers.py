@@ -347,6 +347,16 @@ elif what == "drips":
     except OSError:
         pass
     say(cut=cut, read=got)
+elif what == "hellos":
+    hello = ssl.MemoryBIO()
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), hello).do_handshake()
+    except ssl.SSLWantReadError:
+        hello = hello.read()
+    held = [connect(tls=False) for i in range(count)]
+    for s in held:
+        s.sendall(hello)
+    say(held=len(held), bytes=len(hello))
 elif what == "exports":
     held = [connect() for i in range(count)]
     for s in held:
@@ -364,10 +374,10 @@ class Stranger:
         self.cluster, self.netns, self.process = cluster, f"{cluster.name}-x{n}", None
         cluster.plug_netns(self.netns, f"mx{n}", f"{cluster.subnet}.{100 + n}/24")
 
-    def does(self, member, what, count=0, *more):
+    def does(self, member, what, count=0, *more, **env):
         self.process = subprocess.Popen(
             ["nsenter", f"--net=/run/netns/{self.netns}", "python3", "-c", STRANGER, member.ip, what, str(count),
-             *more],
+             *more], env={**os.environ, **env},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return json.loads(self.process.stdout.readline())
 
@@ -412,6 +422,17 @@ def test_bodies_of_strangers_have_a_budget_of_their_own(cluster, stranger):
 def test_connections_of_strangers_give_way(cluster, stranger):
     m = leader(cluster)
     assert 200 <= stranger.does(m, "silent", 320)["held"] <= 256
+    check_business_as_usual(cluster, m)
+
+
+@pytest.mark.parametrize("group, least", [("ffdhe8192", 1000), ("P-384", 97)])
+def test_first_messages_of_strangers_cost_little(cluster, stranger, tmp_path, group, least):
+    """They choose what is computed for them, without computing anything themselves."""
+    conf = tmp_path / "openssl.cnf"
+    conf.write_text(f"openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\nGroups = {group}\n")
+    m = leader(cluster)
+    got = stranger.does(m, "hellos", 200, OPENSSL_CONF=str(conf))
+    assert got["held"] == 200 and got["bytes"] > least
     check_business_as_usual(cluster, m)
 
 
