@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define INFO_MAX (1 << 20)
+#define INFO_MAX (64 << 20)
 
 int h_root(struct req *r)
 {
@@ -22,6 +22,11 @@ int h_server_get(struct req *r)
 	char etag[SHA256_HEX_SIZE];
 
 	serverinfo_write(req_env(r), req_caller(r), &b, etag);
+	if (b.overflow)
+		return err_set(req_err(r), ERR_LIMIT,
+			       "the server's configuration is larger than %d bytes: unset what is "
+			       "not needed",
+			       INFO_MAX);
 	reply_etag(r, etag);
 	return reply_sync_text(r, b.data, b.len);
 }

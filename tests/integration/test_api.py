@@ -31,6 +31,20 @@ def test_envelopes(cluster):
     assert status == reply["error_code"] == 404 and reply["type"] == "error" and reply["metadata"] is None
 
 
+def test_slow_reader_gets_all_of_a_large_answer(cluster):
+    """On a connection that has done nothing yet, and across several looks at what stands still."""
+    m = cluster[0]
+    keys = [f"user.large{i}" for i in range(30)]
+    m.api("PATCH", "/1.0", {"config": dict.fromkeys(keys, "x" * 60000)})
+    c = UnixConnection(m.dir / "unix.socket", 20)
+    c.request("GET", "/1.0")
+    time.sleep(2.5)
+    reply = json.loads(c.getresponse().read())
+    assert all(len(reply["metadata"]["config"][k]) == 60000 for k in keys)
+    c.close()
+    m.api("PATCH", "/1.0", {"config": dict.fromkeys(keys, "")})
+
+
 def test_create_is_an_operation_visible_everywhere(cluster):
     m = cluster[1]
     status, headers, raw = m.request("POST", "/1.0/instances", {**INSTANCE, "name": "opvis"})
