@@ -117,7 +117,7 @@ int h_instances_get(struct req *r)
 
 /* --- one ------------------------------------------------------------------------------------- */
 
-/* From its member, or as it was last heard of. */
+/* From its member, or as it was last heard of; of one whose member is offline nothing is known. */
 static json_t *full_state(const struct api_env *env, const json_t *doc)
 {
 	const char *name = json_str(doc, "name", ""), *member = json_str(doc, "member", "");
@@ -127,15 +127,18 @@ static json_t *full_state(const struct api_env *env, const json_t *doc)
 	json_t *state = NULL;
 	char address[256];
 	struct err err;
+	bool offline;
 
 	if (str_eq(member, cluster_member_name(env->cluster)))
 		return container_state(env->node, name);
-	if (cluster_member_address(env->cluster, member, address, sizeof(address), &err) == 0)
+	offline = cluster_member_life(env->cluster, member, NULL) == LIFE_OFFLINE;
+	if (!offline &&
+	    cluster_member_address(env->cluster, member, address, sizeof(address), &err) == 0)
 		state = cluster_call(env->cluster, address, "GET", path, NULL,
 				     deadline_in(STATE_TIMEOUT_MS), &err);
 	if (state)
 		return state;
-	fact = store_fact_get(env->store, FACT_INSTANCE, name, NULL);
+	fact = offline ? NULL : store_fact_get(env->store, FACT_INSTANCE, name, NULL);
 	state = instance_state_json(env, doc, fact);
 	status = instance_status(env, doc);
 	json_put_str(state, "status", status);

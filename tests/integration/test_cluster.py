@@ -149,6 +149,8 @@ def says_that_there_is_no_quorum(m):
     listed = {i["name"]: i["status"] for i in m.api("GET", "/1.0/instances?recursion=1")}
     assert listed == {"c1": "Running", "c2": "Error"}
     assert m.instance("c2")["status"] == "Error"
+    state = m.api("GET", "/1.0/instances/c2?recursion=1")["state"]
+    assert (state["status"], state["pid"], state["network"]) == ("Error", 0, None), "of the time before"
     shown = m.cli("cluster", "list")
     assert "Warning" in shown.stderr and shown.stdout.count("OFFLINE") == 2 and shown.stdout.count("ONLINE") == 1
     assert "ERROR" in m.cli("list").stdout
