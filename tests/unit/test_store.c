@@ -13,7 +13,8 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "cluster/cluster.h"
+#include "cluster/db.h"
+#include "cluster/state.h"
 #include "cluster/tx.h"
 
 struct world {
@@ -239,6 +240,49 @@ static void test_one_daemon_a_folder(void **state)
 	assert_int_equal(err.kind, ERR_CONFLICT);
 }
 
+/* As after some minutes of leading: the next leader starts where this one forgot. */
+static void forget_keys(struct world *w, int64_t up_to)
+{
+	struct dqnode *n = cluster_node(w->c);
+	struct err err = { 0 };
+	struct db *d = db_open(dqnode_socket(n), 5000, &err);
+
+	assert_non_null(d);
+	assert_int_equal(db_prune_done(d, up_to, &err), 0);
+	db_close(d);
+	dqnode_unref(n);
+	cluster_free(w->c);
+	start(w);
+}
+
+/* A leader that has forgotten the keys of the past still takes all that is new. */
+static void test_forgetful_leader(void **state)
+{
+	struct world *w = *state;
+	_tx_ struct tx *old = tx_new();
+	_row_ struct row row = { 0 };
+	_json_ json_t *doc = json_pack("{s:s}", "member", "late");
+	struct err err = { 0 };
+	int64_t rev;
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(put(w->s, "c1", REV_ANY, "a", &rev, &err), 0);
+	forget_keys(w, rev - 1);
+	if (store_get_latest(w->s, ENT_INSTANCE, "c1", &row, deadline_in(10000), &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(row.rev, rev);
+	assert_int_equal(put(w->s, "c2", REV_NONE, "b", &rev, &err), 0);
+	/* One that may have been committed before what is remembered is neither made nor denied. */
+	tx_put(old, ENT_INSTANCE, "c3", REV_ANY, doc);
+	old->fate = TX_OPEN;
+	assert_int_equal(store_commit(w->s, old, deadline_in(200), NULL, &err), -1);
+	assert_int_equal(err.kind, ERR_UNKNOWN);
+	assert_int_equal(store_outcome(w->s, old, deadline_in(200), &err), -1);
+	row_free(&row);
+	assert_int_equal(store_get(w->s, ENT_INSTANCE, "c3", &row, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+}
+
 /* Number 1 on an empty folder would found another database. */
 static void test_lost_database(void **state)
 {
@@ -279,6 +323,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_daemon_a_folder, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_database, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_forgetful_leader, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_large, setup, teardown),
 	};
 
