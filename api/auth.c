@@ -190,11 +190,13 @@ static bool origin_is_foreign(struct req *r)
 	const char *origin = req_header(r, "Origin"), *host = req_header(r, "Host");
 	const char *at = origin ? strstr(origin, "://") : NULL;
 	bool page = origin && strncasecmp(origin, "http", 4) == 0;
+	bool secure = origin && (strncasecmp(origin, "https:", 6) == 0 ||
+				 strncasecmp(origin, "wss:", 4) == 0);
 
 	/* The member that the client called has looked at it. */
 	if (str_empty(origin) || r->forwarded || (r->conn->is_unix && at && !page))
 		return false;
-	if (!at || !host || strncasecmp(origin, "http:", 5) == 0)
+	if (!at || !host || !secure)
 		return true;
 	at += strlen("://");
 	return authority_len(at) != authority_len(host) ||

@@ -527,6 +527,7 @@ PROFILE = ("-X", "POST", "-d", '{"name": "made"}')
     (["Content-Type: application/json", "Origin: https://evil.example"], 403),
     (["Content-Type: application/json", "Origin: null"], 403),
     (["Content-Type:", "Origin: http://{address}"], 403),
+    (["Content-Type:", "Origin: app://{address}"], 403),
     (["Content-Type: application/json", "Origin: https://{address}"], 201),
     (["Content-Type: application/json", "Origin: https://{address}0"], 403),
     (["Content-Type: application/json", "Sec-Fetch-Site: cross-site"], 403),
