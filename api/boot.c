@@ -9,6 +9,7 @@
 #include "api/instance.h"
 #include "api/jobs.h"
 #include "api/keys.h"
+#include "api/later.h"
 #include "api/spec.h"
 #include "api/state.h"
 #include "base/clock.h"
@@ -24,9 +25,8 @@
 /* One that a job of this moment starts in spite of all is met by the next round. */
 #define STOP_ROUNDS 3
 
-bool boot_is_new(const struct api_env *env)
+static bool note_boot(const char *path)
 {
-	_free_ char *path = xasprintf("%s/boot-id", env->dir);
 	struct err err;
 	_free_ char *now = io_read_file(BOOT_ID, BOOT_ID_MAX, NULL, &err);
 	_free_ char *then = io_exists(path) ? io_read_file(path, BOOT_ID_MAX, NULL, &err) : NULL;
@@ -36,6 +36,31 @@ bool boot_is_new(const struct api_env *env)
 	if (io_write_file(path, now, strlen(now), 0600, &err) < 0)
 		log_err(LOG_WARN, "the boot of the host is not noted", &err);
 	return true;
+}
+
+bool boot_is_new(const struct api_env *env)
+{
+	_free_ char *path = xasprintf("%s/boot-id", env->dir);
+	bool is_new;
+
+	keylock_take(env->state->locks, "boot-id");
+	/* What stops with its host is left to the next boot. */
+	is_new = boot_is_over(env) || note_boot(path);
+	keylock_drop(env->state->locks, "boot-id");
+	return is_new;
+}
+
+/* So the next daemon starts what ran, whether the host boots in between or not, and even when this
+ * one is killed before all have stopped. */
+static int forget_boot(const struct api_env *env, struct err *err)
+{
+	_free_ char *path = xasprintf("%s/boot-id", env->dir);
+	int rc;
+
+	keylock_take(env->state->locks, "boot-id");
+	rc = unlink(path) < 0 && errno != ENOENT ? err_sys(err, "remove %s", path) : 0;
+	keylock_drop(env->state->locks, "boot-id");
+	return rc;
 }
 
 bool boot_is_over(const struct api_env *env)
@@ -301,15 +326,20 @@ static int stop_round(const struct api_env *env, struct err *err)
 	return left ? err_set(err, ERR_INTERNAL, "%d instances do not stop", left) : n;
 }
 
-int boot_stop_instances(const struct api_env *env, struct err *err)
+static void set_over(const struct api_env *env, bool over)
 {
-	_free_ char *path = xasprintf("%s/boot-id", env->dir);
-	int total = 0, n = 1;
-
 	pthread_mutex_lock(&env->state->lock);
-	__atomic_store_n(&env->state->host_stops, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&env->state->host_stops, over, __ATOMIC_SEQ_CST);
 	pthread_cond_broadcast(&env->state->idle);
 	pthread_mutex_unlock(&env->state->lock);
+}
+
+static int stop_all(const struct api_env *env, struct err *err)
+{
+	int total = 0, n = 1;
+
+	if (forget_boot(env, err) < 0)
+		return -1;
 	log_info("all instances of this host are being stopped");
 	for (int round = 0; round < STOP_ROUNDS && n > 0; round++) {
 		n = stop_round(env, err);
@@ -317,8 +347,17 @@ int boot_stop_instances(const struct api_env *env, struct err *err)
 			return -1;
 		total += n;
 	}
-	/* So the next daemon starts them, whether the host boots in between or not. */
-	if (unlink(path) < 0 && errno != ENOENT)
-		return err_sys(err, "remove %s", path);
 	return total;
+}
+
+int boot_stop_instances(const struct api_env *env, struct err *err)
+{
+	int n;
+
+	set_over(env, true);
+	n = stop_all(env, err);
+	/* The daemon stays, and serves as before. */
+	if (n < 0)
+		set_over(env, false);
+	return n;
 }

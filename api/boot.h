@@ -14,7 +14,8 @@ bool boot_is_new(const struct api_env *env);
 void boot_start_instances(const struct api_env *env);
 /* Stops everything that runs here, by boot.stop.priority; each cleanly within its
  * boot.host_shutdown_timeout, else by force. Nothing is started here from now on; the next daemon
- * starts it again. Returns how many were stopped; -1 when some still run. */
+ * starts it again, even if this one is killed meanwhile. Returns how many were stopped; -1 when
+ * some still run, and this daemon starts instances again. */
 int boot_stop_instances(const struct api_env *env, struct err *err);
 /* It has begun. */
 bool boot_is_over(const struct api_env *env);

@@ -3,6 +3,7 @@
 
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -144,6 +145,31 @@ def test_stop_during_a_delay_ends(host):
     stop_host(host)
     host.start()
     wait_for("the first", lambda: "one" in running(host))
+
+
+def test_killed_while_it_stops_them(host):
+    """What had stopped by then is started by the next daemon, too; an ephemeral one is still there."""
+    launch(host, "quick", "boot.stop.priority=1")
+    host.cli("launch", "test", "brief", "--ephemeral", "-c", "boot.stop.priority=1")
+    launch(host, "deaf", "raw.lxc=lxc.init.cmd = /bin/sleep 1000", "boot.host_shutdown_timeout=600")
+    stop = subprocess.Popen(host.in_netns(host.cluster.dunlind, "shutdown", "--instances"), env=host.env(),
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for("the first to stop", lambda: running(host).isdisjoint({"quick", "brief"}))
+    host.kill()
+    stop.wait(60)
+    host.start()
+    wait_for("all of them", lambda: running(host) == {"quick", "brief", "deaf"})
+
+
+def test_a_daemon_that_starts_for_the_stop_forgets_nothing(host):
+    """It looks at the rows while it stops already."""
+    launch(host, "stays")
+    host.cli("launch", "test", "brief", "--ephemeral")
+    stop_host(host)
+    for _ in range(5):
+        host.verb("shutdown", "--instances")
+    host.start()
+    wait_for("both", lambda: running(host) == {"stays", "brief"})
 
 
 def test_units_are_complete():
