@@ -22,7 +22,7 @@ SAN ?=
 V ?= 0
 Q := $(if $(filter 0,$(V)),@,)
 
-PACKAGES := libuv openssl jansson sqlite3 libarchive dqlite lxc yaml-0.1
+PACKAGES := libuv openssl jansson sqlite3 libarchive dqlite lxc libseccomp yaml-0.1
 FLAVOUR := $(if $(SAN),-$(subst $(comma),-,$(SAN)))
 OBJ := $(BUILD)/obj$(FLAVOUR)
 

@@ -77,6 +77,14 @@ int helper_begin(struct helper *h, const char *verb, const json_t *request, cons
 	return begin(h, verb, NULL, request, extra_fds, nextra, err);
 }
 
+int helper_begin_tied(struct helper *h, const char *verb, const json_t *request,
+		      const int *extra_fds, int nextra, struct err *err)
+{
+	_free_ char *tie = xasprintf("%d", getpid());
+
+	return begin(h, verb, tie, request, extra_fds, nextra, err);
+}
+
 static char *file_text(int fd, size_t max, size_t *ret_len)
 {
 	off_t end = lseek(fd, 0, SEEK_END);
@@ -107,7 +115,7 @@ static int died(const struct helper *h, int status, struct err *err)
 		       WEXITSTATUS(status), *line ? ": " : "", line);
 }
 
-static json_t *answer(const struct helper *h, int status, struct err *err)
+static json_t *answer(struct helper *h, int status, struct err *err)
 {
 	size_t len;
 	_free_ char *text = file_text(h->out, ANSWER_MAX, &len);
@@ -118,6 +126,7 @@ static json_t *answer(const struct helper *h, int status, struct err *err)
 	if (ok)
 		return json_incref(ok);
 	if (!fail) {
+		h->died = true;
 		died(h, status, err);
 		return NULL;
 	}
@@ -131,10 +140,12 @@ json_t *helper_end(struct helper *h, int64_t deadline, struct err *err)
 	json_t *ret = NULL;
 	int status = 0;
 
-	if (proc_wait(&h->proc, deadline, &status, err) == 0)
+	if (proc_wait(&h->proc, deadline, &status, err) == 0) {
 		ret = answer(h, status, err);
-	else
+	} else {
+		h->died = true;
 		proc_kill(&h->proc);
+	}
 	close_files(h);
 	return ret;
 }
@@ -148,10 +159,9 @@ void helper_kill(struct helper *h)
 json_t *helper_run(const char *verb, const json_t *request, const int *extra_fds, int nextra,
 		   int64_t deadline, struct err *err)
 {
-	_free_ char *tie = xasprintf("%d", getpid());
 	struct helper h;
 
-	if (begin(&h, verb, tie, request, extra_fds, nextra, err) < 0)
+	if (helper_begin_tied(&h, verb, request, extra_fds, nextra, err) < 0)
 		return NULL;
 	return helper_end(&h, deadline, err);
 }

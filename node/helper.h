@@ -23,9 +23,13 @@ json_t *helper_run(const char *verb, const json_t *request, const int *extra_fds
 struct helper {
 	struct proc proc;
 	int out, log;
+	bool died; /* helper_end: there was no answer, or not in time */
 };
 int helper_begin(struct helper *h, const char *verb, const json_t *request, const int *extra_fds,
 		 int nextra, struct err *err);
+/* It ends when the calling thread does. */
+int helper_begin_tied(struct helper *h, const char *verb, const json_t *request,
+		      const int *extra_fds, int nextra, struct err *err);
 json_t *helper_end(struct helper *h, int64_t deadline, struct err *err);
 void helper_kill(struct helper *h);
 

@@ -157,11 +157,10 @@ struct import {
 	char *paths[2]; /* temporary files: unified or metadata, rootfs */
 	int fds[2];
 	int nparts;
-	int64_t sizes[2], done_before, total;
+	int64_t sizes[2], done;
 	struct sha256 *sha;
 	void (*progress)(void *arg, int64_t done, int64_t total);
 	void *arg;
-	struct image_scan scan;
 };
 
 static void import_close(struct import *im)
@@ -177,20 +176,18 @@ static void import_close(struct import *im)
 	}
 	if (im->sha)
 		sha256_end(im->sha, unused);
-	sbuf_free(&im->scan.metadata);
-	json_decref(im->scan.files);
-	free(im->scan.first_left_out);
 }
 
-static void tell(struct import *im, int64_t done)
+static void tell(void *arg, int64_t done)
 {
+	struct import *im = arg;
+	int64_t total = im->sizes[0] + im->sizes[1];
+
+	if (done < im->done || done > total)
+		return;
+	im->done = done;
 	if (im->progress)
-		im->progress(im->arg, im->done_before + done, im->total);
-}
-
-static void tell_walk(void *arg, int64_t done)
-{
-	tell(arg, done);
+		im->progress(im->arg, done, total);
 }
 
 static int copy_block(struct import *im, int part, int from, char *buf, struct err *err)
@@ -243,43 +240,41 @@ static int store_part(struct import *im, int part, int from, struct err *err)
 	return rc < 0 ? -1 : refuse_other_formats(im, part, err);
 }
 
-static int scan_part(struct import *im, int part, struct err *err)
+/* Descriptors that only read. */
+static int open_parts(const struct import *im, int fds[2], struct err *err)
 {
-	struct image_walk w = { .fd = im->fds[part],
-				.limits = im->limits,
-				.entry = image_scan_entry,
-				.arg = &im->scan,
-				.progress = tell_walk,
-				.progress_arg = im };
-
-	im->scan.split_rootfs = part == 1;
-	if (image_tar_walk(&w, err) < 0)
-		return -1;
-	im->done_before += im->sizes[part];
-	tell(im, 0);
+	for (int i = 0; i < im->nparts; i++) {
+		fds[i] = open(im->paths[i], O_RDONLY | O_CLOEXEC);
+		if (fds[i] < 0)
+			return err_sys(err, "open %s", im->paths[i]);
+	}
 	return 0;
 }
 
-static json_t *scan_parts(struct import *im, struct err *err)
+static json_t *scan_parts(struct import *im, const char *fp, struct err *err)
 {
-	im->scan.limits = im->limits;
-	im->total = im->sizes[0] + im->sizes[1];
-	for (int i = 0; i < im->nparts; i++) {
-		if (scan_part(im, i, err) < 0)
-			return NULL;
-	}
-	if (im->scan.left_out)
-		log_warn("image: device nodes and sockets outside of /dev were left out",
-			 "first", im->scan.first_left_out);
-	if (!im->scan.metadata.data && im->nparts == 1 && !im->scan.has_rootfs) {
-		err_set(err, ERR_INVALID, "image: holds neither metadata.yaml nor rootfs/");
+	_close_ int first = -1, second = -1;
+	struct image_job job = { .verb = "helper-scan",
+				 .fp = fp,
+				 .limits = im->limits,
+				 .fds = { -1, -1 },
+				 .progress = tell,
+				 .arg = im };
+	_json_ json_t *found = NULL;
+	int rc = open_parts(im, job.fds, err);
+	const char *left_out;
+
+	first = job.fds[0];
+	second = job.fds[1];
+	found = rc < 0 ? NULL : image_job_run(&job, err);
+	if (!found)
 		return NULL;
-	}
-	if (!im->scan.has_rootfs) {
-		err_set(err, ERR_INVALID, "image: there is no rootfs/ in the tarball");
-		return NULL;
-	}
-	return image_meta_parse(&im->scan, err);
+	left_out = json_str(found, "left_out", NULL);
+	if (left_out)
+		log_warn("image: device nodes and sockets outside of /dev were left out", "image",
+			 fp, "first", left_out);
+	tell(im, im->sizes[0] + im->sizes[1]);
+	return image_meta_make(json_object_get(found, "metadata"), json_obj(found, "files"), err);
 }
 
 /* The first part comes last: while it is not there, the image is not. */
@@ -350,7 +345,7 @@ static json_t *import_parts(struct import *im, const int from[2], const char *wa
 			fp, want_fp);
 		return NULL;
 	}
-	meta = scan_parts(im, err);
+	meta = scan_parts(im, fp, err);
 	return meta ? keep_image(im, fp, meta, err) : NULL;
 }
 
@@ -383,21 +378,31 @@ json_t *image_import(struct node *n, int fd, int rootfs_fd, const char *want_fp,
 
 /* --- unpack --------------------------------------------------------------------------------- */
 
-static int unpack_into(struct node *n, const char *fp, int tarball, const char *dir,
-		       struct err *err)
+static int unpack_into(struct node *n, const char *fp, const char *dir, struct err *err)
 {
-	_close_ int rootfs = image_open_rootfs(n, fp, NULL, err), dir_fd = -1;
+	_close_ int rootfs = image_open_rootfs(n, fp, NULL, err), unified = -1, dir_fd = -1;
 	bool split = rootfs >= 0;
+	struct image_job job = { .verb = "helper-unpack",
+				 .fp = fp,
+				 .limits = &image_limits_default,
+				 .prefix = split ? "" : "rootfs" };
+	_json_ json_t *done = NULL;
 
 	if (!split && err->kind != ERR_NOT_FOUND)
+		return -1;
+	/* One of its own: the lock hangs on the caller's. */
+	unified = split ? -1 : image_open(n, fp, NULL, err);
+	if (!split && unified < 0)
 		return -1;
 	if (mkdir(dir, 0755) < 0)
 		return err_sys(err, "create %s", dir);
 	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0 || fchmod(dir_fd, 0755) < 0)
 		return err_sys(err, "open %s", dir);
-	if (image_unpack(split ? rootfs : tarball, dir_fd, split ? "" : "rootfs",
-			 &image_limits_default, err) < 0)
+	job.fds[0] = split ? rootfs : unified;
+	job.fds[1] = dir_fd;
+	done = image_job_run(&job, err);
+	if (!done)
 		return -1;
 	/* A root that a power failure emptied could not be told from a good one. */
 	return syncfs(dir_fd) < 0 ? err_sys(err, "sync %s", dir) : 0;
@@ -420,7 +425,7 @@ char *image_root(struct node *n, const char *fp, struct err *err)
 		return take_ptr(root);
 	what = xasprintf("%s.root", fp);
 	temp = temp_path(n, what);
-	if (unpack_into(n, fp, fd, temp, err) < 0) {
+	if (unpack_into(n, fp, temp, err) < 0) {
 		err_wrap(err, "unpack image %.12s", fp);
 	} else if (rename(temp, root) < 0) {
 		err_sys(err, "unpack image %.12s", fp);

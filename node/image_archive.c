@@ -18,6 +18,7 @@ static struct {
 #include "node/image_archive.def"
 #undef ARCHIVE
 	pthread_once_t once;
+	locale_t utf8;
 	char error[256];
 } lib = { .once = PTHREAD_ONCE_INIT };
 
@@ -41,6 +42,7 @@ static void load(void)
 		if (!found)
 			handle = NULL;
 	}
+	lib.utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	if (!handle)
 		snprintf(lib.error, sizeof(lib.error), "%s", dlerror());
 }
@@ -51,6 +53,11 @@ int image_tar_load(struct err *err)
 	if (*lib.error)
 		return err_set(err, ERR_INTERNAL, "images cannot be read: %s", lib.error);
 	return 0;
+}
+
+locale_t image_tar_locale(void)
+{
+	return lib.utf8;
 }
 
 /* A program that is linked with libarchive too exports these, and then the library's own calls

@@ -8,7 +8,6 @@
 #include "base/arch.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/yaml.h"
 
 #define TEMPLATE_FOLDER "templates/"
 
@@ -45,10 +44,9 @@ static int scan_template(struct image_scan *s, struct image_entry *e, struct err
 		return -1;
 	s->files_bytes += b.len;
 	if (s->files_bytes > s->limits->templates)
-		return err_set(err, ERR_TOO_LARGE, "image: its templates are larger than %zu bytes",
-			       s->limits->templates);
-	if (!s->files)
-		s->files = json_object();
+		return err_set(err, ERR_TOO_LARGE,
+			       "image: its templates are larger than %llu bytes",
+			       (unsigned long long)s->limits->templates);
 	if (json_object_set_new(s->files, name, json_stringn(b.len ? b.data : "", b.len)) < 0)
 		return err_set(err, ERR_INVALID, "image: template \"%.200s\" is not UTF-8 text",
 			       name);
@@ -63,7 +61,7 @@ static void note_left_out(struct image_scan *s, const char *path)
 
 	if (str_starts(inside, "dev/"))
 		return;
-	if (!s->left_out++)
+	if (!s->first_left_out)
 		s->first_left_out = xstrdup(path);
 }
 
@@ -155,8 +153,7 @@ static json_t *text_map(const json_t *from, const char *what, struct err *err)
 	return to;
 }
 
-static json_t *one_template(const struct image_scan *s, const char *path, json_t *given,
-			    struct err *err)
+static json_t *one_template(const json_t *files, const char *path, json_t *given, struct err *err)
 {
 	const char *file = json_str(given, "template", "");
 	_json_ json_t *t = json_object();
@@ -168,7 +165,7 @@ static json_t *one_template(const struct image_scan *s, const char *path, json_t
 		return err_set(err, ERR_INVALID,
 			       "image: metadata.yaml: the path \"%.200s\" is not absolute", path),
 		       NULL;
-	if (!*file || strchr(file, '/') || !json_object_get(s->files, file))
+	if (!*file || strchr(file, '/') || !json_str(files, file, NULL))
 		return err_set(err, ERR_INVALID,
 			       "image: metadata.yaml: template \"%.100s\" of \"%.200s\" is not in "
 			       "the image",
@@ -188,11 +185,11 @@ static json_t *one_template(const struct image_scan *s, const char *path, json_t
 	json_object_set_new(t, "when", json_is_array(when) ? json_incref(when) : json_array());
 	json_put_bool(t, "create_only", json_bool(given, "create_only", false));
 	json_put_str(t, "template", file);
-	json_object_set(t, "content", json_object_get(s->files, file));
+	json_object_set(t, "content", json_object_get(files, file));
 	return json_incref(t);
 }
 
-static json_t *templates_of(const struct image_scan *s, const json_t *given, struct err *err)
+static json_t *templates_of(const json_t *files, const json_t *given, struct err *err)
 {
 	_json_ json_t *to = json_object();
 	const char *path;
@@ -203,7 +200,7 @@ static json_t *templates_of(const struct image_scan *s, const json_t *given, str
 		return NULL;
 	}
 	json_object_foreach((json_t *)given, path, v) {
-		json_t *t = one_template(s, path, v, err);
+		json_t *t = one_template(files, path, v, err);
 
 		if (!t)
 			return NULL;
@@ -212,7 +209,7 @@ static json_t *templates_of(const struct image_scan *s, const json_t *given, str
 	return json_incref(to);
 }
 
-static int fill_meta(json_t *meta, const struct image_scan *s, json_t *yaml, struct err *err)
+static int fill_meta(json_t *meta, const json_t *files, json_t *yaml, struct err *err)
 {
 	const char *arch = json_str(yaml, "architecture", NULL);
 	const char *canonical = arch_canonical(arch);
@@ -234,7 +231,7 @@ static int fill_meta(json_t *meta, const struct image_scan *s, json_t *yaml, str
 	if (!properties)
 		return -1;
 	json_object_set_new(meta, "properties", properties);
-	templates = templates_of(s, json_object_get(yaml, "templates"), err);
+	templates = templates_of(files, json_object_get(yaml, "templates"), err);
 	if (!templates)
 		return -1;
 	json_object_set_new(meta, "templates", templates);
@@ -244,22 +241,19 @@ static int fill_meta(json_t *meta, const struct image_scan *s, json_t *yaml, str
 	return 0;
 }
 
-json_t *image_meta_parse(const struct image_scan *s, struct err *err)
+json_t *image_meta_make(json_t *yaml, const json_t *files, struct err *err)
 {
-	_json_ json_t *yaml = NULL, *meta = json_object();
+	_json_ json_t *meta = json_object();
 
-	if (!s->metadata.data) {
+	if (!yaml || json_is_null(yaml)) {
 		err_set(err, ERR_INVALID, "image: metadata.yaml is missing or empty");
 		return NULL;
 	}
-	yaml = yaml_parse(s->metadata.data, s->metadata.len, "image: metadata.yaml", err);
-	if (!yaml)
-		return NULL;
 	if (!json_is_object(yaml)) {
 		err_set(err, ERR_INVALID, "image: metadata.yaml is no map");
 		return NULL;
 	}
-	if (fill_meta(meta, s, yaml, err) < 0)
+	if (fill_meta(meta, files, yaml, err) < 0)
 		return NULL;
 	return json_incref(meta);
 }

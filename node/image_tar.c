@@ -312,8 +312,7 @@ static struct archive *open_reader(void)
 static int walk(const struct image_walk *w, struct err *err)
 {
 	/* Without a UTF-8 locale libarchive mangles the non-ASCII names of pax headers. */
-	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-	locale_t old = utf8 ? uselocale(utf8) : (locale_t)0;
+	locale_t utf8 = image_tar_locale(), old = utf8 ? uselocale(utf8) : (locale_t)0;
 	struct tar_state *t = xnew(struct tar_state);
 	struct stat st;
 	int rc;
@@ -331,10 +330,8 @@ static int walk(const struct image_walk *w, struct err *err)
 	free(t->leaves.slot);
 	free(t->left_out.slot);
 	free(t);
-	if (utf8) {
+	if (utf8)
 		uselocale(old);
-		freelocale(utf8);
-	}
 	return rc;
 }
 

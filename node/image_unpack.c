@@ -53,6 +53,8 @@ static int make_parent(int at, const char *name)
 {
 	if (mkdirat(at, name, 0700) < 0)
 		return errno == EEXIST ? 0 : -1;
+	if (fchownat(at, name, 0, 0, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
 	return fchmodat(at, name, 0755, 0);
 }
 
@@ -139,15 +141,18 @@ static bool xattr_wanted(const char *name)
 
 static int set_xattrs(int at, const char *name, struct archive_entry *ae)
 {
-	_free_ char *path = xasprintf("/proc/self/fd/%d/%s", at, name);
+	_close_ int fd = -1;
 	const char *key;
 	const void *value;
 	size_t len;
 
 	archive_entry_xattr_reset(ae);
 	while (archive_entry_xattr_next(ae, &key, &value, &len) == ARCHIVE_OK) {
-		if (xattr_wanted(key) && lsetxattr(path, key, value, len, 0) < 0 &&
-		    errno != EOPNOTSUPP)
+		if (!xattr_wanted(key))
+			continue;
+		if (fd < 0)
+			fd = openat(at, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		if (fd < 0 || (fsetxattr(fd, key, value, len, 0) < 0 && errno != EOPNOTSUPP))
 			return -1;
 	}
 	return 0;

@@ -4,7 +4,9 @@
 import hashlib
 import io
 import os
+import signal
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -146,3 +148,68 @@ def test_image_in_use_by_overlay_containers_stays_usable(cluster, launch, tmp_pa
     cluster[0].cli("stop", "user1")
     cluster[0].cli("start", "user1")
     assert cluster[0].instance("user1")["status"] == "Running"
+
+
+def helper_of(m, verb):
+    """The pid of the member's helper once it is confined, and what /proc tells of it."""
+    def find():
+        for status in Path("/proc").glob("[0-9]*/status"):
+            try:
+                fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if fields["PPid"] == str(m.pid()) and fields["Name"] == verb and fields["Seccomp"] == "2":
+                return int(fields["Pid"]), fields
+        return None
+    return wait_for(f"a confined {verb} of {m.name}", find)
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_reader_of_a_tarball_dies(cluster, tmp_path):
+    """As when an image takes over or crashes whatever parses it: an error, and the daemon is as before."""
+    good = tarball(tmp_path / "k.tar.gz", [("rootfs/etc/x", os.urandom(1000))])
+    fp = fingerprint(good)
+    m = cluster[1]
+
+    def begin():
+        return m.api("POST", "/1.0/images", good.read_bytes(), {"Content-Type": "application/octet-stream"},
+                     wait=False)["id"]
+
+    cluster.restart(m, DUNLIN_FAULT="image_scan_confined=hang")
+    before = sorted(os.listdir(m.dir / "images"))
+    op = begin()
+    pid, status = helper_of(m, "helper-scan")
+    assert status["Uid"].split() == ["65534"] * 4 and int(status["CapEff"], 16) == 0
+    os.kill(pid, signal.SIGKILL)
+    done = m.api("GET", f"/1.0/operations/{op}/wait")
+    assert done["status_code"] == 400, done
+    assert fp[:12] in done["err"] and "could not be read" in done["err"], done
+    assert sorted(os.listdir(m.dir / "images")) == before
+    assert m.running() and m.api("GET", "/1.0")
+    begin()
+    pid, _ = helper_of(m, "helper-scan")
+    m.kill(signal.SIGKILL)
+    wait_for("the reader to end with its daemon", lambda: not alive(pid))
+    m.start()
+    cluster.settle()
+    assert sorted(os.listdir(m.dir / "images")) == before
+    m.cli("image", "import", good, "--alias", "killed")
+    cluster.restart(m, DUNLIN_FAULT="image_unpack_confined=hang")
+    op = m.api("POST", "/1.0/instances?target=m2",
+               {"name": "half", "source": {"type": "image", "alias": "killed"}}, wait=False)["id"]
+    pid, status = helper_of(m, "helper-unpack")
+    assert status["Uid"].split() == ["65534"] * 4 and status["NoNewPrivs"] == "1"
+    os.kill(pid, signal.SIGKILL)
+    done = m.api("GET", f"/1.0/operations/{op}/wait")
+    assert done["status_code"] == 400 and "could not be read" in done["err"], done
+    assert not list(m.dir.glob(f"images/{fp}.root*"))
+    cluster.restart(m)
+    m.cli("init", "killed", "half", "--target", "m2")
+    m.cli("delete", "half")
+    m.cli("image", "delete", "killed")

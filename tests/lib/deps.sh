@@ -9,7 +9,7 @@ set -eu
 
 # The compiler, and the libraries that the daemon and the command link.
 build="gcc make pkg-config libc6-dev lxc-dev libdqlite-dev libuv1-dev libssl-dev libjansson-dev
-libsqlite3-dev libwslay-dev libyaml-dev libarchive-dev"
+libsqlite3-dev libwslay-dev libyaml-dev libarchive-dev libseccomp-dev"
 
 # liblxc's data files and user-space helpers, the tools that the daemon and CRIU run: DHCP and DNS,
 # packet filter, links and routes, kernel modules.

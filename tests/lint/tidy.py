@@ -47,6 +47,7 @@ CONFINED = {
     "uv.h": ["base/*.c", "api/*.c"],
     "jansson.h": ["base/json*.c", "base/json*.h"],
     "archive*.h": ["node/image*.c"],
+    "seccomp.h": ["node/confine.c"],
     "yaml.h": ["base/yaml*.c"],
     "wslay/*": ["base/ws*.c", "api/ws*.c"],
     "nftables/*": ["node/*.c"],
