@@ -3,10 +3,14 @@
  * service and cause, for that is what somebody has to change. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,6 +25,7 @@
 #define LINK_MAX 4096
 #define TRACER_MS 2000
 #define TRACER_STEP_MS 20
+#define MQUEUE_MAGIC 0x19800202 /* statfs(2) */
 
 struct task {
 	const struct plan_tasks *all;
@@ -86,8 +91,10 @@ static void refuse(const struct task *t, const char *fmt, ...)
 static const struct {
 	const char *file, *what;
 } namespaces[] = {
-	{ "ns/mnt", "mount" },   { "ns/uts", "UTS (host name)" }, { "ns/ipc", "IPC" },
-	{ "ns/net", "network" }, { "ns/user", "user" },           { "ns/pid", "process" },
+	{ "ns/mnt", "mount" },     { "ns/uts", "UTS (host name)" },
+	{ "ns/ipc", "IPC" },       { "ns/net", "network" },
+	{ "ns/user", "user" },     { "ns/pid", "process" },
+	{ "ns/cgroup", "cgroup" }, { "ns/time_for_children", "time" },
 };
 
 static void other_namespaces(const struct task *t, const struct task *init)
@@ -174,7 +181,7 @@ static const struct {
 	{ "bpf_link", "a BPF link" },
 	{ "kvm", "a virtual machine" },
 	{ "[landlock-ruleset]", "a Landlock rule set" },
-	{ "[seccomp notify]", "a seccomp listener" },
+	{ "seccomp notify", "a seccomp listener" },
 };
 
 static bool is_device(const struct task *t, const char *file)
@@ -226,16 +233,88 @@ static bool is_open_for_writing(const struct task *t, const char *number)
 
 /* Who writes there wants to be told of pressure. A restore forgets that, and the process waits
  * with poll(2) on a file that is always ready. */
-static void look_at_pressure(const struct task *t, const char *number, const char *target)
+static void look_at_file(const struct task *t, const char *number, const char *target)
 {
+	_free_ char *path = xasprintf("%s/fd/%s", t->dir, number);
+	struct statfs fs;
+
 	if ((str_starts(target, "/proc/pressure/") || str_ends(target, ".pressure")) &&
 	    is_open_for_writing(t, number))
 		refuse(t, "waits for pressure on %s, which CRIU cannot carry over", target);
+	if (target[0] == '/' && statfs(path, &fs) == 0 && fs.f_type == MQUEUE_MAGIC)
+		refuse(t, "has the message queue %s open, which CRIU cannot carry over", target);
+}
+
+/* What CRIU 4.2 restores; AF_INET stands for both. */
+static const struct {
+	int domain, type, protocol; /* -1: any */
+} carried_sockets[] = {
+	{ AF_UNIX, -1, -1 },
+	{ AF_NETLINK, -1, -1 },
+	{ AF_PACKET, -1, -1 },
+	{ AF_INET, SOCK_RAW, -1 },
+	{ AF_INET, -1, IPPROTO_TCP },
+	{ AF_INET, -1, IPPROTO_UDP },
+	{ AF_INET, -1, IPPROTO_UDPLITE },
+};
+
+static const struct {
+	int domain, protocol; /* -1: any */
+	const char *what;
+} named_sockets[] = {
+	{ AF_INET, IPPROTO_MPTCP, "a socket of Multipath TCP" },
+	{ AF_INET, IPPROTO_SCTP, "a socket of SCTP" },
+	{ AF_VSOCK, -1, "a socket of a virtual machine" },
+	{ AF_ALG, -1, "a socket of the kernel's cryptography" },
+};
+
+static bool fits(int rule, int value)
+{
+	return rule < 0 || rule == value;
+}
+
+static int option(int fd, int name)
+{
+	int v = -1;
+	socklen_t len = sizeof(v);
+
+	return getsockopt(fd, SOL_SOCKET, name, &v, &len) == 0 ? v : -1;
+}
+
+static void look_at_socket(const struct task *t, int pidfd, const char *number)
+{
+	int64_t n = -1;
+	_close_ int fd = str_to_i64(number, 0, INT32_MAX, &n)
+				 ? (int)syscall(SYS_pidfd_getfd, pidfd, (int)n, 0)
+				 : -1;
+	int domain = option(fd, SO_DOMAIN), type = option(fd, SO_TYPE),
+	    protocol = option(fd, SO_PROTOCOL);
+
+	/* One that was closed meanwhile forbids nothing. */
+	if (domain < 0 || type < 0 || protocol < 0)
+		return;
+	if (domain == AF_INET6)
+		domain = AF_INET;
+	for (size_t i = 0; i < ARRAY_SIZE(carried_sockets); i++) {
+		if (domain == carried_sockets[i].domain && fits(carried_sockets[i].type, type) &&
+		    fits(carried_sockets[i].protocol, protocol))
+			return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(named_sockets); i++) {
+		if (domain == named_sockets[i].domain &&
+		    fits(named_sockets[i].protocol, protocol)) {
+			refuse(t, "has %s, which CRIU cannot carry over", named_sockets[i].what);
+			return;
+		}
+	}
+	refuse(t, "has a socket of family %d and protocol %d, which CRIU cannot carry over", domain,
+	       protocol);
 }
 
 static void descriptors(const struct task *t)
 {
 	_free_ char *path = xasprintf("%s/fd", t->dir);
+	_close_ int pidfd = (int)syscall(SYS_pidfd_open, t->pid, 0);
 	DIR *d = opendir(path);
 	char target[LINK_MAX];
 	struct dirent *e;
@@ -249,8 +328,10 @@ static void descriptors(const struct task *t)
 			look_at_device(t, target);
 		else if (str_starts(target, OBJECT))
 			look_at_object(t, target + strlen(OBJECT));
+		else if (str_starts(target, "socket:["))
+			look_at_socket(t, pidfd, e->d_name);
 		else
-			look_at_pressure(t, e->d_name, target);
+			look_at_file(t, e->d_name, target);
 	}
 	if (d)
 		closedir(d);
@@ -259,6 +340,23 @@ static void descriptors(const struct task *t)
 static const char *const bad_types[] = {
 	"fuse", "nfs", "cifs", "9p", "ceph", "smb3", "overlay", "ramfs",
 };
+
+static void look_at_queues(const struct task *init, const char *at)
+{
+	_free_ char *path = xasprintf("%s/root%s", init->dir, at);
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		if (e->d_name[0] != '.')
+			refuse(init,
+			       "sees the message queue %s/%s, which CRIU cannot carry over; remove "
+			       "it first",
+			       at, e->d_name);
+	}
+	if (d)
+		closedir(d);
+}
 
 /* "36 35 98:0 / /mnt rw - ext4 /dev/root rw" */
 static void look_at_mount(const struct task *init, char *line)
@@ -271,6 +369,8 @@ static void look_at_mount(const struct task *init, char *line)
 	*dash = '\0';
 	if (str_split(line, ' ', part, 6) < 5)
 		return;
+	if (str_starts(type, "mqueue "))
+		look_at_queues(init, part[4]);
 	for (size_t i = 0; i < ARRAY_SIZE(bad_types); i++) {
 		size_t len = strlen(bad_types[i]);
 

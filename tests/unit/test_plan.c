@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/netlink.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -154,7 +157,8 @@ static void point(const struct proc_world *w, int pid, const char *file, const c
 
 static void make_task(const struct proc_world *w, int pid, int parent, const char *comm)
 {
-	static const char *const ns[] = { "mnt", "uts", "ipc", "net", "user", "pid" };
+	static const char *const ns[] = { "mnt",  "uts", "ipc",    "net",
+					  "user", "pid", "cgroup", "time_for_children" };
 	_free_ char *fd = xasprintf("%s/%d/fd", w->dir, pid),
 		    *nsdir = xasprintf("%s/%d/ns", w->dir, pid),
 		    *info = xasprintf("%s/%d/fdinfo", w->dir, pid);
@@ -233,6 +237,8 @@ static void what_processes_hold_is_named(void **state)
 		{ "ns/net", "net:[200]", { "network namespace" } },
 		{ "ns/user", "user:[200]", { "user namespace" } },
 		{ "ns/pid", "pid:[200]", { "process namespace" } },
+		{ "ns/cgroup", "cgroup:[200]", { "cgroup namespace" } },
+		{ "ns/time_for_children", "time:[200]", { "time namespace" } },
 		{ "fd/5", "/dev/kmsg", { "redis-server", "/dev/kmsg" } },
 		{ "fd/5", "anon_inode:[io_uring]", { "io_uring" } },
 		{ "fd/5", "anon_inode:[perf_event]", { "performance counter" } },
@@ -259,6 +265,53 @@ static void what_processes_hold_is_named(void **state)
 		}
 		teardown((void **)&w);
 	}
+}
+
+/* Sockets are looked at themselves: their links tell nothing. */
+static void look_at_own(const struct proc_world *w, int fd, const char *word)
+{
+	_free_ char *file = xasprintf("fd/%d", fd);
+	struct plan_tasks t = {
+		.proc = w->dir, .pids = (pid_t[]){ getpid() }, .npids = 1, .init = 100
+	};
+	struct move_plan plan = { .kind = MOVE_LIVE };
+
+	assert_true(fd >= 0);
+	point(w, getpid(), file, "socket:[123]");
+	plan_tasks(&t, &plan);
+	assert_int_equal(plan.kind, word ? MOVE_COLD : MOVE_LIVE);
+	if (word && !strstr(text_of(&plan), word))
+		fail_msg("%s: %s", word, text_of(&plan));
+	close(fd);
+}
+
+static void sockets_that_stay_behind_are_named(void **state)
+{
+	struct proc_world *w = *state;
+
+	make_task(w, getpid(), 100, "server");
+	look_at_own(w, socket(AF_INET, SOCK_STREAM, 0), NULL);
+	look_at_own(w, socket(AF_INET6, SOCK_DGRAM, 0), NULL);
+	look_at_own(w, socket(AF_UNIX, SOCK_SEQPACKET, 0), NULL);
+	look_at_own(w, socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), NULL);
+	look_at_own(w, socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP), "Multipath TCP");
+	look_at_own(w, socket(AF_INET6, SOCK_STREAM, IPPROTO_MPTCP), "Multipath TCP");
+}
+
+static void message_queues_are_named(void **state)
+{
+	struct proc_world *w = *state;
+	_free_ char *dir = xasprintf("%s/100/root/dev/mqueue", w->dir);
+	struct move_plan plan;
+	struct err err;
+
+	put(w, 100, "mountinfo", "1 0 0:1 / /dev/mqueue rw - mqueue mqueue rw\n");
+	assert_int_equal(io_mkdirs(dir, 0755, &err), 0);
+	assert_int_equal(look(w).kind, MOVE_LIVE);
+	put(w, 100, "root/dev/mqueue/orders", "");
+	plan = look(w);
+	assert_int_equal(plan.kind, MOVE_COLD);
+	assert_non_null(strstr(text_of(&plan), "/dev/mqueue/orders"));
 }
 
 static void relations_to_the_outside_are_found(void **state)
@@ -340,6 +393,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_offenders_are_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(ordinary_processes_may_move, setup, teardown),
 		cmocka_unit_test(what_processes_hold_is_named),
+		cmocka_unit_test_setup_teardown(sockets_that_stay_behind_are_named, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(message_queues_are_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(relations_to_the_outside_are_found, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(mounts_of_the_host_are_found, setup, teardown),
