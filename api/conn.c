@@ -238,7 +238,6 @@ void conn_new(struct server *s, int own_fd, struct ssl_st *own_ssl, bool is_unix
 	c->progress_at = clock_ms();
 	c->in = SBUF(IN_MAX);
 	c->deadline = deadline_in(HEAD_MS);
-	c->progress_at = clock_ms();
 	if (is_unix)
 		auth_peer_unix(c, own_fd);
 	else
