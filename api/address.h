@@ -9,14 +9,22 @@
 #pragma once
 #include "api/env.h"
 
+#define NET4_RANGES_MAX 16
+
 /* Of a network document; host byte order. */
 struct net4 {
-	uint32_t gateway, first, last; /* candidates, the gateway may lie between them */
+	uint32_t gateway;
+	struct range4 {
+		uint32_t first, last;
+	} ranges[NET4_RANGES_MAX]; /* candidates in order; the gateway may lie among them */
+	size_t nranges;
 	int bits;
 	bool dhcp;
 };
 /* False when the network has no IPv4. */
 bool net4_parse(const json_t *network, struct net4 *ret);
+/* ERR_INVALID for ipv4.dhcp.ranges that the subnet of a network does not hold. */
+int net4_check_ranges(const json_t *network, const char *name, struct err *err);
 bool net4_overlap(const struct net4 *a, const struct net4 *b);
 const char *net4_text(uint32_t ip, char buf[16]);
 /* A 10.x.y.1/24 that neither a network nor an interface of this host uses; the caller frees. */

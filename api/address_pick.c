@@ -89,7 +89,11 @@ struct candidates {
 
 static bool in_range(const struct net4 *n, uint32_t ip)
 {
-	return ip >= n->first && ip <= n->last;
+	for (size_t i = 0; i < n->nranges; i++) {
+		if (ip >= n->ranges[i].first && ip <= n->ranges[i].last)
+			return true;
+	}
+	return false;
 }
 
 static void collect(void *arg, const char *key, int64_t rev, const char *text)
@@ -136,7 +140,9 @@ static void candidates_load(struct candidates *c, struct store *s)
 	}
 	if (c->nfreed)
 		qsort(c->freed, c->nfreed, sizeof(struct known *), by_freed);
-	c->fresh = (uint64_t)c->net->last - c->net->first + 1 - c->n - gateway;
+	for (size_t i = 0; i < c->net->nranges; i++)
+		c->fresh += (uint64_t)c->net->ranges[i].last - c->net->ranges[i].first + 1;
+	c->fresh -= c->n + gateway;
 }
 
 static void candidates_done(struct candidates *c)
@@ -149,14 +155,15 @@ static void candidates_done(struct candidates *c)
 
 struct walk {
 	const struct candidates *c;
-	uint64_t ip;   /* next to look at, of those without a row */
+	size_t range;
+	uint64_t ip;   /* next to look at in it, of those without a row */
 	size_t known;  /* the first row that is not below it */
 	size_t freed;  /* next of the freed ones */
 };
 
 static void walk_begin(struct walk *w, const struct candidates *c)
 {
-	*w = (struct walk){ .c = c, .ip = c->net->first };
+	*w = (struct walk){ .c = c, .ip = c->net->ranges[0].first };
 }
 
 /* False at the end. *ret_rev: the revision of its row, REV_NONE without one. */
@@ -164,9 +171,15 @@ static bool walk_next(struct walk *w, uint32_t *ret_ip, int64_t *ret_rev)
 {
 	const struct candidates *c = w->c;
 
-	while (w->ip <= c->net->last) {
-		uint32_t ip = (uint32_t)w->ip++;
+	while (w->range < c->net->nranges) {
+		uint32_t ip = (uint32_t)w->ip;
 
+		if (w->ip++ > c->net->ranges[w->range].last) {
+			w->range++;
+			if (w->range < c->net->nranges)
+				w->ip = c->net->ranges[w->range].first;
+			continue;
+		}
 		if (w->known < c->n && c->v[w->known].ip == ip) {
 			w->known++;
 		} else if (ip != c->net->gateway) {

@@ -160,6 +160,8 @@ static int check_subnet(struct req *r, const char *name, const json_t *doc)
 	_rows_ struct rows rows = { 0 };
 	struct net4 mine, other;
 
+	if (net4_check_ranges(doc, name, req_err(r)) < 0)
+		return -1;
 	if (!net4_parse(doc, &mine))
 		return 0;
 	if (store_list(req_env(r)->store, ENT_NETWORK, NULL, &rows, req_err(r)) < 0)

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define RANGES_MAX 32
+#define RANGES_MAX 16
 
 static bool is_clean(const char *v)
 {
@@ -71,7 +71,7 @@ const char *check_ranges4(const char *v)
 	size_t n = str_split(copy, ',', parts, RANGES_MAX);
 
 	if (n > RANGES_MAX)
-		return "has too many ranges";
+		return "has more than 16 ranges";
 	for (size_t i = 0; i < n; i++) {
 		if (!is_range4(parts[i]))
 			return "must be FIRST-LAST, several separated by commas";

@@ -2,7 +2,7 @@
 /* Subnets of networks, in numbers. */
 #include <arpa/inet.h>
 #include <ifaddrs.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/address_int.h"
@@ -48,41 +48,104 @@ static uint32_t mask_of(int bits)
 	return bits == 0 ? 0 : ~0u << (32 - bits);
 }
 
-/* Only the first range hands out addresses here. */
-static void apply_ranges(const char *ranges, struct net4 *n)
+static bool parse_range(char *text, struct range4 *ret)
+{
+	char *ends[2];
+
+	text += strspn(text, " ");
+	return str_split(text, '-', ends, 2) == 2 && net4_parse_ip(ends[0], &ret->first) &&
+	       net4_parse_ip(ends[1], &ret->last) && ret->first <= ret->last;
+}
+
+/* Without the addresses of the subnet itself and of broadcast. */
+static struct range4 hosts_of(const struct net4 *n)
+{
+	return (struct range4){ (n->gateway & mask_of(n->bits)) + 1,
+				(n->gateway | ~mask_of(n->bits)) - 1 };
+}
+
+static bool holds(struct range4 all, struct range4 part)
+{
+	return part.first >= all.first && part.last <= all.last;
+}
+
+static int by_first(const void *a, const void *b)
+{
+	const struct range4 *x = a, *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static void merge_ranges(struct net4 *n)
+{
+	size_t last = 0;
+
+	qsort(n->ranges, n->nranges, sizeof(n->ranges[0]), by_first);
+	for (size_t i = 1; i < n->nranges; i++) {
+		struct range4 *r = &n->ranges[last];
+
+		if (n->ranges[i].first > r->last)
+			n->ranges[++last] = n->ranges[i];
+		else if (n->ranges[i].last > r->last)
+			r->last = n->ranges[i].last;
+	}
+	n->nranges = last + 1;
+}
+
+/* All hosts of the subnet, unless ranges say which. */
+static void set_ranges(struct net4 *n, const char *ranges)
 {
 	_free_ char *copy = xstrdup(ranges);
-	char *dash = strchr(copy, '-'), *comma = strchr(copy, ',');
-	uint32_t a, b;
+	char *parts[NET4_RANGES_MAX];
+	size_t count = *ranges ? str_split(copy, ',', parts, NET4_RANGES_MAX) : 0;
 
-	if (comma)
-		*comma = '\0';
-	if (!dash)
-		return;
-	*dash = '\0';
-	if (net4_parse_ip(copy, &a) && net4_parse_ip(dash + 1, &b) && a >= n->first &&
-	    b <= n->last) {
-		n->first = a;
-		n->last = b;
+	n->nranges = 0;
+	for (size_t i = 0; i < count && i < NET4_RANGES_MAX; i++) {
+		struct range4 r;
+
+		if (parse_range(parts[i], &r) && holds(hosts_of(n), r))
+			n->ranges[n->nranges++] = r;
 	}
+	if (n->nranges == 0)
+		n->ranges[n->nranges++] = hosts_of(n);
+	merge_ranges(n);
 }
 
 bool net4_parse(const json_t *network, struct net4 *ret)
 {
 	const json_t *config = json_obj(network, "config");
 	const char *cidr = json_str(config, "ipv4.address", "none");
-	const char *ranges = json_str(config, "ipv4.dhcp.ranges", NULL);
 	struct net4 n;
 
 	if (!parse_cidr(cidr, &n.gateway, &n.bits) || n.bits > 30)
 		return false;
-	n.first = (n.gateway & mask_of(n.bits)) + 1;
-	n.last = (n.gateway | ~mask_of(n.bits)) - 1;
 	n.dhcp = key_bool(KEYS_NETWORK, config, "ipv4.dhcp");
-	if (ranges)
-		apply_ranges(ranges, &n);
+	set_ranges(&n, json_str(config, "ipv4.dhcp.ranges", ""));
 	*ret = n;
 	return true;
+}
+
+int net4_check_ranges(const json_t *network, const char *name, struct err *err)
+{
+	const char *ranges = json_str(json_obj(network, "config"), "ipv4.dhcp.ranges", "");
+	_free_ char *copy = xstrdup(ranges);
+	char *parts[NET4_RANGES_MAX], text[16];
+	struct range4 r;
+	struct net4 n;
+	size_t count;
+
+	if (!*ranges || !net4_parse(network, &n))
+		return 0;
+	count = str_split(copy, ',', parts, NET4_RANGES_MAX);
+	for (size_t i = 0; i < count && i < NET4_RANGES_MAX; i++) {
+		if (parse_range(parts[i], &r) && holds(hosts_of(&n), r))
+			continue;
+		return err_set(err, ERR_INVALID,
+			       "network \"%s\": ipv4.dhcp.ranges: \"%.40s\" is not among the hosts "
+			       "of its subnet %s/%d",
+			       name, ranges, net4_text(n.gateway & mask_of(n.bits), text), n.bits);
+	}
+	return 0;
 }
 
 static bool overlaps(uint32_t a, int a_bits, uint32_t b, int b_bits)

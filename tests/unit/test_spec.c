@@ -216,6 +216,54 @@ static void longest_free_comes_next(void **state)
 	}
 }
 
+/* Each range counts, in whatever order they are named, and once where they overlap. */
+static void all_ranges_are_given_out(void **state)
+{
+	static const char *const want[] = { "10.7.0.3", "10.7.0.9", "10.7.0.10", "10.7.0.11" };
+	struct world *t = *state;
+	struct err err = { 0 };
+	_json_ json_t *full = instance("full");
+
+	world_put(&t->w, ENT_NETWORK, "br0",
+		  json_pack("{s:s, s:{s:s, s:s}}", "type", "bridge", "config", "ipv4.address",
+			    "10.7.0.1/16", "ipv4.dhcp.ranges",
+			    "10.7.0.10-10.7.0.11, 10.7.0.3-10.7.0.3,10.7.0.9-10.7.0.10"));
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		_free_ char *name = xasprintf("c%zu", i);
+		_json_ json_t *doc = instance(name);
+
+		assert_int_equal(lease(t, doc, true, &err), 1);
+		assert_string_equal(address(t, name, "eth0"), want[i]);
+	}
+	assert_int_equal(lease(t, full, true, &err), -1);
+	assert_int_equal(err.kind, ERR_LIMIT);
+	release(t, "c1");
+	assert_int_equal(lease(t, full, true, &err), 1);
+	assert_string_equal(address(t, "full", "eth0"), "10.7.0.9");
+}
+
+static void ranges_lie_in_their_subnet(void **state)
+{
+	static const struct {
+		const char *ranges;
+		int rc;
+	} cases[] = {
+		{ "10.7.0.2-10.7.0.6", 0 },
+		{ "10.7.0.2-10.7.0.2, 10.7.0.4-10.7.0.6", 0 },
+		{ "10.7.0.2-10.7.0.7", -1 },
+		{ "10.7.0.0-10.7.0.3", -1 },
+		{ "10.7.0.2-10.7.0.3,10.8.0.2-10.8.0.3", -1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_json_ json_t *doc = json_pack("{s:{s:s, s:s}}", "config", "ipv4.address",
+					       "10.7.0.1/29", "ipv4.dhcp.ranges", cases[i].ranges);
+		struct err err;
+
+		assert_int_equal(net4_check_ranges(doc, "br0", &err), cases[i].rc);
+	}
+}
+
 /* A lost race is no reason to meet again, and chance has no part in it. */
 static void attempts_spread_and_repeat(void **state)
 {
@@ -499,6 +547,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(longest_free_comes_next, setup, teardown),
 		cmocka_unit_test_setup_teardown(attempts_spread_and_repeat, setup, teardown),
 		cmocka_unit_test_setup_teardown(running_keeps_its_address, setup, teardown),
+		cmocka_unit_test_setup_teardown(all_ranges_are_given_out, setup, teardown),
+		cmocka_unit_test(ranges_lie_in_their_subnet),
 		cmocka_unit_test_setup_teardown(hardware_addresses_are_unique, setup, teardown),
 		cmocka_unit_test_setup_teardown(second_nic_gets_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(impossible_addresses_are_refused, setup, teardown),
