@@ -152,17 +152,17 @@ void auth_identify(struct conn *c, struct req *r)
 		take_forwarded(r);
 }
 
-static bool role_fits(enum role role, enum caller_kind kind)
+static bool role_fits(enum role role, const struct caller *c)
 {
 	switch (role) {
 	case ROLE_ANY:
 		return true;
 	case ROLE_TRUSTED:
-		return kind == CALLER_CLIENT || kind == CALLER_ADMIN;
+		return caller_is_trusted(c);
 	case ROLE_MEMBER:
-		return kind == CALLER_MEMBER;
+		return c->kind == CALLER_MEMBER;
 	case ROLE_ADMIN:
-		return kind == CALLER_ADMIN;
+		return c->kind == CALLER_ADMIN;
 	}
 	return false;
 }
@@ -220,7 +220,7 @@ int auth_check(struct req *r)
 {
 	if (from_other_site(r) || origin_is_foreign(r))
 		return err_set(&r->err, ERR_FORBIDDEN, "requests from other sites are refused");
-	if (!role_fits(r->route->role, r->caller.kind))
+	if (!role_fits(r->route->role, &r->caller))
 		return refuse(r);
 	if (r->caller.kind == CALLER_NOBODY && req_header(r, "X-LXD-authenticated"))
 		return err_set(&r->err, ERR_FORBIDDEN, "not authorized");

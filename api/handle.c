@@ -15,7 +15,7 @@
 
 bool caller_trusted(const struct req *r)
 {
-	return req_caller(r)->kind != CALLER_NOBODY;
+	return caller_is_trusted(req_caller(r));
 }
 
 int check_project(struct req *r)

@@ -20,6 +20,12 @@ struct caller {
 	char address[64];		   /* "@" for the unix socket */
 };
 
+/* May use the public API. A member may not: its certificate opens /internal only. */
+static inline bool caller_is_trusted(const struct caller *c)
+{
+	return c->kind == CALLER_CLIENT || c->kind == CALLER_ADMIN;
+}
+
 struct req;
 struct route;
 

@@ -301,7 +301,7 @@ void serverinfo_write(const struct api_env *env, const struct caller *c, struct 
 		rebuild(env, s);
 	}
 	str_copy(etag, SHA256_HEX_SIZE, s->etag);
-	if (c->kind == CALLER_NOBODY) {
+	if (!caller_is_trusted(c)) {
 		sbuf_add(out, s->reduced, s->reduced_len);
 		sbuf_putc(out, '}');
 	} else {

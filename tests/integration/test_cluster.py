@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from certificate import Certificate
 from cluster import ApiError, Cluster, run, wait_for
 
 
@@ -379,3 +380,28 @@ def test_member_certificate_is_not_a_client_certificate(cluster, method, path):
                               f"https://{cluster[1].address}{path}")).stdout
         assert out == "403", said
     assert m.api("GET", "/1.0?target=m2")["environment"]["server_name"] == "m2"
+
+
+@pytest.mark.parametrize("said", [[], ["Kind: admin"], ["Kind: client", "Proof: " + "0" * 64]])
+def test_member_certificate_is_a_strangers_where_strangers_may_ask(cluster, tmp_path, said):
+    m, other = cluster[0], cluster[1]
+    headers = [w for name in said for w in ("-H", f"X-Dunlin-Forwarded-{name}")]
+    new = Certificate(tmp_path / "new")
+
+    def ask(path, *args):
+        out = run(*m.in_netns("curl", "-sk", "-w", "\n%{http_code}", "--cert", m.dir / "server.crt", "--key",
+                              m.dir / "server.key", "-H", "Content-Type: application/json", *headers, *args,
+                              f"https://{other.address}{path}")).stdout
+        body, code = out.rsplit("\n", 1)
+        return int(code), json.loads(body).get("metadata")
+
+    server = ask("/1.0")[1]
+    assert server["auth"] == "untrusted" and "environment" not in server
+    assert ask("/1.0/images") == (200, []) and ask("/1.0/images/aliases") == (200, [])
+    fingerprint = m.api("GET", "/1.0/images?recursion=1")[0]["fingerprint"]
+    assert ask(f"/1.0/images/{fingerprint}")[0] == ask(f"/1.0/images/{fingerprint}/export")[0] == 404
+    text = "".join(new.crt.read_text().splitlines()[1:-1])
+    for body in ({"type": "client", "name": "x", "certificate": text}, {"type": "client", "name": "x", "token": True},
+                 {"type": "client", "name": "x"}):
+        assert ask("/1.0/certificates", "-d", json.dumps(body))[0] == 403
+    assert new.fingerprint not in json.dumps(m.api("GET", "/1.0/certificates"))
