@@ -2,6 +2,7 @@
 /* A move, told by its source. docs/moving.md has the drawing. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "migrate/source.h"
 #include "node/cgroup.h"
 #include "node/container.h"
+#include "node/pids.h"
 
 #define CONNECT_MS 10000
 #define CALL_OFF_MS 3000 /* afterwards in the background */
@@ -25,6 +27,7 @@
 #define RESUMED_MS 20000
 #define STARTED_MS 60000
 #define LOOK_MS 500 /* whether the target is alive */
+#define END_MS 500  /* of an init that was let go broken */
 
 void source_stage(struct source *s, const char *name)
 {
@@ -240,8 +243,7 @@ static bool is_there(struct source *s)
 static bool runs_there(struct source *s)
 {
 	char member[64] = "";
-	_json_ json_t *fact =
-		store_fact_get(s->m->store, FACT_INSTANCE, s->mv.id.name, member);
+	_json_ json_t *fact = store_fact_get(s->m->store, FACT_INSTANCE, s->mv.id.name, member);
 	const char *status = json_str(fact, "status", "");
 
 	return str_eq(member, s->mv.target) &&
@@ -390,8 +392,17 @@ static void end(struct source *s, int rc, const struct err *err)
 	release(s);
 }
 
+/* A CRIU that is killed while it works in a process leaves that one broken. */
+static bool ends_soon(int init)
+{
+	struct pollfd pf = { .fd = init, .events = POLLIN };
+
+	return init >= 0 && poll(&pf, 1, END_MS) > 0;
+}
+
 static int run_all(struct source *s, struct err *err)
 {
+	_close_ int init = pids_open(container_pid(s->m->o.node, s->mv.id.name), err);
 	int rc;
 
 	move_begin(s->m, &s->mv);
@@ -399,6 +410,9 @@ static int run_all(struct source *s, struct err *err)
 	if (rc == 0 && frame_is_lost(err))
 		err_wrap(err, "lost %s during the move", s->mv.target);
 	end(s, rc, err);
+	if (rc == 0 && s->mv.live && s->froze_ms && ends_soon(init))
+		err_wrap(err, "%s did not survive the move, and has stopped on %s; start it again",
+			 s->mv.id.name, s->mv.source);
 	if (s->failed)
 		err_wrap(err, "%s is on %s, but was not started", s->mv.id.name, s->mv.target);
 	else if (s->lost)

@@ -410,6 +410,22 @@ def test_process_of_a_move_is_killed(cluster, launch, world, victim, member):
     assert world.problems() == []
 
 
+def test_a_move_tells_that_its_instance_has_died(cluster, launch, world):
+    name = launch("mortal", "--target", "m1", "-c", "environment.MEM_MIB=64")
+    init = cluster[0].state(name)["pid"]
+    failed = []
+    mover = threading.Thread(target=lambda: failed.append(move(cluster[2], name, "m2", check=False)))
+    mover.start()
+    wait_for("the dump", lambda: "criu-dump" in [what for _, what in processes_of(cluster[0])], 30, step=0.001)
+    os.kill(init, signal.SIGKILL)
+    mover.join(120)
+    assert failed[0].returncode == 1 and "has stopped on m1" in failed[0].stderr, failed
+    wait_for("its end", lambda: status_of(cluster[2], name) == ("m1", "Stopped"))
+    cluster[2].cli("start", name)
+    assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
+    wait_for("a consistent world", lambda: world.problems() == [])
+
+
 PIDFD_GETFD, TCP_REPAIR = 438, 19
 
 
