@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import ApiError, CommandError, run, wait_for
+from cluster import ApiError, CommandError, UnixConnection, run, wait_for
 
 
 def test_help_and_version(single):
@@ -227,3 +227,35 @@ def test_unknown_names_are_named(single):
         with pytest.raises(ApiError) as e:
             single.api("GET", path)
         assert e.value.status == 404
+
+
+def test_uploads_of_unknown_size_leave_the_reserve_of_the_disk(single):
+    """What the daemon needs itself, for its database, is not given to a body that only tells its size by its end."""
+    single.shutdown()
+    run("mount", "-t", "tmpfs", "-o", "size=160m", "test", single.dir)
+    try:
+        single.start()
+        room = []
+        c = UnixConnection(single.dir / "unix.socket")
+        c.putrequest("POST", "/1.0/images")
+        c.putheader("Content-Type", "application/octet-stream")
+        c.putheader("Transfer-Encoding", "chunked")
+        c.endheaders()
+        try:
+            for _ in range(200):
+                c.send(b"%x\r\n%s\r\n" % (1 << 20, bytes(1 << 20)))
+                st = os.statvfs(single.dir)
+                room.append(st.f_bavail * st.f_frsize >> 20)
+            c.send(b"0\r\n\r\n")
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it was told before its end
+        answer = c.getresponse()
+        assert answer.status == 507 and b"no room" in answer.read()
+        c.close()
+        assert min(room) >= 60, room
+        wait_for("the room to be free again",
+                 lambda: os.statvfs(single.dir).f_bavail * os.statvfs(single.dir).f_frsize >> 20 >= room[0] - 4)
+        single.api("PATCH", "/1.0", {"config": {"user.note": "written"}})
+    finally:
+        single.kill()
+        run("umount", single.dir)
