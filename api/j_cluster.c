@@ -114,6 +114,12 @@ struct op *cluster_enable_start(const struct api_env *env, const json_t *body, s
 			cluster_member_name(env->cluster));
 		return NULL;
 	}
+	if (str_empty(name)) {
+		err_set(err, ERR_INVALID,
+			"server_name is missing: name the first member of a new cluster, or give a "
+			"cluster_token to join one");
+		return NULL;
+	}
 	if (check_name(name, err) < 0)
 		return NULL;
 	address = reachable(env, json_str(body, "server_address", ""), err);

@@ -207,11 +207,19 @@ static bool profile_has_devices(void)
 	return p && json_object_size(json_obj(p, "devices")) > 0;
 }
 
+static bool is_driver(const char *text)
+{
+	return str_eq(text, "overlay") || str_eq(text, "dir");
+}
+
 static int run_auto(const struct init_opts *o, struct err *err)
 {
 	_free_ char *address = listen_address(o);
 	_json_ json_t *p = preseed_auto(o->driver ? o->driver : "overlay", address);
 
+	if (o->driver && !is_driver(o->driver))
+		return err_set(err, ERR_INVALID,
+			       "--storage-backend \"%.40s\" is neither overlay nor dir", o->driver);
 	if (drop_present(p, err) < 0)
 		return -1;
 	if (profile_has_devices())
@@ -329,7 +337,7 @@ static char *ask_driver(struct err *err)
 	for (;;) {
 		_free_ char *a = ask("Storage backend (overlay, dir)", "overlay", err);
 
-		if (!a || str_eq(a, "overlay") || str_eq(a, "dir"))
+		if (!a || is_driver(a))
 			return take_ptr(a);
 		puts("Please answer overlay or dir.");
 	}
@@ -361,11 +369,14 @@ static int join_by_questions(struct init_opts *o, struct err *err)
 static int set_up_by_questions(struct init_opts *o, bool listens, struct err *err)
 {
 	static const char question[] = "Make the API available over the network? (yes/no)";
-	int listen = listens ? 0 : ask_yes(question, err);
+	_json_ json_t *pools = init_call("GET", "/1.0/storage-pools", NULL, 0, err);
+	int listen = !pools ? -1 : listens ? 0 : ask_yes(question, err);
 	_free_ char *address = listen > 0 ? ask_address(false, err) : NULL;
 	_free_ char *driver = NULL;
 
-	if (listen < 0 || (listen > 0 && !address) || !(driver = ask_driver(err)))
+	if (listen < 0 || (listen > 0 && !address))
+		return -1;
+	if (json_array_size(pools) == 0 && !(driver = ask_driver(err)))
 		return -1;
 	o->address = address;
 	o->driver = driver;

@@ -142,6 +142,12 @@ static int apply_cluster(json_t *cluster, struct err *err)
 		return 0;
 	if (json_check(cluster, cluster_fields, "cluster", err) < 0)
 		return -1;
+	/* A variable that was empty: never a reason to begin a cluster of one's own. */
+	if (json_object_get(cluster, "cluster_token") &&
+	    str_empty(json_str(cluster, "cluster_token", "")))
+		return err_set(err, ERR_INVALID,
+			       "cluster: the join token is empty: give what \"dunlin cluster add "
+			       "NAME\" printed on a member");
 	json_object_del(cluster, "cluster_certificate_path");
 	json_put_bool(cluster, "enabled", true);
 	if (init_do("PUT", "/1.0/cluster", cluster, err) < 0)

@@ -258,6 +258,11 @@ def test_first_steps(single, terminal):
     assert m.api("GET", "/1.0/storage-pools") == []
     r = ask(m, "", "--join", "garbage", "--network-address", m.ip)
     assert r.returncode == 1 and "token" in r.stderr and '""' not in r.stderr
+    for args in (("--join", "", "--name", "own", "--network-address", m.ip), ("--auto", "--storage-backend", "zfs")):
+        r = ask(m, "", *args)
+        assert r.returncode == 1 and ("join token is empty" in r.stderr or '"zfs"' in r.stderr)
+    assert "server_name is missing" in ask(m, "cluster: {enabled: true}", "--preseed").stderr
+    assert not m.api("GET", "/1.0/cluster")["enabled"] and m.api("GET", "/1.0/storage-pools") == []
     r = ask(m, f"maybe\nno\nperhaps\nyes\ngarbage\n{m.ip}:99999\n{m.ip}\nzfs\ndir\n")
     assert r.returncode == 0 and r.stdout.count("Please answer") == 3 and r.stdout.count("is no IP address") == 2
     assert f"set up, with the API on {m.address}" in r.stdout
@@ -265,6 +270,24 @@ def test_first_steps(single, terminal):
     m.cli("cluster", "enable", "solo")
     r = ask(m, "\n")
     assert r.returncode == 0 and "Join" not in r.stdout and 'member "solo"' in r.stdout
+    assert "Storage" not in r.stdout  # it has a pool
+
+
+@pytest.mark.parametrize("command", [
+    ("exec", "", "--", "true"), ("console", ""), ("image", "delete", ""), ("image", "alias", "delete", ""),
+    ("cluster", "remove", ""), ("move", "", "a"), ("start", ""), ("profile", "show", "")])
+def test_an_empty_name_is_said_to_be_empty(cluster, command):
+    r = cluster[0].cli(*command, check=False)
+    assert r.returncode == 1 and ("a name is empty" in r.stderr or "is missing" in r.stderr) and "field" not in r.stderr
+
+
+def test_a_plan_is_of_the_move_that_is_asked_for(cluster, launch):
+    name = launch("plan", "--target", "m1")
+    r = cluster[0].cli("move", name, "other", "--target", "m2", "--dry-run", check=False)
+    assert r.returncode == 1 and "new name" in r.stderr
+    cluster[0].cli("stop", "--force", name)
+    assert "Moved plan to m2 as other" in cluster[0].cli("move", name, "other", "--target", "m2").stdout
+    cluster[0].cli("rename", "other", name)
 
 
 def test_questions_take_yes_and_no_only(cluster, launch):
