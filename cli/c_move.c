@@ -29,7 +29,8 @@ static int show_plan(struct client *cl, const char *name, const char *target, st
 	return 0;
 }
 
-static void say_moved(struct cli *c, const json_t *op, const char *name, const char *target)
+static void say_moved(struct cli *c, const json_t *op, const char *name, const char *to,
+		      const char *target)
 {
 	const json_t *m = json_obj(json_obj(op, "metadata"), "migration");
 	int64_t downtime = json_int(m, "downtime_ms", -1), total = json_int(m, "total_ms", -1);
@@ -38,6 +39,8 @@ static void say_moved(struct cli *c, const json_t *op, const char *name, const c
 	if (!m)
 		return;
 	cli_say(c, "Moved %s to %s", name, target);
+	if (!str_eq(name, to))
+		cli_say(c, " as %s", to);
 	if (*kind)
 		cli_say(c, " (%s)", kind);
 	if (downtime > 0)
@@ -68,7 +71,7 @@ static int move_to_member(struct cli *c, struct client *cl, const char *name, co
 	op = api_run(cl, &call, err);
 	if (!op)
 		return instance_missing(name, err);
-	say_moved(c, op, name, target);
+	say_moved(c, op, name, to, target);
 	return 0;
 }
 
@@ -93,6 +96,10 @@ int c_move(struct cli *c, struct err *err)
 	if (args_flag(&c->args, "dry-run")) {
 		if (!target)
 			return err_set(err, ERR_INVALID, "--dry-run needs --target");
+		if (to && *to && !str_eq(to, name))
+			return err_set(err, ERR_INVALID,
+				       "--dry-run and a new name exclude each other: what runs "
+				       "moves under its own name only");
 		return show_plan(cl, name, target, err);
 	}
 	if (target)
