@@ -107,7 +107,7 @@ static int check_name(struct req *r, const char *name)
 	if (str_is_name(name, NAME_MAX_BYTES))
 		return 0;
 	return err_set(req_err(r), ERR_INVALID,
-		       "profile: invalid name \"%.64s\" (no \"/\", at most %d bytes)", name,
+		       "profile: invalid name \"%.64s\" (1 to %d bytes, no \"/\")", name,
 		       NAME_MAX_BYTES);
 }
 

@@ -88,6 +88,7 @@ int c_query(struct cli *c, struct err *err)
 	if (read_data(&c->args, &data, err) < 0)
 		return -1;
 	call.path = path;
+	call.raw = true;
 	call.json = data;
 	return print_answer(cl, &call, err);
 }

@@ -288,6 +288,18 @@ static void warn_of_island(struct client *cl, const struct http_reply *r)
 		seconds);
 }
 
+/* An empty name would make the path of one object that of the list. */
+static int check_names(const struct api_call *call, struct err *err)
+{
+	size_t len = strcspn(call->path, "?");
+	const char *empty = strstr(call->path, "//");
+
+	if (call->raw || (call->path[len - 1] != '/' && (!empty || empty > call->path + len)))
+		return 0;
+	return err_set(err, ERR_INVALID, "a name is empty (%s %.*s)", call->method, (int)len,
+		       call->path);
+}
+
 int api_send(struct client *cl, const struct api_call *call, struct http_reply *ret,
 	     struct err *err)
 {
@@ -301,7 +313,7 @@ int api_send(struct client *cl, const struct api_call *call, struct http_reply *
 	int r;
 
 	*ret = (struct http_reply){ 0 };
-	if (ensure_open(cl, err) < 0)
+	if (check_names(call, err) < 0 || ensure_open(cl, err) < 0)
 		return -1;
 	fill_headers(call, etag, headers);
 	hc.headers = headers;

@@ -42,6 +42,7 @@ struct api_call {
 	const char *const *headers;
 	const char *etag;     /* sent as If-Match; or NULL */
 	const char *progress; /* what the upload is called on the terminal; or NULL */
+	bool raw;             /* the path is as somebody typed it */
 };
 #define API_CALL(m, p) ((struct api_call){ .method = (m), .path = (p), .body_fd = -1 })
 

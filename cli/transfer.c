@@ -66,7 +66,8 @@ int open_body(const char *file, struct err *err)
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, "cannot open %s", input ? "standard input" : file);
+		return input ? err_sys(err, "cannot open standard input")
+			     : err_sys(err, "cannot open \"%s\"", file);
 	if (S_ISDIR(st.st_mode)) {
 		errno = EISDIR;
 		return err_sys(err, "cannot read %s", file);

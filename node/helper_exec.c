@@ -71,7 +71,7 @@ static int complain(const char *what, const char *name)
 {
 	int e = errno;
 
-	dprintf(2, "%s %s: %s\n", what, name, strerror(e));
+	dprintf(2, "%s \"%s\": %s\n", what, name, strerror(e));
 	return e == ENOENT || e == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
