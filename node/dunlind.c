@@ -143,11 +143,24 @@ static int shut_down_stopped(const struct shutdown *s, struct err *err)
 	return rc;
 }
 
+static bool answers(void)
+{
+	struct err ignored;
+	_json_ json_t *server = init_call("GET", "/1.0", NULL, deadline_in(ANSWER_MS), &ignored);
+
+	return server != NULL;
+}
+
 static int shut_down_all(const struct shutdown *s, struct err *err)
 {
-	_json_ json_t *server = init_call("GET", "/1.0", NULL, deadline_in(ANSWER_MS), err);
-
-	return server ? shut_down(s, err) : shut_down_stopped(s, err);
+	if (answers()) {
+		if (shut_down(s, err) == 0)
+			return 0;
+		/* Unless it died meanwhile, and left the rest running. */
+		if (err->kind == ERR_TIMEOUT || answers())
+			return -1;
+	}
+	return shut_down_stopped(s, err);
 }
 
 /* As systemctl says it: the job that stops the host is queued or runs. */

@@ -155,10 +155,24 @@ def test_killed_while_it_stops_them(host):
     stop = subprocess.Popen(host.in_netns(host.cluster.dunlind, "shutdown", "--instances"), env=host.env(),
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for("the first to stop", lambda: running(host).isdisjoint({"quick", "brief"}))
+    stop.kill()
+    stop.wait()
     host.kill()
-    stop.wait(60)
     host.start()
     wait_for("all of them", lambda: running(host) == {"quick", "brief", "deaf"})
+
+
+def test_another_daemon_ends_what_a_killed_one_began(host):
+    launch(host, "quick", "boot.stop.priority=1")
+    pid = launch(host, "deaf", "raw.lxc=lxc.init.cmd = /bin/sleep 1000", "boot.host_shutdown_timeout=5")
+    stop = subprocess.Popen(host.in_netns(host.cluster.dunlind, "shutdown", "--instances"), env=host.env(),
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for("the first to stop", lambda: "quick" not in running(host))
+    host.kill()
+    assert stop.wait(60) == 0
+    assert not os.path.exists(f"/proc/{pid}")
+    host.start()
+    wait_for("both", lambda: running(host) == {"quick", "deaf"})
 
 
 def test_a_daemon_that_starts_for_the_stop_forgets_nothing(host):
