@@ -281,7 +281,7 @@ static void test_remove(void **state)
 		refuse(&w->m[2], "put",
 		       json_pack("{s:s,s:s,s:i}", "key", "b", "value", "2", "timeout_ms", 2000))
 			.kind,
-		ERR_UNAVAILABLE);
+		ERR_FORBIDDEN);
 }
 
 /* The leader hands over before its role and then its trust go. */

@@ -137,7 +137,8 @@ static void test_recover(void **state)
 {
 	struct world *w = *state;
 	_json_ json_t *spec = make_spec(w, "c7", "dir"), *other = make_spec(w, "c8", "overlay");
-	_json_ json_t *keep = json_pack("{sb}", "c7", 1);
+	_json_ json_t *known = json_pack("{sb}", "c7", 1);
+	_json_ json_t *foreign = json_pack("{sbss}", "c7", 1, "c8", "m2");
 	struct err err;
 	pid_t pid;
 
@@ -148,13 +149,18 @@ static void test_recover(void **state)
 	w->n = NULL;
 	open_node(w);
 	assert_int_equal(container_status(w->n, "c7"), CT_STOPPED);
-	must(node_recover(w->n, keep, &err), &err);
+	must(node_recover(w->n, known, &err), &err);
 	assert_int_equal(container_pid(w->n, "c7"), pid);
 	assert_int_equal(container_status(w->n, "c7"), CT_RUNNING);
+	/* Nobody says whose it is, so it is left alone until it is known to be another member's. */
+	assert_true(container_pid(w->n, "c8") > 0);
+	must(node_recover(w->n, foreign, &err), &err);
+	assert_int_equal(container_pid(w->n, "c7"), pid);
 	assert_int_equal(container_pid(w->n, "c8"), 0);
 	expect_run(w, "c7", "echo here", 0, "here\n");
 	must(container_stop(w->n, "c7", false, 10, &err), &err);
 	end_container(w, "c7");
+	end_container(w, "c8");
 }
 
 /* A helper that is killed at any moment of a start leaves nothing. */
