@@ -11,11 +11,12 @@
 #define SMALL_BODY (16 << 10)
 #define READ_BYTES (256 << 10)
 
-/* Streams a file into the link, one read ahead of it. */
+/* Streams files into the link, one read ahead of it. */
 struct file_sender {
 	struct conn *conn; /* NULL: the client left, free when the read is through */
-	int fd;
-	int64_t offset, left;
+	struct file_part parts[FILE_PARTS_MAX];
+	int nparts, part; /* part: which is read now */
+	int64_t offset;
 	char *buf;
 	uv_fs_t fs;
 	bool busy;
@@ -78,7 +79,7 @@ static void send_bytes(struct conn *c, struct req *r)
 
 static void release(struct file_sender *f)
 {
-	close(f->fd);
+	file_parts_close(f->parts, f->nparts);
 	free(f->buf);
 	free(f);
 }
@@ -112,14 +113,15 @@ static void on_read(uv_fs_t *fs)
 		return;
 	}
 	f->offset += n;
-	f->left -= n;
 	link_send_own(c->link, take_ptr(f->buf), n);
 	send_more(c);
 }
 
 static void read_more(struct conn *c, struct file_sender *f)
 {
-	size_t n = f->left < READ_BYTES ? (size_t)f->left : READ_BYTES;
+	const struct file_part *p = &f->parts[f->part];
+	int64_t left = p->size - f->offset;
+	size_t n = left < READ_BYTES ? (size_t)left : READ_BYTES;
 	uv_buf_t buf;
 
 	if (!f->buf)
@@ -127,7 +129,7 @@ static void read_more(struct conn *c, struct file_sender *f)
 	buf = uv_buf_init(f->buf, n);
 	f->busy = true;
 	f->fs.data = f;
-	uv_fs_read(c->server->loop, &f->fs, f->fd, &buf, 1, f->offset, on_read);
+	uv_fs_read(c->server->loop, &f->fs, p->fd, &buf, 1, f->offset, on_read);
 }
 
 static void send_more(struct conn *c)
@@ -136,7 +138,11 @@ static void send_more(struct conn *c)
 
 	if (f->busy || link_queued(c->link) > LINK_HIGH)
 		return;
-	if (f->left > 0) {
+	while (f->part < f->nparts && f->offset == f->parts[f->part].size) {
+		f->part++;
+		f->offset = 0;
+	}
+	if (f->part < f->nparts) {
 		read_more(c, f);
 		return;
 	}
@@ -149,17 +155,21 @@ static void send_more(struct conn *c)
 static void send_file(struct conn *c, struct req *r)
 {
 	struct file_sender *f;
+	int64_t size = 0;
 
-	admit_answer(c, r->reply.size);
-	send_head(c, r, r->reply.size);
-	if (is_head(r) || r->reply.size == 0) {
+	for (int i = 0; i < r->reply.nparts; i++)
+		size += r->reply.parts[i].size;
+	admit_answer(c, size);
+	send_head(c, r, size);
+	if (is_head(r) || size == 0) {
 		conn_reply_done(c);
 		return;
 	}
 	f = xnew(struct file_sender);
 	f->conn = c;
-	f->fd = take_fd(&r->reply.fd);
-	f->left = r->reply.size;
+	f->nparts = r->reply.nparts;
+	memcpy(f->parts, r->reply.parts, sizeof(f->parts));
+	r->reply.nparts = 0;
 	c->file = f;
 	c->state = C_SEND;
 	conn_expect_send(c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "api/handle.h"
@@ -185,25 +186,55 @@ int h_image_refresh(struct req *r)
 
 #define BOUNDARY_BYTES 16
 
+static int add_text(struct file_part parts[], int *n, char *own_text, struct err *err)
+{
+	_free_ char *text = own_text;
+	size_t len = strlen(text);
+	int fd = memfd_create("form", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, "write a form");
+	parts[(*n)++] = (struct file_part){ fd, (int64_t)len };
+	return io_write_full(fd, text, len) < 0 ? err_sys(err, "write a form") : 0;
+}
+
+/* The form is never put together: each of many slow clients would hold a copy of the image. */
+static int make_form(struct req *r, const char *boundary, struct multipart_file files[2],
+		     struct file_part parts[], int *n)
+{
+	int fd;
+
+	for (int i = 0; i < 2; i++) {
+		if (add_text(parts, n, multipart_head(boundary, &files[i], i == 0), req_err(r)) < 0)
+			return -1;
+		fd = fcntl(files[i].fd, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return err_sys(req_err(r), "write a form");
+		parts[(*n)++] = (struct file_part){ fd, files[i].size };
+	}
+	return add_text(parts, n, multipart_tail(boundary), req_err(r));
+}
+
 /* A pair of tarballs travels as LXD's clients know it: one form with two files. */
 static int reply_pair(struct req *r, const char *fp, struct multipart_file files[2])
 {
-	_close_ int fd = io_temp_fd(req_env(r)->dir, req_err(r));
 	_free_ char *meta = xasprintf("meta-%s%s", fp, image_suffix(files[0].fd));
 	_free_ char *rootfs = xasprintf("%s%s", fp, image_suffix(files[1].fd)), *type = NULL;
+	struct file_part parts[FILE_PARTS_MAX];
 	char boundary[2 * BOUNDARY_BYTES + 1];
-	int64_t size;
+	int n = 0;
 
 	rng_hex(boundary, BOUNDARY_BYTES);
 	files[0].name = "metadata";
 	files[0].filename = meta;
 	files[1].name = "rootfs";
 	files[1].filename = rootfs;
-	if (fd < 0 || multipart_write(fd, boundary, files, 2, req_err(r)) < 0)
+	if (make_form(r, boundary, files, parts, &n) < 0) {
+		file_parts_close(parts, n);
 		return -1;
-	size = lseek(fd, 0, SEEK_CUR);
+	}
 	type = xasprintf("multipart/form-data; boundary=%s", boundary);
-	return reply_file(r, take_fd(&fd), size, type);
+	return reply_files(r, parts, n, type);
 }
 
 int h_image_export(struct req *r)

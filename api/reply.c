@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -12,14 +13,19 @@
 #define HEADERS_MAX (16 << 10)
 #define TYPE_JSON "application/json"
 
+void file_parts_close(const struct file_part *parts, int n)
+{
+	for (int i = 0; i < n; i++)
+		close(parts[i].fd);
+}
+
 /* The reply starts anew; headers that were set before it stay. */
 static struct reply *begin(struct req *r, int status, const char *type)
 {
 	struct reply *p = &r->reply;
 
-	if (p->fd >= 0)
-		close(p->fd);
-	p->fd = -1;
+	file_parts_close(p->parts, p->nparts);
+	p->nparts = 0;
 	sbuf_free(&p->body);
 	p->body = SBUF(REPLY_MAX);
 	p->kind = REPLY_BYTES;
@@ -127,14 +133,20 @@ int reply_bytes(struct req *r, int status, const char *type, const void *data, s
 
 int reply_file(struct req *r, int own_fd, int64_t size, const char *type)
 {
+	return reply_files(r, &(struct file_part){ own_fd, size }, 1, type);
+}
+
+int reply_files(struct req *r, const struct file_part *own_parts, int n, const char *type)
+{
 	struct reply *p = begin(r, 200, NULL);
 
 	free(r->own_type);
 	r->own_type = xstrdup(type);
 	p->type = r->own_type;
 	p->kind = REPLY_FILE;
-	p->fd = own_fd;
-	p->size = size;
+	assert(n <= FILE_PARTS_MAX);
+	memcpy(p->parts, own_parts, n * sizeof(*own_parts));
+	p->nparts = n;
 	return 0;
 }
 

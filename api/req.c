@@ -22,7 +22,6 @@ struct req *req_new(struct server *s, struct conn *c, struct http_head *own_head
 	r->head = *own_head;
 	own_head->store = NULL;
 	r->body_fd = -1;
-	r->reply.fd = -1;
 	return r;
 }
 
@@ -45,8 +44,7 @@ void req_free(struct req *r)
 	free(r->own_type);
 	sbuf_free(&r->reply.headers);
 	sbuf_free(&r->reply.body);
-	if (r->reply.fd >= 0)
-		close(r->reply.fd);
+	file_parts_close(r->reply.parts, r->reply.nparts);
 	free(r);
 }
 

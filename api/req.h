@@ -61,6 +61,14 @@ int reply_created(struct req *r, const char *location); /* 201 */
 int reply_operation(struct req *r, struct op *own_ref); /* 202 */
 int reply_bytes(struct req *r, int status, const char *type, const void *data, size_t len);
 int reply_file(struct req *r, int own_fd, int64_t size, const char *type);
+#define FILE_PARTS_MAX 5
+struct file_part {
+	int fd;
+	int64_t size;
+};
+void file_parts_close(const struct file_part *parts, int n);
+/* One file after the other, each from its beginning, as one body. */
+int reply_files(struct req *r, const struct file_part *own_parts, int n, const char *type);
 /* A stable tag of what may be changed: SHA-256 of the value's compact text. */
 const char *etag_of(const json_t *j, char hex[SHA256_HEX_SIZE]);
 

@@ -29,8 +29,8 @@ struct reply {
 	int status;
 	const char *type; /* borrowed; a literal, or req->own_type */
 	struct sbuf headers, body;
-	int fd;
-	int64_t size;
+	struct file_part parts[FILE_PARTS_MAX];
+	int nparts;
 	struct late *late;
 	struct wsconn *ws;
 	void (*fn)(void *arg, struct stream *own);

@@ -155,28 +155,32 @@ static int copy_file(int to, const struct multipart_file *f, struct err *err)
 	return 0;
 }
 
-static int add_file(int to, const char *boundary, const struct multipart_file *f, struct err *err)
+char *multipart_head(const char *boundary, const struct multipart_file *f, bool first)
 {
-	_free_ char *head = xasprintf("--%s\r\nContent-Disposition: form-data; name=\"%s\"; "
-				      "filename=\"%s\"\r\nContent-Type: "
-				      "application/octet-stream\r\n\r\n",
-				      boundary, f->name, f->filename);
+	return xasprintf("%s--%s\r\nContent-Disposition: form-data; name=\"%s\"; "
+			 "filename=\"%s\"\r\nContent-Type: application/octet-stream\r\n\r\n",
+			 first ? "" : "\r\n", boundary, f->name, f->filename);
+}
 
-	if (io_write_full(to, head, strlen(head)) < 0)
-		return err_sys(err, "write a form");
-	if (copy_file(to, f, err) < 0)
-		return -1;
-	return io_write_full(to, "\r\n", 2) < 0 ? err_sys(err, "write a form") : 0;
+char *multipart_tail(const char *boundary)
+{
+	return xasprintf("\r\n--%s--\r\n", boundary);
+}
+
+static int write_text(int to, char *own_text, struct err *err)
+{
+	_free_ char *text = own_text;
+
+	return io_write_full(to, text, strlen(text)) < 0 ? err_sys(err, "write a form") : 0;
 }
 
 int multipart_write(int to, const char *boundary, const struct multipart_file *files, int n,
 		    struct err *err)
 {
-	_free_ char *end = xasprintf("--%s--\r\n", boundary);
-
 	for (int i = 0; i < n; i++) {
-		if (add_file(to, boundary, &files[i], err) < 0)
+		if (write_text(to, multipart_head(boundary, &files[i], i == 0), err) < 0 ||
+		    copy_file(to, &files[i], err) < 0)
 			return -1;
 	}
-	return io_write_full(to, end, strlen(end)) < 0 ? err_sys(err, "write a form") : 0;
+	return write_text(to, multipart_tail(boundary), err);
 }

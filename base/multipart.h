@@ -2,6 +2,7 @@
 /* base/multipart.h - multipart/form-data (RFC 7578): a file taken apart into files, and made of
  * them. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -27,6 +28,10 @@ struct multipart_file {
 	int fd; /* read from its beginning */
 	int64_t size;
 };
+/* What goes before a file, the first or a later one, and what goes after the last; the caller
+ * frees. */
+char *multipart_head(const char *boundary, const struct multipart_file *f, bool first);
+char *multipart_tail(const char *boundary);
 /* Appends the whole form to `to`. The boundary must be in none of the files: a random one. */
 int multipart_write(int to, const char *boundary, const struct multipart_file *files, int n,
 		    struct err *err);
