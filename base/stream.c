@@ -372,7 +372,7 @@ static int check_pin(struct stream *s, const char *pin, struct err *err)
 	tls_peer_fingerprint(s->ssl, s->peer);
 	if (!pin || secret_equal(pin, s->peer))
 		return 0;
-	return err_set(err, ERR_STRANGER, "shows the certificate %.12s..., expected was %.12s...",
+	return err_set(err, ERR_STRANGER, "shows the certificate %s, expected was %s",
 		       s->peer, pin);
 }
 

@@ -127,6 +127,7 @@ static bool may_force(const struct args *a, const char *name)
 /* What the removed one knew is worth nothing any more, to nobody. */
 static void tell_consequences(struct cli *c, const json_t *done)
 {
+	const char *fingerprint = json_str(done, "certificate_fingerprint", "");
 	int64_t tokens = json_int(done, "tokens_revoked", 0);
 
 	if (tokens)
@@ -134,6 +135,25 @@ static void tell_consequences(struct cli *c, const json_t *done)
 			"%lld unused tokens were revoked with it: make new ones where they are "
 			"needed\n",
 			(long long)tokens);
+	if (str_empty(fingerprint))
+		cli_say(c, "The cluster's certificate is being replaced: \"dunlin info\" on a "
+			   "member shows the new one\n");
+	else
+		cli_say(c, "The cluster's certificate was replaced, its fingerprint is %s\n",
+			fingerprint);
+	cli_say(c, "Clients elsewhere accept it with \"dunlin remote accept NAME\", or with "
+		   "\"lxc remote remove NAME\" and \"lxc remote add NAME ADDRESS\"\n");
+}
+
+/* The new certificate was learned from a server that still proved itself by the old one. */
+static int keep_trust(struct cli *c, const struct client *cl, const json_t *done, struct err *err)
+{
+	const char *fingerprint = json_str(done, "certificate_fingerprint", "");
+
+	if (strcmp(client_remote(cl), REMOTE_LOCAL) == 0 || str_empty(fingerprint))
+		return 0;
+	conf_accept(c->conf, client_remote(cl), fingerprint);
+	return conf_save(c->conf, err);
 }
 
 int c_cluster_remove(struct cli *c, struct err *err)
@@ -156,7 +176,7 @@ int c_cluster_remove(struct cli *c, struct err *err)
 		return name_error(err, "cluster member", name);
 	cli_say(c, "Member %s removed\n", name);
 	tell_consequences(c, done);
-	return 0;
+	return keep_trust(c, cl, done, err);
 }
 
 static const struct token_kind join_tokens = {

@@ -147,6 +147,36 @@ int c_remote_add(struct cli *c, struct err *err)
 	return r;
 }
 
+/* What the server shows now is trusted from here on. */
+int c_remote_accept(struct cli *c, struct err *err)
+{
+	const char *name = args_pos(&c->args, 0), *was, *is;
+	_free_ char *address = NULL;
+	const json_t *remote;
+	struct client *cl;
+
+	if (conf_may_change(c->conf, name, &remote, err) < 0)
+		return -1;
+	address = remote_address(json_str(remote, "addr", ""), err);
+	cl = address ? client_open_address(c, address, NULL, err) : NULL;
+	if (!cl)
+		return -1;
+	was = json_str(remote, "fingerprint", "");
+	is = client_peer(cl);
+	if (strcmp(was, is) == 0) {
+		cli_say(c, "Remote %s shows the certificate that is known: %s\n", name, is);
+		return 0;
+	}
+	fprintf(stderr, "Remote %s was known by the certificate %s\n", name, was);
+	if (!args_flag(&c->args, "accept-certificate") && !user_accepts(is))
+		return err_set(err, ERR_CANCELLED, "the server's certificate was not accepted");
+	conf_accept(c->conf, name, is);
+	if (conf_save(c->conf, err) < 0)
+		return -1;
+	cli_say(c, "Remote %s is known by the certificate %s now\n", name, is);
+	return 0;
+}
+
 static void add_row(struct table *t, const struct conf *conf, const char *name, const char *url,
 		    const char *auth)
 {

@@ -25,6 +25,7 @@ struct client {
 	struct tls_ctx *tls;
 	struct httpc *http;
 	int64_t idle_since; /* when the last answer came */
+	bool known; /* a remote of the configuration */
 	bool warned;
 };
 
@@ -74,7 +75,13 @@ static struct stream *connect_tls(struct client *cl, struct err *err)
 			return NULL;
 	}
 	s = stream_connect_tls(cl->tls, cl->address, cl->pin, deadline_in(CONNECT_MS), err);
-	if (!s)
+	if (!s && err->kind == ERR_STRANGER && cl->known)
+		err_wrap(err,
+			 "server \"%s\" is not the one that was added, or its cluster has a new "
+			 "certificate, as after the removal of a member; compare the fingerprint "
+			 "with \"dunlin info\" there, then run \"dunlin remote accept %s\"",
+			 cl->remote, cl->remote);
+	else if (!s)
 		err_wrap(err, "cannot reach server \"%s\"", cl->remote);
 	else if (!cl->peer)
 		cl->peer = xstrdup(stream_peer(s));
@@ -120,6 +127,7 @@ struct client *client_open(struct cli *c, const char *remote, struct err *err)
 	cl->remote = xstrdup(remote);
 	cl->project = xstrdup(c->conf->project ? c->conf->project : json_str(r, "project", NULL));
 	if (r) {
+		cl->known = true;
 		cl->address = remote_address(json_str(r, "addr", ""), err);
 		cl->pin = xstrdup(json_str(r, "fingerprint", NULL));
 		if (!cl->address)

@@ -139,20 +139,25 @@ int conf_add(struct conf *c, const char *name, const char *addr, const char *fin
 	return 0;
 }
 
-static int may_change(const struct conf *c, const char *name, struct err *err)
+int conf_may_change(const struct conf *c, const char *name, const json_t **ret, struct err *err)
 {
-	const json_t *r;
-
-	if (conf_remote(c, name, &r, err) < 0)
+	if (conf_remote(c, name, ret, err) < 0)
 		return -1;
-	if (!r)
+	if (!*ret)
 		return err_set(err, ERR_INVALID, "remote \"%s\" is built in and stays", name);
 	return 0;
 }
 
+void conf_accept(struct conf *c, const char *name, const char *fingerprint)
+{
+	json_put_str(json_obj(json_obj(c->root, "remotes"), name), "fingerprint", fingerprint);
+}
+
 int conf_remove(struct conf *c, const char *name, struct err *err)
 {
-	if (may_change(c, name, err) < 0)
+	const json_t *r;
+
+	if (conf_may_change(c, name, &r, err) < 0)
 		return -1;
 	if (strcmp(name, json_str(c->root, "default-remote", REMOTE_LOCAL)) == 0)
 		return err_set(err, ERR_CONFLICT,
@@ -166,8 +171,9 @@ int conf_remove(struct conf *c, const char *name, struct err *err)
 int conf_rename(struct conf *c, const char *name, const char *to, struct err *err)
 {
 	json_t *remotes = json_obj(c->root, "remotes");
+	const json_t *r;
 
-	if (may_change(c, name, err) < 0 || check_name(c, to, err) < 0)
+	if (conf_may_change(c, name, &r, err) < 0 || check_name(c, to, err) < 0)
 		return -1;
 	json_object_set(remotes, to, json_object_get(remotes, name));
 	json_object_del(remotes, name);

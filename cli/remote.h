@@ -31,6 +31,10 @@ const char *conf_default(const struct conf *c);
 int conf_remote(const struct conf *c, const char *name, const json_t **ret, struct err *err);
 int conf_add(struct conf *c, const char *name, const char *addr, const char *fingerprint,
 	     const char *project, struct err *err);
+/* A remote that is not built in. Borrowed. */
+int conf_may_change(const struct conf *c, const char *name, const json_t **ret, struct err *err);
+/* The remote, which there is, is known by another certificate from here on. */
+void conf_accept(struct conf *c, const char *name, const char *fingerprint);
 int conf_remove(struct conf *c, const char *name, struct err *err);
 int conf_rename(struct conf *c, const char *name, const char *to, struct err *err);
 int conf_set_default(struct conf *c, const char *name, struct err *err);
