@@ -179,6 +179,8 @@ int h_members_post(struct req *r)
 			"cluster member: invalid name \"%.64s\" (letters, digits and hyphens, a "
 			"letter first)",
 			name);
+	if (cluster_settle_certificate(req_env(r)->cluster, req_err(r)) < 0)
+		return -1;
 	token = cluster_token_new(req_env(r)->cluster, name,
 				  token_life_s(req_env(r), "cluster.join_token_expiry"), &row,
 				  req_err(r));
@@ -284,7 +286,9 @@ int h_member_delete(struct req *r)
 	if (cluster_remove(req_env(r)->cluster, row.key, forced, &done, req_err(r)) < 0)
 		return -1;
 	tell_event(r, "cluster-member-removed", req_path(r), row.key);
-	return reply_sync(r, json_pack("{s:i}", "tokens_revoked", done.tokens));
+	tell_event(r, "cluster-certificate-updated", "/1.0/cluster/certificate", NULL);
+	return reply_sync(r, json_pack("{s:i,s:s}", "tokens_revoked", done.tokens,
+				       "certificate_fingerprint", done.fingerprint));
 }
 
 int h_member_state_post(struct req *r)

@@ -42,6 +42,11 @@ int h_leader(struct req *r)
 	return reply_answer(r, cluster_serve_leader(req_env(r)->cluster, req_err(r)));
 }
 
+int h_certificate_pair(struct req *r)
+{
+	return reply_answer(r, cluster_serve_certificate(req_env(r)->cluster, req_err(r)));
+}
+
 static int serve(struct req *r,
 		 json_t *(*fn)(struct cluster *c, const json_t *body, struct err *err))
 {

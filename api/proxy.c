@@ -95,7 +95,7 @@ static void add_caller(struct sbuf *b, const struct proxy *p, const struct calle
 	};
 	_free_ char *text = auth_caller_text(kinds[who->kind], who->fingerprint);
 	struct cluster *c = p->conn->server->env->cluster;
-	char to[SHA256_HEX_SIZE], proof[SHA256_HEX_SIZE];
+	char to[SHA256_HEX_SIZE], proof[VOUCH_SIZE];
 	struct err ignored;
 
 	/* An unknown one is not connected to. */

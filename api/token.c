@@ -91,6 +91,8 @@ json_t *trust_token_new(const struct api_env *env, const json_t *body, struct er
 		err_set(err, ERR_INVALID, "a trust token needs the client's name (--name)");
 		return NULL;
 	}
+	if (cluster_settle_certificate(env->cluster, err) < 0)
+		return NULL;
 	addresses = server_addresses(env);
 	if (json_array_size(addresses) == 0) {
 		err_set(err, ERR_INVALID,

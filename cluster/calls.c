@@ -174,31 +174,56 @@ int cluster_pin(struct cluster *c, const char *address, char ret[SHA256_HEX_SIZE
 
 /* --- vouching --------------------------------------------------------------------------------- */
 
-static void proof_of(const struct creds *k, const char *from, const char *to, const char *caller,
+static void proof_of(const char *key, const char *from, const char *to, const char *caller,
 		     char ret[SHA256_HEX_SIZE])
 {
 	_free_ char *text = xasprintf("forward\n%s\n%s\n%s", from, to, caller);
 
-	hmac_hex(k->cluster_key, text, ret);
+	hmac_hex(key, text, ret);
 }
 
 void cluster_vouch(struct cluster *c, const char *to, const char *caller,
-		   char ret_proof[SHA256_HEX_SIZE])
+		   char ret_proof[VOUCH_SIZE])
 {
+	const struct creds *k = &c->creds;
+	char now[SHA256_HEX_SIZE], before[SHA256_HEX_SIZE] = "";
+
 	pthread_mutex_lock(&c->lock);
-	proof_of(&c->creds, c->creds.server_fp, to, caller, ret_proof);
+	proof_of(k->cluster_key, k->server_fp, to, caller, now);
+	if (k->previous_key)
+		proof_of(k->previous_key, k->server_fp, to, caller, before);
 	pthread_mutex_unlock(&c->lock);
+	snprintf(ret_proof, VOUCH_SIZE, "%s%s%s", now, *before ? "," : "", before);
+}
+
+/* Whether one of the proofs is made with this key. */
+static bool fits(const char *key, const char *from, const char *to, const char *caller,
+		 const char *proofs)
+{
+	_free_ char *text = xstrdup(proofs);
+	char right[SHA256_HEX_SIZE], *parts[2];
+	size_t n = str_split(text, ',', parts, ARRAY_SIZE(parts));
+	bool any = false;
+
+	if (!key)
+		return false;
+	proof_of(key, from, to, caller, right);
+	for (size_t i = 0; i < n && i < ARRAY_SIZE(parts); i++)
+		any |= secret_equal(right, parts[i]);
+	return any;
 }
 
 bool cluster_is_vouched(struct cluster *c, const char *from, const char *caller,
 			const char *proof)
 {
-	char right[SHA256_HEX_SIZE];
+	const struct creds *k = &c->creds;
+	bool ok;
 
 	pthread_mutex_lock(&c->lock);
-	proof_of(&c->creds, from, c->creds.server_fp, caller, right);
+	ok = fits(k->cluster_key, from, k->server_fp, caller, proof) ||
+	     fits(k->previous_key, from, k->server_fp, caller, proof);
 	pthread_mutex_unlock(&c->lock);
-	return secret_equal(right, proof);
+	return ok;
 }
 
 /* --- kept connections ------------------------------------------------------------------------- */

@@ -48,7 +48,7 @@ static void on_row(void *arg, enum entity e, const char *key, int64_t rev, const
 			dqnode_drop_peer(n, key);
 		dqnode_unref(n);
 	}
-	if (e == ENT_MEMBER || e == ENT_CONFIG)
+	if (e == ENT_MEMBER || e == ENT_CONFIG || e == ENT_CLUSTER)
 		keeper_wake(c->keeper);
 }
 

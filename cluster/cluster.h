@@ -59,6 +59,8 @@ bool cluster_explain_cut_off(struct cluster *c, struct err *err); /* false when 
 bool cluster_leader_address(struct cluster *c, char *buf, size_t size);
 const char *cluster_cert_pem(struct cluster *c); /* what connections are shown */
 const char *cluster_fingerprint(struct cluster *c);
+/* Waits while that is about to change, so that what it gives may be handed out. */
+int cluster_settle_certificate(struct cluster *c, struct err *err);
 
 /* `cluster.offline_threshold`: the silence after which a member counts as offline. */
 int64_t cluster_offline_ms(struct cluster *c);
@@ -84,9 +86,11 @@ int cluster_pin(struct cluster *c, const char *address, char ret[SHA256_HEX_SIZE
 
 /* A member that passes a request on vouches for who asks, `caller` in some text, towards the member
  * that shows the certificate `to`. The proof is made of the cluster's key: the certificate of a
- * member and its own key are not enough. */
+ * member and its own key are not enough. While the key is exchanged the two may have different
+ * ones: there is a proof with the previous key, too. */
+#define VOUCH_SIZE (2 * SHA256_HEX_SIZE)
 void cluster_vouch(struct cluster *c, const char *to, const char *caller,
-		   char ret_proof[SHA256_HEX_SIZE]);
+		   char ret_proof[VOUCH_SIZE]);
 /* Whether the member that shows the certificate `from` vouched so, towards this one. */
 bool cluster_is_vouched(struct cluster *c, const char *from, const char *caller,
 			const char *proof);
@@ -120,9 +124,11 @@ json_t *cluster_token_new(struct cluster *c, const char *name, int64_t life_s, s
 int cluster_join(struct cluster *c, const char *name, const char *address, const char *token,
 		 struct err *err);
 /* Removes a member: refused while it has instances unless force. Its certificate and connections
- * die, and all tokens that were not used. */
+ * die, and all tokens that were not used, and the cluster gets another certificate and key
+ * (rotate.h): the members that are online show it when this returns, others when they are back. */
 struct removal {
 	int tokens; /* that were revoked */
+	char fingerprint[SHA256_HEX_SIZE]; /* of the new certificate; "" while there is none yet */
 };
 int cluster_remove(struct cluster *c, const char *name, bool force, struct removal *ret,
 		   struct err *err);
@@ -136,6 +142,8 @@ json_t *cluster_serve_join(struct cluster *c, const json_t *body, const char *pe
 json_t *cluster_serve_leader(struct cluster *c, struct err *err); /* GET /internal/leader */
 /* GET /internal/membership: whether the one who asks is a member, and as of which revision. */
 json_t *cluster_serve_membership(struct cluster *c, const char *peer_fingerprint);
+/* GET /internal/cluster/certificate: the cluster's pair for a member that has an older one. */
+json_t *cluster_serve_certificate(struct cluster *c, struct err *err);
 /* POST /internal/tx, /outcome, /row; /raft starts and stops the database node */
 json_t *cluster_serve_tx(struct cluster *c, const json_t *body, struct err *err);
 json_t *cluster_serve_outcome(struct cluster *c, const json_t *body, struct err *err);

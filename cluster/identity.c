@@ -214,19 +214,76 @@ int creds_promote(const char *dir, struct err *err)
 	return move(dir, "server.next.crt", "server.crt", err);
 }
 
+static void drop(const char *dir, const char *name)
+{
+	_free_ char *path = path_of(dir, name);
+
+	unlink(path);
+}
+
 void creds_unstage(const char *dir)
 {
-	_free_ char *cert = path_of(dir, "server.next.crt"), *key = path_of(dir, "server.next.key");
+	drop(dir, "server.next.crt");
+	drop(dir, "server.next.key");
+}
 
-	unlink(cert);
-	unlink(key);
+/* A certificate without its key is one whose promotion was cut off: it comes last, and goes
+ * first. */
+void creds_unstage_cluster(const char *dir)
+{
+	drop(dir, "cluster.next.crt");
+	drop(dir, "cluster.next.key");
+}
+
+int creds_stage_cluster(const char *dir, const char *cert, const char *key, struct err *err)
+{
+	creds_unstage_cluster(dir);
+	if (write_pem(dir, "cluster.next.key", key, 0600, err) < 0)
+		return -1;
+	return write_pem(dir, "cluster.next.crt", cert, 0644, err);
+}
+
+bool creds_staged_cluster(const char *dir, const char *fingerprint)
+{
+	_free_ char *cert = NULL;
+	char staged[SHA256_HEX_SIZE];
+	struct err ignored;
+
+	return present(dir, "cluster.next.crt") &&
+	       read_pem(dir, "cluster.next.crt", &cert, &ignored) == 0 &&
+	       x509_fingerprint(cert, staged, &ignored) == 0 && str_eq(staged, fingerprint);
+}
+
+int creds_promote_cluster(const char *dir, struct err *err)
+{
+	_free_ char *old = NULL;
+
+	if (present(dir, "cluster.next.key")) {
+		if (present(dir, "cluster.key") &&
+		    (read_pem(dir, "cluster.key", &old, err) < 0 ||
+		     write_pem(dir, "cluster.previous.key", old, 0600, err) < 0))
+			return -1;
+		if (move(dir, "cluster.next.key", "cluster.key", err) < 0)
+			return -1;
+	}
+	return move(dir, "cluster.next.crt", "cluster.crt", err);
 }
 
 int creds_write_cluster(const char *dir, const char *cert, const char *key, struct err *err)
 {
-	if (write_pem(dir, "cluster.key", key, 0600, err) < 0)
+	if (creds_stage_cluster(dir, cert, key, err) < 0 || creds_promote_cluster(dir, err) < 0)
 		return -1;
-	return write_pem(dir, "cluster.crt", cert, 0644, err);
+	drop(dir, "cluster.previous.key");
+	return 0;
+}
+
+static int finish_promotion(const char *dir, const struct identity *id, struct err *err)
+{
+	if (id->enabled && present(dir, "server.next.crt") && creds_promote(dir, err) < 0)
+		return -1;
+	if (present(dir, "cluster.next.crt") && !present(dir, "cluster.next.key"))
+		return creds_promote_cluster(dir, err);
+	return 0;
 }
 
 static int load_cluster(const char *dir, const struct identity *id, struct creds *c,
@@ -238,6 +295,9 @@ static int load_cluster(const char *dir, const struct identity *id, struct creds
 	if (read_pem(dir, cert, &c->cluster_cert, err) < 0 ||
 	    read_pem(dir, key, &c->cluster_key, err) < 0)
 		return -1;
+	if (id->enabled && present(dir, "cluster.previous.key") &&
+	    read_pem(dir, "cluster.previous.key", &c->previous_key, err) < 0)
+		return -1;
 	return x509_fingerprint(c->cluster_cert, c->cluster_fp, err);
 }
 
@@ -246,7 +306,7 @@ int creds_load(const char *dir, const struct identity *id, struct creds *ret, st
 	_free_ char *cert = path_of(dir, "server.crt"), *key = path_of(dir, "server.key");
 	struct creds c = { 0 };
 
-	if (id->enabled && present(dir, "server.next.crt") && creds_promote(dir, err) < 0)
+	if (finish_promotion(dir, id, err) < 0)
 		return -1;
 	if (x509_ensure(cert, key, id->uuid, err) < 0)
 		return -1;
@@ -267,5 +327,6 @@ void creds_free(struct creds *c)
 	free(c->server_key);
 	free(c->cluster_cert);
 	free(c->cluster_key);
+	free(c->previous_key);
 	*c = (struct creds){ 0 };
 }

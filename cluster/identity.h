@@ -40,6 +40,7 @@ int identity_save(const char *dir, const struct identity *id, struct err *err);
 struct creds {
 	char *server_cert, *server_key;	  /* this member's own */
 	char *cluster_cert, *cluster_key; /* what connections are shown; before: the server's */
+	char *previous_key; /* of the cluster, before the last exchange; NULL: there was none */
 	char server_fp[SHA256_HEX_SIZE], cluster_fp[SHA256_HEX_SIZE];
 };
 /* Makes the server's pair when there is none; finishes an exchange that was cut off. */
@@ -50,4 +51,11 @@ void creds_free(struct creds *c);
 int creds_stage(const char *dir, const char *cn, char **ret_cert, struct err *err);
 int creds_promote(const char *dir, struct err *err);
 void creds_unstage(const char *dir);
+/* The cluster's pair. A staged one is whole, and has no effect until it is promoted; a promotion
+ * that was cut off is finished by creds_load(). */
+int creds_stage_cluster(const char *dir, const char *cert, const char *key, struct err *err);
+bool creds_staged_cluster(const char *dir, const char *fingerprint); /* is it this one? */
+int creds_promote_cluster(const char *dir, struct err *err);
+void creds_unstage_cluster(const char *dir);
+/* Of another cluster than before. */
 int creds_write_cluster(const char *dir, const char *cert, const char *key, struct err *err);

@@ -10,6 +10,7 @@
 #include "cluster/calls.h"
 #include "cluster/follow.h"
 #include "cluster/roles_run.h"
+#include "cluster/rotate.h"
 #include "cluster/settings.h"
 #include "cluster/thread.h"
 
@@ -26,6 +27,7 @@ struct keeper {
 	pthread_cond_t wake;
 	bool woken, stopping;
 	int64_t reported, saved, saved_revision;
+	int64_t told; /* of a certificate that cannot be had */
 };
 
 void keeper_report(struct keeper *k)
@@ -40,6 +42,7 @@ void keeper_report(struct keeper *k)
 	json_put_str(fact, "version", DUNLIN_VERSION);
 	json_put_str(fact, "address", cluster_address(c));
 	json_put_bool(fact, "raft", node != NULL);
+	json_put_str(fact, "certificate", cluster_fingerprint(c));
 	if (json_is_object(load))
 		json_object_update_missing(fact, load);
 	dqnode_unref(node);
@@ -114,6 +117,7 @@ static void tick(struct keeper *k, bool woken)
 		refresh_peers(k);
 		take_latency(k);
 	}
+	rotate_run(k->c, &k->told);
 	if (now - k->saved >= SAVE_MS) {
 		save(k);
 		k->saved = now;

@@ -8,9 +8,11 @@
 #include "base/str.h"
 #include "cluster/keeper.h"
 #include "cluster/lease.h"
+#include "cluster/rotate.h"
 #include "cluster/state.h"
 
 #define ROLE_MS 60000
+#define ROTATE_MS 10000
 
 static int check(struct cluster *c, const char *name, bool force, struct err *err)
 {
@@ -115,6 +117,7 @@ static int delete_rows(struct cluster *c, const char *name, bool force, int *ret
 		return -1;
 	tx_delete(t, ENT_MEMBER, name, row.rev);
 	tx_delete(t, ENT_CERTIFICATE, json_str(row.doc, "fingerprint", ""), REV_ANY);
+	rotate_order(t);
 	return store_commit(c->store, t, 0, NULL, err);
 }
 
@@ -133,5 +136,8 @@ int cluster_remove(struct cluster *c, const char *name, bool force, struct remov
 	if (delete_rows(c, name, force, &ret->tokens, err) < 0)
 		return -1;
 	log_info("member removed", "member", name);
+	/* Who removed itself is told nothing more. */
+	if (!str_eq(name, cluster_member_name(c)))
+		rotate_wait(c, deadline_in(ROTATE_MS), ret->fingerprint);
 	return 0;
 }

@@ -21,6 +21,7 @@ static const char *const names[ENT_MAX] = {
 	[ENT_CONFIG] = "configuration key",
 	[ENT_MEMBER] = "cluster member",
 	[ENT_CERTIFICATE] = "certificate",
+	[ENT_CLUSTER] = "cluster",
 	[ENT_TOKEN] = "token",
 	[ENT_IMAGE] = "image",
 	[ENT_ALIAS] = "image alias",
