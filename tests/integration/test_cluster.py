@@ -56,6 +56,7 @@ def test_lost_update_is_refused(cluster):
     put_profile(cluster[0], "race")
     _, headers, _ = cluster[0].request("GET", "/1.0/profiles/race")
     tag = headers["ETag"]
+    wait_for("the row", lambda: cluster[1].request("GET", "/1.0/profiles/race")[0] == 200)
     cluster[1].api("PUT", "/1.0/profiles/race", {"config": {"user.x": "1"}, "devices": {}, "description": ""})
     wait_for("the change", lambda: cluster[0].api("GET", "/1.0/profiles/race")["config"]["user.x"] == "1")
     with pytest.raises(ApiError) as e:
@@ -363,7 +364,8 @@ def test_untrusted_clients_get_nothing(cluster):
     for path in ("/1.0/instances", "/1.0/cluster/members", "/1.0/certificates", "/internal/leader"):
         assert curl(path)[0] == 403
     assert curl("/1.0/instances", "-d", "{}")[0] == 403
-    assert curl("/1.0/certificates", "-d", '{"type":"client","password":"wrong"}')[0] in (400, 403)
+    assert curl("/1.0/certificates", "-H", "Content-Type: application/json", "-d",
+                '{"type":"client","password":"wrong"}')[0] in (400, 403)
 
 
 @pytest.mark.parametrize("method, path", [("GET", "/1.0/instances"), ("GET", "/1.0/certificates"), ("PATCH", "/1.0"),
