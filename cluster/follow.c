@@ -379,10 +379,13 @@ static bool pause_between(struct follow *f)
 
 static bool has_others(struct follow *f)
 {
-	struct identity self;
+	struct cluster *c = f->c;
+	bool others;
 
-	cluster_self(f->c, &self);
-	return self.enabled && !self.removed;
+	pthread_mutex_lock(&c->lock);
+	others = c->id.enabled && !c->id.removed && !c->switching;
+	pthread_mutex_unlock(&c->lock);
+	return others;
 }
 
 static void *run(void *arg)

@@ -225,6 +225,17 @@ static int wait_until(struct cluster *c, bool leading, bool contact, int64_t dea
 	return ok ? 0 : -1;
 }
 
+/* A revision of the old database means nothing to the new leader, so nobody is followed before it
+ * is forgotten. */
+static void set_switching(struct cluster *c, bool on)
+{
+	pthread_mutex_lock(&c->lock);
+	c->switching = on;
+	pthread_mutex_unlock(&c->lock);
+	if (!on)
+		follow_wake(c->follow);
+}
+
 static int take_over(struct cluster *c, const json_t *answer, const char *was, struct err *err)
 {
 	if (forget_single(c, was, err) < 0)
@@ -232,7 +243,11 @@ static int take_over(struct cluster *c, const json_t *answer, const char *was, s
 	wait_until(c, false, false, deadline_in(LEAVE_MS));
 	replica_forget(c->replica);
 	cluster_set_leader(c, json_str(answer, "leader_name", ""), json_str(answer, "leader", ""));
-	follow_wake(c->follow);
+	return 0;
+}
+
+static int await_feed(struct cluster *c, struct err *err)
+{
 	if (wait_until(c, false, true, deadline_in(LOAD_MS)) < 0)
 		return err_set(
 			err, ERR_TIMEOUT,
@@ -251,15 +266,20 @@ static int join(struct cluster *c, const struct new_self *self, const struct joi
 	_json_ json_t *answer = ask(c, token, body, err);
 	struct new_self as_joined = *self;
 	char was[NAME_SIZE];
+	int rc;
 
 	if (!answer || check_answer(answer, token, err) < 0)
 		return -1;
 	str_copy(was, sizeof(was), cluster_member_name(c));
 	as_joined.joined = json_int(answer, "revision", 0);
-	if (switch_over(c, answer, &as_joined, err) < 0)
-		return -1;
-	log_info("joined the cluster", "member", self->name, "address", self->address);
-	return take_over(c, answer, was, err);
+	set_switching(c, true);
+	rc = switch_over(c, answer, &as_joined, err);
+	if (rc == 0) {
+		log_info("joined the cluster", "member", self->name, "address", self->address);
+		rc = take_over(c, answer, was, err);
+	}
+	set_switching(c, false);
+	return rc < 0 ? -1 : await_feed(c, err);
 }
 
 int cluster_join(struct cluster *c, const char *name, const char *address, const char *token,

@@ -50,6 +50,7 @@ struct cluster {
 	struct creds creds;
 	struct dqnode *node; /* NULL without a database role */
 	bool leading, contact, stopping;
+	bool switching; /* from one cluster to another: nobody is followed meanwhile */
 	bool loaded; /* the replica has been current once */
 	int64_t heard_ms; /* while neither leading nor in contact: when a leader was last heard */
 	char leader_name[NAME_SIZE], leader_address[ADDRESS_SIZE]; /* "" when unknown */
