@@ -252,7 +252,7 @@ def test_tunnels_follow_the_list_of_members(cluster):
         assert frames_after(c, c[0], lambda vni: None) == ["MEMBER-FRAME"]
         vni = vni_of(c[0])
         c[1].kill()
-        c[0].cli("cluster", "remove", "m2", "--force")
+        c[0].cli("cluster", "remove", "m2", "--force", "--yes")
 
         def rules():
             return run(*c[0].in_netns("nft", "list", "ruleset")).stdout
