@@ -17,6 +17,7 @@
 /* Where a request must be answered; an empty member is this one. */
 struct where {
 	char member[64], address[256];
+	bool known; /* also to be so for those who were sent here */
 };
 
 static int at_member(struct req *r, const char *name, struct where *w)
@@ -37,6 +38,7 @@ static int at_instance(struct req *r, struct where *w)
 
 	if (store_get(r->env->store, ENT_INSTANCE, r->params[0], &row, &ignored) < 0)
 		return 0;
+	w->known = r->waited;
 	return at_member(r, json_str(row.doc, "member", ""), w);
 }
 
@@ -45,8 +47,11 @@ static int at_operation(struct req *r, struct where *w)
 	char member[64] = "";
 	_json_ json_t *fact = store_fact_get(r->env->store, FACT_OPERATION, r->params[0], member);
 
+	/* It began by way of this member, which was asked by another one. */
+	w->known = elsewhere_find(r->server->elsewhere, r->params[0], w->member);
 	if (!fact)
-		elsewhere_find(r->server->elsewhere, r->params[0], member);
+		str_copy(member, sizeof(member), w->member);
+	w->member[0] = '\0';
 	return at_member(r, member, w);
 }
 
@@ -80,7 +85,7 @@ static int check_state(struct req *r)
 
 static int check_loop(struct req *r, const struct where *w)
 {
-	if (!w->address[0] || !r->forwarded)
+	if (!w->address[0] || !r->forwarded || w->known)
 		return 0;
 	return err_set(&r->err, ERR_UNAVAILABLE, "%s has moved to member %s meanwhile; ask again",
 		       req_path(r), w->member);
@@ -149,16 +154,13 @@ static void on_looked_up(struct post *p)
 	conn_process(c);
 }
 
-/* What a client made through another member a moment ago may not have arrived: before it hears
- * that there is no such instance, the leader is asked; by this member, too, when another one that
- * knows the row sent the client's request here and this one has only just started. */
-static bool look_up(struct conn *c)
+/* Goes on with the request, or refuses it when `work` has left an error. */
+static bool do_first(struct conn *c, enum pool_lane lane, void (*work)(void *arg))
 {
 	struct req *r = c->req;
 
-	r->looked_up = true;
 	r->post.fn = on_looked_up;
-	if (pool_submit(r->env->pool, POOL_FAST, 0, ask_leader, r, &r->err) < 0)
+	if (pool_submit(r->env->pool, lane, 0, work, r, &r->err) < 0)
 		return false;
 	c->state = C_WAIT;
 	c->deadline = 0;
@@ -167,11 +169,44 @@ static bool look_up(struct conn *c)
 	return true;
 }
 
+/* What a client made through another member a moment ago may not have arrived: before it hears
+ * that there is no such instance, the leader is asked; by this member, too, when another one that
+ * knows the row sent the client's request here and this one has only just started. */
+static bool look_up(struct conn *c)
+{
+	c->req->looked_up = true;
+	return do_first(c, POOL_FAST, ask_leader);
+}
+
+static bool is_leaving(const struct req *r)
+{
+	return (r->route->flags & F_ENTERS) && !r->waited &&
+	       container_is_closed(r->env->node, r->params[0]);
+}
+
+static void await_move(void *arg)
+{
+	struct req *r = arg;
+
+	if (container_await_open(r->env->node, r->params[0], &r->err) == 0)
+		r->err.kind = ERR_NONE;
+	mailbox_post(r->server->mailbox, &r->post);
+}
+
+/* It is answered where the container is afterwards. */
+static bool wait_for_move(struct conn *c)
+{
+	c->req->waited = true;
+	return do_first(c, POOL_SLOW, await_move);
+}
+
 static void go_on(struct conn *c)
 {
-	struct where w = { "", "" };
+	struct where w = { "", "", false };
 	struct req *r = c->req;
 
+	if (is_leaving(r) && wait_for_move(c))
+		return;
 	if (locate(r, &w) < 0) {
 		conn_refuse(c);
 		return;

@@ -36,6 +36,7 @@ struct session {
 	int child[3]; /* the command's ends; -1 */
 	int master;   /* for window sizes; -1 */
 	struct exec *exec;
+	struct visit *visit; /* until the command has ended */
 	uint64_t timer;
 	bool started, exited, client_gone, finished;
 	int status, quiet_ticks;

@@ -71,6 +71,17 @@ static void finish_if_over(struct session *s)
 	op_end(s->op, NULL);
 }
 
+/* Nothing of the session goes into the container any more. */
+static void leave(struct session *s)
+{
+	struct visit *v;
+
+	pthread_mutex_lock(&s->lock);
+	v = take_ptr(s->visit);
+	pthread_mutex_unlock(&s->lock);
+	visit_end(v);
+}
+
 void session_fail(struct session *s, const struct err *err)
 {
 	pthread_mutex_lock(&s->lock);
@@ -78,6 +89,7 @@ void session_fail(struct session *s, const struct err *err)
 	for (int i = 0; i < SESSION_SLOTS; i++)
 		close_socket(s, i);
 	pthread_mutex_unlock(&s->lock);
+	leave(s);
 	op_end(s->op, err);
 }
 
@@ -135,6 +147,7 @@ static void on_exit_status(void *arg, int status, const struct err *err)
 	if (!s->interactive)
 		close_socket(s, SLOT_IN);
 	pthread_mutex_unlock(&s->lock);
+	leave(s);
 	if (err)
 		session_fail(s, err);
 	else
@@ -231,6 +244,7 @@ void session_cancel(void *arg)
 	if (!e)
 		return;
 	exec_free(e);
+	leave(s);
 	pthread_mutex_lock(&s->lock);
 	told = s->exited;
 	s->exited = s->finished = true;

@@ -21,6 +21,7 @@ static void session_free(void *arg)
 	struct session *s = arg;
 
 	exec_free(s->exec);
+	visit_end(s->visit);
 	for (int i = 0; i < SESSION_SLOTS; i++) {
 		close_fd(&s->slots[i].fd);
 		close_fd(&s->slots[i].peek);
@@ -183,6 +184,7 @@ struct op *exec_session_start(const struct api_env *env, struct exec_request *q,
 
 	s->command = q->own_command;
 	s->environment = q->own_environment;
+	s->visit = q->own_visit;
 	s->cwd = xstrdup(q->cwd);
 	s->uid = q->uid;
 	s->gid = q->gid;

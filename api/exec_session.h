@@ -15,12 +15,14 @@ enum { SLOT_IN, SLOT_OUT, SLOT_ERR, SLOT_CONTROL, SESSION_SLOTS };
 struct exec_request {
 	const char *name; /* instance */
 	json_t *own_command, *own_environment;
+	struct visit *own_visit;
 	const char *cwd;
 	uint32_t uid, gid;
 	int width, height;
 	bool interactive, websockets, record;
 };
-/* Starts the operation; with websockets its metadata has the secrets. Takes over the json of q. */
+/* Starts the operation; with websockets its metadata has the secrets. Takes over what
+ * of q is called own. */
 struct op *exec_session_start(const struct api_env *env, struct exec_request *q, struct err *err);
 /* Joins a console (container_console's descriptor, taken over) to one websocket, with window sizes
  * by the control socket. */

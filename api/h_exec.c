@@ -83,6 +83,19 @@ static int check_exec(struct req *r, const json_t *body)
 	return 0;
 }
 
+static struct visit *visit(struct req *r, const char *name, const json_t *body)
+{
+	const char *command = json_string_value(json_array_get(json_arr(body, "command"), 0));
+	_free_ char *what = xasprintf("the command \"%.60s\"", command);
+	struct visit *v = container_visit(req_env(r)->node, name, what, req_err(r));
+
+	if (v && check_running(r, name) < 0) {
+		visit_end(v);
+		return NULL;
+	}
+	return v;
+}
+
 int h_exec_post(struct req *r)
 {
 	json_t *body = req_json(r, exec_fields, "exec");
@@ -90,7 +103,7 @@ int h_exec_post(struct req *r)
 	struct exec_request q = { .name = name };
 	struct op *op;
 
-	if (!body || check_exec(r, body) < 0 || check_running(r, name) < 0)
+	if (!body || check_exec(r, body) < 0 || !(q.own_visit = visit(r, name, body)))
 		return -1;
 	q.uid = (uint32_t)json_int(body, "user", 0);
 	q.gid = (uint32_t)json_int(body, "group", 0);

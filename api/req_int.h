@@ -49,7 +49,8 @@ struct req {
 	struct conn *conn;
 	struct http_head head;
 	struct caller caller;
-	bool forwarded; /* by another member: never forwarded again */
+	bool forwarded; /* by another member: forwarded again only by who knows better */
+	bool waited;    /* for the end of a move, and then went where that ended */
 	bool looked_up; /* the leader was asked for the row that decides the member */
 	bool running;	/* in a worker */
 	const struct route *route;

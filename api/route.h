@@ -15,6 +15,8 @@ enum route_flags {
 	/* May wait for another member, a container, a disk or a large file: everything else waits
 	 * for a commit at most. Runs where nobody waits for it (lane_of() in dispatch.c). */
 	F_SLOW = 8,
+	/* Goes into the container {0}: waits while a move keeps it standing still. */
+	F_ENTERS = 16,
 };
 
 struct route {

@@ -190,8 +190,8 @@ static int leave(struct mover *m, const struct move *mv, bool volume, struct err
 	return rc < 0 ? err_wrap(err, "remove what is left of %s here", name) : 0;
 }
 
-int move_settle(struct mover *m, const struct move *mv, enum move_owner owner, bool here,
-		struct err *err)
+static int settle(struct mover *m, const struct move *mv, enum move_owner owner, bool here,
+		  struct err *err)
 {
 	bool source = mv->id.source;
 
@@ -213,6 +213,15 @@ int move_settle(struct mover *m, const struct move *mv, enum move_owner owner, b
 		log_warn("a move's instance has no row any more: its volume here is kept",
 			 "instance", mv->id.name);
 	return leave(m, mv, owner != OWNER_NOBODY, err);
+}
+
+int move_settle(struct mover *m, const struct move *mv, enum move_owner owner, bool here,
+		struct err *err)
+{
+	if (settle(m, mv, owner, here, err) < 0)
+		return -1;
+	container_open(m->o.node, mv->id.name);
+	return 0;
 }
 
 /* --- concluding --------------------------------------------------------------------------- */

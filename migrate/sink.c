@@ -20,6 +20,7 @@
 #include "node/criu.h"
 
 #define LATEST_MS 10000
+#define CLOSE_MS 1000
 #define RESTORE_MS 120000
 #define VERDICT_MS 30000 /* longer than the source tries to commit */
 #define RESUME_MS 20000
@@ -161,6 +162,8 @@ static int prepare(struct sink *k, struct err *err)
 	    journal_note(m, &k->mv, err) < 0)
 		return -1;
 	k->noted = true;
+	if (container_close(m->o.node, k->mv.id.name, deadline_in(CLOSE_MS), err) < 0)
+		return -1;
 	if (m->o.need_networks(m->o.arg, k->mv.spec, err) < 0 || make_volume(k, err) < 0)
 		return -1;
 	make_sync(k);

@@ -22,6 +22,7 @@
 #define CONNECT_MS 10000
 #define CALL_OFF_MS 3000 /* afterwards in the background */
 #define STOP_S 60
+#define CLOSE_MS 2000
 #define PASSES_MAX 4
 #define PASS_SMALL 64 /* changes after which another pass is not worth it */
 #define RESUMED_MS 20000
@@ -111,13 +112,24 @@ static int open_row(struct source *s, struct err *err)
 	return rc;
 }
 
+int source_close(struct source *s, struct err *err)
+{
+	int rc;
+
+	frame_busy(s->ch, true);
+	rc = container_close(s->m->o.node, s->mv.id.name, deadline_in(CLOSE_MS), err);
+	frame_busy(s->ch, false);
+	return rc;
+}
+
 int source_begin(struct source *s, struct err *err)
 {
 	struct frame f;
 
 	if (connect_target(s, err) < 0 || check_plan(s, err) < 0 || open_root(s, err) < 0)
 		return -1;
-	if (open_row(s, err) < 0 || send_config(s, err) < 0)
+	if (open_row(s, err) < 0 || (!s->mv.live && source_close(s, err) < 0) ||
+	    send_config(s, err) < 0)
 		return -1;
 	/* Both sides get ready at the same time. */
 	if (s->mv.live) {

@@ -35,6 +35,8 @@ struct source {
 void source_stage(struct source *s, const char *name);
 /* Connects, compares, opens the row, writes the note, has the target get ready. */
 int source_begin(struct source *s, struct err *err);
+/* From now on no command and no file operation gets in; those under way have ended. */
+int source_close(struct source *s, struct err *err);
 /* The root file system while it changes: passes until little is left. */
 int source_copy(struct source *s, struct err *err);
 int source_pass(struct source *s, int64_t *ret_changes, struct err *err);

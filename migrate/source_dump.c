@@ -9,6 +9,7 @@
 #include "migrate/source.h"
 #include "node/cgroup.h"
 #include "node/container.h"
+#include "node/pids.h"
 
 #define DUMP_MS 120000
 #define PREPARED_MS 300000
@@ -163,11 +164,22 @@ static int dump(struct source *s, struct err *err)
 	return rc == 0 ? 0 : -1;
 }
 
+/* Somebody on this host may have gone in by other ways than ours since the dump. */
+static int check_outside(struct source *s, struct err *err)
+{
+	struct node *n = s->m->o.node;
+	const char *name = s->mv.id.name;
+	_json_ json_t *request = container_request(n, name);
+	pid_t init = container_pid(n, name);
+
+	return init ? pids_check_outside(json_str(request, "cgroup_name", ""), name, init, err) : 0;
+}
+
 int source_dump(struct source *s, struct err *err)
 {
 	int64_t changes;
 
-	if (dump(s, err) < 0)
+	if (source_close(s, err) < 0 || dump(s, err) < 0)
 		return -1;
 	source_stage(s, "dump");
 	if (fault_point(move_source_frozen, err) < 0)
@@ -183,5 +195,7 @@ int source_dump(struct source *s, struct err *err)
 					  : err_wrap(err, "%s could not restore %s", s->mv.target,
 						     s->mv.id.name);
 	source_stage(s, "restore");
+	if (check_outside(s, err) < 0)
+		return -1;
 	return fault_point(move_source_before_commit, err);
 }

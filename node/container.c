@@ -406,6 +406,8 @@ int container_adopt(struct node *n, const char *name, pid_t init, struct err *er
 		else
 			rc = ct_adopt(n, c, init, err);
 	}
+	if (rc == 0)
+		ct_set_closed(n, c, false);
 	ct_put(n, c);
 	return rc;
 }

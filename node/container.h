@@ -17,6 +17,12 @@ int container_prepare(struct node *n, const json_t *spec, bool start, struct err
 void container_abandon(struct node *n, const char *name);
 /* A running init (as seen from here) is watched, status Running, callback told. */
 int container_adopt(struct node *n, const char *name, pid_t init, struct err *err);
+/* From now on commands and file operations wait outside; those of the next daemon, too,
+ * which hears of the move by node_recover(). Those that have begun may end until the
+ * deadline; -1 names one that does not, and then nobody need wait. */
+int container_close(struct node *n, const char *name, int64_t deadline, struct err *err);
+/* They may go on; so they may once it is adopted, abandoned or gone. */
+void container_open(struct node *n, const char *name);
 /* While held, its end is neither reported nor answered with a restart, and its nics stay. */
 int container_hold(struct node *n, const char *name, bool hold, struct err *err);
 /* Waits until the processes of a held container have ended, releases what it had here and

@@ -28,6 +28,9 @@ struct ct {
 	int64_t started_ns;   /* wall clock */
 	json_t *spec;         /* never changed, only replaced */
 	bool held;            /* being moved: its end is somebody else's business */
+	bool closed;          /* being moved: nobody goes in (node/container_gate.c) */
+	bool gone;            /* off the list: another record may bear its name */
+	struct visit *visits; /* who is in it, or goes in */
 	bool stop_asked;      /* its end is wanted: a reboot does not count */
 	json_t *state;        /* last container_state, and when it was made */
 	int64_t state_ms;
@@ -37,6 +40,7 @@ struct ct {
 
 struct containers {
 	pthread_mutex_t lock;
+	pthread_cond_t changed; /* closed, gone or visits of some record */
 	struct ct *list;
 };
 
@@ -48,6 +52,7 @@ struct ct *ct_get(struct node *n, const char *name, bool make);
 void ct_put(struct node *n, struct ct *c);
 /* Takes the record off the list; it lives on until the last reference is put. */
 void ct_forget(struct node *n, struct ct *c);
+void ct_set_closed(struct node *n, struct ct *c, bool closed);
 void ct_rename(struct node *n, struct ct *c, const char *name);
 enum container_status ct_status(struct node *n, struct ct *c);
 void ct_set_status(struct node *n, struct ct *c, enum container_status s);

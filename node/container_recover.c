@@ -101,6 +101,7 @@ static void recover_one(struct node *n, const char *name, const json_t *place)
 	struct ct *c = ct_get(n, name, true);
 	bool runs;
 
+	ct_set_closed(n, c, moving);
 	{
 		ct_locked(c);
 		runs = c->pid || adopt_running(n, c);

@@ -15,8 +15,13 @@
 struct containers *containers_new(void)
 {
 	struct containers *s = xnew(struct containers);
+	pthread_condattr_t attr;
 
 	pthread_mutex_init(&s->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->changed, &attr);
+	pthread_condattr_destroy(&attr);
 	return s;
 }
 
@@ -42,6 +47,7 @@ void containers_free(struct containers *s)
 		s->list = c->next;
 		ct_free(c);
 	}
+	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -97,8 +103,10 @@ void ct_forget(struct node *n, struct ct *c)
 			continue;
 		*pp = c->next;
 		c->refs--;
+		c->gone = true;
 		break;
 	}
+	pthread_cond_broadcast(&n->containers->changed);
 	pthread_mutex_unlock(&n->containers->lock);
 }
 

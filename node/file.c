@@ -40,11 +40,15 @@ static json_t *run(struct node *n, const json_t *spec, json_t *own_request, int 
 {
 	const char *name = json_str(spec, "name", "");
 	_json_ json_t *request = container_request(n, name);
-	struct ct *c = ct_get(n, name, true);
+	_free_ char *what = xasprintf("the transfer of %.80s", json_str(own_request, "path", ""));
+	struct visit *v = container_visit(n, name, what, err);
+	struct ct *c = v ? ct_get(n, name, true) : NULL;
 	json_t *ret;
 
 	json_object_update(request, own_request);
 	json_decref(own_request);
+	if (!v)
+		return NULL;
 	if (container_pid(n, name) > 0) {
 		ret = run_on(n, c, request, spec, fd, err);
 	} else {
@@ -53,6 +57,7 @@ static json_t *run(struct node *n, const json_t *spec, json_t *own_request, int 
 		ret = run_on(n, c, request, spec, fd, err);
 	}
 	ct_put(n, c);
+	visit_end(v);
 	return ret;
 }
 

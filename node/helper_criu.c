@@ -40,7 +40,6 @@
 #define GHOST_LIMIT (64 << 20) /* unlinked files that go into the images */
 #define FREEZE_MS 10000
 #define THAW_MS 10000
-#define OUTSIDE_MAX 20
 #define ACCEPT_MS 50
 #define ACCEPT_STEP_MS 2
 #define EXIT_NOT_ASKED 3
@@ -228,41 +227,6 @@ static int check_stopped(const struct job *j, struct err *err)
 	return err_set(err, ERR_CONFLICT, "process %d is stopped by a signal", pid);
 }
 
-struct outside {
-	pid_t init, v[OUTSIDE_MAX];
-	size_t n;
-};
-
-static int if_outside(void *arg, pid_t pid)
-{
-	struct outside *o = arg;
-
-	if (pids_origin("/proc", pid, o->init) == PIDS_OUTSIDE) {
-		if (o->n < OUTSIDE_MAX)
-			o->v[o->n] = pid;
-		o->n++;
-	}
-	return 0;
-}
-
-/* CRIU dumps init and its offspring; a command of an exec session would be lost without a word. */
-static int check_outside(const struct job *j, pid_t init, struct err *err)
-{
-	struct outside o = { .init = init };
-	_sbuf_ struct sbuf list = SBUF(512);
-
-	cgroup_each_pid(j->cgroup_name, j->name, "payload", if_outside, &o);
-	if (o.n == 0)
-		return 0;
-	for (size_t i = 0; i < o.n && i < OUTSIDE_MAX; i++)
-		sbuf_printf(&list, "%s%d", i ? ", " : "", (int)o.v[i]);
-	if (o.n > OUTSIDE_MAX)
-		sbuf_printf(&list, " and %zu more", o.n - OUTSIDE_MAX);
-	return err_set(err, ERR_CONFLICT,
-		       "processes were started from outside (%s); end those exec sessions first",
-		       list.data);
-}
-
 /* A connection that a process has accepted is carried over, one that waits for that is not. The
  * interface is off the bridge: no new ones come. */
 static int await_accepts(pid_t init, struct err *err)
@@ -293,7 +257,7 @@ static int freeze(const struct job *j, pid_t init, struct err *err)
 		return -1;
 	/* CRIU polls the freezer every 100 ms; it takes a frozen cgroup as it is. */
 	if (cgroup_freeze(j->cgroup_name, j->name, true, deadline_in(FREEZE_MS), err) < 0 ||
-	    check_outside(j, init, err) < 0 ||
+	    pids_check_outside(j->cgroup_name, j->name, init, err) < 0 ||
 	    cgroup_owners_save(j->cgroup_name, j->name, j->images, err) < 0)
 		return -1;
 	return console_dump(folder, j->images, options, j->cgroup_name, j->name, err);

@@ -88,8 +88,19 @@ pid_t container_pid(struct node *n, const char *name);	    /* init as seen here;
  * disk{root{usage}}, network{eth0{addresses[],counters{},hwaddr,host_name,mtu,state,type}}. */
 json_t *container_state(struct node *n, const char *name);
 
+/* What goes into a container says so, for a move that begins to take it away must wait for its end,
+ * and what comes later for the move's: then the container is here as before, or elsewhere. NULL
+ * with ERR_BUSY when that is not decided within 30 s, or when it has left. */
+struct visit;
+struct visit *container_visit(struct node *n, const char *name, const char *what, struct err *err);
+void visit_end(struct visit *v); /* NULL does nothing */
+/* A visit would have to wait. */
+bool container_is_closed(struct node *n, const char *name);
+/* Waits as a visit does. */
+int container_await_open(struct node *n, const char *name, struct err *err);
+
 struct exec_spec {
-	const char *name; /* container */
+	const char *name; /* container; the caller has a visit */
 	const json_t *command, *environment; /* list; object of strings (complete) */
 	const char *cwd;
 	uint32_t uid, gid;

@@ -11,12 +11,14 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/sbuf.h"
 #include "base/str.h"
 #include "node/cgroup.h"
 
 #define PROC_FILE_MAX (64 << 10)
 #define STAT_PPID 2 /* fields after the command's closing parenthesis, state is 1 */
 #define STAT_START 20
+#define OUTSIDE_MAX 15
 #define ORIGIN_TRIES 32
 #define ORIGIN_STEPS 100000
 
@@ -173,4 +175,38 @@ pid_t pids_container_init(const char *cgroup_name, const char *name)
 
 	cgroup_each_pid(cgroup_name, name, "monitor", try_monitor, &s);
 	return s.found;
+}
+
+struct outside {
+	pid_t init;
+	struct sbuf list;
+	size_t n;
+};
+
+static int if_outside(void *arg, pid_t pid)
+{
+	struct outside *o = arg;
+	_free_ char *comm = NULL;
+
+	if (pids_origin("/proc", pid, o->init) != PIDS_OUTSIDE || o->n++ >= OUTSIDE_MAX)
+		return 0;
+	comm = read_proc(pid, "comm");
+	sbuf_printf(&o->list, "%s%.*s (%d)", o->n > 1 ? ", " : "",
+		    comm ? (int)strcspn(comm, "\n") : 1, comm ? comm : "?", (int)pid);
+	return 0;
+}
+
+int pids_check_outside(const char *cgroup_name, const char *name, pid_t init, struct err *err)
+{
+	struct outside o = { .init = init, .list = SBUF(512) };
+
+	cgroup_each_pid(cgroup_name, name, "payload", if_outside, &o);
+	if (o.n > OUTSIDE_MAX)
+		sbuf_printf(&o.list, " and %zu more", o.n - OUTSIDE_MAX);
+	if (o.n)
+		err_set(err, ERR_CONFLICT,
+			"processes were started from outside: %s; end those exec sessions first",
+			o.list.data);
+	sbuf_free(&o.list);
+	return o.n ? -1 : 0;
 }

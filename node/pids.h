@@ -22,3 +22,6 @@ bool pids_is_stopped(pid_t pid); /* by Ctrl-Z, SIGSTOP */
 /* The init of a container: the process in its payload whose parent is its monitor. 0 when there
  * is none. */
 pid_t pids_container_init(const char *cgroup_name, const char *name);
+/* Refuses processes in the payload that are not init's offspring: CRIU dumps only that, and
+ * a command of an exec session would be lost without a word. */
+int pids_check_outside(const char *cgroup_name, const char *name, pid_t init, struct err *err);

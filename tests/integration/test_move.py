@@ -12,17 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster import ApiError, run, wait_for
-
-
-def move(member, name, target, *flags, **kw):
-    return member.cli("move", name, "--target", target, *flags, **kw)
-
-
-def last_move(cluster, name, target):
-    """Moves through the API and returns the operation's migration metadata."""
-    op = cluster[2].api("POST", f"/1.0/instances/{name}?target={target}", {"migration": True, "live": True})
-    return op["metadata"]["migration"]
+from cluster import run, wait_for
+from moves import last_move, move, processes_of, status_of, wait_for_fault
 
 
 @pytest.mark.parametrize("pool", ["default", "plain"])
@@ -374,22 +365,6 @@ def test_stopped_for_its_move_runs_again(cluster, launch, world, fault, member, 
     cluster.settle()
 
 
-def processes_of(m):
-    """(pid, what it is) of CRIU and our helpers on a member."""
-    for pid in run("ip", "netns", "pids", m.netns).stdout.split():
-        try:
-            words = open(f"/proc/{pid}/cmdline").read().split("\0")
-            comm = open(f"/proc/{pid}/comm").read().strip()
-        except OSError:
-            continue
-        if len(words) > 1 and words[1].startswith("helper-"):
-            yield int(pid), words[1]
-        elif comm.startswith(("criu", "ld-linux")) and len(words) > 1:
-            verb = next((w for w in words if w in ("dump", "restore")), None)
-            if verb:
-                yield int(pid), f"criu-{verb}"
-
-
 @pytest.mark.parametrize("victim, member", [("helper-dump", 0), ("criu-dump", 0), ("helper-restore", 1),
                                             ("criu-restore", 1)])
 def test_process_of_a_move_is_killed(cluster, launch, world, victim, member):
@@ -477,12 +452,6 @@ def test_criu_is_killed_and_connections_go_on(cluster, launch, client, world, la
     wait_for("a consistent world", lambda: world.problems() == [], 30)
 
 
-def wait_for_fault(m, name, logged):
-    """Its line in the log, past what earlier tests left there."""
-    line = f"fault point reached name={name}".encode()
-    wait_for("the fault point", lambda: line in m.log.read_bytes()[logged:])
-
-
 def test_target_helper_dies_between_commit_and_resume(cluster, launch, world):
     """The row says m2, the restored processes there are lost: it is m2 that runs it again, and only m2."""
     name = launch("tardy", "--target", "m1")
@@ -502,15 +471,6 @@ def test_target_helper_dies_between_commit_and_resume(cluster, launch, world):
     if cluster[2].instance(name)["status"] == "Stopped":
         cluster[2].cli("start", name)
     assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
-
-
-def status_of(m, name):
-    """(location, status), or None while the member does not know."""
-    try:
-        i = m.instance(name)
-        return i["location"], i["status"]
-    except ApiError:
-        return None
 
 
 def test_cut_link_before_commit(cluster, launch, client, world):

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What comes to a container while it is being moved: it finds the container afterwards, or says why not."""
+
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from cluster import wait_for
+from moves import Held, in_background, move, processes_of, status_of
+
+
+@pytest.mark.parametrize("sig, where", [(signal.SIGCONT, "m2"), (signal.SIGKILL, "m1")], ids=["moved", "given-up"])
+def test_what_goes_in_waits_for_the_end_of_the_move(cluster, launch, world, tmp_path, sig, where):
+    """Commands and files that come while the container stands still find it where it is afterwards."""
+    name = launch("waited", "--target", "m1")
+    cluster[0].cli("exec", name, "--", "sh", "-c", "echo there > /there")
+    (tmp_path / "file").write_text("pushed\n")
+    held = Held(cluster, name)
+    begun = [in_background(lambda m=m, w=w: m.cli(*w, check=False)) for m in (cluster[0], cluster[2]) for w in (
+        ("exec", name, "--", "sh", "-c", "echo ran; exit 5"),
+        ("exec", name, "--mode=interactive", "--", "sh", "-c", "exit 6"),
+        ("file", "pull", f"{name}/there", "-"),
+        ("file", "push", str(tmp_path / "file"), f"{name}/pushed-{m.name}"))]
+    threading.Event().wait(0.5)  # to be refused, killed or lost
+    result = held.end(sig)
+    assert (result.returncode == 0) == (where == "m2"), result.stderr
+    ends = [b() for b in begun]
+    assert [(e.returncode, e.stdout) for e in ends] == 2 * [(5, "ran\n"), (6, ""), (0, "there\n"), (0, "")], ends
+    assert status_of(cluster[2], name) == (where, "Running")
+    for m in cluster[0], cluster[2]:
+        assert cluster[2].cli("exec", name, "--", "cat", f"/pushed-{m.name}").stdout == "pushed\n"
+    wait_for("a consistent world", lambda: world.problems() == [], 20)
+
+
+def test_what_cannot_wait_any_longer_is_told_so(cluster, launch, world):
+    name = launch("endless", "--target", "m1")
+    held = Held(cluster, name)
+    begun = [in_background(lambda w=w: cluster[2].cli(*w, check=False, timeout=60)) for w in (
+        ("exec", name, "--", "true"), ("file", "pull", f"{name}/etc/hostname", "-"), ("console", name))]
+    for b in begun:
+        end = b()
+        assert end.returncode == 1 and f"instance {name} is being moved right now; try again" in end.stderr, end
+    held.end(signal.SIGKILL)
+    assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
+    wait_for("a consistent world", lambda: world.problems() == [], 20)
+
+
+def test_a_command_begun_after_the_plan_refuses_the_move(cluster, launch, world):
+    name = launch("visited", "--target", "m1")
+    helper = []
+
+    def stop_helper():
+        helper.extend(pid for pid, what in processes_of(cluster[0]) if what == "helper-dump")
+        for pid in helper:
+            os.kill(pid, signal.SIGSTOP)
+        return helper
+    mover = in_background(lambda: move(cluster[2], name, "m2", check=False))
+    wait_for("the helper", stop_helper, 30, step=0.001)
+    session = subprocess.Popen(cluster[2].in_netns(cluster.dunlin, "exec", name, "--", "cat"),
+                               env=cluster[2].env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    session.stdin.write("hello\n")
+    session.stdin.flush()
+    assert session.stdout.readline() == "hello\n"
+    os.kill(helper[0], signal.SIGCONT)
+    failed = mover()
+    assert failed.returncode == 1 and 'the command "cat" was begun' in failed.stderr, failed
+    assert session.communicate("goes on\n", timeout=30)[0] == "goes on\n" and session.returncode == 0
+    move(cluster[2], name, "m2")
+
+
+def test_who_gets_in_past_the_daemon_refuses_the_move(cluster, launch, world):
+    """Somebody on the host, by other ways, while the container stands still: the commit would kill him."""
+    name = launch("burgled", "--target", "m1")
+    held = Held(cluster, name)
+    burglar = subprocess.Popen(["sleep", "600"])
+    try:
+        for folder in Path("/sys/fs/cgroup").glob(f"*/{world.cgroup_name(cluster[0])}/{name}/payload"):
+            (folder / "cgroup.procs").write_text(str(burglar.pid))
+        failed = held.end(signal.SIGCONT)
+        assert failed.returncode == 1 and f"sleep ({burglar.pid})" in failed.stderr, failed
+        assert burglar.poll() is None
+    finally:
+        burglar.kill()
+        burglar.wait()
+    assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
+    move(cluster[2], name, "m2")

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Moves, and what is to be seen of them while they are under way."""
+
+import os
+import signal
+import threading
+
+from cluster import ApiError, run, wait_for
+
+
+def move(member, name, target, *flags, **kw):
+    return member.cli("move", name, "--target", target, *flags, **kw)
+
+
+def last_move(cluster, name, target):
+    """Moves through the API and returns the operation's migration metadata."""
+    op = cluster[2].api("POST", f"/1.0/instances/{name}?target={target}", {"migration": True, "live": True})
+    return op["metadata"]["migration"]
+
+
+def status_of(m, name):
+    """(location, status), or None while the member does not know."""
+    try:
+        i = m.instance(name)
+        return i["location"], i["status"]
+    except ApiError:
+        return None
+
+
+def processes_of(m):
+    """(pid, what it is) of CRIU and our helpers on a member."""
+    for pid in run("ip", "netns", "pids", m.netns).stdout.split():
+        try:
+            words = open(f"/proc/{pid}/cmdline").read().split("\0")
+            comm = open(f"/proc/{pid}/comm").read().strip()
+        except OSError:
+            continue
+        if len(words) > 1 and words[1].startswith("helper-"):
+            yield int(pid), words[1]
+        elif comm.startswith(("criu", "ld-linux")) and len(words) > 1:
+            verb = next((w for w in words if w in ("dump", "restore")), None)
+            if verb:
+                yield int(pid), f"criu-{verb}"
+
+
+def wait_for_fault(m, name, logged):
+    """Its line in the log, past what earlier tests left there."""
+    line = f"fault point reached name={name}".encode()
+    wait_for("the fault point", lambda: line in m.log.read_bytes()[logged:])
+
+
+class Held:
+    """A move to m2 that is held while m2 restores: the container stands still on both."""
+
+    def __init__(self, cluster, name):
+        self.result = None
+        self.thread = threading.Thread(target=self.run, args=(cluster[2], name))
+        self.thread.start()
+        self.pids = []
+        wait_for("the restore", lambda: self.stop(cluster[1]), 30, step=0.001)
+
+    def run(self, member, name):
+        self.result = move(member, name, "m2", check=False, timeout=120)
+
+    def stop(self, member):
+        self.pids = [pid for pid, what in processes_of(member) if what == "criu-restore"]
+        for pid in self.pids:
+            os.kill(pid, signal.SIGSTOP)
+        return self.pids
+
+    def end(self, sig):
+        """SIGCONT: it goes on; SIGKILL: it is given up."""
+        for pid in self.pids:
+            os.kill(pid, sig)
+        self.thread.join(120)
+        return self.result
+
+
+def in_background(function, *args):
+    result = []
+    thread = threading.Thread(target=lambda: result.append(function(*args)))
+    thread.start()
+
+    def finish():
+        thread.join(60)
+        return result[0]
+    return finish
