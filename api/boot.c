@@ -68,6 +68,17 @@ bool boot_is_over(const struct api_env *env)
 	return __atomic_load_n(&env->state->host_stops, __ATOMIC_SEQ_CST);
 }
 
+int boot_takes(void *arg, struct err *err)
+{
+	const struct api_env *env = arg;
+
+	if (!boot_is_over(env))
+		return 0;
+	return err_set(err, ERR_UNAVAILABLE,
+		       "the host of member \"%s\" is shutting down: it takes no instances",
+		       cluster_member_name(env->cluster));
+}
+
 /* --- who, and in which order ------------------------------------------------------------------ */
 
 struct candidate {

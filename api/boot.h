@@ -19,3 +19,5 @@ void boot_start_instances(const struct api_env *env);
 int boot_stop_instances(const struct api_env *env, struct err *err);
 /* It has begun. */
 bool boot_is_over(const struct api_env *env);
+/* Refuses what would bring an instance here once it has; arg is the struct api_env. */
+int boot_takes(void *arg, struct err *err);

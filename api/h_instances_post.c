@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "api/boot.h"
 #include "api/handle.h"
 #include "api/image_ref.h"
 #include "api/instance_check.h"
@@ -357,7 +358,8 @@ int h_instances_post(struct req *r)
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	json_put_str(doc, "member", cluster_member_name(req_env(r)->cluster));
-	if (instance_check_host(req_env(r), doc, NULL, req_err(r)) < 0)
+	if (boot_takes((void *)req_env(r), req_err(r)) < 0 ||
+	    instance_check_host(req_env(r), doc, NULL, req_err(r)) < 0)
 		return -1;
 	op = job_create_start(req_env(r), json_incref(doc), json_bool(body, "start", false), reason,
 			      req_err(r));

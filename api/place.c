@@ -24,7 +24,8 @@ static void fill_member(const struct api_env *env, const struct row *row, struct
 	str_copy(m->architecture, sizeof(m->architecture), json_str(row->doc, "architecture", ""));
 	m->online = cluster_member_life(env->cluster, row->key, NULL) == LIFE_ONLINE;
 	m->evacuated = json_bool(row->doc, "evacuated", false) ||
-		       json_bool(row->doc, "removing", false) || !str_eq(policy, "all");
+		       json_bool(row->doc, "removing", false) ||
+		       json_bool(fact, "host_stops", false) || !str_eq(policy, "all");
 	m->memory_total_bytes = (uint64_t)json_int(json_obj(fact, "memory"), "total", 0);
 	m->cpus_total = (unsigned)json_int(fact, "cpus", 0);
 }

@@ -22,6 +22,8 @@ struct mover_opts {
 	int (*need_image)(void *arg, const char *fingerprint, struct op *op, struct err *err);
 	/* Networks and hosts of the spec are up on this member. */
 	int (*need_networks)(void *arg, const json_t *spec, struct err *err);
+	/* -1, as long as no instance may come here, or start: why. */
+	int (*takes)(void *arg, struct err *err);
 	void *arg;
 };
 struct mover *mover_new(const struct mover_opts *o);

@@ -141,6 +141,7 @@ json_t *move_facts(struct mover *m)
 	json_put_int(facts, "page_size", sysconf(_SC_PAGESIZE));
 	json_put_str(facts, "lsm", lsm ? lsm : "");
 	json_put_str(facts, "no_live", m->trouble);
+	json_put_str(facts, "closed", m->o.takes(m->o.arg, &err) < 0 ? err.msg : "");
 	return facts;
 }
 

@@ -119,8 +119,11 @@ static void can_be_there(const json_t *s, const json_t *t, const char *driver,
 			 struct move_plan *ret)
 {
 	const char *sa = json_str(s, "kernel_architecture", ""),
-		   *ta = json_str(t, "kernel_architecture", "");
+		   *ta = json_str(t, "kernel_architecture", ""),
+		   *closed = json_str(t, "closed", "");
 
+	if (*closed)
+		move_plan_add(ret, MOVE_REFUSED, "%s", closed);
 	if (!str_eq(sa, ta))
 		move_plan_add(ret, MOVE_REFUSED, "%s is a %s host, %s is %s", name_of(t), ta,
 			      name_of(s), sa);

@@ -62,7 +62,7 @@ int move_start(struct mover *m, const struct move *mv, struct err *err)
 
 	if (mv->live || !mv->start || container_pid(n, mv->id.name) > 0)
 		return 0;
-	if (m->o.need_networks(m->o.arg, mv->spec, err) == 0 &&
+	if (m->o.takes(m->o.arg, err) == 0 && m->o.need_networks(m->o.arg, mv->spec, err) == 0 &&
 	    container_start(n, mv->spec, err) == 0)
 		return 0;
 	/* Its owner may have been as quick. */

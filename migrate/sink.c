@@ -152,7 +152,8 @@ static int prepare(struct sink *k, struct err *err)
 {
 	struct mover *m = k->m;
 
-	if (check_row(k, err) < 0 || move_conclude_name(m, k->mv.id.name, err) < 0)
+	if (m->o.takes(m->o.arg, err) < 0 || check_row(k, err) < 0 ||
+	    move_conclude_name(m, k->mv.id.name, err) < 0)
 		return -1;
 	if (container_status(m->o.node, k->mv.id.name) != CT_STOPPED)
 		return err_set(err, ERR_CONFLICT, "%s has an instance %s that is not stopped",
@@ -341,7 +342,9 @@ static int await_verdict(struct sink *k, struct err *err)
 {
 	struct frame f;
 
-	if (frame_send(k->ch, FR_PREPARED, NULL, 0, err) < 0)
+	/* The last moment at which it can still stay where it was. */
+	if (k->m->o.takes(k->m->o.arg, err) < 0 ||
+	    frame_send(k->ch, FR_PREPARED, NULL, 0, err) < 0)
 		return -1;
 	return frame_expect(k->ch, FR_COMMITTED, &f, VERDICT_MS, err);
 }

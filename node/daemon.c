@@ -172,7 +172,11 @@ static json_t *member_load(void *arg)
 {
 	struct daemon *d = arg;
 
-	return node_load(d->env.node);
+	json_t *load = node_load(d->env.node);
+
+	if (d->env.state && boot_is_over(&d->env))
+		json_put_bool(load, "host_stops", true);
+	return load;
 }
 
 static void certificate_changed(void *arg)
@@ -218,6 +222,7 @@ static int start_mover(struct daemon *d, struct err *err)
 				.spec = spec_for_move,
 				.need_image = job_need_image,
 				.need_networks = job_need_networks,
+				.takes = boot_takes,
 				.arg = &d->env };
 
 	d->env.mover = mover_new(&o);

@@ -193,3 +193,32 @@ def test_units_are_complete():
     assert "After=dunlind.service" in stop and "ExecStop=@BINDIR@/dunlind shutdown --instances --if-host-stops" in stop
     assert "RemainAfterExit=yes" in stop and "TimeoutStopSec=infinity" in stop
     assert "dunlind-instances.service" in units["dunlind.service"]
+
+
+def test_a_host_that_stops_takes_no_instances(own_cluster):
+    """Neither moves nor new ones come to a member whose instances are being stopped; the plan says so, too."""
+    here, there = own_cluster[0], own_cluster[1]
+    for name, flags in ("runs", ()), ("lies", ()), ("deaf", ("-c", "boot.host_shutdown_timeout=120", "-c",
+                                                            "raw.lxc=lxc.init.cmd = /bin/sleep 1000")):
+        here.cli("launch", "test", name, "--target", "m2" if name == "deaf" else "m1", *flags)
+    here.cli("stop", "lies")
+    deaf = there.state("deaf")["pid"]
+    offset = there.log.stat().st_size
+    stop = subprocess.Popen(there.in_netns(own_cluster.dunlind, "shutdown", "--instances"), env=there.env())
+    wait_for("the stop", lambda: "are being stopped" in there.log_since(offset))
+    why = 'the host of member "m2" is shutting down'
+    for command in (("move", "runs", "--target", "m2"), ("move", "runs", "--target", "m2", "--stateless"),
+                    ("move", "lies", "--target", "m2"), ("launch", "test", "more", "--target", "m2"),
+                    ("init", "test", "more", "--target", "m2")):
+        refused = here.cli(*command, check=False)
+        assert refused.returncode == 1 and why in refused.stderr, (command, refused)
+    plan = here.api("GET", "/1.0/instances/runs/move-plan?target=m2")
+    assert plan["kind"] == "refused" and why in plan["reason"], plan
+    assert {i["name"]: (i["location"], i["status"]) for i in here.api("GET", "/1.0/instances?recursion=1")
+            if i["name"] != "deaf"} == {"runs": ("m1", "Running"), "lies": ("m1", "Stopped")}
+    os.kill(deaf, signal.SIGKILL)
+    assert stop.wait(60) == 0
+    there.wait_gone()
+    there.start()
+    own_cluster.settle()
+    here.cli("move", "runs", "--target", "m2")
