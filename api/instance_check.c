@@ -7,6 +7,7 @@
 #include "api/address.h"
 #include "api/instance_host.h"
 #include "api/keys.h"
+#include "api/keys_value.h"
 #include "api/spec.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -110,10 +111,11 @@ static int check_device(const struct api_env *env, const char *what, const char 
 
 	if (str_eq(json_str(dev, "type", ""), "none"))
 		return 0;
-	if (nic && !str_is_ifname(json_str(dev, "name", device)))
+	if (nic && check_nic_name(json_str(dev, "name", device)))
 		return err_set(err, ERR_INVALID,
-			       "%s: \"name\" is missing: the device's name is no interface name",
-			       full);
+			       "%s: \"name\" is missing, and the device's name can't be that of an "
+			       "interface: it %s",
+			       full, check_nic_name(device));
 	if (other)
 		return err_set(err, ERR_INVALID, "%s: %s is that of device \"%s\" already", full,
 			       place, other);

@@ -10,6 +10,8 @@
 #include "base/str.h"
 
 #define RANGES_MAX 16
+#define LABEL_MAX 63
+#define DOMAIN_MAX (253 - LABEL_MAX - 1) /* with an instance's name and a dot before it */
 
 static bool is_clean(const char *v)
 {
@@ -25,23 +27,46 @@ const char *check_line(const char *v)
 	return is_clean(v) ? NULL : "must be one line without control characters";
 }
 
+static bool is_label(const char *v, size_t n)
+{
+	if (n < 1 || n > LABEL_MAX || v[0] == '-' || v[n - 1] == '-')
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!isalnum((unsigned char)v[i]) && v[i] != '-')
+			return false;
+	}
+	return true;
+}
+
+/* RFC 1035, 2.3.4: labels of up to 63 bytes, and names of up to 253 in text. */
 const char *check_domain(const char *v)
 {
-	size_t n = strlen(v);
+	static const char wrong[] = "must be a domain name of at most 189 characters (instances' "
+				    "names go before it), each part of 1 to 63 letters, digits and "
+				    "inner hyphens";
+	const char *label = v;
 
-	if (n > 200)
-		return "must be a domain name";
-	for (size_t i = 0; i < n; i++) {
-		if (!isalnum((unsigned char)v[i]) && v[i] != '.' && v[i] != '-')
-			return "must be a domain name";
+	if (strlen(v) > DOMAIN_MAX)
+		return wrong;
+	for (size_t n = strcspn(label, "."); is_label(label, n); n = strcspn(label, ".")) {
+		if (!label[n])
+			return NULL;
+		label += n + 1;
 	}
-	return NULL;
+	return wrong;
+}
+
+/* Addresses that an interface of a subnet can have: RFC 6890 tells which have other purposes. */
+static bool is_host4(uint32_t ip, int bits)
+{
+	uint32_t hosts = ~0u >> bits;
+
+	return ip >> 24 >= 1 && ip >> 24 <= 223 && ip >> 24 != 127 && ip >> 16 != 0xa9fe &&
+	       (ip & hosts) != 0 && (ip & hosts) != hosts;
 }
 
 const char *check_cidr4(const char *v)
 {
-	static const char wrong[] = "must be an address with its prefix such as 10.1.2.1/24, auto "
-				    "or none";
 	_free_ char *copy = xstrdup(v);
 	char *parts[2];
 	struct in_addr a;
@@ -51,7 +76,12 @@ const char *check_cidr4(const char *v)
 		return NULL;
 	if (str_split(copy, '/', parts, 2) != 2 || inet_pton(AF_INET, parts[0], &a) != 1 ||
 	    !str_to_u64(parts[1], 30, &bits) || bits < 8)
-		return wrong;
+		return "must be an address with a prefix from 8 to 30 such as 10.1.2.1/24, auto "
+		       "or none";
+	if (!is_host4(ntohl(a.s_addr), (int)bits))
+		return "must be the address of a host in its subnet: not the subnet itself, its "
+		       "broadcast, a loopback (127), link-local (169.254), multicast or reserved "
+		       "address";
 	return NULL;
 }
 
@@ -138,7 +168,10 @@ const char *check_expiry(const char *v)
 {
 	int64_t s;
 
-	return str_to_duration(v, &s) ? NULL : "must be a time such as 10M, 3H or 15d, up to 100y";
+	if (str_to_duration(v, &s) && !isdigit((unsigned char)v[strlen(v) - 1]))
+		return NULL;
+	return "must be numbers with a unit (S, M, H, d, w, m or y) such as 3H or \"1d 12H\", at "
+	       "most 100y";
 }
 
 const char *check_listen(const char *v)
@@ -161,12 +194,29 @@ const char *check_ifname(const char *v)
 	return str_is_ifname(v) ? NULL : "must be an interface name of at most 15 characters";
 }
 
+/* liblxc gives an interface no name of one byte, and "lo" is there. */
+static bool is_nic_name(const char *v, size_t longest)
+{
+	size_t n = strlen(v);
+
+	return str_is_ifname(v) && n > 1 && n <= longest && !str_eq(v, "lo");
+}
+
+const char *check_nic_name(const char *v)
+{
+	if (is_nic_name(v, 15))
+		return NULL;
+	return "must be an interface name of 2 to 15 letters, digits, \"-\", \"_\" and \".\", "
+	       "no hyphen first, not lo, all or default";
+}
+
 /* The other end of the pair has a byte more. */
 const char *check_host_name(const char *v)
 {
-	if (str_is_ifname(v) && strlen(v) < 15)
+	if (is_nic_name(v, 14))
 		return NULL;
-	return "must be an interface name of at most 14 characters";
+	return "must be an interface name of 2 to 14 letters, digits, \"-\", \"_\" and \".\", "
+	       "no hyphen first, not lo, all or default";
 }
 
 const char *check_mac(const char *v)

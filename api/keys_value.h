@@ -12,6 +12,7 @@ const char *check_path(const char *v);
 const char *check_expiry(const char *v);
 const char *check_listen(const char *v);
 const char *check_ifname(const char *v);
+const char *check_nic_name(const char *v);
 const char *check_mac(const char *v);
 const char *check_ip4(const char *v);
 const char *check_name(const char *v);

@@ -98,28 +98,49 @@ bool str_to_size(const char *s, uint64_t *ret_bytes)
 	return false;
 }
 
-bool str_to_duration(const char *s, int64_t *ret_s)
+#define DAY_S 86400LL
+#define DURATION_MAX_S (100 * 365 * DAY_S)
+
+/* The number and the unit at *s, which is left at the space or end after them. */
+static bool take_duration(const char **s, int64_t *ret_s)
 {
-	static const int64_t day = 86400, longest = 100 * 365 * 86400LL;
 	const struct {
 		const char *name;
 		int64_t s;
-	} named[] = { { "", 1 },    { "S", 1 },       { "M", 60 },       { "H", 3600 },
-		      { "d", day }, { "w", 7 * day }, { "m", 30 * day }, { "y", 365 * day } };
+	} named[] = { { "", 1 },	  { "S", 1 },	      { "M", 60 },
+		      { "H", 3600 },	  { "d", DAY_S },     { "w", 7 * DAY_S },
+		      { "m", 30 * DAY_S }, { "y", 365 * DAY_S } };
 	unsigned long long v;
+	size_t n;
 	char *end;
 
-	if (!s || !isdigit((unsigned char)*s))
+	if (!isdigit((unsigned char)**s))
 		return false;
 	errno = 0;
-	v = strtoull(s, &end, 10);
+	v = strtoull(*s, &end, 10);
+	n = strcspn(end, " ");
+	*s = end + n;
 	for (size_t i = 0; i < ARRAY_SIZE(named) && !errno; i++) {
-		if (strcmp(end, named[i].name) != 0)
+		if (strlen(named[i].name) != n || strncmp(end, named[i].name, n) != 0)
 			continue;
-		if (!v || v > (unsigned long long)(longest / named[i].s))
-			return false;
 		*ret_s = (int64_t)v * named[i].s;
-		return true;
+		return v && v <= (unsigned long long)(DURATION_MAX_S / named[i].s);
+	}
+	return false;
+}
+
+bool str_to_duration(const char *s, int64_t *ret_s)
+{
+	int64_t part, sum = 0;
+
+	for (; s && take_duration(&s, &part); s++) {
+		sum += part;
+		if (sum > DURATION_MAX_S)
+			return false;
+		if (!*s) {
+			*ret_s = sum;
+			return true;
+		}
 	}
 	return false;
 }
@@ -170,7 +191,8 @@ bool str_is_ifname(const char *s)
 {
 	size_t n = s ? strlen(s) : 0;
 
-	if (n < 1 || n > 15 || strcmp(s, ".") == 0 || strcmp(s, "..") == 0 || s[0] == '-')
+	if (n < 1 || n > 15 || s[0] == '-' || strcmp(s, ".") == 0 || strcmp(s, "..") == 0 ||
+	    strcmp(s, "all") == 0 || strcmp(s, "default") == 0)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (!isalnum((unsigned char)s[i]) && !strchr("-_.", s[i]))

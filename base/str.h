@@ -26,7 +26,8 @@ bool str_is_hostname(const char *s);
 /* Profiles, pools, networks, aliases...: 1 to max printable bytes, no '/', no blank first, not
  * "." or "..". */
 bool str_is_name(const char *s, size_t max);
-/* Linux interface names: 1 to 15, no '/', ':' nor blanks. */
+/* Interface names that Linux takes and no tool mistakes: 1 to 15 letters, digits, '-', '_' and '.',
+ * no '-' first; neither "." and ".." nor "all" and "default" of /proc/sys/net. */
 bool str_is_ifname(const char *s);
 bool str_is_hex(const char *s, size_t len);
 bool str_is_uuid(const char *s);

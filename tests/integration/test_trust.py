@@ -59,7 +59,7 @@ def test_token_secrets_are_known_to_their_owner_only(cluster):
 @pytest.mark.parametrize("key, value, seconds", [
     ("core.remote_token_expiry", "", 86400), ("core.remote_token_expiry", "2w", 14 * 86400),
     ("cluster.join_token_expiry", "", 3 * 3600), ("cluster.join_token_expiry", "1m", 30 * 86400),
-    ("cluster.join_token_expiry", "90", 90)])
+    ("cluster.join_token_expiry", "1M 30S", 90)])
 def test_tokens_expire_as_configured(cluster, key, value, seconds):
     m = cluster[0]
     m.api("PATCH", "/1.0", {"config": {key: value}})

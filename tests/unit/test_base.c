@@ -93,7 +93,9 @@ static void durations(void **state)
 		  { "101y", 0 },     { "", 0 },          { "H", 0 },
 		  { "1x", 0 },       { "-1H", 0 },       { "0", 0 },
 		  { "0d", 0 },       { " 1d", 0 },       { "1 d", 0 },
-		  { "1dd", 0 },      { NULL, 0 },        { "99999999999999999999S", 0 } };
+		  { "1dd", 0 },      { NULL, 0 },        { "99999999999999999999S", 0 },
+		  { "1H 30M", 5400 }, { "1d  2H", 0 },   { "1d ", 0 },
+		  { "99y 2y", 0 },   { "1H30M", 0 } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
 		int64_t s = 0;
@@ -115,7 +117,8 @@ static void names(void **state)
 		{ "a/b", false, false, false },  { "..", false, false, false },
 		{ "", false, false, false },     { "abcdefghijklmnop", true, true, false },
 		{ "a b", false, true, false },   { " a", false, false, false },
-		{ "a\nb", false, false, false },
+		{ "a\nb", false, false, false }, { "all", true, true, false },
+		{ "default", true, true, false },
 	};
 
 	for (size_t k = 0; k < ARRAY_SIZE(t); k++) {
