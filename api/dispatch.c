@@ -4,6 +4,7 @@
 
 #include "api/conn.h"
 #include "api/elsewhere.h"
+#include "api/query.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -96,7 +97,8 @@ static int check(struct conn *c)
 	struct req *r = c->req;
 
 	auth_identify(c, r);
-	if (req_route(r) < 0 || auth_check(r) < 0 || check_state(r) < 0 || admit_request(c, r) < 0)
+	if (req_route(r) < 0 || auth_check(r) < 0 || check_state(r) < 0 ||
+	    query_check(r) < 0 || admit_request(c, r) < 0)
 		return -1;
 	return body_check(r);
 }

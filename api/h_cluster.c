@@ -273,17 +273,12 @@ int h_member_post(struct req *r)
 
 int h_member_delete(struct req *r)
 {
-	const char *force = req_query(r, "force");
 	struct removal done = { 0 };
 	_row_ struct row row = { 0 };
-	bool forced = false;
 
-	if (get_member(r, &row) < 0)
-		return -1;
-	if (!str_empty(force) && !str_to_bool(force, &forced))
-		return err_set(req_err(r), ERR_INVALID,
-			       "cluster member: force is \"%.20s\", not true or false", force);
-	if (cluster_remove(req_env(r)->cluster, row.key, forced, &done, req_err(r)) < 0)
+	if (get_member(r, &row) < 0 ||
+	    cluster_remove(req_env(r)->cluster, row.key, req_query_true(r, "force"), &done,
+			   req_err(r)) < 0)
 		return -1;
 	tell_event(r, "cluster-member-removed", req_path(r), row.key);
 	tell_event(r, "cluster-certificate-updated", "/1.0/cluster/certificate", NULL);

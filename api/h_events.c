@@ -69,7 +69,7 @@ int h_events(struct req *r)
 	struct subscription *s;
 	unsigned types;
 
-	if (check_project(r) < 0 || parse_types(r, &types) < 0)
+	if (parse_types(r, &types) < 0)
 		return -1;
 	s = xnew(struct subscription);
 	s->events = req_env(r)->events;

@@ -15,7 +15,7 @@ static int check_running(struct req *r, const char *name)
 	_row_ struct row row = { 0 };
 	enum container_status now;
 
-	if (check_project(r) < 0 || instance_get_here(req_env(r), name, &row, req_err(r)) < 0)
+	if (instance_get_here(req_env(r), name, &row, req_err(r)) < 0)
 		return -1;
 	now = container_status(req_env(r)->node, name);
 	if (now == CT_FROZEN)
@@ -159,7 +159,7 @@ int h_console_get(struct req *r)
 	_free_ char *log = NULL;
 	size_t len = 0;
 
-	if (check_project(r) < 0 || instance_get_here(req_env(r), name, &row, req_err(r)) < 0)
+	if (instance_get_here(req_env(r), name, &row, req_err(r)) < 0)
 		return -1;
 	log = container_console_log(req_env(r)->node, name, &len, req_err(r));
 	if (!log)
@@ -172,7 +172,7 @@ int h_console_delete(struct req *r)
 	const char *name = req_param(r, 0);
 	_row_ struct row row = { 0 };
 
-	if (check_project(r) < 0 || instance_get_here(req_env(r), name, &row, req_err(r)) < 0 ||
+	if (instance_get_here(req_env(r), name, &row, req_err(r)) < 0 ||
 	    container_console_clear(req_env(r)->node, name, req_err(r)) < 0)
 		return -1;
 	return reply_sync(r, NULL);

@@ -19,8 +19,7 @@ static json_t *open_instance(struct req *r, char **ret_path)
 	const char *path = req_query(r, "path");
 	_row_ struct row row = { 0 };
 
-	if (check_project(r) < 0 ||
-	    instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
 		return NULL;
 	if (str_empty(path) || strlen(path) >= PATH_BYTES) {
 		err_set(req_err(r), ERR_INVALID,

@@ -59,8 +59,7 @@ static json_t *image_writable(const json_t *doc)
 
 static int get_image(struct req *r, struct row *ret)
 {
-	if (check_project(r) < 0 ||
-	    image_by_fingerprint(req_env(r), req_param(r, 0), ret, req_err(r)) < 0)
+	if (image_by_fingerprint(req_env(r), req_param(r, 0), ret, req_err(r)) < 0)
 		return -1;
 	if (caller_trusted(r) || json_bool(ret->doc, "public", false))
 		return 0;
@@ -372,8 +371,6 @@ int h_images_post(struct req *r)
 	_json_ json_t *properties = NULL;
 	struct op *op;
 
-	if (check_project(r) < 0)
-		return -1;
 	if (type && str_starts(type, "application/json"))
 		return json_upload(r);
 	properties = parse_pairs(req_header(r, "X-LXD-properties"), NULL);

@@ -57,11 +57,11 @@ static void add_matching(void *arg, const char *name, const char *text, size_t l
 static json_t *usage_wanted(struct req *r)
 {
 	const char *want = req_query(r, "usage");
-	bool disk = str_eq(want, "disk"), yes;
+	bool disk = str_eq(want, "disk"), yes = str_eq(want, "true");
 
 	if (req_recursion(r) < 2)
 		return NULL;
-	if (!want || (!disk && !str_to_bool(want, &yes)))
+	if (str_empty(want))
 		yes = store_count(req_env(r)->store, ENT_MEMBER, NULL) <= USAGE_MEMBERS;
 	return disk || yes ? usage_all(req_env(r), disk) : NULL;
 }
@@ -103,8 +103,6 @@ int h_instances_get(struct req *r)
 	bool ok;
 	int rc;
 
-	if (check_project(r) < 0)
-		return -1;
 	if (str_eq(type, "virtual-machine"))
 		return reply_sync(r, json_array());
 	filter = filter_parse(req_query(r, "filter"), &ok, req_err(r));
@@ -160,7 +158,7 @@ int h_instance_get(struct req *r)
 	const char *status;
 	json_t *j;
 
-	if (check_project(r) < 0 || instance_get(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	j = instance_json(req_env(r)->store, NULL, row.doc);
 	status = instance_status(req_env(r), row.doc);
@@ -175,14 +173,14 @@ int h_instance_get(struct req *r)
 
 int h_usage_get(struct req *r)
 {
-	return reply_sync(r, usage_here(req_env(r), str_eq(req_query(r, "disk"), "true")));
+	return reply_sync(r, usage_here(req_env(r), req_query_true(r, "disk")));
 }
 
 int h_state_get(struct req *r)
 {
 	_row_ struct row row = { 0 };
 
-	if (check_project(r) < 0 || instance_get(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	return reply_sync(r, full_state(req_env(r), row.doc));
 }
@@ -204,7 +202,7 @@ int h_state_put(struct req *r)
 	struct state_change change;
 	struct op *op;
 
-	if (!body || check_project(r) < 0 || state_change_parse(body, &change, req_err(r)) < 0 ||
+	if (!body || state_change_parse(body, &change, req_err(r)) < 0 ||
 	    instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	op = job_state_start(req_env(r), row.key, &change, req_err(r));
@@ -303,7 +301,7 @@ int h_instance_put(struct req *r)
 	_row_ struct row row = { 0 };
 	struct op *op;
 
-	if (!body || check_project(r) < 0 || check_put(r, body) < 0 ||
+	if (!body || check_put(r, body) < 0 ||
 	    instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	present = instance_writable(row.doc);
@@ -343,7 +341,7 @@ int h_instance_patch(struct req *r)
 	json_t *body = req_json(r, put_fields, "instance");
 	int rc = 1;
 
-	if (!body || check_project(r) < 0 || check_put(r, body) < 0)
+	if (!body || check_put(r, body) < 0)
 		return -1;
 	for (int i = 0; i < PATCH_TRIES && rc > 0; i++)
 		rc = try_patch(r, body);
@@ -355,8 +353,7 @@ int h_instance_delete(struct req *r)
 	_row_ struct row row = { 0 };
 	struct op *op;
 
-	if (check_project(r) < 0 ||
-	    instance_get_deletable(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get_deletable(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	op = job_delete_start(req_env(r), row.key, req_err(r));
 	return op ? reply_operation(r, op) : -1;
@@ -412,8 +409,7 @@ int h_instance_post(struct req *r)
 	_row_ struct row row = { 0 };
 	struct op *op;
 
-	if (!body || check_project(r) < 0 ||
-	    instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (!body || instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	if (!str_empty(json_str(body, "pool", "")) || json_obj(body, "target") ||
 	    (!str_empty(json_str(body, "project", "")) &&

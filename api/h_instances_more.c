@@ -23,8 +23,7 @@ int h_move_plan(struct req *r)
 	struct move_plan plan = { 0 };
 	_row_ struct row row = { 0 };
 
-	if (check_project(r) < 0 ||
-	    instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	if (str_empty(target))
 		return err_set(req_err(r), ERR_INVALID, "move-plan: name a member as target");
@@ -40,8 +39,7 @@ int h_metadata_get(struct req *r)
 	_row_ struct row row = { 0 };
 	json_t *metadata;
 
-	if (check_project(r) < 0 ||
-	    instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	metadata = image_metadata(req_env(r)->node, json_str(row.doc, "image", ""));
 	if (!metadata)
@@ -57,7 +55,7 @@ int h_none_get(struct req *r)
 {
 	_row_ struct row row = { 0 };
 
-	if (check_project(r) < 0 || instance_get(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	return reply_sync(r, json_array());
 }
@@ -189,7 +187,7 @@ int h_instances_put(struct req *r)
 	struct bulk_job *j;
 	struct op *op;
 
-	if (!body || check_project(r) < 0)
+	if (!body)
 		return -1;
 	state = json_obj(body, "state");
 	if (json_check(state, state_fields, "instances: state", req_err(r)) < 0)

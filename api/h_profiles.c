@@ -32,8 +32,6 @@ static int get_profile(struct req *r, struct row *ret)
 {
 	const char *name = req_param(r, 0);
 
-	if (check_project(r) < 0)
-		return -1;
 	if (store_get(req_env(r)->store, ENT_PROFILE, name, ret, req_err(r)) == 0)
 		return 0;
 	if (req_err(r)->kind == ERR_NOT_FOUND)
@@ -126,7 +124,7 @@ int h_profiles_post(struct req *r)
 	_tx_ struct tx *tx = tx_new();
 	const char *name;
 
-	if (!body || check_project(r) < 0)
+	if (!body)
 		return -1;
 	name = json_str(body, "name", "");
 	doc = profile_writable(body);

@@ -3,6 +3,7 @@
  * client may note about one is in the instance's row: "volume": {config, description}. */
 #include <string.h>
 
+#include "api/filter.h"
 #include "api/handle.h"
 #include "api/icache.h"
 #include "api/instance.h"
@@ -38,6 +39,14 @@ static json_t *volume_json(const json_t *doc, const char *name, const char *memb
 
 /* --- lists ----------------------------------------------------------------------------------- */
 
+static bool is_at_target(struct req *r, const json_t *doc)
+{
+	const char *target = req_query(r, "target");
+
+	return str_empty(target) || target[0] == '@' ||
+	       str_eq(target, json_str(doc, "member", target));
+}
+
 struct volumes {
 	const char *pool;
 	json_t *names;
@@ -57,13 +66,14 @@ static void add_name(void *arg, const struct icache_view *v)
 	}
 }
 
-/* NULL when it is gone meanwhile. */
+/* NULL when it is gone meanwhile, or not on the target. */
 static json_t *object_of(struct req *r, const char *name)
 {
 	_row_ struct row row = { 0 };
 	struct err ignored;
 
-	if (store_get(req_env(r)->store, ENT_INSTANCE, name, &row, &ignored) < 0)
+	if (store_get(req_env(r)->store, ENT_INSTANCE, name, &row, &ignored) < 0 ||
+	    !is_at_target(r, row.doc))
 		return NULL;
 	return volume_json(row.doc, name, json_str(row.doc, "member", ""));
 }
@@ -73,8 +83,6 @@ static int check_pool(struct req *r)
 	const char *pool = req_param(r, 0);
 	_row_ struct row row = { 0 };
 
-	if (check_project(r) < 0)
-		return -1;
 	if (store_get(req_env(r)->store, ENT_POOL, pool, &row, req_err(r)) == 0)
 		return 0;
 	if (req_err(r)->kind == ERR_NOT_FOUND)
@@ -86,22 +94,30 @@ int h_volumes_get(struct req *r)
 {
 	_json_ json_t *names = json_array();
 	struct volumes c = { .pool = req_param(r, 0), .names = names };
-	bool objects = req_recursion(r) > 0;
+	struct filter *filter;
 	json_t *list, *name;
+	bool ok;
 	size_t i;
 
 	if (check_pool(r) < 0)
 		return -1;
+	filter = filter_parse(req_query(r, "filter"), &ok, req_err(r));
+	if (!ok)
+		return -1;
 	icache_each(req_env(r), add_name, &c);
 	list = json_array();
 	json_array_foreach(names, i, name) {
-		const char *text = json_string_value(name);
+		_json_ json_t *volume = object_of(r, json_string_value(name));
 
-		json_array_append_new(list, objects ? object_of(r, text)
-						    : json_sprintf("/1.0/storage-pools/%s/volumes/"
-								   TYPE "/%s",
-								   c.pool, text));
+		if (!volume || !filter_match(filter, volume))
+			continue;
+		json_array_append_new(
+			list, req_recursion(r) > 0
+				      ? json_incref(volume)
+				      : json_sprintf("/1.0/storage-pools/%s/volumes/" TYPE "/%s",
+						     c.pool, json_string_value(name)));
 	}
+	filter_free(filter);
 	return reply_sync(r, list);
 }
 
@@ -165,7 +181,7 @@ static int get_volume(struct req *r, struct row *ret)
 		return missing(r);
 	if (store_get(req_env(r)->store, ENT_INSTANCE, req_param(r, 2), ret, req_err(r)) < 0)
 		return req_err(r)->kind == ERR_NOT_FOUND ? missing(r) : -1;
-	return is_in_pool(r, ret->doc) ? 0 : missing(r);
+	return is_in_pool(r, ret->doc) && is_at_target(r, ret->doc) ? 0 : missing(r);
 }
 
 int h_volume_get(struct req *r)
@@ -212,11 +228,16 @@ static void drop_empty(json_t *map)
 int h_volume_put(struct req *r)
 {
 	static const struct json_field fields[] = {
-		{ "config", JW_STR_MAP, false },   { "description", JW_STR, false },
-		{ "name", JW_STR, false },         { "type", JW_STR, false },
-		{ "used_by", JW_ARR, false },      { "location", JW_STR, false },
-		{ "content_type", JW_STR, false }, { "project", JW_STR, false },
-		{ "created_at", JW_STR, false },   { "restore", JW_STR, false },
+		{ "config", JW_STR_MAP, false },
+		{ "description", JW_STR, false },
+		{ "name", JW_STR, false },
+		{ "type", JW_STR, false },
+		{ "used_by", JW_ARR, false },
+		{ "location", JW_STR, false },
+		{ "content_type", JW_STR, false },
+		{ "project", JW_STR, false },
+		{ "created_at", JW_STR, false },
+		{ "restore", JW_STR, false },
 		{ NULL, 0, 0 },
 	};
 	json_t *body = req_json(r, fields, "storage volume");

@@ -18,17 +18,6 @@ bool caller_trusted(const struct req *r)
 	return caller_is_trusted(req_caller(r));
 }
 
-int check_project(struct req *r)
-{
-	const char *project = req_query(r, "project");
-
-	if (str_empty(project) || str_eq(project, "default"))
-		return 0;
-	return err_set(req_err(r), ERR_NOT_FOUND,
-		       "Project not found: \"%.64s\"; there is only the project \"default\"",
-		       project);
-}
-
 static const char *protocol_of(const struct caller *c)
 {
 	switch (c->kind) {
@@ -94,7 +83,7 @@ int reply_rows(struct req *r, enum entity e, const char *kind,
 	struct filter *filter;
 	bool ok;
 
-	if (check_project(r) < 0 || store_list(req_env(r)->store, e, NULL, &rows, req_err(r)) < 0)
+	if (store_list(req_env(r)->store, e, NULL, &rows, req_err(r)) < 0)
 		return -1;
 	filter = filter_parse(req_query(r, "filter"), &ok, req_err(r));
 	if (!ok)

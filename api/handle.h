@@ -4,8 +4,6 @@
 #include "api/handlers.h"
 
 bool caller_trusted(const struct req *r);
-/* ERR_NOT_FOUND for every project but "default", the only one. Lists may ask for all-projects. */
-int check_project(struct req *r);
 /* A lifecycle event with the caller as its requestor; context may be NULL. */
 void tell_event(struct req *r, const char *action, const char *url, const char *name);
 /* "/1.0/<kind>/<name>", escaped; the caller frees. */

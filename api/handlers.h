@@ -4,7 +4,7 @@
 #include "api/req.h"
 
 /* A handler may stand in several rows: repeated prototypes are the same. */
-#define ROUTE(method, path, handler, role, target, body, max, flags, doc) \
+#define ROUTE(method, path, handler, role, target, body, max, flags, query, doc) \
 	int handler(struct req *r);
 #include "api/routes.def"
 #undef ROUTE

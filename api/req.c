@@ -124,6 +124,13 @@ const char *req_query(const struct req *r, const char *key)
 	return NULL;
 }
 
+bool req_query_true(const struct req *r, const char *key)
+{
+	bool b;
+
+	return str_to_bool(req_query(r, key), &b) && b;
+}
+
 int req_recursion(const struct req *r)
 {
 	uint64_t v;

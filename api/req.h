@@ -35,6 +35,8 @@ const char *req_method(const struct req *r);
 const char *req_path(const struct req *r);	       /* decoded, without query */
 const char *req_param(const struct req *r, int index); /* decoded {parts} of the route's path */
 const char *req_query(const struct req *r, const char *key); /* decoded; NULL when absent */
+/* Of a parameter that api/queries.def checks as true or false. */
+bool req_query_true(const struct req *r, const char *key);
 int req_recursion(const struct req *r);
 const char *req_header(const struct req *r, const char *name); /* NULL when absent */
 struct err *req_err(struct req *r);

@@ -6,11 +6,11 @@
 
 /* clang-format off */
 static const struct route table[] = {
-#define ROUTE(method, path, handler, role, target, body, max, flags, doc) \
-	{ #method, path, handler, role, target, body, max, flags, doc },
+#define ROUTE(method, path, handler, role, target, body, max, flags, query, doc) \
+	{ #method, path, handler, role, target, body, max, flags, query, doc },
 #include "api/routes.def"
 #undef ROUTE
-	{ NULL, NULL, NULL, ROLE_ADMIN, T_HERE, BODY_NONE, 0, 0, NULL },
+	{ NULL, NULL, NULL, ROLE_ADMIN, T_HERE, BODY_NONE, 0, 0, 0, NULL },
 };
 /* clang-format on */
 

@@ -19,6 +19,23 @@ enum route_flags {
 	F_ENTERS = 16,
 };
 
+/* The query parameters (api/queries.def) and the bits by which rows name them. */
+enum query {
+#define QUERY(id, name, check, doc) QUERY_##id,
+#define COMMON(id, name, check, doc) QUERY_##id,
+#include "api/queries.def"
+#undef QUERY
+#undef COMMON
+	QUERY_COUNT,
+};
+enum query_bits {
+#define QUERY(id, name, check, doc) Q_##id = 1 << QUERY_##id,
+#define COMMON(id, name, check, doc) Q_##id = 1 << QUERY_##id,
+#include "api/queries.def"
+#undef QUERY
+#undef COMMON
+};
+
 struct route {
 	const char *method, *path;
 	int (*handler)(struct req *r);
@@ -27,6 +44,7 @@ struct route {
 	enum body_kind body;
 	int64_t body_max;
 	unsigned flags;
+	unsigned query; /* enum query_bits that it takes beside the common ones */
 	const char *doc;
 };
 
