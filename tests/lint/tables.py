@@ -12,8 +12,14 @@ SETTING = re.compile(r'^SETTING\((\w+), +"([^"]+)"')
 # Words by which a row itself says that no code reads it.
 UNREAD = ("accepted for compatibility", "kept by the server", "free for users", "properties of the image")
 READ = re.compile(r'\bkey_(?:value|bool)\([^;]*?"((?!config"|devices")[^"%]+)"\)')
-OPT = re.compile(r'^OPT\("([^"]+)", "([^"]+)"')
-CMD = re.compile(r'^CMD(?:_TAIL)?\("([^"]+)", -?\d+, -?\d+, "([^"]*)"')
+OPT = re.compile(r'^OPT\("([^"]+)", "([^"]+)", .*, "([^"]*)"\)$')
+# How the help of an option says that it asks for what is always so.
+ALWAYS = "Accepted for compatibility: "
+CMD = re.compile(r'^CMD(?:_TAIL)?\("([^"]+)", -?\d+, -?\d+, "([^"]*)", (\w+)')
+ROUTE = re.compile(r'^ROUTE\((\w+), +"([^"]+)", +(\w+), .*, ([^,]*), "([^"]*)"\)$')
+QUERY = re.compile(r'^(QUERY|COMMON)\((\w+), "([^"]+)"')
+QUERY_READ = re.compile(r'\breq_query(?:_true)?\(\w+, "([^"]+)"\)')
+FUNCTION = re.compile(r"^(static )?(?!typedef|struct \w+ \{)[\w \*]*?\b(\w+)\([^;{}]*\)\n\{\n(.*?)^\}", re.M | re.S)
 TARGET = re.compile(r"^([\w.%-]+)(?: [\w.%-]+)*:(?!=)", re.M)
 MAKE = re.compile(r"`make ([\w-]+)|^    make ([\w-]+)", re.M)
 PROTOTYPE = re.compile(r"^(?!\s|#|static|typedef|extern)[\w ]+[\w \*]*?\b(\w+)\(")
@@ -50,9 +56,70 @@ def check_keys(texts, report):
                 report(path, text.count("\n", 0, m.start()) + 1, "key", f'"{m[1]}" is no row of {KEYS}')
 
 
+class Calls:
+    """The functions of a folder, and the code of one together with all that it calls (`word`) there."""
+
+    def __init__(self, texts, folder, word):
+        self.own, self.public = {}, {}
+        for path, text in texts.items():
+            if not path.startswith(folder) or not path.endswith(".c"):
+                continue
+            for m in FUNCTION.finditer(text):
+                self.own[path, m[2]] = m[3]
+                if not m[1]:
+                    self.public[m[2]] = path
+        self.word = word
+
+    def code_of(self, name):
+        todo, seen, out = [(self.public.get(name), name)], set(), []
+        while todo:
+            at = todo.pop()
+            if at in seen or at not in self.own:
+                continue
+            seen.add(at)
+            out.append(self.own[at])
+            for word in set(re.findall(self.word, self.own[at])):
+                here = (at[0], word)
+                todo.append(here if here in self.own else (self.public.get(word), word))
+        return "\n".join(out)
+
+
+def check_queries(texts, report):
+    """What a row takes its handler reads, and the other way round."""
+    names, common, taken, handlers = {}, set(), set(), {}
+    table = "api/queries.def"
+    for line in texts.get(table, "").splitlines():
+        if m := QUERY.match(line):
+            names[m[2]] = m[3]
+            common |= {m[2]} if m[1] == "COMMON" else set()
+    rows = texts.get("api/routes.def", "")
+    short = {f"Q_{n}": [f"Q_{n}"] for n in names}
+    for m in re.finditer(r"^#define (Q_\w+) \((Q_[^)]*)\)$", rows, re.M):
+        short[m[1]] = m[2].split(" | ")
+    calls = Calls(texts, "api/", r"\b[a-z]\w+(?=\()")
+    for number, line in enumerate(rows.splitlines(), 1):
+        m = ROUTE.match(line)
+        if not m:
+            continue
+        takes = {n[2:] for w in m[4].split(" | ") for n in short.get(w, ())}
+        taken |= takes
+        code = calls.code_of(m[3])
+        reads = set(QUERY_READ.findall(code)) | ({"recursion"} if "req_recursion(" in code else set())
+        empty = {"recursion"} if m[5].endswith(": none") else set()
+        for name in sorted({names[t] for t in takes - common} - reads - empty):
+            report("api/routes.def", number, "query", f'{m[3]}() does not read "{name}"')
+        handlers.setdefault(m[3], [number, reads, set()])[2].update(names[t] for t in takes)
+    for handler, (number, reads, offered) in handlers.items():
+        for name in sorted(reads - offered):
+            report("api/routes.def", number, "query", f'{handler}() reads "{name}", which no row of it takes')
+    for number, line in enumerate(texts.get(table, "").splitlines(), 1):
+        m = QUERY.match(line)
+        if m and m[2] not in taken and m[3] != "project":
+            report(table, number, "query", f'no row of api/routes.def takes "{m[3]}"')
+
+
 def check_options(texts, report):
-    names = {}
-    commands = "\n".join(t for p, t in texts.items() if p.startswith("cli/") and p.endswith(".c"))
+    names, always = {}, set()
     offered = {word for line in texts.get("cli/cmds.def", "").splitlines() if (m := CMD.match(line))
                for word in m[2].split()}
     for number, line in enumerate(texts.get("cli/opts.def", "").splitlines(), 1):
@@ -60,15 +127,18 @@ def check_options(texts, report):
         if not m:
             continue
         names[m[1]] = m[2]
+        always |= {m[1]} if m[3].startswith(ALWAYS) else set()
         if m[1] not in offered:
             report("cli/opts.def", number, "option", f'no command offers "{m[1]}": remove the row')
-        elif f'"{m[2]}"' not in commands:
-            report("cli/opts.def", number, "option", f"nobody reads --{m[2]}: read it, or remove the row")
+    calls = Calls(texts, "cli/", r"\b[a-z]\w+\b")
     for number, line in enumerate(texts.get("cli/cmds.def", "").splitlines(), 1):
         m = CMD.match(line)
+        code = calls.code_of(m[3]) if m else ""
         for word in m[2].split() if m else ():
             if word not in names:
                 report("cli/cmds.def", number, "option", f'"{word}" is no row of cli/opts.def')
+            elif word not in always and f'"{names[word]}"' not in code:
+                report("cli/cmds.def", number, "option", f"{m[3]}() does not read --{names[word]}")
 
 
 def check_targets(root, texts, report):
@@ -101,6 +171,7 @@ def check(root, texts, codes, report):
     """texts and codes: path -> text; codes without comments and literals."""
     check_keys(texts, report)
     check_options(texts, report)
+    check_queries(texts, report)
     check_targets(root, texts, report)
     if KEYS in texts:  # the whole tree
         check_functions(codes, report)

@@ -163,14 +163,27 @@ def test_command_line(tmp_path):
 
 KEY = 'KEY(NIC, "{}", K_INT, NULL, ANY, "{}")\n'
 READER = 'x = key_value(KEYS_NIC, json_obj(d, "config"), "{}");\n'
+OPTION = 'OPT("fast", "quick", 0, OPT_FLAG, NULL, "Fast")\n'
+COMMANDS = 'CMD("go", 0, 0, "fast", c_go, "", "Go")\nCMD("stop", 0, 0, "", c_stop, "", "Stop")\n'
+GO = "int c_go(struct cli *c)\n{\n\treads(c);\n}\n"
+READS_FAST = 'static int reads(struct cli *c)\n{\n\treturn args_flag(a, "quick");\n}\n'
+STOP = 'int c_stop(struct cli *c)\n{\n\treturn args_flag(a, "quick");\n}\n'
+ROUTES = {"api/queries.def": 'QUERY(PATH, "path", check, "of a file")\n',
+          "api/routes.def": 'ROUTE(GET, "/1.0/a", h_a, ROLE_ANY, T_HERE, BODY_NONE, 0, 0, Q_PATH, "a")\n'}
+HANDLER = "int h_a(struct req *r)\n{{\n\t{}\n}}\n"
+OTHER = 'static int other(struct req *r)\n{\n\treturn req_query_true(r, "force");\n}\n'
 TREES = [  # (rule, path, tree): one violation each
     ("key", "api/keys.def", {"api/keys.def": KEY.format("speed", "how fast")}),
     ("key", "api/a.c", {"api/keys.def": KEY.format("mtu", "MTU"),
                         "api/a.c": READER.format("mtu") + READER.format("speed")}),
     ("key", "cluster/settings.def", {"cluster/settings.def": 'SETTING(PACE, "cluster.pace", 1, 2, 1, "pace")\n'}),
     ("option", "cli/opts.def", {"cli/opts.def": 'OPT("fast", "fast", 0, OPT_FLAG, NULL, "Fast")\n'}),
-    ("option", "cli/opts.def", {"cli/opts.def": 'OPT("fast", "fast", 0, OPT_FLAG, NULL, "Fast")\n',
-                                "cli/cmds.def": 'CMD("go", 0, 0, "fast", c_go, "", "Go")\n'}),
+    ("option", "cli/cmds.def", {"cli/opts.def": OPTION, "cli/cmds.def": COMMANDS, "cli/a.c": GO + "\n" + STOP}),
+    ("option", "cli/cmds.def", {"cli/opts.def": OPTION, "cli/cmds.def": COMMANDS,
+                                "cli/a.c": GO + READS_FAST.replace("reads", "other") + STOP}),
+    ("query", "api/routes.def", {**ROUTES, "api/a.c": HANDLER.format("")}),
+    ("query", "api/routes.def", {**ROUTES, "api/a.c": HANDLER.format('req_query(r, "path");other(r);') + OTHER}),
+    ("query", "api/queries.def", {"api/queries.def": 'QUERY(PATH, "path", check, "of a file")\n'}),
     ("option", "cli/cmds.def", {"cli/cmds.def": 'CMD("go", 0, 0, "fast", c_go, "", "Go")\n'}),
     ("target", "README.md", {"README.md": "Run `make sim`, or\n\n    make check\n"}),
     ("unused", "base/a.h", {"api/keys.def": "", "base/a.h": "int f(void);\n"}),
@@ -178,8 +191,9 @@ TREES = [  # (rule, path, tree): one violation each
 ]
 QUIET = {"api/keys.def": KEY.format("speed", "free for users") + KEY.format("mtu", "MTU"),
          "api/a.c": READER.format("mtu") + "f();\n", "base/a.h": "int f(void);\n", "base/a.c": "int f(void)\n{\n}\n",
-         "cli/opts.def": 'OPT("fast", "quick", 0, OPT_FLAG, NULL, "Fast")\n', "cli/a.c": 'args_flag(a, "quick")',
-         "cli/cmds.def": 'CMD("go", 0, 0, "fast", c_go, "", "Go")\n', "README.md": "`make check`, `make fuzz-x`\n"}
+         "cli/opts.def": 'OPT("fast", "quick", 0, OPT_FLAG, NULL, "Fast")\n', "cli/a.c": GO + READS_FAST,
+         "cli/cmds.def": 'CMD("go", 0, 0, "fast", c_go, "", "Go")\n', **ROUTES,
+         "api/b.c": HANDLER.format('req_query(r, "path");'), "README.md": "`make check`, `make fuzz-x`\n"}
 
 
 def table_faults(tmp_path, tree):
