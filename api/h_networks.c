@@ -263,7 +263,7 @@ int h_networks_post(struct req *r)
 		type = "bridge";
 	if (check_new(r, name, type) < 0)
 		return -1;
-	if (req_query(r, "target"))
+	if (!str_empty(req_query(r, "target")))
 		return reply_member_part(r, "networks", name);
 	doc = new_network(r, body, type);
 	if (!doc)

@@ -157,7 +157,7 @@ int h_pools_post(struct req *r)
 	if (store_get(req_env(r)->store, ENT_POOL, name, &taken, req_err(r)) == 0)
 		return err_set(req_err(r), ERR_CONFLICT, "The storage pool already exists: \"%s\"",
 			       name);
-	if (req_query(r, "target"))
+	if (!str_empty(req_query(r, "target")))
 		return reply_member_part(r, "storage-pools", name);
 	doc = pool_writable(body);
 	what = xasprintf("storage pool \"%s\"", name);
