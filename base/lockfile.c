@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -64,5 +65,21 @@ int lockfile_take(const char *path, int64_t deadline, struct err *err)
 	snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, strlen(text), 0) < 0)
 		return err_sys(err, "write %s", path);
+	return take_fd(&fd);
+}
+
+int lockfile_folder(const char *path, mode_t mode, struct err *err)
+{
+	_close_ int fd = -1;
+
+	if (io_folder(path, mode, err) < 0)
+		return -1;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "open %s", path);
+	while (flock(fd, LOCK_EX) < 0) {
+		if (errno != EINTR)
+			return err_sys(err, "lock %s", path);
+	}
 	return take_fd(&fd);
 }

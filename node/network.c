@@ -6,11 +6,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/digest.h"
 #include "base/io.h"
+#include "base/lockfile.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/network_int.h"
@@ -200,16 +200,8 @@ void net_done(struct net *net)
 static int lock_networks(struct node *n, struct err *err)
 {
 	_free_ char *path = node_path(n, "networks");
-	_close_ int fd = -1;
 
-	if (io_folder(path, 0711, err) < 0)
-		return -1;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	while (fd >= 0 && flock(fd, LOCK_EX) < 0) {
-		if (errno != EINTR)
-			return err_sys(err, "lock %s", path);
-	}
-	return fd < 0 ? err_sys(err, "open %s", path) : take_fd(&fd);
+	return lockfile_folder(path, 0711, err);
 }
 
 static int take_down(const char *name, const char *dir, struct err *err)

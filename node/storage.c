@@ -8,12 +8,12 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/lockfile.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -181,16 +181,8 @@ static int fill_pool(struct node *n, const json_t *pool, const char *folder, str
 static int lock_pools(struct node *n, struct err *err)
 {
 	_free_ char *path = node_path(n, "storage-pools");
-	_close_ int fd = -1;
 
-	if (io_folder(path, 0700, err) < 0)
-		return -1;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	while (fd >= 0 && flock(fd, LOCK_EX) < 0) {
-		if (errno != EINTR)
-			return err_sys(err, "lock %s", path);
-	}
-	return fd < 0 ? err_sys(err, "open %s", path) : take_fd(&fd);
+	return lockfile_folder(path, 0700, err);
 }
 
 int pool_create(struct node *n, const json_t *pool, struct err *err)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -141,6 +142,22 @@ static void lock_is_waited_for_and_names_its_holder(void **state)
 	assert_int_equal(waitpid(other, NULL, 0), other);
 }
 
+static void lock_of_a_folder_is_one_threads(void **state)
+{
+	_free_ char *path = xasprintf("%s/folder", dir);
+	struct err err;
+	int fd = lockfile_folder(path, 0711, &err), other = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0711);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), -1);
+	close(fd);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), 0);
+	close(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +165,7 @@ int main(void)
 		cmocka_unit_test(removes_trees_of_any_depth_without_following_links),
 		cmocka_unit_test(empties_a_folder_that_stays),
 		cmocka_unit_test(lock_is_waited_for_and_names_its_holder),
+		cmocka_unit_test(lock_of_a_folder_is_one_threads),
 		cmocka_unit_test(descriptors_travel),
 	};
 
