@@ -96,7 +96,7 @@ static bool in_range(const struct net4 *n, uint32_t ip)
 	return false;
 }
 
-static void collect(void *arg, const char *key, int64_t rev, const char *text)
+static void collect(void *arg, const char *key, int64_t rev, const char *instance)
 {
 	struct candidates *c = arg;
 	size_t len = strlen(c->prefix);
@@ -109,7 +109,7 @@ static void collect(void *arg, const char *key, int64_t rev, const char *text)
 		c->room = c->room ? c->room * 2 : 64;
 		c->v = xrealloc(c->v, c->room * sizeof(*c->v));
 	}
-	c->v[c->n++] = (struct known){ ip, strstr(text, "\"freed\":true") ? rev : 0 };
+	c->v[c->n++] = (struct known){ ip, *instance ? 0 : rev };
 }
 
 static int by_address(const void *a, const void *b)
@@ -130,7 +130,7 @@ static void candidates_load(struct candidates *c, struct store *s)
 {
 	bool gateway = in_range(c->net, c->net->gateway);
 
-	store_each_text(s, ENT_ADDRESS, collect, c);
+	store_each_index(s, ENT_ADDRESS, collect, c);
 	if (c->n)
 		qsort(c->v, c->n, sizeof(*c->v), by_address);
 	c->freed = xcalloc(c->n + 1, sizeof(struct known *));
@@ -156,9 +156,9 @@ static void candidates_done(struct candidates *c)
 struct walk {
 	const struct candidates *c;
 	size_t range;
-	uint64_t ip;   /* next to look at in it, of those without a row */
-	size_t known;  /* the first row that is not below it */
-	size_t freed;  /* next of the freed ones */
+	uint64_t ip;  /* next to look at in it, of those without a row */
+	size_t known; /* the first row that is not below it */
+	size_t freed; /* next of the freed ones */
 };
 
 static void walk_begin(struct walk *w, const struct candidates *c)
@@ -240,8 +240,7 @@ static void forget_oldest(const struct candidates *c, const struct pick *taken, 
 {
 	for (size_t i = 0; i < FORGET_AT_ONCE && c->nfreed > FREED_MAX + i; i++) {
 		char text[16];
-		_free_ char *key =
-			xasprintf("%s%s", c->prefix, net4_text(c->freed[i]->ip, text));
+		_free_ char *key = xasprintf("%s%s", c->prefix, net4_text(c->freed[i]->ip, text));
 
 		if (c->freed[i]->ip != taken->ip)
 			tx_delete(tx, ENT_ADDRESS, key, c->freed[i]->freed);
@@ -272,11 +271,11 @@ struct forgetting {
 	struct tx *tx;
 };
 
-static void forget(void *arg, const char *key, int64_t rev, const char *text)
+static void forget(void *arg, const char *key, int64_t rev, const char *instance)
 {
 	struct forgetting *f = arg;
 
-	if (str_starts(key, f->prefix) && strstr(text, "\"freed\":true"))
+	if (str_starts(key, f->prefix) && !*instance)
 		tx_delete(f->tx, ENT_ADDRESS, key, rev);
 }
 
@@ -285,5 +284,5 @@ void address_forget_network(struct store *s, const char *network, struct tx *tx)
 	_free_ char *prefix = xasprintf("%s/", network);
 	struct forgetting f = { prefix, tx };
 
-	store_each_text(s, ENT_ADDRESS, forget, &f);
+	store_each_index(s, ENT_ADDRESS, forget, &f);
 }

@@ -16,7 +16,7 @@
 #define OBJECT_MAX (8 << 20)
 
 struct entry {
-	char *name, *member, *fact;
+	char *name, *member, *fact, *rename_to;
 	int64_t rev;
 	json_t *doc; /* the row, for rendering the state */
 	json_t *uses;
@@ -52,6 +52,7 @@ static void entry_free(struct entry *e)
 	free(e->name);
 	free(e->member);
 	free(e->fact);
+	free(e->rename_to);
 	free(e->head);
 	free(e->state);
 	json_decref(e->doc);
@@ -189,6 +190,9 @@ static void load_doc(struct entry *e, int64_t rev, const char *text)
 	e->rev = rev;
 	free(e->member);
 	e->member = xstrdup(json_str(doc, "member", ""));
+	free(take_ptr(e->rename_to));
+	if (str_eq(json_str(doc, "state", ""), "renaming"))
+		e->rename_to = xstrdup(json_str(doc, "rename_to", NULL));
 	e->new_doc = true;
 }
 
@@ -320,7 +324,7 @@ void icache_each(const struct api_env *env, void (*cb)(void *arg, const struct i
 	for (size_t i = 0; i < c->n; i++) {
 		const struct entry *e = c->v[i];
 
-		cb(arg, &(struct icache_view){ e->name, e->member, e->status, e->uses,
+		cb(arg, &(struct icache_view){ e->name, e->member, e->status, e->rename_to, e->uses,
 					       e->memory_bytes, e->cpus, e->memory_percent });
 	}
 	pthread_mutex_unlock(&c->lock);

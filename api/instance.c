@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "api/icache.h"
 #include "api/spec.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -205,24 +206,18 @@ struct promise {
 	bool found;
 };
 
-static void find_promise(void *arg, const char *key, int64_t rev, const char *text)
+static void find_promise(void *arg, const struct icache_view *v)
 {
 	struct promise *p = arg;
-	_json_ json_t *doc = NULL;
-	struct err ignored;
 
-	if (p->found || !strstr(text, "\"renaming\"") || (p->except && str_eq(key, p->except)))
-		return;
-	doc = json_parse(text, strlen(text), "instance", &ignored);
-	p->found = str_eq(json_str(doc, "state", ""), "renaming") &&
-		   str_eq(json_str(doc, "rename_to", ""), p->name);
+	p->found |= str_eq(v->rename_to, p->name) && !str_eq(v->name, p->except);
 }
 
 bool instance_name_promised(const struct api_env *env, const char *name, const char *except)
 {
 	struct promise p = { name, except, false };
 
-	store_each_text(env->store, ENT_INSTANCE, find_promise, &p);
+	icache_each(env, find_promise, &p);
 	return p.found;
 }
 

@@ -110,19 +110,9 @@ static json_t *network_wanted(const struct row *row, const json_t *underlays)
 	return net;
 }
 
-/* The value of the row's own "member", without parsing a thousand rows: inside JSON strings the
- * quotes would be escaped, and no object below has a string of that name. */
-static void note_member(void *arg, const char *key, int64_t rev, const char *text)
+static void note_member(void *arg, const char *key, int64_t rev, const char *member)
 {
-	static const char field[] = "\"member\":\"";
-	const char *at = strstr(text, field);
-	_free_ char *name = NULL;
-
-	if (!at)
-		return;
-	at += strlen(field);
-	name = xstrndup(at, strcspn(at, "\""));
-	json_put_str(arg, key, name);
+	json_put_str(arg, key, member);
 }
 
 struct leases {
@@ -171,7 +161,7 @@ static void collect_leases(const struct api_env *env, const struct row *row,
 			    .hosts = hosts,
 			    .macs = macs };
 
-	store_each_text(env->store, ENT_INSTANCE, note_member, members);
+	store_each_index(env->store, ENT_INSTANCE, note_member, members);
 	store_each_text(env->store, ENT_ADDRESS, add_lease, &l);
 }
 

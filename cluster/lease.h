@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cluster/lease.h - the rows of addresses: {network, ip, instance, device, hwaddr} while one is
- * leased. A freed one stays as {network, ip, freed: true}: its revision tells how long it has been
- * free, and the one that was free the longest is given out next.
+ * leased. A freed one stays as {network, ip, freed: true}, without an instance: its revision tells
+ * how long it has been free, and the one that was free the longest is given out next.
  */
 #pragma once
 #include "cluster/store.h"

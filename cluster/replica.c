@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/replica.h"
 
+#include <assert.h>
 #include <sqlite3.h>
 #include <string.h>
 
@@ -58,6 +59,23 @@ void replica_each(struct replica *r, enum entity e, const char *value, replica_r
 		stmt_text(st, 1, value);
 	while (stmt_row(st))
 		cb(arg, stmt_str(st, 0), sqlite3_column_int64(st, 1), stmt_str(st, 2));
+	stmt_put(s, st);
+	replica_unlock(r);
+}
+
+void replica_each_index(struct replica *r, enum entity e, replica_row_fn cb, void *arg)
+{
+	struct slot *s = &r->rows[e][Q_INDEX];
+	sqlite3_stmt *st;
+
+	assert(*entity_index(e));
+	replica_lock(r);
+	st = stmt_get(r, s);
+	while (stmt_row(st)) {
+		const char *value = stmt_str(st, 2);
+
+		cb(arg, stmt_str(st, 0), sqlite3_column_int64(st, 1), value ? value : "");
+	}
 	stmt_put(s, st);
 	replica_unlock(r);
 }

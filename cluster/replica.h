@@ -28,6 +28,8 @@ typedef void (*replica_row_fn)(void *arg, const char *key, int64_t rev, const ch
 /* Sorted by key, under the lock; all when value is NULL. */
 void replica_each(struct replica *r, enum entity e, const char *value, replica_row_fn cb,
 		  void *arg);
+/* As store_each_index(), under the lock. */
+void replica_each_index(struct replica *r, enum entity e, replica_row_fn cb, void *arg);
 int64_t replica_count(struct replica *r, enum entity e, const char *value);
 
 int64_t replica_revision(struct replica *r);

@@ -14,6 +14,7 @@ static const char *const row_sql[Q_ROW_MAX] = {
 	[Q_REV] = "SELECT rev FROM %t WHERE key = ?1",
 	[Q_LIST] = "SELECT key, rev, doc FROM %t ORDER BY key",
 	[Q_LIST_BY] = "SELECT key, rev, doc FROM %t WHERE idx = ?1 ORDER BY key",
+	[Q_INDEX] = "SELECT key, rev, idx FROM %t", /* out of the index alone */
 	[Q_COUNT] = "SELECT count(*) FROM %t",
 	[Q_COUNT_BY] = "SELECT count(*) FROM %t WHERE idx = ?1",
 	[Q_PUT] = "INSERT INTO %t(key, rev, doc) VALUES(?1, ?2, ?3) ON CONFLICT(key) DO UPDATE"

@@ -13,6 +13,7 @@ enum row_query {
 	Q_REV,
 	Q_LIST,
 	Q_LIST_BY,
+	Q_INDEX,
 	Q_COUNT,
 	Q_COUNT_BY,
 	Q_PUT,

@@ -140,7 +140,7 @@ char *schema_replica(void)
 				    i);
 		sbuf_printf(&b, "); CREATE INDEX %s_rev ON %s(rev);", t, t);
 		if (*i)
-			sbuf_printf(&b, "CREATE INDEX %s_idx ON %s(idx, key);", t, t);
+			sbuf_printf(&b, "CREATE INDEX %s_idx ON %s(idx, key, rev);", t, t);
 	}
 	return sbuf_take(&b);
 }

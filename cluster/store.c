@@ -128,6 +128,13 @@ void store_each_text(struct store *s, enum entity e,
 	replica_each(s->replica, e, NULL, cb, arg);
 }
 
+void store_each_index(struct store *s, enum entity e,
+		      void (*cb)(void *arg, const char *key, int64_t rev, const char *value),
+		      void *arg)
+{
+	replica_each_index(s->replica, e, cb, arg);
+}
+
 int64_t store_revision(struct store *s)
 {
 	return replica_revision(s->replica);

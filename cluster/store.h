@@ -54,6 +54,11 @@ int64_t store_count(struct store *s, enum entity e, const char *value);
 void store_each_text(struct store *s, enum entity e,
 		     void (*cb)(void *arg, const char *key, int64_t rev, const char *text),
 		     void *arg);
+/* What is indexed alone, of a kind that has an index, in no order: value is "" where the document
+ * has no such member. */
+void store_each_index(struct store *s, enum entity e,
+		      void (*cb)(void *arg, const char *key, int64_t rev, const char *value),
+		      void *arg);
 /* Revision of the replica. */
 int64_t store_revision(struct store *s);
 /* A counter that grows with every row or fact of this replica; caches compare it. */

@@ -103,6 +103,29 @@ static void count_rows(void *arg, const char *key, int64_t rev, const char *text
 	(*(int *)arg)++;
 }
 
+static void note_index(void *arg, const char *key, int64_t rev, const char *value)
+{
+	json_t *all = arg;
+
+	json_object_set_new(all, key, json_sprintf("%s@%d", value, (int)rev));
+}
+
+static void test_index(void **state)
+{
+	struct world *w = *state;
+	_json_ json_t *all = json_object();
+
+	apply1(w->r, ENT_INSTANCE, "c1", 1, "{\"member\":\"a\",\"name\":\"\\\"member\\\":\\\"x\"}");
+	apply1(w->r, ENT_INSTANCE, "c2", 2, "{\"config\":{\"member\":\"x\"},\"member\":\"b\"}");
+	apply1(w->r, ENT_INSTANCE, "c1", 3, "{\"member\":\"b\"}");
+	apply1(w->r, ENT_INSTANCE, "c3", 4, "{\"config\":{\"member\":\"x\"}}");
+	replica_each_index(w->r, ENT_INSTANCE, note_index, all);
+	assert_int_equal(json_object_size(all), 3);
+	assert_string_equal(json_str(all, "c1", NULL), "b@3");
+	assert_string_equal(json_str(all, "c2", NULL), "b@2");
+	assert_string_equal(json_str(all, "c3", NULL), "@4");
+}
+
 static void test_rows(void **state)
 {
 	struct world *w = *state;
@@ -340,6 +363,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_rows, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_index, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_since, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_facts_since, setup, teardown),
