@@ -16,7 +16,6 @@
 #include "node/criu.h"
 
 #define FACTS_MS 10000
-#define CONFIG_MAX (256 << 10)
 #define LSM_FILE "/sys/kernel/security/lsm"
 
 static void no_live(struct mover *m, const struct err *err)
@@ -199,19 +198,6 @@ static void look_at_tasks(struct mover *m, const char *name, struct move_plan *r
 	free(pids.v);
 }
 
-/* liblxc gives a container with a console a pty of the monitor's, which cannot follow it. */
-static void look_at_config(struct mover *m, const char *name, struct move_plan *ret)
-{
-	_free_ char *path = xasprintf("%s/containers/%s/config", node_dir(m->o.node), name);
-	struct err err;
-	_free_ char *text = io_read_file(path, CONFIG_MAX, NULL, &err);
-
-	if (text && strstr(text, "lxc.console.path = none"))
-		return;
-	move_plan_add(ret, MOVE_COLD,
-		      "%s was started with a console device, which cannot be carried over", name);
-}
-
 int move_plan_with(struct mover *m, const struct row *instance, const json_t *target_facts,
 		   struct move_plan *ret, struct err *err)
 {
@@ -229,7 +215,6 @@ int move_plan_with(struct mover *m, const struct row *instance, const json_t *ta
 		}
 		return 0;
 	}
-	look_at_config(m, name, ret);
 	look_at_tasks(m, name, ret);
 	return 0;
 }
