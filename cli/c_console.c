@@ -36,7 +36,7 @@ int console_attach(struct client *cl, const char *name, struct err *err)
 	call.json = body;
 	op = api_start(cl, &call, err);
 	if (!op)
-		return instance_missing(name, err);
+		return instance_missing(cl, name, err);
 	s.op = op;
 	s.detach_hint = "To detach from the console, press: <ctrl>+a q\n";
 	r = session_run(&s, err);

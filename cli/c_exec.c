@@ -90,7 +90,7 @@ static int run(struct client *cl, const char *name, const char *const *argv, boo
 	call.json = body;
 	op = api_start(cl, &call, err);
 	if (!op)
-		return instance_missing(name, err);
+		return instance_missing(cl, name, err);
 	s.op = op;
 	s.no_stdin = args_flag(a, "disable-stdin");
 	r = session_run(&s, &lost);

@@ -173,7 +173,7 @@ static int instance_info(struct client *cl, const char *name, struct err *err)
 	_json_ json_t *state = NULL;
 
 	if (!i)
-		return instance_missing(name, err);
+		return instance_missing(cl, name, err);
 	if (!json_obj(i, "state")) {
 		free(path);
 		path = api_path("instances/%s/state", name);

@@ -20,7 +20,7 @@ static int show_plan(struct client *cl, const char *name, const char *target, st
 	path = api_query(take_ptr(path), "target", target);
 	plan = api_get(cl, path, err);
 	if (!plan)
-		return instance_missing(name, err);
+		return instance_missing(cl, name, err);
 	printf("%s would move to %s: %s\n", name, target, json_str(plan, "kind", "unknown"));
 	json_array_foreach(json_arr(plan, "reasons"), i, reason)
 		printf("- %s\n", json_string_value(reason));
@@ -72,7 +72,7 @@ static int move_to_member(struct cli *c, struct client *cl, const char *name, co
 	call.json = body;
 	op = api_run(cl, &call, err);
 	if (!op)
-		return instance_missing(name, err);
+		return instance_missing(cl, name, err);
 	say_moved(c, op, name, to, target);
 	return 0;
 }
@@ -109,5 +109,5 @@ int c_move(struct cli *c, struct err *err)
 	body = json_object();
 	path = api_path("instances/%s", name);
 	json_put_str(body, "name", to);
-	return api_do(cl, "POST", path, body, err) < 0 ? instance_missing(name, err) : 0;
+	return api_do(cl, "POST", path, body, err) < 0 ? instance_missing(cl, name, err) : 0;
 }

@@ -12,10 +12,13 @@
 #include "cli/term.h"
 #include "cli/util.h"
 
-int instance_missing(const char *name, struct err *err)
+int instance_missing(struct client *cl, const char *name, struct err *err)
 {
-	if (err->kind == ERR_NOT_FOUND &&
-	    (strstr(err->msg, "nstance not found") || strcmp(err->msg, "Not Found") == 0))
+	_free_ char *path = api_path("instances/%s", name);
+	struct err why = *err;
+	_json_ json_t *there = err->kind == ERR_NOT_FOUND ? api_get(cl, path, &why) : NULL;
+
+	if (err->kind == ERR_NOT_FOUND && !there && why.kind == ERR_NOT_FOUND)
 		err_set(err, ERR_NOT_FOUND, "no instance \"%.80s\" (see dunlin list)", name);
 	return -1;
 }
@@ -32,7 +35,7 @@ json_t *instance_read(struct client *cl, const char *name, struct err *err)
 	path = api_path("instances/%s", name);
 	inst = api_get(cl, path, err);
 	if (!inst)
-		instance_missing(name, err);
+		instance_missing(cl, name, err);
 	return inst;
 }
 
@@ -74,7 +77,7 @@ static json_t *begin_action(struct client *cl, const char *name, const json_t *b
 	call.json = body;
 	op = api_start(cl, &call, err);
 	if (!op)
-		instance_missing(name, err);
+		instance_missing(cl, name, err);
 	return op;
 }
 
@@ -345,5 +348,5 @@ int c_rename(struct cli *c, struct err *err)
 		return -1;
 	path = api_path("instances/%s", name);
 	json_put_str(body, "name", to);
-	return api_do(cl, "POST", path, body, err) < 0 ? instance_missing(name, err) : 0;
+	return api_do(cl, "POST", path, body, err) < 0 ? instance_missing(cl, name, err) : 0;
 }

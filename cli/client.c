@@ -25,7 +25,7 @@ struct client {
 	struct tls_ctx *tls;
 	struct httpc *http;
 	int64_t idle_since; /* when the last answer came */
-	bool known; /* a remote of the configuration */
+	bool known;         /* a remote of the configuration */
 	bool warned;
 };
 
@@ -244,7 +244,16 @@ static void say_request(const struct client *cl, const char *method, const char 
 			status, (clock_us() - began) / 1000.0);
 }
 
-static int answer_error(const struct client *cl, const struct http_reply *r, struct err *err)
+/* What a server says of itself to anybody. */
+static bool is_trusted(struct client *cl)
+{
+	struct err ignored;
+	_json_ json_t *server = api_get(cl, "/1.0", &ignored);
+
+	return !str_eq(json_str(server, "auth", ""), "untrusted");
+}
+
+static int answer_error(struct client *cl, const struct http_reply *r, struct err *err)
 {
 	_json_ json_t *none = NULL;
 
@@ -254,7 +263,7 @@ static int answer_error(const struct client *cl, const struct http_reply *r, str
 	if (none)
 		err_set(err, err_from_http(r->head.status), "the server answered %d",
 			r->head.status);
-	if (err->kind == ERR_FORBIDDEN && strcmp(err->msg, "not authorized") == 0 && cl->address)
+	if (err->kind == ERR_FORBIDDEN && cl->address && !is_trusted(cl))
 		err_set(err, ERR_FORBIDDEN,
 			"server \"%s\" does not trust this client: get a token there (dunlin "
 			"config trust add --name NAME) and add it with \"dunlin remote add\"",

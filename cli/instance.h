@@ -5,8 +5,9 @@
 
 /* The instance, with its name in the error when there is none. */
 json_t *instance_read(struct client *cl, const char *name, struct err *err);
-/* Says in our words that the instance is not there, when that was the failure. -1. */
-int instance_missing(const char *name, struct err *err);
+/* After a failed request: when something was not there, looks whether the instance is, and says so
+ * in our words when it is not. -1. */
+int instance_missing(struct client *cl, const char *name, struct err *err);
 /* PUT of /state; the operation is waited for. timeout_s -1 waits as long as the server does. */
 int instance_act(struct client *cl, const char *name, const char *action, bool force,
 		 int64_t timeout_s, struct err *err);
