@@ -15,7 +15,6 @@
 #include "base/str.h"
 
 #define LIST_MAX (256 << 20)
-#define STATE_TIMEOUT_MS 2000
 #define PATCH_TRIES 20
 
 /* --- lists ----------------------------------------------------------------------------------- */
@@ -53,7 +52,7 @@ static void add_matching(void *arg, const char *name, const char *text, size_t l
 }
 
 /* What instances use costs a call to each member: clients say whether they show it. Those of LXD
- * never do, and get it while it is cheap. */
+ * never do, and get all of it while that is cheap. */
 static json_t *usage_wanted(struct req *r)
 {
 	const char *want = req_query(r, "usage");
@@ -62,7 +61,7 @@ static json_t *usage_wanted(struct req *r)
 	if (req_recursion(r) < 2)
 		return NULL;
 	if (str_empty(want))
-		yes = store_count(req_env(r)->store, ENT_MEMBER, NULL) <= USAGE_MEMBERS;
+		disk = store_count(req_env(r)->store, ENT_MEMBER, NULL) <= USAGE_MEMBERS;
 	return disk || yes ? usage_all(req_env(r), disk) : NULL;
 }
 
@@ -119,21 +118,12 @@ int h_instances_get(struct req *r)
 static json_t *full_state(const struct api_env *env, const json_t *doc)
 {
 	const char *name = json_str(doc, "name", ""), *member = json_str(doc, "member", "");
-	_free_ char *path = xasprintf("/internal/instances/%s/state", name);
+	bool offline = cluster_member_life(env->cluster, member, NULL) == LIFE_OFFLINE;
+	struct err ignored;
+	json_t *state = offline ? NULL : usage_at(env, doc, &ignored);
 	_json_ json_t *fact = NULL;
 	const char *status;
-	json_t *state = NULL;
-	char address[256];
-	struct err err;
-	bool offline;
 
-	if (str_eq(member, cluster_member_name(env->cluster)))
-		return container_state(env->node, name);
-	offline = cluster_member_life(env->cluster, member, NULL) == LIFE_OFFLINE;
-	if (!offline &&
-	    cluster_member_address(env->cluster, member, address, sizeof(address), &err) == 0)
-		state = cluster_call(env->cluster, address, "GET", path, NULL,
-				     deadline_in(STATE_TIMEOUT_MS), &err);
 	if (state)
 		return state;
 	fact = offline ? NULL : store_fact_get(env->store, FACT_INSTANCE, name, NULL);

@@ -8,6 +8,7 @@
 #include "api/icache.h"
 #include "api/instance.h"
 #include "api/spec.h"
+#include "api/usage.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -194,6 +195,31 @@ int h_volume_get(struct req *r)
 	writable = volume_writable(row.doc);
 	set_etag(r, writable);
 	return reply_sync(r, volume_json(row.doc, row.key, json_str(row.doc, "member", "")));
+}
+
+/* The space is known where the volume is. */
+int h_volume_state_get(struct req *r)
+{
+	_row_ struct row row = { 0 };
+	_json_ json_t *state = NULL;
+	const json_t *root;
+
+	if (get_volume(r, &row) < 0)
+		return -1;
+	state = usage_at(req_env(r), row.doc, req_err(r));
+	if (!state)
+		return -1;
+	root = json_obj(json_obj(state, "disk"), "root");
+	return reply_sync(r, root ? json_pack("{s:{s:I}}", "usage", "used",
+					      (json_int_t)json_int(root, "usage", 0))
+				  : json_pack("{s:n}", "usage"));
+}
+
+int h_volume_snapshots_get(struct req *r)
+{
+	_row_ struct row row = { 0 };
+
+	return get_volume(r, &row) < 0 ? -1 : reply_sync(r, json_array());
 }
 
 /* The settings that LXD's drivers have here are those of the root disk. */

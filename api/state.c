@@ -15,6 +15,7 @@
 #include "api/server.h"
 #include "api/serverinfo.h"
 #include "api/spec.h"
+#include "api/usage.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -145,6 +146,7 @@ int api_init(struct api_env *env, struct err *err)
 	s->locks = keylock_new();
 	s->addresses = address_book_new();
 	s->instances = icache_new();
+	s->disks = disk_usage_new();
 	s->info = serverinfo_new();
 	s->net = netsync_new(env);
 	env->state = s;
@@ -218,6 +220,7 @@ void api_stop(struct api_env *env)
 	netsync_free(s->net);
 	serverinfo_free(s->info);
 	icache_free(s->instances);
+	disk_usage_free(s->disks);
 	address_book_free(s->addresses);
 	keylock_free(s->locks);
 	localconf_free(s->conf);

@@ -11,6 +11,7 @@
 #include "api/env.h"
 
 struct address_book;
+struct disk_usage;
 struct icache;
 struct keylock;
 struct later;
@@ -23,6 +24,7 @@ struct api_state {
 	struct keylock *locks;
 	struct address_book *addresses;
 	struct icache *instances;
+	struct disk_usage *disks;
 	struct serverinfo *info;
 	struct localconf *conf;
 	struct netsync *net;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* storage list, create, show, info. */
+/* storage list, create, show, info; storage volume info. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,6 +92,33 @@ static void put_size(json_t *info, const char *label, int64_t bytes, bool plain)
 	_free_ char *text = plain ? xasprintf("%" PRId64, bytes) : fmt_size_iec(bytes);
 
 	json_put_str(info, label, text);
+}
+
+int c_storage_volume_info(struct cli *c, struct err *err)
+{
+	_object_ struct object o = { 0 };
+	_json_ json_t *volume = NULL, *state = NULL, *info = json_object();
+	_free_ char *path = NULL;
+
+	if (object_open(c, args_pos(&c->args, 0), &o, err) < 0)
+		return -1;
+	volume = object_get(&o, err);
+	if (!volume)
+		return object_missing(&o, err);
+	path = xasprintf("%.*s/state", (int)strcspn(o.path, "?"), o.path);
+	state = api_get(o.cl, path, err);
+	if (!state)
+		return -1;
+	json_put_str(info, "name", json_str(volume, "name", ""));
+	json_put_str(info, "type", json_str(volume, "type", ""));
+	json_put_str(info, "content type", json_str(volume, "content_type", ""));
+	json_put_str(info, "location", json_str(volume, "location", ""));
+	if (json_obj(state, "usage"))
+		put_size(info, "usage", json_int(json_obj(state, "usage"), "used", 0),
+			 args_flag(&c->args, "bytes"));
+	else
+		json_put_str(info, "usage", "not known: it has too many files to be counted");
+	return fmt_print_yaml(info, err);
 }
 
 /* "/1.0/instances/c1" -> {"instances": ["c1"]}; unknown shapes stay out. */

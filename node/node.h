@@ -199,7 +199,8 @@ char *volume_path(struct node *n, const json_t *pool, const char *name); /* call
 /* The folder whose content is the container's own data: rootfs/ of dir, upper/ of overlay. What
  * a move sends. */
 char *volume_data_path(struct node *n, const json_t *pool, const char *name);
-int64_t volume_usage(struct node *n, const json_t *pool, const char *name);
+/* Allocated bytes of that folder; -1 when they cannot be counted by the deadline. */
+int64_t volume_usage(struct node *n, const json_t *pool, const char *name, int64_t deadline);
 
 /* --- networks (node/network.c, bridge.c, vxlan.c, dnsmasq.c, firewall.c) ------------------ */
 

@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/lockfile.h"
 #include "base/log.h"
@@ -24,6 +25,7 @@
 #define NAME_BYTES 200
 #define USAGE_ENTRIES 200000 /* beyond that the walk costs more than the number is worth */
 #define USAGE_DEPTH 100
+#define USAGE_LOOK 256 /* entries between looks at the clock */
 #define TEMP_PREFIX ".tmp-"
 #define DELETED_PREFIX ".deleted-"
 #define MARK ".dunlin-pool"
@@ -408,9 +410,20 @@ int volume_rename(struct node *n, const json_t *pool, const char *name, const ch
 	return err_sys(err, "rename volume \"%s\" to \"%s\"", name, new_name);
 }
 
-/* Allocated bytes below fd (which it closes); false when there are too many entries, or too deep
- * ones: a container must not use up the daemon's descriptors. */
-static bool add_usage(int fd, int64_t *bytes, int *left, int depth)
+struct walk {
+	int64_t bytes, deadline;
+	int left; /* entries that may still come */
+};
+
+static bool goes_on(struct walk *w, int depth)
+{
+	return --w->left > 0 && depth < USAGE_DEPTH &&
+	       (w->left % USAGE_LOOK != 0 || deadline_left(w->deadline) != 0);
+}
+
+/* Adds what is allocated below fd, which it closes; false when there are too many entries, or too
+ * deep ones: a container must not use up the daemon's descriptors. */
+static bool add_usage(int fd, struct walk *w, int depth)
 {
 	DIR *d = fdopendir(fd);
 	struct dirent *e;
@@ -425,14 +438,14 @@ static bool add_usage(int fd, int64_t *bytes, int *left, int depth)
 		if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		/* Each name of a hard-linked file carries its share. */
-		*bytes += (int64_t)st.st_blocks * 512 /
-			  (S_ISDIR(st.st_mode) ? 1 : (int64_t)st.st_nlink);
-		ok = --*left > 0 && depth < USAGE_DEPTH;
+		w->bytes += (int64_t)st.st_blocks * 512 /
+			    (S_ISDIR(st.st_mode) ? 1 : (int64_t)st.st_nlink);
+		ok = goes_on(w, depth);
 		if (ok && S_ISDIR(st.st_mode)) {
 			int sub = openat(dirfd(d), e->d_name,
 					 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-			ok = sub < 0 || add_usage(sub, bytes, left, depth + 1);
+			ok = sub < 0 || add_usage(sub, w, depth + 1);
 		}
 	}
 	if (d)
@@ -440,14 +453,13 @@ static bool add_usage(int fd, int64_t *bytes, int *left, int depth)
 	return ok;
 }
 
-int64_t volume_usage(struct node *n, const json_t *pool, const char *name)
+int64_t volume_usage(struct node *n, const json_t *pool, const char *name, int64_t deadline)
 {
 	_free_ char *data = volume_data_path(n, pool, name);
 	int fd = data ? open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	int left = USAGE_ENTRIES;
-	int64_t bytes = 0;
+	struct walk w = { .deadline = deadline, .left = USAGE_ENTRIES };
 
-	return fd >= 0 && add_usage(fd, &bytes, &left, 0) ? bytes : -1;
+	return fd >= 0 && add_usage(fd, &w, 0) ? w.bytes : -1;
 }
 
 json_t *volume_list(struct node *n, const json_t *pool)

@@ -2,7 +2,9 @@
 """What both clients show and take: volumes, pools of members, image files, names, states."""
 
 import hashlib
+import json
 import os
+import re
 import signal
 import time
 import unicodedata
@@ -39,6 +41,52 @@ def test_volumes_of_instances(cluster, tool, launch):
     listed = cluster[0].api("GET", "/1.0/storage-pools/default/volumes/container?recursion=1")
     assert [v["name"] for v in listed if v["name"] == name] == [name]
     assert cluster[0].api("GET", "/1.0/storage-pools/default/volumes/custom") == []
+
+
+def test_space_of_instances(cluster, tool, launch):
+    name = launch("spacious", "--target", "m2")
+    cluster[0].cli("exec", name, "--", "sh", "-c", "dd if=/dev/zero of=/big bs=1M count=9 && sync")
+    info = tool(0)("storage", "volume", "info", "default", f"container/{name}").stdout.lower()
+    assert name in info and re.search(r"usage: (9|1\d)\.\d+mib", info)
+    assert re.search(r"disk usage:\s+root: (9|1\d)\.\d+mib", tool(2)("info", name).stdout.lower())
+    rows = tool(2)("list", "-c", "nD", "--format", "csv").stdout.splitlines()
+    assert [r for r in rows if re.fullmatch(name + r",(9|1\d)\.\d+MiB", r)]
+    cluster[1].cli("stop", name, "--force")
+    info = tool(0)("storage", "volume", "info", "default", f"container/{name}").stdout.lower()
+    assert re.search(r"usage: (9|1\d)\.", info)
+    r = tool(0)("storage", "volume", "info", "default", "container/none", check=False)
+    assert r.returncode == 1 and "none" in r.stderr
+
+
+LISTS = ["instances", "images", "images/aliases", "profiles", "networks", "storage-pools", "certificates",
+         "cluster/members", "operations", "projects", "warnings"]
+BELOW = {"networks": ["state", "leases"], "storage-pools": ["volumes", "resources"],
+         "instances": ["state", "logs", "metadata", "snapshots", "backups"]}
+
+
+def test_all_that_is_listed_is_there(cluster, launch):
+    """Each URL of each list, of each list below an object, and of each used_by, on each member."""
+    launch("listed", "--target", "m2")
+    cluster[0].cli("config", "trust", "add", "--name", "listed")
+    for m in cluster.members:
+        todo = [f"/1.0/{path}" for path in LISTS]
+        seen = set()
+        while todo:
+            url = todo.pop()
+            if url in seen:
+                continue
+            seen.add(url)
+            status, headers, body = m.request("GET", url)
+            assert status == 200, (m.name, url, body)
+            found = json.loads(body)["metadata"] if "json" in headers["Content-Type"] else None
+            kind, _, rest = url.removeprefix("/1.0/").partition("/")
+            if isinstance(found, dict):
+                lists = found.values() if kind == "operations" else [found.get("used_by") or []]
+                todo += [u for v in lists if isinstance(v, list) for u in v]
+                todo += [f"{url}/{sub}" for sub in BELOW.get(kind, []) if rest and "/" not in rest]
+            elif isinstance(found, list):
+                todo += [u for u in found if isinstance(u, str)]
+        assert "/1.0/storage-pools/default/volumes/container/listed" in seen
 
 
 def test_a_pool_is_shown_as_its_member_has_it(cluster, tool):

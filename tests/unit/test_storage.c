@@ -215,8 +215,8 @@ static void dir_volume(void **state)
 	check_copy(root);
 	assert_int_equal(volume_create(&w->n, pool, "c1", w->image, &err), -1);
 	assert_int_equal(err.kind, ERR_CONFLICT);
-	assert_true(volume_usage(&w->n, pool, "c1") > 4096);
-	assert_int_equal(volume_usage(&w->n, pool, "none"), -1);
+	assert_true(volume_usage(&w->n, pool, "c1", 0) > 4096);
+	assert_int_equal(volume_usage(&w->n, pool, "none", 0), -1);
 	usage = pool_usage(&w->n, pool, &err);
 	assert_true(json_int(json_obj(usage, "space"), "total", 0) > 0);
 
@@ -255,7 +255,7 @@ static void overlay_volume(void **state)
 	assert_int_equal(mount("test", merged, "overlay", 0, opts), 0);
 	put_file(merged, "etc/new", "text", 0644);
 	assert_int_equal(umount(merged), 0);
-	assert_true(volume_usage(&w->n, pool, "c1") > 0);
+	assert_true(volume_usage(&w->n, pool, "c1", 0) > 0);
 	check_ok(volume_delete(&w->n, pool, "c1", &err), &err);
 	check_ok(pool_delete(&w->n, pool, &err), &err);
 }
