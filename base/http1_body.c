@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The body decoder of base/http1.h.
  *
- *   SIZE -> (EXT ->) SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE
- *                          `-> LINE -> (TRAILER -> TRAILER_LF -> LINE) -> END_LF -> done
+ *   B_SIZE -> (B_EXT ->) B_SIZE_LF -> B_DATA -> B_DATA_CR -> B_DATA_LF -> B_SIZE
+ *                                `-> B_LINE -> (B_TRAILER -> B_TRAILER_LF -> B_LINE) -> B_END_LF
  */
 #include <string.h>
 

@@ -44,7 +44,7 @@ const char *move_plan_text(const struct move_plan *p, char *buf, size_t size);
 /* {kind, reason, reasons[...], more} */
 json_t *move_plan_json(const struct move_plan *p);
 /* Pre-flight on the source: asks the target for its facts and compares, looks at what the
- * processes hold. Nothing is changed. want_live: the container runs and is not to be stopped. */
+ * processes hold. Nothing is changed. */
 int move_plan(struct mover *m, const struct row *instance, const char *target,
 	      struct move_plan *ret, struct err *err);
 

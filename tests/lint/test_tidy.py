@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import names  # noqa: E402
 import tables  # noqa: E402
 import tidy  # noqa: E402
 
@@ -83,7 +84,7 @@ GOOD = {
     "base/proc.c": call("fork()"),
     "base/str.c": call("strtol(s, NULL, 10)"),
     "base/json.h": H + "struct json_t;\n",
-    "node/text.c": call('log("sleep(1), system(2)"); /* never rand() */ ops->system(x)')
+    "node/text.c": call('log("sleep(1), system(2)"); /* never system() */ ops->system(x)')
     .replace("log", "log_info"),
     "node/own.c": call("my_sleep(1); do_fork (2); x.atoi(3)"),
     "node/image_tar.c": include("<archive.h>"),
@@ -210,3 +211,59 @@ def test_tables(tmp_path, rule, path, tree):
 
 def test_tables_that_are_true(tmp_path):
     assert not table_faults(tmp_path, QUIET)
+
+
+KNOWN = {"base/known.c": "int known_call(struct known *k);\n#define KNOWN_MAX 3\n#include <linux/tcp.h>\n",
+         "cli/opts.def": 'OPT("fast", "quick", 0, OPT_FLAG, NULL, "Fast")\n',
+         "cli/cmds.def": 'GROUP("pot", "Pots")\nCMD("pot boil", 0, 0, "fast", c_boil, "", "Boil")\n',
+         "cli/args.c": '{ "debug", "d" }', "node/dunlind.c": '"init" "auto"',
+         "api/keys.def": KEY.format("limits.heat", "heat") + KEY.format("volatile.*.lid", "lid"),
+         "docs/known.md": "", "Makefile": ""}
+WRONG = [  # (rule, path, line, text)
+    ("name", "base/a.c", 2, "/* As\n * lost_call() does. */"),
+    ("name", "base/a.c", 1, "int x; /* a lost_word */"),
+    ("name", "base/a.c", 1, "// LOST_MAX"),
+    ("name", "base/a.h", 1, "/* of struct lost */"),
+    ("name", "base/a.def", 1, "/* see base/lost.h */"),
+    ("name", "base/a.c", 1, "/* see lost.c */"),
+    ("command", "base/a.c", 1, 'f("run dunlin pot fry");'),
+    ("command", "base/a.c", 1, 'f("run \\"dunlin \"\n  "pot fry\\"");'),
+    ("command", "cli/help.def", 1, '"dunlin pot boil --slow"'),
+    ("command", "docs/a.md", 1, "    # dunlin pan --quick"),
+    ("command", "docs/a.md", 1, "see `dunlind melt`"),
+    ("command", "docs/a.md", 1, "see `dunlind init --lost`"),
+    ("option", "docs/a.md", 1, "with `--slow`"),
+    ("key", "docs/a.md", 2, "the key\n`limits.cold`"),
+    ("name", "docs/a.md", 1, "`base/lost.c`"),
+    ("name", "docs/a.md", 1, "`base/l*.c`"),
+    ("name", "docs/a.md", 1, "`lost_call()`"),
+    ("name", "docs/a.md", 1, "[here](lost.md)"),
+]
+RIGHT = {"base/a.c": "/* known_call() of base/known.c: struct known, KNOWN_MAX, see linux/tcp.h, "
+                     "<linux/lost.h>, `known_*`, docs/known.md */\nf(\"run dunlin pot boil --quick --debug\");\n"
+                     'f("dunlind is gone, lost_word() too");',
+         "docs/a.md": "`dunlin pot`, `dunlin help pot boil`, `dunlin pot boil --quick`, `dunlind init --auto`,\n"
+                      "`--quick`\n"
+                      "`limits.heat`, `volatile.eth0.lid`, `base/k*.c`, `known_call()`, [a](known.md), `/etc/lost.c`,\n"
+                      "`other/lost.c`, `lost_word`\n\n    m1# dunlin pot boil\n"}
+
+
+def name_faults(tree):
+    found = []
+    names.check(KNOWN | tree, lambda path, line, rule, advice: found.append((rule, path, line)))
+    return found
+
+
+@pytest.mark.parametrize("rule,path,line,text", WRONG)
+def test_names(rule, path, line, text):
+    assert name_faults({path: text}) == [(rule, path, line)]
+
+
+def test_names_that_are_there():
+    assert not name_faults(RIGHT)
+
+
+def test_names_of_others_are_listed_while_they_are_used():
+    tree = {"base/a.c": "/* LOST_MAX */", names.FOREIGN: "# list\nLOST_MAX of another\n"}
+    assert not name_faults(tree)
+    assert name_faults({names.FOREIGN: tree[names.FOREIGN]}) == [("name", names.FOREIGN, 2)]

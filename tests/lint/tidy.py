@@ -15,6 +15,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import names
 import tables
 
 FILE_LINES, FUNCTION_LINES = 600, 70
@@ -279,6 +280,7 @@ class Tidy:
         self.check_outside(files)
         codes = {path: bare_code(text) for path, text in texts.items() if path.endswith(C_LIKE)}
         tables.check(self.root, texts, codes, self.report)
+        names.check(texts, self.report)
         return [message for *_, message in sorted(self.found)]
 
 
