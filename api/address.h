@@ -23,9 +23,14 @@ struct net4 {
 };
 /* False when the network has no IPv4. */
 bool net4_parse(const json_t *network, struct net4 *ret);
-/* ERR_INVALID for ipv4.dhcp.ranges that the subnet of a network does not hold. */
+/* ERR_INVALID for ipv4.dhcp.ranges that the subnet of a network does not hold, or that hold none
+ * but the gateway. */
 int net4_check_ranges(const json_t *network, const char *name, struct err *err);
-bool net4_overlap(const struct net4 *a, const struct net4 *b);
+/* May a network have this subnet, and these ranges? ERR_CONFLICT for a subnet that overlaps that
+ * of another network, or holds an address of a member or of another interface of this host. What is
+ * as in old (NULL: new) passes. */
+int net4_check_subnet(const struct api_env *env, const json_t *network, const json_t *old,
+		      struct err *err);
 const char *net4_text(uint32_t ip, char buf[16]);
 /* A 10.x.y.1/24 that neither a network nor an interface of this host uses; the caller frees. */
 char *net4_pick_subnet(struct store *s, struct err *err);
@@ -58,8 +63,8 @@ int address_plan(const struct api_env *env, json_t *instance, const struct addre
 		 struct tx *tx, struct address_picks *picks, struct err *err);
 /* Once a running instance has the devices of its spec: frees in tx what it has no device for any
  * more. Returns how many, or -1. */
-int address_trim(const struct api_env *env, const char *instance, const json_t *spec,
-		 struct tx *tx, struct err *err);
+int address_trim(const struct api_env *env, const char *instance, const json_t *spec, struct tx *tx,
+		 struct err *err);
 /* Whether all instances that use a profile could have the fixed addresses, of IP and hardware, they
  * would get by this document of it. */
 int address_check_profile(const struct api_env *env, const char *profile, const json_t *doc,

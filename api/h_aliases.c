@@ -80,6 +80,15 @@ static int check_name(struct req *r, const char *name)
 		name, NAME_MAX_BYTES);
 }
 
+static int check_type(struct req *r, const char *type)
+{
+	if (str_empty(type) || str_eq(type, "container"))
+		return 0;
+	return err_set(req_err(r), ERR_INVALID,
+		       "image alias: invalid value \"%.40s\" for \"type\": must be container",
+		       type);
+}
+
 /* The whole fingerprint of the target in the body. */
 static int set_target(struct req *r, json_t *doc, const char *target)
 {
@@ -115,6 +124,8 @@ int h_aliases_post(struct req *r)
 	if (!body)
 		return -1;
 	name = json_str(body, "name", "");
+	if (check_type(r, json_str(body, "type", "")) < 0)
+		return -1;
 	doc = json_pack("{s:s, s:s}", "type", "container", "description",
 			json_str(body, "description", ""));
 	if (check_name(r, name) < 0 || set_target(r, doc, json_str(body, "target", "")) < 0)

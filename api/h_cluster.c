@@ -4,6 +4,7 @@
 #include "api/handle.h"
 #include "api/j_cluster.h"
 #include "api/keys.h"
+#include "api/keys_value.h"
 #include "api/token.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -226,6 +227,7 @@ static int check_given(struct req *r, const char *what, const json_t *body, cons
 				"cluster.max_voters and cluster.max_standby; there are no others" },
 		     { "groups", "cluster groups are not implemented" } };
 	static const char *const fixed[] = { "server_name", "url", "architecture", NULL };
+	const char *domain = json_str(body, "failure_domain", "");
 
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
 		const json_t *sent = json_arr(body, kept[i].field);
@@ -236,6 +238,10 @@ static int check_given(struct req *r, const char *what, const json_t *body, cons
 				       "%s: \"%s\" can't be set to %.100s: %s", what, kept[i].field,
 				       text, kept[i].why);
 	}
+	if (!str_empty(domain) && check_name(domain))
+		return err_set(req_err(r), ERR_INVALID,
+			       "%s: invalid value \"%.64s\" for \"failure_domain\": %s", what,
+			       domain, check_name(domain));
 	return check_fixed(r, what, body, member, fixed);
 }
 
@@ -254,7 +260,8 @@ int h_member_put(struct req *r)
 	if (check_etag(r, writable) < 0 || check_given(r, what, body, member) < 0)
 		return -1;
 	merge_map(row.doc, "config", body, is_patch(r));
-	if (keys_check(KEYS_MEMBER, what, json_obj(row.doc, "config"), req_err(r)) < 0)
+	if (keys_check(KEYS_MEMBER, what, json_obj(row.doc, "config"), json_obj(writable, "config"),
+		       req_err(r)) < 0)
 		return -1;
 	json_put_str(row.doc, "description", json_str(body, "description", NULL));
 	json_put_str(row.doc, "failure_domain", json_str(body, "failure_domain", NULL));

@@ -268,7 +268,8 @@ static int check_kept(struct req *r, const json_t *doc, const json_t *body)
 	if (check_fixed(r, what, body, shown, fixed) < 0)
 		return -1;
 	/* Before our own values take the place of what was sent. */
-	if (given && keys_check(KEYS_INSTANCE, what, given, req_err(r)) < 0)
+	if (given &&
+	    keys_check(KEYS_INSTANCE, what, given, json_obj(doc, "config"), req_err(r)) < 0)
 		return -1;
 	if (!str_empty(arch) && !str_eq(arch, json_str(doc, "architecture", "")) &&
 	    !str_eq(arch_canonical(arch), json_str(doc, "architecture", "")))

@@ -151,30 +151,6 @@ static int fill_vni(struct req *r, json_t *doc)
 	return 0;
 }
 
-static int check_subnet(struct req *r, const char *name, const json_t *doc)
-{
-	_rows_ struct rows rows = { 0 };
-	struct net4 mine, other;
-
-	if (net4_check_ranges(doc, name, req_err(r)) < 0)
-		return -1;
-	if (!net4_parse(doc, &mine))
-		return 0;
-	if (store_list(req_env(r)->store, ENT_NETWORK, NULL, &rows, req_err(r)) < 0)
-		return -1;
-	for (size_t i = 0; i < rows.n; i++) {
-		if (str_eq(rows.v[i].key, name) || !net4_parse(rows.v[i].doc, &other))
-			continue;
-		if (net4_overlap(&mine, &other))
-			return err_set(
-				req_err(r), ERR_CONFLICT,
-				"network \"%s\": its subnet %s overlaps that of network \"%s\"",
-				name, json_str(json_obj(doc, "config"), "ipv4.address", ""),
-				rows.v[i].key);
-	}
-	return 0;
-}
-
 static int check_new(struct req *r, const char *name, const char *type)
 {
 	_row_ struct row taken = { 0 };
@@ -213,9 +189,9 @@ static json_t *new_network(struct req *r, const json_t *body, const char *type)
 
 	json_put_str(doc, "name", json_str(body, "name", ""));
 	json_put_str(doc, "type", type);
-	if (keys_check(KEYS_NETWORK, what, json_obj(doc, "config"), req_err(r)) < 0 ||
+	if (keys_check(KEYS_NETWORK, what, json_obj(doc, "config"), NULL, req_err(r)) < 0 ||
 	    fill_address(r, json_obj(doc, "config"), "auto") < 0 ||
-	    check_subnet(r, json_str(body, "name", ""), doc) < 0)
+	    net4_check_subnet(req_env(r), doc, NULL, req_err(r)) < 0)
 		return NULL;
 	vni = json_str(json_obj(doc, "config"), "vxlan.id", NULL);
 	if (!str_eq(type, "overlay") && vni) {
@@ -301,7 +277,7 @@ static int check_change(struct req *r, const struct row *row, const json_t *old)
 	if (vni && !str_eq(vni, json_str(json_obj(old, "config"), "vxlan.id", NULL)))
 		return err_set(req_err(r), ERR_INVALID, "network \"%s\": vxlan.id can't be changed",
 			       row->key);
-	if (check_subnet(r, row->key, row->doc) < 0)
+	if (net4_check_subnet(req_env(r), row->doc, old, req_err(r)) < 0)
 		return -1;
 	if (net4_parse(old, &before) && net4_parse(row->doc, &after) &&
 	    before.gateway == after.gateway && before.bits == after.bits)
@@ -337,7 +313,8 @@ int h_network_put(struct req *r)
 	merge_map(row.doc, "config", body, is_patch(r));
 	json_put_str(row.doc, "description",
 		     json_str(body, "description", is_patch(r) ? NULL : ""));
-	if (keys_check(KEYS_NETWORK, what, json_obj(row.doc, "config"), req_err(r)) < 0 ||
+	if (keys_check(KEYS_NETWORK, what, json_obj(row.doc, "config"), json_obj(old, "config"),
+		       req_err(r)) < 0 ||
 	    fill_address(r, json_obj(row.doc, "config"), "none") < 0 ||
 	    check_change(r, &row, old) < 0)
 		return -1;

@@ -163,7 +163,7 @@ int h_pools_post(struct req *r)
 	what = xasprintf("storage pool \"%s\"", name);
 	json_put_str(doc, "name", name);
 	json_put_str(doc, "driver", str_empty(driver) ? "overlay" : driver);
-	if (keys_check(KEYS_POOL, what, json_obj(doc, "config"), req_err(r)) < 0 ||
+	if (keys_check(KEYS_POOL, what, json_obj(doc, "config"), NULL, req_err(r)) < 0 ||
 	    make_pool(r, name, doc) < 0)
 		return -1;
 	return reply_made(r, "storage-pools", name, "storage-pool-created");
@@ -194,7 +194,8 @@ int h_pool_put(struct req *r)
 	drop_default_source(req_env(r), row.key, json_obj(row.doc, "config"));
 	json_put_str(row.doc, "description",
 		     json_str(body, "description", is_patch(r) ? NULL : ""));
-	if (keys_check(KEYS_POOL, what, json_obj(row.doc, "config"), req_err(r)) < 0)
+	if (keys_check(KEYS_POOL, what, json_obj(row.doc, "config"), json_obj(writable, "config"),
+		       req_err(r)) < 0)
 		return -1;
 	if (!str_eq(json_str(json_obj(row.doc, "config"), "source", ""),
 		    json_str(json_obj(writable, "config"), "source", "")))

@@ -84,12 +84,13 @@ static int check_profile(struct req *r, const char *name, json_t *doc, const jso
 	json_t *config = json_obj(doc, "config"), *v;
 	const char *key;
 
-	if (keys_check(KEYS_INSTANCE, what, config, req_err(r)) < 0 ||
+	if (keys_check(KEYS_INSTANCE, what, config, json_obj(old, "config"), req_err(r)) < 0 ||
 	    config_check_raw(what, config, json_obj(old, "config"), req_err(r)) < 0 ||
-	    devices_check(what, json_obj(doc, "devices"), req_err(r)) < 0)
+	    devices_check(what, json_obj(doc, "devices"), json_obj(old, "devices"), req_err(r)) < 0)
 		return -1;
 	json_object_foreach(json_obj(doc, "devices"), key, v) {
-		if (check_named(r, what, key, v) < 0)
+		if (!json_equal(v, json_object_get(json_obj(old, "devices"), key)) &&
+		    check_named(r, what, key, v) < 0)
 			return -1;
 	}
 	json_object_foreach(config, key, v) {

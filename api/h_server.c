@@ -98,11 +98,11 @@ static int drop_readonly(struct req *r, json_t *body)
 static int write_config(struct req *r, json_t *config, bool replace)
 {
 	const struct api_env *env = req_env(r);
-	_json_ json_t *want = json_copy(config);
+	_json_ json_t *want = json_copy(config), *old = server_config(env);
 	_rows_ struct rows have = { 0 };
 	_tx_ struct tx *tx = tx_new();
 
-	if (keys_check(KEYS_SERVER, "server", want, req_err(r)) < 0 ||
+	if (keys_check(KEYS_SERVER, "server", want, old, req_err(r)) < 0 ||
 	    store_list(env->store, ENT_CONFIG, NULL, &have, req_err(r)) < 0 ||
 	    apply_local(r, config, want, replace) < 0)
 		return -1;

@@ -76,6 +76,7 @@ void icache_free(struct icache *c)
 static json_t *uses_of(const json_t *doc, const json_t *devices)
 {
 	json_t *networks = json_array(), *pools = json_array(), *dev;
+	json_t *host_names = json_array();
 	json_t *profiles = json_arr(doc, "profiles");
 	const char *name;
 
@@ -84,12 +85,15 @@ static json_t *uses_of(const json_t *doc, const json_t *devices)
 
 		if (network)
 			json_array_append_new(networks, json_string(network));
+		if (network && json_str(dev, "host_name", NULL))
+			json_array_append(host_names, json_object_get(dev, "host_name"));
 		if (str_eq(json_str(dev, "type", ""), "disk") && json_str(dev, "pool", NULL))
 			json_array_append_new(pools, json_string(json_str(dev, "pool", "")));
 	}
-	return json_pack("{s:o, s:o, s:o, s:s}", "profiles",
+	return json_pack("{s:o, s:o, s:o, s:o, s:s}", "profiles",
 			 profiles ? json_incref(profiles) : json_array(), "networks", networks,
-			 "pools", pools, "image", json_str(doc, "image", ""));
+			 "host_names", host_names, "pools", pools, "image",
+			 json_str(doc, "image", ""));
 }
 
 static void sum_limits(struct entry *e, const json_t *config)

@@ -16,7 +16,8 @@ void icache_free(struct icache *c);
 struct icache_view {
 	const char *name, *member, *status;
 	const char *rename_to;       /* the name that it is about to get; NULL: it keeps its own */
-	const json_t *uses;          /* {profiles[], networks[], pools[], image} */
+	const json_t *uses;          /* {profiles[], networks[], host_names[], pools[],
+				      * image} */
 	uint64_t memory_bytes, cpus; /* requested by limits.* */
 	uint64_t memory_percent;     /* of limits.memory, when it is a share */
 };

@@ -95,5 +95,5 @@ int image_check_properties(const char *what, const json_t *properties, struct er
 
 	json_object_foreach((json_t *)properties, name, v)
 		json_object_set_new(config, name, json_incref(v));
-	return keys_check(KEYS_IMAGE, what, config, err);
+	return keys_check(KEYS_IMAGE, what, config, NULL, err);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/instance_check.h"
 
-#include <net/if.h>
 #include <string.h>
 
 #include "api/address.h"
+#include "api/icache.h"
 #include "api/instance_host.h"
 #include "api/keys.h"
 #include "api/keys_value.h"
@@ -14,7 +14,6 @@
 #include "node/lxcconf.h"
 
 #define PROFILES_MAX 50
-#define DESCRIPTION_MAX 4096
 #define BROKEN_MAX 200 /* of names in an error */
 
 int instance_check_name(const char *name, struct err *err)
@@ -67,7 +66,7 @@ static int check_profiles(const struct api_env *env, const char *what, const jso
 	return 0;
 }
 
-/* A managed network by name, or a bridge of the host for "parent". */
+/* A managed network by name; whether "parent" is a bridge its host knows. */
 static int check_nic_network(const struct api_env *env, const char *what, const json_t *dev,
 			     struct err *err)
 {
@@ -78,7 +77,7 @@ static int check_nic_network(const struct api_env *env, const char *what, const 
 
 	if (!there && err->kind != ERR_NOT_FOUND)
 		return -1;
-	if (!there && (json_str(dev, "network", NULL) || !if_nametoindex(name)))
+	if (!there && json_str(dev, "network", NULL))
 		return err_set(err, ERR_NOT_FOUND, "%s: Network not found: \"%.20s\"", what, name);
 	if (fixed && (!there || !net4_parse(row.doc, &n)))
 		return err_set(err, ERR_INVALID,
@@ -101,35 +100,72 @@ static char *place_of(const char *device, const json_t *dev)
 	return xasprintf("path \"%.*s\"", (int)n, path);
 }
 
-static int check_device(const struct api_env *env, const char *what, const char *device,
-			const json_t *dev, json_t *places, struct err *err)
-{
-	_free_ char *full = xasprintf("%s: device \"%s\"", what, device);
-	_free_ char *place = place_of(device, dev);
-	bool nic = str_eq(json_str(dev, "type", ""), "nic");
-	const char *other = json_str(places, place, NULL);
+/* Expanded devices and what they were (NULL: new): what does not change is not looked at, so that a
+ * value that an older version took stands in no other change's way. */
+struct look {
+	const struct api_env *env;
+	const char *what;
+	const json_t *devices, *old;
+	json_t *places; /* -> device */
+};
 
-	if (str_eq(json_str(dev, "type", ""), "none"))
+static bool is_kept(const struct look *l, const char *device)
+{
+	return json_equal(json_object_get(l->devices, device), json_object_get(l->old, device));
+}
+
+static int take_place(struct look *l, const char *device, char *own_place, struct err *err)
+{
+	_free_ char *place = own_place;
+	const char *other = json_str(l->places, place, NULL);
+
+	if (other && !(is_kept(l, device) && is_kept(l, other)))
+		return err_set(err, ERR_INVALID,
+			       "%s: device \"%s\": %s is that of device \"%s\" already", l->what,
+			       device, place, other);
+	json_put_str(l->places, place, device);
+	return 0;
+}
+
+static int check_nic(const struct look *l, const char *device, const json_t *dev, struct err *err)
+{
+	_free_ char *full = xasprintf("%s: device \"%s\"", l->what, device);
+	const char *wrong = check_nic_name(json_str(dev, "name", device));
+
+	if (is_kept(l, device))
 		return 0;
-	if (nic && check_nic_name(json_str(dev, "name", device)))
+	if (wrong)
 		return err_set(err, ERR_INVALID,
 			       "%s: \"name\" is missing, and the device's name can't be that of an "
 			       "interface: it %s",
-			       full, check_nic_name(device));
-	if (other)
-		return err_set(err, ERR_INVALID, "%s: %s is that of device \"%s\" already", full,
-			       place, other);
-	json_put_str(places, place, device);
-	return nic ? check_nic_network(env, full, dev, err) : 0;
+			       full, wrong);
+	return check_nic_network(l->env, full, dev, err);
+}
+
+static int check_device(struct look *l, const char *device, const json_t *dev, struct err *err)
+{
+	const char *type = json_str(dev, "type", ""), *host = json_str(dev, "host_name", NULL);
+
+	if (str_eq(type, "none"))
+		return 0;
+	if (take_place(l, device, place_of(device, dev), err) < 0)
+		return -1;
+	if (!str_eq(type, "nic"))
+		return 0;
+	if (host && take_place(l, device, xasprintf("host_name \"%s\"", host), err) < 0)
+		return -1;
+	return check_nic(l, device, dev, err);
 }
 
 static int check_root(const struct api_env *env, const char *what, const json_t *devices,
 		      const json_t *old_devices, struct err *err)
 {
-	json_t *root = spec_root_device(devices);
+	json_t *root = spec_root_device(devices), *old_root = spec_root_device(old_devices);
 	_json_ json_t *pool = NULL;
 	const char *before;
 
+	if (old_devices && (root ? json_equal(root, old_root) : !old_root))
+		return 0;
 	if (!root && store_count(env->store, ENT_POOL, NULL) == 0)
 		return err_set(err, ERR_INVALID,
 			       "%s: there is no storage pool yet: this host was not set up; run "
@@ -147,7 +183,7 @@ static int check_root(const struct api_env *env, const char *what, const json_t 
 							    "%s: Storage pool not found: \"%.80s\"",
 							    what, json_str(root, "pool", ""))
 						  : -1;
-	before = json_str(spec_root_device(old_devices), "pool", NULL);
+	before = json_str(old_root, "pool", NULL);
 	if (before && !str_eq(before, json_str(root, "pool", "")))
 		return err_set(err, ERR_INVALID,
 			       "%s: the root disk can't be moved from pool \"%s\" by changing the "
@@ -160,14 +196,74 @@ static int check_devices(const struct api_env *env, const char *what, json_t *de
 			 const json_t *old_devices, struct err *err)
 {
 	_json_ json_t *places = json_object();
+	struct look l = { env, what, devices, old_devices, places };
 	const char *device;
 	json_t *dev;
 
 	json_object_foreach(devices, device, dev) {
-		if (check_device(env, what, device, dev, places, err) < 0)
+		if (check_device(&l, device, dev, err) < 0)
 			return -1;
 	}
 	return check_root(env, what, devices, old_devices, err);
+}
+
+struct owner {
+	const char *host_name, *except;
+	const char *member; /* NULL: any */
+	char *found;
+};
+
+static void find_owner(void *arg, const struct icache_view *v)
+{
+	struct owner *o = arg;
+	json_t *name;
+	size_t i;
+
+	json_array_foreach(json_arr(v->uses, "host_names"), i, name) {
+		if (!o->found && str_eq(json_string_value(name), o->host_name) &&
+		    !str_eq(v->name, o->except) && (!o->member || str_eq(v->member, o->member)))
+			o->found = xstrdup(v->name);
+	}
+}
+
+static int check_owners(const struct api_env *env, struct owner o, const json_t *devices,
+			const json_t *old, struct err *err)
+{
+	const char *device;
+	json_t *dev;
+
+	json_object_foreach((json_t *)devices, device, dev) {
+		_free_ char *owner = NULL;
+
+		o.host_name = json_str(dev, "host_name", NULL);
+		if (!o.host_name || devices_have_host_name(old, o.host_name))
+			continue;
+		icache_each(env, find_owner, &o);
+		owner = take_ptr(o.found);
+		if (owner)
+			return err_set(err, ERR_INVALID,
+				       "instance \"%s\": device \"%s\": invalid value \"%s\" for "
+				       "key \"host_name\": it is that of instance \"%s\"; choose "
+				       "another",
+				       o.except, device, o.host_name, owner);
+	}
+	return 0;
+}
+
+int instance_check_host_names(const struct api_env *env, const char *name, const json_t *devices,
+			      const json_t *old, struct err *err)
+{
+	return check_owners(env, (struct owner){ .except = name }, devices, old, err);
+}
+
+int instance_check_host_names_here(const struct api_env *env, const json_t *doc, struct err *err)
+{
+	_json_ json_t *config = NULL, *devices = NULL;
+	struct owner o = { .except = json_str(doc, "name", ""),
+			   .member = cluster_member_name(env->cluster) };
+
+	spec_expand(env->store, NULL, doc, &config, &devices);
+	return check_owners(env, o, devices, NULL, err);
 }
 
 /* An address of a nic that neither is there nor was. */
@@ -203,7 +299,9 @@ static int check_expanded(const struct api_env *env, const char *what, const jso
 	if (old)
 		spec_expand(env->store, NULL, old, &old_config, &old_devices);
 	if (check_volatile(what, json_obj(doc, "config"), devices, old_config, err) < 0 ||
-	    check_devices(env, what, devices, old_devices, err) < 0)
+	    check_devices(env, what, devices, old_devices, err) < 0 ||
+	    instance_check_host_names(env, json_str(doc, "name", ""), devices, old_devices, err) <
+		    0)
 		return -1;
 	return old ? instance_check_host(env, doc, old, err) : 0;
 }
@@ -222,15 +320,62 @@ int instance_check(const struct api_env *env, json_t *doc, const json_t *old, st
 {
 	_free_ char *what = xasprintf("instance \"%.64s\"", json_str(doc, "name", "?"));
 
-	if (strlen(json_str(doc, "description", "")) > DESCRIPTION_MAX)
-		return err_set(err, ERR_INVALID, "%s: the description is longer than %d bytes",
-			       what, DESCRIPTION_MAX);
-	if (keys_check(KEYS_INSTANCE, what, json_obj(doc, "config"), err) < 0 ||
+	json_t *profiles = json_arr(doc, "profiles");
+
+	if (keys_check(KEYS_INSTANCE, what, json_obj(doc, "config"), json_obj(old, "config"), err) <
+		    0 ||
 	    config_check_raw(what, json_obj(doc, "config"), json_obj(old, "config"), err) < 0 ||
-	    devices_check(what, json_obj(doc, "devices"), err) < 0 ||
-	    check_profiles(env, what, json_arr(doc, "profiles"), err) < 0)
+	    devices_check(what, json_obj(doc, "devices"), json_obj(old, "devices"), err) < 0 ||
+	    (!json_equal(profiles, json_arr(old, "profiles")) &&
+	     check_profiles(env, what, profiles, err) < 0))
 		return -1;
 	return check_expanded(env, what, doc, old, err);
+}
+
+/* --- why it does not start -------------------------------------------------------------------- */
+
+static int check_values(const char *what, const json_t *doc, struct err *err)
+{
+	_json_ json_t *config = json_deep_copy(json_obj(doc, "config"));
+	_json_ json_t *devices = json_deep_copy(json_obj(doc, "devices"));
+
+	if (config && keys_check(KEYS_INSTANCE, what, config, NULL, err) < 0)
+		return -1;
+	return devices ? devices_check(what, devices, NULL, err) : 0;
+}
+
+static void add_reason(struct err *err, const struct err *why, const char *command, const char *of)
+{
+	_free_ char *failed = xstrdup(err->msg);
+
+	err_set(err, err->kind, "%s; %s: \"dunlin %s %s\" can change it", failed, why->msg, command,
+		of);
+}
+
+void instance_explain(const struct api_env *env, const json_t *doc, struct err *err)
+{
+	_json_ json_t *config = NULL, *devices = NULL;
+	const char *name = json_str(doc, "name", "?");
+	_free_ char *what = xasprintf("instance \"%s\"", name);
+	struct err why;
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(json_arr(doc, "profiles"), i, v) {
+		const char *profile = json_string_value(v);
+		_free_ char *of = xasprintf("profile \"%s\"", profile);
+		_row_ struct row row = { 0 };
+
+		if (store_get(env->store, ENT_PROFILE, profile, &row, &why) < 0 ||
+		    check_values(of, row.doc, &why) == 0)
+			continue;
+		add_reason(err, &why, "profile edit", profile);
+		return;
+	}
+	spec_expand(env->store, NULL, doc, &config, &devices);
+	if (check_values(what, doc, &why) < 0 ||
+	    check_devices(env, what, devices, NULL, &why) < 0)
+		add_reason(err, &why, "config edit", name);
 }
 
 /* --- the instances of a profile -------------------------------------------------------------- */
@@ -247,23 +392,52 @@ static bool has_profile(const json_t *doc, const char *name)
 	return false;
 }
 
-/* One that is broken already does not stand in the way. */
-static bool breaks(const struct api_env *env, const json_t *doc, json_t *next, struct err *err)
+/* Two instances can't have one interface of the host. */
+static int take_host_names(json_t *taken, const char *name, const json_t *devices, struct err *err)
+{
+	const char *device;
+	json_t *dev;
+
+	json_object_foreach((json_t *)devices, device, dev) {
+		const char *host_name = json_str(dev, "host_name", NULL), *other;
+
+		if (!host_name)
+			continue;
+		other = json_str(taken, host_name, NULL);
+		if (other && !str_eq(other, name))
+			return err_set(
+				err, ERR_INVALID,
+				"instance \"%s\": device \"%s\": invalid value \"%s\" for "
+				"key \"host_name\": it would be that of instance \"%s\", too",
+				name, device, host_name, other);
+		json_put_str(taken, host_name, name);
+	}
+	return 0;
+}
+
+/* taken: host_name -> instance. */
+static int check_next(const struct api_env *env, const json_t *doc, json_t *next, json_t *taken,
+		      struct err *err)
 {
 	_json_ json_t *config = NULL, *devices = NULL, *old_config = NULL, *old_devices = NULL;
-	_free_ char *what = xasprintf("instance \"%s\"", json_str(doc, "name", "?"));
-	struct err ignored;
+	const char *name = json_str(doc, "name", "?");
+	_free_ char *what = xasprintf("instance \"%s\"", name);
 
 	spec_expand(env->store, NULL, doc, &old_config, &old_devices);
 	spec_expand(env->store, next, doc, &config, &devices);
-	return check_devices(env, "", old_devices, old_devices, &ignored) == 0 &&
-	       check_devices(env, what, devices, old_devices, err) < 0;
+	if (check_devices(env, what, devices, old_devices, err) < 0 ||
+	    instance_check_host_names(env, name, devices, old_devices, err) < 0 ||
+	    take_host_names(taken, name, devices, err) < 0)
+		return -1;
+	if (!str_eq(json_str(doc, "member", ""), cluster_member_name(env->cluster)))
+		return 0;
+	return devices_check_host(env, what, devices, old_devices, err);
 }
 
 int instances_check_profile(const struct api_env *env, const char *name, json_t *doc,
 			    struct err *err)
 {
-	_json_ json_t *next = json_pack("{s:O}", name, doc);
+	_json_ json_t *next = json_pack("{s:O}", name, doc), *taken = json_object();
 	_sbuf_ struct sbuf broken = SBUF(BROKEN_MAX);
 	_rows_ struct rows rows = { 0 };
 	struct err why, first = { 0 };
@@ -272,7 +446,8 @@ int instances_check_profile(const struct api_env *env, const char *name, json_t 
 	if (store_list(env->store, ENT_INSTANCE, NULL, &rows, err) < 0)
 		return -1;
 	for (size_t i = 0; i < rows.n; i++) {
-		if (!has_profile(rows.v[i].doc, name) || !breaks(env, rows.v[i].doc, next, &why))
+		if (!has_profile(rows.v[i].doc, name) ||
+		    check_next(env, rows.v[i].doc, next, taken, &why) == 0)
 			continue;
 		if (!first.kind)
 			first = why;

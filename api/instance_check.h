@@ -8,6 +8,15 @@
 int instance_check(const struct api_env *env, json_t *doc, const json_t *old, struct err *err);
 /* Does liblxc take raw.lxc, where it differs from that of old? */
 int config_check_raw(const char *what, const json_t *config, const json_t *old, struct err *err);
+/* ERR_INVALID when another instance of the cluster, to any member of which this one may move, has
+ * the host_name of an expanded device that old lacks. */
+int instance_check_host_names(const struct api_env *env, const char *name, const json_t *devices,
+			      const json_t *old, struct err *err);
+/* The same for what the row has, and this member alone: before a start. */
+int instance_check_host_names_here(const struct api_env *env, const json_t *doc, struct err *err);
+/* After a start that failed: adds to err what is stored, maybe by an older version, and would be
+ * refused now, with the command that changes it. */
+void instance_explain(const struct api_env *env, const json_t *doc, struct err *err);
 /* May the profile become doc? ERR_INVALID names the instances that could not live with it. */
 int instances_check_profile(const struct api_env *env, const char *name, json_t *doc,
 			    struct err *err);

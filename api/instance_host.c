@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/instance_host.h"
 
+#include <net/if.h>
 #include <sys/utsname.h>
 
 #include "api/keys.h"
@@ -38,26 +39,85 @@ static int check_disk(const struct api_env *env, const char *what, const json_t 
 }
 
 /* What is larger than the bridge lets through is lost. */
-static int check_nic(const struct api_env *env, const char *what, const json_t *dev,
-		     struct err *err)
+static int check_mtu(const char *what, const json_t *dev, const json_t *state, struct err *err)
 {
-	const char *network = spec_nic_network(dev), *value = json_str(dev, "mtu", NULL);
-	_json_ json_t *state = NULL;
-	struct err ignored;
+	const char *value = json_str(dev, "mtu", NULL);
 	int64_t mtu;
 
-	if (!value || !str_to_i64(value, 0, UINT16_MAX, &mtu))
-		return 0;
-	state = network_state(env->node, network, &ignored);
-	if (!state || mtu <= json_int(state, "mtu", 0))
+	if (!value || !str_to_i64(value, 0, UINT16_MAX, &mtu) || !state ||
+	    mtu <= json_int(state, "mtu", 0))
 		return 0;
 	return err_set(err, ERR_INVALID,
 		       "%s: invalid value \"%s\" for key \"mtu\": at most %lld, the MTU of \"%s\"",
-		       what, value, (long long)json_int(state, "mtu", 0), network);
+		       what, value, (long long)json_int(state, "mtu", 0), spec_nic_network(dev));
 }
 
-static int check_devices(const struct api_env *env, const char *what, const json_t *devices,
-			 const json_t *old, struct err *err)
+static bool is_managed(const struct api_env *env, const char *network)
+{
+	_row_ struct row row = { 0 };
+	struct err ignored;
+
+	return store_get(env->store, ENT_NETWORK, network, &row, &ignored) == 0;
+}
+
+/* A managed network's bridge may not be there yet. */
+static int check_parent(const struct api_env *env, const char *what, const json_t *dev,
+			const json_t *state, struct err *err)
+{
+	const char *parent = json_str(dev, "parent", NULL);
+
+	if (!parent || is_managed(env, parent) || json_obj(state, "bridge"))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "%s: invalid value \"%s\" for key \"parent\": %s on member \"%s\"; name a "
+		       "bridge of it, or a network as \"network\"",
+		       what, parent, state ? "it is no bridge" : "there is no such interface",
+		       cluster_member_name(env->cluster));
+}
+
+bool devices_have_host_name(const json_t *devices, const char *name)
+{
+	const char *device;
+	json_t *dev;
+
+	json_object_foreach((json_t *)devices, device, dev) {
+		if (str_eq(json_str(dev, "host_name", ""), name))
+			return true;
+	}
+	return false;
+}
+
+/* The other end of the pair is named after it until it is inside. */
+static int check_host_name(const struct api_env *env, const char *what, const json_t *dev,
+			   const json_t *old, struct err *err)
+{
+	const char *name = json_str(dev, "host_name", NULL);
+	_free_ char *peer = xasprintf("%sp", name ? name : "");
+
+	if (!name || devices_have_host_name(old, name) ||
+	    (!if_nametoindex(name) && !if_nametoindex(peer) && !is_managed(env, name)))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "%s: invalid value \"%s\" for key \"host_name\": member \"%s\" has an "
+		       "interface \"%s\" already; choose another name",
+		       what, name, cluster_member_name(env->cluster),
+		       if_nametoindex(peer) ? peer : name);
+}
+
+static int check_nic(const struct api_env *env, const char *what, const json_t *dev,
+		     const json_t *old, struct err *err)
+{
+	struct err ignored;
+	_json_ json_t *state = network_state(env->node, spec_nic_network(dev), &ignored);
+
+	if (check_parent(env, what, dev, state, err) < 0 ||
+	    check_host_name(env, what, dev, old, err) < 0)
+		return -1;
+	return check_mtu(what, dev, state, err);
+}
+
+int devices_check_host(const struct api_env *env, const char *what, const json_t *devices,
+		       const json_t *old, struct err *err)
 {
 	const char *name;
 	json_t *dev;
@@ -70,7 +130,7 @@ static int check_devices(const struct api_env *env, const char *what, const json
 			continue;
 		if (str_eq(type, "disk") && check_disk(env, full, dev, err) < 0)
 			return -1;
-		if (str_eq(type, "nic") && check_nic(env, full, dev, err) < 0)
+		if (str_eq(type, "nic") && check_nic(env, full, dev, old, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -97,5 +157,5 @@ int instance_check_host(const struct api_env *env, const json_t *doc, const json
 	     !same(config, old_config, "limits.memory")) &&
 	    cgroup_limits_parse(config, &limits, err) < 0)
 		return err_wrap(err, "%s", what);
-	return check_devices(env, what, devices, old_devices, err);
+	return devices_check_host(env, what, devices, old_devices, err);
 }

@@ -9,3 +9,7 @@
  * value. */
 int instance_check_host(const struct api_env *env, const json_t *doc, const json_t *old,
 			struct err *err);
+bool devices_have_host_name(const json_t *devices, const char *name);
+/* The same for expanded devices alone. */
+int devices_check_host(const struct api_env *env, const char *what, const json_t *devices,
+		       const json_t *old, struct err *err);

@@ -5,6 +5,7 @@
 #include "api/background.h"
 #include "api/boot.h"
 #include "api/instance.h"
+#include "api/instance_check.h"
 #include "api/jobs.h"
 #include "api/spec.h"
 #include "base/clock.h"
@@ -118,10 +119,15 @@ static int start(const struct api_env *env, const char *name, struct err *err)
 		return err_set(err, ERR_INVALID, "The instance is already running");
 	if (instance_lease(env, name, true, &row, err) < 0)
 		return -1;
+	if (instance_check_host_names_here(env, row.doc, err) < 0)
+		return -1;
 	spec = spec_build(env, row.doc, &pool, err);
 	if (!spec || job_need_networks((void *)env, spec, err) < 0 ||
-	    ensure_image(env, row.doc, pool, err) < 0 || container_start(env->node, spec, err) < 0)
+	    ensure_image(env, row.doc, pool, err) < 0 ||
+	    container_start(env->node, spec, err) < 0) {
+		instance_explain(env, row.doc, err);
 		return -1;
+	}
 	instance_event(env, name, "started", NULL);
 	return 0;
 }

@@ -191,7 +191,8 @@ static char *scalar_text(const json_t *v)
 	return json_text(v);
 }
 
-int keys_check(enum keys_of of, const char *what, json_t *config, struct err *err)
+int keys_check(enum keys_of of, const char *what, json_t *config, const json_t *old,
+	       struct err *err)
 {
 	const char *name;
 	json_t *v;
@@ -203,7 +204,8 @@ int keys_check(enum keys_of of, const char *what, json_t *config, struct err *er
 		if (!text)
 			return err_set(err, ERR_INVALID,
 				       "%s: the value of \"%.80s\" must be a string", what, name);
-		if (check_one(of, what, name, text, err) < 0)
+		if (!str_eq(text, json_str(old, name, NULL)) &&
+		    check_one(of, what, name, text, err) < 0)
 			return -1;
 		if (!*text)
 			json_object_del(config, name);
@@ -286,7 +288,7 @@ static int check_device(const char *what, json_t *dev, struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(device_types); i++) {
 		if (!str_eq(type, device_types[i].type))
 			continue;
-		if (keys_check(device_types[i].of, what, dev, err) < 0)
+		if (keys_check(device_types[i].of, what, dev, NULL, err) < 0)
 			return -1;
 		return device_types[i].check ? device_types[i].check(what, dev, err) : 0;
 	}
@@ -294,7 +296,7 @@ static int check_device(const char *what, json_t *dev, struct err *err)
 		       what, type);
 }
 
-int devices_check(const char *what, json_t *devices, struct err *err)
+int devices_check(const char *what, json_t *devices, const json_t *old, struct err *err)
 {
 	const char *name;
 	json_t *dev;
@@ -304,6 +306,8 @@ int devices_check(const char *what, json_t *devices, struct err *err)
 	json_object_foreach(devices, name, dev) {
 		_free_ char *full = xasprintf("%s: device \"%.64s\"", what, name);
 
+		if (json_equal(dev, json_object_get(old, name)))
+			continue;
 		if (!str_is_name(name, 64))
 			return err_set(err, ERR_INVALID, "%s: invalid device name", full);
 		if (check_device(full, dev, err) < 0)

@@ -19,7 +19,7 @@ enum key_type { K_STRING, K_BOOL, K_INT };
 
 /* What a value must be besides of its type. */
 struct key_rule {
-	int64_t min, max;	  /* of a K_INT; equal: any */
+	int64_t min, max;         /* of a K_INT; equal: any */
 	const char *const *words; /* ends with NULL */
 	/* NULL when the value is fine, else what it should have been. */
 	const char *(*check)(const char *value);
@@ -46,7 +46,9 @@ bool key_bool(enum keys_of of, const json_t *config, const char *name);
 json_t *keys_filled(enum keys_of of, const json_t *config);
 
 /* Checks in place: numbers and booleans become strings, null and "" disappear. ERR_INVALID names
- * `what` (object and its name), the key and the value. */
-int keys_check(enum keys_of of, const char *what, json_t *config, struct err *err);
+ * `what` (object and its name), the key and the value. What is as in old (NULL: nothing) passes:
+ * what an older version took does not stand in the way of other changes. */
+int keys_check(enum keys_of of, const char *what, json_t *config, const json_t *old,
+	       struct err *err);
 /* The same for every device of an instance or profile. */
-int devices_check(const char *what, json_t *devices, struct err *err);
+int devices_check(const char *what, json_t *devices, const json_t *old, struct err *err);

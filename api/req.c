@@ -11,6 +11,7 @@
 #include "base/ws_key.h"
 
 #define JSON_FILE_MAX (4 << 20)
+#define DESCRIPTION_MAX 4096
 
 struct req *req_new(struct server *s, struct conn *c, struct http_head *own_head)
 {
@@ -174,15 +175,27 @@ static int read_spooled(struct req *r)
 	return 0;
 }
 
+/* Of whatever has one. */
+static int check_description(const json_t *body, const char *what, struct err *err)
+{
+	if (strlen(json_str(body, "description", "")) <= DESCRIPTION_MAX)
+		return 0;
+	return err_set(err, ERR_INVALID, "%s: the description is longer than %d bytes", what,
+		       DESCRIPTION_MAX);
+}
+
 json_t *req_json(struct req *r, const struct json_field *fields, const char *what)
 {
 	if (!r->json) {
 		if (r->body_fd >= 0 && !r->body.len && r->body_size && read_spooled(r) < 0)
 			return NULL;
-		r->json = r->body.len ? json_parse(r->body.data, r->body.len, what, &r->err) :
-					json_object();
+		r->json = r->body.len ? json_parse(r->body.data, r->body.len, what, &r->err)
+				      : json_object();
 	}
-	if (r->json && fields && json_check(r->json, fields, what, &r->err) < 0)
+	if (!r->json || !fields)
+		return r->json;
+	if (json_check(r->json, fields, what, &r->err) < 0 ||
+	    check_description(r->json, what, &r->err) < 0)
 		return NULL;
 	return r->json;
 }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "node/network.h"
 
 #define SUBNET_TRIES 1000
 
@@ -125,39 +126,11 @@ bool net4_parse(const json_t *network, struct net4 *ret)
 	return true;
 }
 
-int net4_check_ranges(const json_t *network, const char *name, struct err *err)
-{
-	const char *ranges = json_str(json_obj(network, "config"), "ipv4.dhcp.ranges", "");
-	_free_ char *copy = xstrdup(ranges);
-	char *parts[NET4_RANGES_MAX], text[16];
-	struct range4 r;
-	struct net4 n;
-	size_t count;
-
-	if (!*ranges || !net4_parse(network, &n))
-		return 0;
-	count = str_split(copy, ',', parts, NET4_RANGES_MAX);
-	for (size_t i = 0; i < count && i < NET4_RANGES_MAX; i++) {
-		if (parse_range(parts[i], &r) && holds(hosts_of(&n), r))
-			continue;
-		return err_set(err, ERR_INVALID,
-			       "network \"%s\": ipv4.dhcp.ranges: \"%.40s\" is not among the hosts "
-			       "of its subnet %s/%d",
-			       name, ranges, net4_text(n.gateway & mask_of(n.bits), text), n.bits);
-	}
-	return 0;
-}
-
 static bool overlaps(uint32_t a, int a_bits, uint32_t b, int b_bits)
 {
 	uint32_t m = mask_of(a_bits < b_bits ? a_bits : b_bits);
 
 	return (a & m) == (b & m);
-}
-
-bool net4_overlap(const struct net4 *a, const struct net4 *b)
-{
-	return overlaps(a->gateway, a->bits, b->gateway, b->bits);
 }
 
 static bool host_uses(const struct ifaddrs *all, uint32_t ip, int bits)
@@ -183,6 +156,149 @@ static bool network_uses(const struct rows *networks, uint32_t ip, int bits)
 			return true;
 	}
 	return false;
+}
+
+/* --- checks ---------------------------------------------------------------------------------- */
+
+int net4_check_ranges(const json_t *network, const char *name, struct err *err)
+{
+	const char *ranges = json_str(json_obj(network, "config"), "ipv4.dhcp.ranges", "");
+	_free_ char *copy = xstrdup(ranges);
+	char *parts[NET4_RANGES_MAX], text[16];
+	struct range4 r;
+	struct net4 n;
+	size_t count;
+
+	if (!*ranges || !net4_parse(network, &n))
+		return 0;
+	count = str_split(copy, ',', parts, NET4_RANGES_MAX);
+	for (size_t i = 0; i < count && i < NET4_RANGES_MAX; i++) {
+		if (parse_range(parts[i], &r) && holds(hosts_of(&n), r))
+			continue;
+		return err_set(err, ERR_INVALID,
+			       "network \"%s\": ipv4.dhcp.ranges: \"%.40s\" is not among the hosts "
+			       "of its subnet %s/%d",
+			       name, ranges, net4_text(n.gateway & mask_of(n.bits), text), n.bits);
+	}
+	if (n.nranges == 1 && n.ranges[0].first == n.gateway && n.ranges[0].last == n.gateway)
+		return err_set(
+			err, ERR_INVALID,
+			"network \"%s\": ipv4.dhcp.ranges: \"%.40s\" holds no address beside "
+			"the gateway",
+			name, ranges);
+	return 0;
+}
+
+struct subnet_check {
+	const struct api_env *env;
+	const char *name;
+	struct net4 n;
+};
+
+static bool has_address(const struct net4 *n, uint32_t ip)
+{
+	return (ip & mask_of(n->bits)) == (n->gateway & mask_of(n->bits));
+}
+
+static int refuse_subnet(const struct subnet_check *c, const char *how, const char *whose,
+			 struct err *err)
+{
+	char text[16];
+
+	return err_set(err, ERR_CONFLICT,
+		       "network \"%s\": invalid value \"%s/%d\" for key \"ipv4.address\": its "
+		       "subnet %s \"%s\"; choose another",
+		       c->name, net4_text(c->n.gateway, text), c->n.bits, how, whose);
+}
+
+static int check_networks(const struct subnet_check *c, struct err *err)
+{
+	_rows_ struct rows rows = { 0 };
+	struct net4 n;
+
+	if (store_list(c->env->store, ENT_NETWORK, NULL, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		if (!str_eq(rows.v[i].key, c->name) && net4_parse(rows.v[i].doc, &n) &&
+		    overlaps(c->n.gateway, c->n.bits, n.gateway, n.bits))
+			return refuse_subnet(c, "overlaps that of network", rows.v[i].key, err);
+	}
+	return 0;
+}
+
+/* Members would look for each other on the bridge. */
+static int check_members(const struct subnet_check *c, struct err *err)
+{
+	_rows_ struct rows rows = { 0 };
+	uint32_t ip;
+
+	if (store_list(c->env->store, ENT_MEMBER, NULL, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		_free_ char *address = xstrdup(json_str(rows.v[i].doc, "address", ""));
+
+		address[strcspn(address, ":")] = '\0';
+		if (net4_parse_ip(address, &ip) && has_address(&c->n, ip))
+			return refuse_subnet(c, "holds the address of member", rows.v[i].key, err);
+	}
+	return 0;
+}
+
+static bool lists(const json_t *names, const char *name)
+{
+	json_t *v;
+	size_t i;
+
+	json_array_foreach((json_t *)names, i, v) {
+		if (str_eq(json_string_value(v), name))
+			return true;
+	}
+	return false;
+}
+
+/* The bridges of networks apart, also of those that are just being removed. */
+static int check_interfaces(const struct subnet_check *c, struct err *err)
+{
+	_json_ json_t *bridges = network_list(c->env->node);
+	struct ifaddrs *all = NULL;
+	int rc = 0;
+
+	if (getifaddrs(&all) < 0)
+		return 0;
+	for (const struct ifaddrs *i = all; i && rc == 0; i = i->ifa_next) {
+		const struct sockaddr_in *a = (const void *)i->ifa_addr;
+
+		if (a && a->sin_family == AF_INET &&
+		    has_address(&c->n, ntohl(a->sin_addr.s_addr)) &&
+		    !str_eq(i->ifa_name, c->name) && !lists(bridges, i->ifa_name))
+			rc = refuse_subnet(c, "holds an address of this host's interface",
+					   i->ifa_name, err);
+	}
+	freeifaddrs(all);
+	return rc;
+}
+
+int net4_check_subnet(const struct api_env *env, const json_t *network, const json_t *old,
+		      struct err *err)
+{
+	const json_t *config = json_obj(network, "config"), *old_config = json_obj(old, "config");
+	struct subnet_check c = { .env = env, .name = json_str(network, "name", "") };
+	const char *ranges = json_str(config, "ipv4.dhcp.ranges", "");
+	struct net4 before;
+	bool same;
+
+	if (!net4_parse(network, &c.n))
+		return 0;
+	same = net4_parse(old, &before) && before.gateway == c.n.gateway && before.bits == c.n.bits;
+	if (!(same && str_eq(ranges, json_str(old_config, "ipv4.dhcp.ranges", ""))) &&
+	    net4_check_ranges(network, c.name, err) < 0)
+		return -1;
+	if (same)
+		return 0;
+	return check_networks(&c, err) < 0 || check_members(&c, err) < 0 ||
+			       check_interfaces(&c, err) < 0
+		       ? -1
+		       : 0;
 }
 
 char *net4_pick_subnet(struct store *s, struct err *err)

@@ -67,8 +67,9 @@ static int set_ipv6(const struct net *net, struct err *err)
 	/* A kernel without IPv6 needs nothing turned off. */
 	if (!wanted && !io_exists("/proc/sys/net/ipv6"))
 		return 0;
+	/* There is none to disable where the kernel has none, or the MTU is below 1280. */
 	if (bridge_sysctl(wanted ? "0" : "1", err, "ipv6/conf/%s/disable_ipv6", net->name) < 0)
-		return -1;
+		return wanted || err->kind != ERR_NOT_FOUND ? -1 : 0;
 	if (!wanted)
 		return 0;
 	if (bridge_sysctl("0", err, "ipv6/conf/%s/accept_dad", net->name) < 0 ||

@@ -116,15 +116,29 @@ int nic_create(struct node *n, const json_t *j, bool plug, struct err *err)
 	return err_wrap(err, "network device \"%s\"", json_str(j, "device", ""));
 }
 
+/* Anything else takes no ports. */
+static int check_bridge(const char *name, struct err *err)
+{
+	struct link_info l;
+
+	if (link_get(name, &l, err) < 0)
+		return err->kind == ERR_NOT_FOUND
+			       ? err_set(err, ERR_NOT_FOUND,
+					 "there is no bridge \"%s\" on this member", name)
+			       : -1;
+	if (str_eq(l.kind, "bridge"))
+		return 0;
+	return err_set(err, ERR_INVALID, "\"%s\" of this member is no bridge", name);
+}
+
 int nic_vacate(struct node *n, const json_t *j, struct err *err)
 {
 	struct link_info host;
 	struct nic nic;
 	int rc = nic_parse(&nic, j, err);
 
-	if (rc == 0 && *nic.bridge && !if_nametoindex(nic.bridge))
-		rc = err_set(err, ERR_NOT_FOUND, "there is no bridge \"%s\" on this member",
-			     nic.bridge);
+	if (rc == 0 && *nic.bridge)
+		rc = check_bridge(nic.bridge, err);
 	if (rc == 0 && link_get(nic.host_name, &host, err) == 0)
 		rc = str_starts(host.alias, ALIAS_PREFIX) ? link_delete(nic.host_name, err)
 							  : not_ours(&nic, err);
@@ -163,11 +177,13 @@ static int point_bridge_here(const struct link_info *host, struct err *err)
 int nic_plug(struct node *n, const char *host_name, const char *bridge, bool plug, struct err *err)
 {
 	struct link_info host;
-	int wanted = plug && !str_empty(bridge) ? (int)if_nametoindex(bridge) : 0;
+	int wanted = 0;
 
-	if (plug && !str_empty(bridge) && !wanted)
-		return err_set(err, ERR_NOT_FOUND, "there is no bridge \"%s\" on this member",
-			       bridge);
+	if (plug && !str_empty(bridge)) {
+		if (check_bridge(bridge, err) < 0)
+			return -1;
+		wanted = (int)if_nametoindex(bridge);
+	}
 	if (link_get(host_name, &host, err) < 0)
 		return -1;
 	if (host.master != wanted && link_set_master(host_name, wanted ? bridge : NULL, err) < 0)

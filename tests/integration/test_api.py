@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from cluster import ROOT, ApiError, UnixConnection, wait_for
+from cluster import ROOT, ApiError, UnixConnection, run, wait_for
 
 INSTANCE = {"name": "x1", "source": {"type": "image", "alias": "test"}}
 
@@ -273,8 +273,16 @@ REFUSED_VALUES = [  # body of a PATCH of a stopped instance, words of the answer
     ({"devices": {"eth0": {"type": "nic", "network": "tnet", "mtu": "9100"}}}, ["mtu", "9100", "tnet"]),
     ({"devices": {"e": {"type": "nic", "network": "tnet", "name": "eth0"}}}, ["eth0"]),
     ({"devices": {"a-name-that-is-too-long": {"type": "nic", "network": "tnet"}}}, ["name", "interface"]),
-    ({"devices": {"e": {"type": "nic", "parent": "lo", "ipv4.address": "10.1.1.1"}}}, ["ipv4.address", "lo"]),
+    ({"devices": {"e1": {"type": "nic", "parent": "lo", "ipv4.address": "10.1.1.1"}}}, ["ipv4.address", "lo"]),
     ({"devices": {"e": {"type": "nic", "parent": "lo", "network": "tnet"}}}, ["parent"]),
+    ({"devices": {"e1": {"type": "nic", "parent": "lo"}}}, ["parent", "lo", "no bridge", "m2"]),
+    ({"devices": {"e1": {"type": "nic", "parent": "eth0"}}}, ["parent", "eth0", "no bridge"]),
+    ({"devices": {"e1": {"type": "nic", "parent": "nobr"}}}, ["parent", "nobr", "no such interface"]),
+    ({"devices": {"e": {"type": "nic", "network": "tnet"}}}, ["name", "2 to 15"]),
+    ({"devices": {"e1": {"type": "nic", "network": "tnet", "host_name": "eth0"}}}, ["host_name", "eth0", "m2"]),
+    ({"devices": {"e1": {"type": "nic", "network": "tnet", "host_name": "hn1"},
+                  "e2": {"type": "nic", "network": "tnet", "host_name": "hn1"}}}, ["host_name", "hn1", "e1"]),
+    ({"description": "x" * 5000}, ["description", "4096"]),
     ({"devices": {"e": {"type": "none", "speed": "1"}}}, ["speed"]),
     ({"architecture": "i686"}, ["architecture", "i686"]),
     ({"architecture": "2"}, ["architecture", "2"]),
@@ -317,6 +325,58 @@ def test_what_a_client_read_it_may_send_back(cluster, stopped):
     m.api("PUT", f"/1.0/instances/{stopped}", {**obj, "description": "again"})
     assert m.instance(stopped)["config"] == obj["config"]
     assert m.instance(stopped)["description"] == "again"
+
+
+@pytest.mark.parametrize("config, words", [
+    ({"ipv4.address": "10.209.0.1/16"}, ["ipv4.address", "10.209.0.1/16", "member"]),
+    ({"ipv4.address": "10.87.3.1/24"}, ["ipv4.address", "overlaps", "tnet"]),
+    ({"ipv4.address": "198.18.7.2/24"}, ["ipv4.address", "interface", "lo"]),
+    ({"ipv4.address": "10.7.0.1/24", "ipv4.dhcp.ranges": "10.7.0.1-10.7.0.1"}, ["ipv4.dhcp.ranges", "gateway"]),
+    ({"ipv4.address": "10.7.0.1/24", "ipv4.dhcp.ranges": "10.8.0.1-10.8.0.3"}, ["ipv4.dhcp.ranges", "10.8.0.1"])])
+def test_a_subnet_that_others_have_is_refused(cluster, config, words):
+    m = cluster[0]
+    run("ip", "-n", m.netns, "addr", "replace", "198.18.7.9/32", "dev", "lo")
+    with pytest.raises(ApiError) as e:
+        m.api("POST", "/1.0/networks", {"name": "subn", "config": config})
+    assert e.value.status in (400, 409) and all(w in e.value.message for w in words), e.value
+    assert "/1.0/networks/subn" not in m.api("GET", "/1.0/networks")
+
+
+def test_smallest_mtu_of_a_network(cluster):
+    m = cluster[0]
+    m.api("POST", "/1.0/networks", {"name": "small", "config": {"bridge.mtu": "576"}})
+    assert m.api("GET", "/1.0/networks/small/state")["mtu"] == 576
+    m.api("DELETE", "/1.0/networks/small")
+
+
+def test_one_host_name_is_of_one_instance(cluster, stopped):
+    """On any member, for they move; set on it, by a profile, or by its creation."""
+    m = cluster[0]
+    nic = {"type": "nic", "network": "tnet", "name": "eth0", "host_name": "hn9"}
+    m.api("PATCH", f"/1.0/instances/{stopped}", {"devices": {"eth0": nic}})
+    m.api("POST", "/1.0/profiles", {"name": "hosted", "devices": {"eth0": nic}})
+    m.cli("init", "test", "other", "--target", "m1")
+    m.cli("init", "test", "other2", "--target", "m3")
+    try:
+        for how in [("PATCH", "/1.0/instances/other", {"devices": {"eth0": nic}}),
+                    ("PATCH", "/1.0/instances/other", {"profiles": ["default", "hosted"]}),
+                    ("POST", "/1.0/instances?target=m1", {**INSTANCE, "name": "third", "devices": {"eth0": nic}})]:
+            with pytest.raises(ApiError) as e:
+                m.api(*how)
+            assert e.value.status == 400 and "hn9" in e.value.message and stopped in e.value.message
+        for name in ("other", "other2"):
+            m.api("PATCH", f"/1.0/instances/{name}", {"profiles": ["default", "hosted"], "devices": {
+                "eth0": {"type": "nic", "network": "tnet", "name": "eth0"}}})
+        m.api("PATCH", "/1.0/instances/other2", {"description": "as before"})
+        m.api("PATCH", "/1.0/profiles/hosted", {"devices": {"eth0": {**nic, "host_name": "hn8"}}})
+        with pytest.raises(ApiError) as e:
+            m.api("PATCH", "/1.0/profiles/hosted", {"devices": {
+                "eth1": {"type": "nic", "network": "tnet", "name": "eth1", "host_name": "hn7"}}})
+        assert e.value.status == 400 and "hn7" in e.value.message and "other" in e.value.message
+    finally:
+        m.cli("delete", "other", "other2")
+        m.api("DELETE", "/1.0/profiles/hosted")
+        m.api("PATCH", f"/1.0/instances/{stopped}", {"devices": {"eth0": {**nic, "host_name": ""}}})
 
 
 def test_a_profile_that_instances_need(cluster, stopped):

@@ -29,7 +29,7 @@ static void test_table(void **state)
 		if (!keys[i].dflt)
 			continue;
 		json_put_str(config, keys[i].name, keys[i].dflt);
-		if (keys_check(keys[i].of, "test", config, &err) < 0)
+		if (keys_check(keys[i].of, "test", config, NULL, &err) < 0)
 			fail_msg("default of %s: %s", keys[i].name, err.msg);
 		assert_string_equal(key_value(keys[i].of, NULL, keys[i].name), keys[i].dflt);
 	}
@@ -80,7 +80,7 @@ static int check_value(const struct key *k, const char *value, struct err *err)
 	_json_ json_t *config = json_object();
 
 	json_put_str(config, name, value);
-	return keys_check(k->of, "test", config, err);
+	return keys_check(k->of, "test", config, NULL, err);
 }
 
 /* Fails unless the value is refused by name. */
@@ -93,8 +93,7 @@ static void refuses(const struct key *k, const char *value)
 	if (check_value(k, value, &err) == 0)
 		fail_msg("%s takes \"%s\"", k->name, start);
 	assert_int_equal(err.kind, ERR_INVALID);
-	if (!strstr(err.msg, name) ||
-	    (strlen(value) < 60 && !strstr(err.msg, start)))
+	if (!strstr(err.msg, name) || (strlen(value) < 60 && !strstr(err.msg, start)))
 		fail_msg("%s = %s: %s", k->name, value, err.msg);
 }
 
@@ -108,8 +107,10 @@ static void refuses_number(const struct key *k, int64_t value)
 /* What no row may take, by type and rule. */
 static void test_every_row(void **state)
 {
-	static const char *const no_numbers[] = { "1.5", " 1", "1 ", "0x10", "1e3", "\xd9\xa3",
-						  "99999999999999999999", "one", "1GiB", "+1" };
+	static const char *const no_numbers[] = {
+		"1.5", " 1",   "1 ", "0x10", "1e3", "\xd9\xa3", "99999999999999999999",
+		"one", "1GiB", "+1"
+	};
 	static const char *const no_bools[] = { "maybe", " true", "true ", "2", "tru\xc3\xa9" };
 	size_t n;
 	const struct key *keys = key_table(&n);
@@ -294,7 +295,7 @@ static void test_values(void **state)
 		struct err err = { 0 };
 
 		json_put_str(config, values[i].key, values[i].value);
-		if ((keys_check(values[i].of, "test", config, &err) == 0) != values[i].ok)
+		if ((keys_check(values[i].of, "test", config, NULL, &err) == 0) != values[i].ok)
 			fail_msg("%s=%s: expected %s", values[i].key, values[i].value,
 				 values[i].ok ? "success" : "a refusal");
 		if (!values[i].ok) {
@@ -325,11 +326,11 @@ static void test_cleaning(void **state)
 	_json_ json_t *nested = json_pack("{s:{}}", "user.a");
 	struct err err = { 0 };
 
-	assert_int_equal(keys_check(KEYS_INSTANCE, "c1", config, &err), 0);
+	assert_int_equal(keys_check(KEYS_INSTANCE, "c1", config, NULL, &err), 0);
 	assert_int_equal(json_object_size(config), 3);
 	assert_string_equal(json_str(config, "boot.autostart", ""), "true");
 	assert_string_equal(json_str(config, "boot.autostart.delay", ""), "5");
-	assert_int_equal(keys_check(KEYS_INSTANCE, "c1", nested, &err), -1);
+	assert_int_equal(keys_check(KEYS_INSTANCE, "c1", nested, NULL, &err), -1);
 	assert_int_equal(err.kind, ERR_INVALID);
 }
 
@@ -364,7 +365,7 @@ static void test_devices(void **state)
 			json_parse(devices[i].text, strlen(devices[i].text), "devices", &err);
 
 		assert_non_null(j);
-		if ((devices_check("instance \"c1\"", j, &err) == 0) != devices[i].ok)
+		if ((devices_check("instance \"c1\"", j, NULL, &err) == 0) != devices[i].ok)
 			fail_msg("%s: expected %s", devices[i].text,
 				 devices[i].ok ? "success" : "a refusal");
 	}
@@ -373,12 +374,9 @@ static void test_devices(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_cleaning),
-		cmocka_unit_test(test_devices),
-		cmocka_unit_test(test_every_row),
-		cmocka_unit_test(test_filled),
+		cmocka_unit_test(test_table),     cmocka_unit_test(test_values),
+		cmocka_unit_test(test_cleaning),  cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_every_row), cmocka_unit_test(test_filled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
