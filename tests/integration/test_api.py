@@ -2,6 +2,7 @@
 """The REST API's manners: envelopes, tags, limits, and what bad requests get."""
 
 import json
+import os
 import re
 import socket
 import time
@@ -377,6 +378,48 @@ def test_one_host_name_is_of_one_instance(cluster, stopped):
         m.cli("delete", "other", "other2")
         m.api("DELETE", "/1.0/profiles/hosted")
         m.api("PATCH", f"/1.0/instances/{stopped}", {"devices": {"eth0": {**nic, "host_name": ""}}})
+
+
+def plant(cluster, table, key, doc):
+    """A row as an older version may have left it."""
+    m = cluster[0]
+    change = ["put", table, key, -1, json.dumps(doc)]
+    body = json.dumps({"txs": [{"id": os.urandom(16).hex(), "base": 0, "changes": [change]}]})
+    for other in cluster.members:
+        out = run(*m.in_netns("curl", "-sk", "--cert", m.dir / "server.crt", "--key", m.dir / "server.key", "-H",
+                              "Content-Type: application/json", "-d", body, f"https://{other.address}/internal/tx"))
+        if '"error_code":0' in out.stdout.replace(" ", ""):
+            break
+    wait_for("the row", lambda: doc["description"] in str(m.api("GET", f"/1.0/{table}/{key}")))
+
+
+def test_an_old_value_stands_in_no_way(cluster):
+    m = cluster[0]
+    eth1 = {"type": "nic", "network": "tnet", "name": "eth1"}
+    m.api("POST", "/1.0/profiles", {"name": "aged"})
+    m.cli("init", "test", "aged", "--target", "m2", "--profile", "default", "--profile", "aged")
+    plant(cluster, "profiles", "aged", {"description": "planted", "config": {"cluster.evacuate": "stop"},
+                                        "devices": {"eth1": {**eth1, "name": "0"}}})
+    m.api("PATCH", "/1.0/instances/aged", {"config": {"user.a": "1"}})
+    m.api("PATCH", "/1.0/profiles/aged", {"config": {"user.a": "1"}})
+    whole = m.api("GET", "/1.0/profiles/aged")
+    m.api("PUT", "/1.0/profiles/aged", {**whole, "description": "sent back"})
+    m.cli("config", "set", "aged", "user.b=2")
+    with pytest.raises(ApiError) as e:
+        m.api("PUT", "/1.0/instances/aged/state", {"action": "start"})
+    assert "dunlin profile edit aged" in e.value.message, e.value
+    for body in ({"config": {"cluster.evacuate": "auto"}}, {"devices": {"eth1": {**eth1, "name": "1"}}}):
+        with pytest.raises(ApiError) as e:
+            m.api("PATCH", "/1.0/profiles/aged", body)
+        assert e.value.status == 400
+    m.api("PATCH", "/1.0/profiles/aged", {"config": {"cluster.evacuate": ""}})
+    with pytest.raises(ApiError) as e:
+        m.api("PUT", "/1.0/instances/aged/state", {"action": "start"})
+    assert "dunlin profile edit aged" in e.value.message and '"name"' in e.value.message, e.value
+    m.api("PATCH", "/1.0/profiles/aged", {"devices": {"eth1": eth1}})
+    m.cli("start", "aged")
+    m.cli("delete", "--force", "aged")
+    m.api("DELETE", "/1.0/profiles/aged")
 
 
 def test_a_profile_that_instances_need(cluster, stopped):

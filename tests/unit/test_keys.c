@@ -334,6 +334,28 @@ static void test_cleaning(void **state)
 	assert_int_equal(err.kind, ERR_INVALID);
 }
 
+/* What an older version took is in no other key's way; to change it is to have it checked. */
+static void test_kept_values(void **state)
+{
+	_json_ json_t *old = json_pack("{s:s, s:s}", "limits.cpu", "two", "no.such.key", "1");
+	_json_ json_t *config = json_pack("{s:s, s:s, s:s}", "limits.cpu", "two", "no.such.key",
+					  "1", "user.a", "b");
+	_json_ json_t *nic = json_pack("{s:{s:s, s:s, s:s}}", "e", "type", "nic", "network", "br0",
+				       "name", "0");
+	_json_ json_t *next = json_deep_copy(nic);
+	struct err err = { 0 };
+
+	assert_int_equal(keys_check(KEYS_INSTANCE, "c1", config, NULL, &err), -1);
+	assert_int_equal(keys_check(KEYS_INSTANCE, "c1", config, old, &err), 0);
+	json_put_str(config, "limits.cpu", "three");
+	assert_int_equal(keys_check(KEYS_INSTANCE, "c1", config, old, &err), -1);
+	assert_non_null(strstr(err.msg, "three"));
+	assert_int_equal(devices_check("c1", nic, NULL, &err), -1);
+	assert_int_equal(devices_check("c1", next, nic, &err), 0);
+	json_put_str(json_obj(next, "e"), "mtu", "1400");
+	assert_int_equal(devices_check("c1", next, nic, &err), -1);
+}
+
 static const struct {
 	const char *text;
 	bool ok;
@@ -375,7 +397,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),     cmocka_unit_test(test_values),
-		cmocka_unit_test(test_cleaning),  cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_cleaning),  cmocka_unit_test(test_kept_values),
+		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_every_row), cmocka_unit_test(test_filled),
 	};
 
