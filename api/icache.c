@@ -197,6 +197,8 @@ static void load_doc(struct entry *e, int64_t rev, const char *text)
 	free(take_ptr(e->rename_to));
 	if (str_eq(json_str(doc, "state", ""), "renaming"))
 		e->rename_to = xstrdup(json_str(doc, "rename_to", NULL));
+	else
+		e->rename_to = xstrdup(json_str(doc, "moved_from", NULL));
 	e->new_doc = true;
 }
 

@@ -15,7 +15,7 @@ void icache_free(struct icache *c);
 /* What is known of one instance; valid during the callback. */
 struct icache_view {
 	const char *name, *member, *status;
-	const char *rename_to;       /* the name that it is about to get; NULL: it keeps its own */
+	const char *rename_to;       /* the name that it gets, or may get back; or NULL */
 	const json_t *uses;          /* {profiles[], networks[], host_names[], pools[],
 				      * image} */
 	uint64_t memory_bytes, cpus; /* requested by limits.* */

@@ -29,8 +29,8 @@ int instance_edit(const struct api_env *env, const char *name,
 /* store_commit; a lost answer is looked up before it is told as a failure, when there is no
  * deadline. After ERR_UNKNOWN nobody could tell. */
 int instance_commit(const struct api_env *env, struct tx *tx, int64_t deadline, struct err *err);
-/* Another instance than `except` is being renamed to this name: what bears it on disk is that
- * one's. */
+/* Another instance than `except` is being renamed to this name, or may get it back: what bears it
+ * on disk is that one's. */
 bool instance_name_promised(const struct api_env *env, const char *name, const char *except);
 /* For a deletion, which waits for the instance's other jobs: also one that an earlier deletion or
  * creation left half-way. */

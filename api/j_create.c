@@ -116,7 +116,8 @@ static int check_promised(struct create_job *j, struct err *err)
 
 	if (!instance_name_promised(j->env, name, NULL))
 		return 0;
-	return err_set(err, ERR_CONFLICT, "another instance is being renamed to \"%s\"", name);
+	return err_set(err, ERR_CONFLICT,
+		       "another instance is being renamed to \"%s\", or from it", name);
 }
 
 static int make_volume(struct create_job *j, struct op *op, struct err *err)

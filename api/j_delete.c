@@ -143,14 +143,18 @@ static int rename_files(const struct api_env *env, const json_t *doc, const char
 	return volume_rename(env->node, pool, from, to, err);
 }
 
+/* `moving`: its old name is kept for it until the move that follows has been committed. */
 static int rename_rows(const struct api_env *env, const struct row *row, const char *new_name,
-		       struct err *err)
+		       bool moving, struct err *err)
 {
 	_tx_ struct tx *tx = tx_new();
 
 	json_put_str(row->doc, "name", new_name);
-	json_put_str(row->doc, "state", "ready");
+	json_put_str(row->doc, "state", moving ? "moving" : "ready");
 	json_object_del(row->doc, "rename_to");
+	json_object_del(row->doc, "moved_from");
+	if (moving)
+		json_put_str(row->doc, "moved_from", row->key);
 	tx_delete(tx, ENT_INSTANCE, row->key, row->rev);
 	tx_put(tx, ENT_INSTANCE, new_name, REV_NONE, row->doc);
 	if (address_rename(env, row->key, new_name, tx, err) < 0)
@@ -159,25 +163,52 @@ static int rename_rows(const struct api_env *env, const struct row *row, const c
 }
 
 /* Everything on disk bears the old name again, whatever of it had the new one. */
-int instance_rename_settle(const struct api_env *env, const struct row *row, struct err *err)
+static int take_back_files(const struct api_env *env, const json_t *doc, const char *new_name,
+			   const char *old, struct err *err)
 {
-	static char ready[] = "ready";
-	const char *new_name = json_str(row->doc, "rename_to", "");
-	_json_ json_t *pool = spec_pool(env, row->doc, err);
+	_json_ json_t *pool = spec_pool(env, doc, err);
 
 	if (!pool)
 		return -1;
-	if (container_rename(env->node, new_name, row->key, err) < 0 &&
-	    err->kind != ERR_NOT_FOUND && err->kind != ERR_CONFLICT)
+	if (container_rename(env->node, new_name, old, err) < 0 && err->kind != ERR_NOT_FOUND &&
+	    err->kind != ERR_CONFLICT)
 		return -1;
-	if (volume_rename(env->node, pool, new_name, row->key, err) < 0 &&
-	    err->kind != ERR_NOT_FOUND && err->kind != ERR_CONFLICT)
+	if (volume_rename(env->node, pool, new_name, old, err) < 0 && err->kind != ERR_NOT_FOUND &&
+	    err->kind != ERR_CONFLICT)
+		return -1;
+	return 0;
+}
+
+int instance_rename_settle(const struct api_env *env, const struct row *row, struct err *err)
+{
+	static char ready[] = "ready";
+
+	if (take_back_files(env, row->doc, json_str(row->doc, "rename_to", ""), row->key, err) < 0)
 		return -1;
 	return instance_edit(env, row->key, put_state, ready, 0, err);
 }
 
+int instance_rename_back(const struct api_env *env, const char *new_name, struct err *err)
+{
+	_row_ struct row row = { 0 };
+	const char *me = cluster_member_name(env->cluster);
+	_free_ char *old = NULL;
+
+	if (store_get(env->store, ENT_INSTANCE, new_name, &row, err) < 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	old = xstrdup(json_str(row.doc, "moved_from", NULL));
+	if (!old || !str_eq(json_str(row.doc, "member", ""), me))
+		return 0;
+	if (take_back_files(env, row.doc, new_name, old, err) < 0 ||
+	    rename_rows(env, &row, old, false, err) < 0)
+		return -1;
+	store_fact_put(env->store, FACT_INSTANCE, new_name, NULL);
+	instance_event(env, old, "renamed", json_pack("{s:s}", "old_name", new_name));
+	return 0;
+}
+
 static int rename_marked(const struct api_env *env, const char *name, const char *new_name,
-			 struct err *err)
+			 bool moving, struct err *err)
 {
 	_row_ struct row row = { 0 };
 
@@ -185,7 +216,7 @@ static int rename_marked(const struct api_env *env, const char *name, const char
 		return -1;
 	if (rename_files(env, row.doc, name, new_name, err) == 0 &&
 	    fault_point(rename_after_files, err) == 0) {
-		if (rename_rows(env, &row, new_name, err) == 0)
+		if (rename_rows(env, &row, new_name, moving, err) == 0)
 			return 0;
 		/* The row may bear the new name, and would lose its files: a restart looks
 		 * again. */
@@ -221,7 +252,7 @@ static int check_files(const struct api_env *env, const struct row *row, const c
 }
 
 int instance_rename(const struct api_env *env, const char *name, const char *new_name,
-		    struct err *err)
+		    bool moving, struct err *err)
 {
 	_row_ struct row row = { 0 };
 
@@ -233,7 +264,7 @@ int instance_rename(const struct api_env *env, const char *name, const char *new
 		return -1;
 	if (instance_edit(env, name, mark_renaming, (void *)new_name, 0, err) < 0 ||
 	    check_free(env, name, new_name, err) < 0 ||
-	    rename_marked(env, name, new_name, err) < 0)
+	    rename_marked(env, name, new_name, moving, err) < 0)
 		return -1;
 	store_fact_put(env->store, FACT_INSTANCE, name, NULL);
 	instance_event(env, new_name, "renamed", json_pack("{s:s}", "old_name", name));
@@ -244,7 +275,7 @@ static int run_rename(struct op *op, void *arg, struct err *err)
 {
 	struct name_job *j = arg;
 
-	return instance_rename(j->env, j->name, j->new_name, err);
+	return instance_rename(j->env, j->name, j->new_name, false, err);
 }
 
 struct op *job_rename_start(const struct api_env *env, const char *name, const char *new_name,

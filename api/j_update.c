@@ -5,7 +5,9 @@
 #include "api/instance.h"
 #include "api/instance_check.h"
 #include "api/jobs.h"
+#include "api/recover.h"
 #include "api/spec.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -185,34 +187,30 @@ static void move_free(void *arg)
 	free(j);
 }
 
-static int move(struct move_job *j, struct op *op, struct err *err)
+static int move(struct move_job *j, const char *name, struct op *op, struct err *err)
 {
-	_row_ struct row row = { 0 };
-	bool live = j->live && container_pid(j->env->node, j->name) > 0;
+	bool live = j->live && container_pid(j->env->node, name) > 0;
 
-	if (instance_get_here(j->env, j->name, &row, err) < 0 ||
-	    move_run(j->env->mover, j->name, j->target, live, op, err) < 0)
+	if (move_run(j->env->mover, name, j->target, live, op, err) < 0)
 		return -1;
-	instance_event(j->env, j->name, "migrated",
-		       json_pack("{s:s, s:s}", "source", json_str(row.doc, "member", ""), "target",
-				 j->target));
+	instance_event(j->env, name, "migrated",
+		       json_pack("{s:s, s:s}", "source", cluster_member_name(j->env->cluster),
+				 "target", j->target));
 	return 0;
 }
 
-/* The new name first: it may be taken, and that is undone in place. A move that was not made takes
- * it back; one of which nobody knows leaves it. */
+/* The new name first: it may be taken. The move's commit makes it the instance's for good; a move
+ * that is not committed, for whatever reason, gives it up. */
 static int move_renamed(struct move_job *j, struct op *op, struct err *err)
 {
 	struct err undo = { 0 };
-	_free_ char *old = j->name;
 
-	j->name = xstrdup(j->new_name);
-	if (instance_rename(j->env, old, j->new_name, err) < 0)
-		return -1;
-	if (move(j, op, err) == 0)
+	if (instance_rename(j->env, j->name, j->new_name, true, err) == 0 &&
+	    fault_point(move_renamed, err) == 0 && move(j, j->new_name, op, err) == 0)
 		return 0;
-	if (err->kind != ERR_UNKNOWN && instance_rename(j->env, j->new_name, old, &undo) < 0)
-		err_wrap(err, "it is called \"%s\" now (%s)", j->new_name, undo.msg);
+	if (err->kind != ERR_UNKNOWN && instance_rename_back(j->env, j->new_name, &undo) == 0)
+		return -1;
+	recover_instance_later(j->env, j->new_name);
 	return -1;
 }
 
@@ -220,7 +218,11 @@ static int run_move(struct op *op, void *arg, struct err *err)
 {
 	struct move_job *j = arg;
 
-	return str_eq(j->name, j->new_name) ? move(j, op, err) : move_renamed(j, op, err);
+	_row_ struct row row = { 0 };
+
+	if (instance_get_here(j->env, j->name, &row, err) < 0)
+		return -1;
+	return str_eq(j->name, j->new_name) ? move(j, j->name, op, err) : move_renamed(j, op, err);
 }
 
 /* Refused before anything is done. */

@@ -54,9 +54,13 @@ struct op *job_rename_start(const struct api_env *env, const char *name, const c
 			    struct err *err);
 /* A rename that a crash cut off. */
 int instance_rename_settle(const struct api_env *env, const struct row *row, struct err *err);
-/* The instance must be stopped and the new name free. */
+/* The instance must be stopped and the new name free. `moving`: for a move that begins now. Until
+ * that is committed the instance is ready for nothing else, and its old name is nobody's. */
 int instance_rename(const struct api_env *env, const char *name, const char *new_name,
-		    struct err *err);
+		    bool moving, struct err *err);
+/* After a move that was not made, or was cut off before its commit: the old name again. Does
+ * nothing when it was made. */
+int instance_rename_back(const struct api_env *env, const char *new_name, struct err *err);
 struct move_request {
 	const char *name, *new_name; /* the same: it keeps its name */
 	const char *target;          /* a member */

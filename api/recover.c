@@ -52,6 +52,8 @@ static void note_rows(const struct api_env *env, json_t *places)
 			continue;
 		}
 		json_object_set_new(places, rows.v[i].key, json_true());
+		if (!other)
+			other = json_str(rows.v[i].doc, "moved_from", NULL);
 		if (other)
 			json_object_set_new(places, other, json_true());
 	}
@@ -92,12 +94,22 @@ void facts_republish(const struct api_env *env)
 
 /* --- what jobs left -------------------------------------------------------------------------- */
 
+/* It has its new name only if the move was made. */
+static int settle_moving(const struct api_env *env, const char *name, struct err *err)
+{
+	if (env->mover && move_conclude_name(env->mover, name, err) < 0)
+		return -1;
+	return instance_rename_back(env, name, err);
+}
+
 static int settle_row(const struct api_env *env, const struct row *row, struct err *err)
 {
 	const char *state = json_str(row->doc, "state", "ready");
 
 	if (!str_eq(json_str(row->doc, "member", ""), cluster_member_name(env->cluster)))
 		return 0;
+	if (str_eq(state, "moving"))
+		return settle_moving(env, row->key, err);
 	if (str_eq(state, "renaming"))
 		return instance_rename_settle(env, row, err);
 	if (!str_eq(state, "creating") && !str_eq(state, "deleting"))
@@ -106,16 +118,49 @@ static int settle_row(const struct api_env *env, const struct row *row, struct e
 	return instance_undo(env, row->doc, err);
 }
 
-/* In line with the instance's jobs: those of this run of the daemon are over when it looks. */
+struct unsettled {
+	const struct api_env *env;
+	char name[64]; /* a host name */
+};
+
+static void settle_again(void *own_unsettled)
+{
+	_free_ struct unsettled *u = own_unsettled;
+
+	if (!u->env->state->stopping)
+		recover_instance_later(u->env, u->name);
+}
+
 static void settle_instance(const struct api_env *env, void *own_name)
 {
 	_free_ char *name = own_name;
 	_row_ struct row row = { 0 };
+	struct unsettled *u;
 	struct err err;
 
-	if (store_get(env->store, ENT_INSTANCE, name, &row, &err) == 0 &&
-	    settle_row(env, &row, &err) < 0)
-		log_err(LOG_WARN, "an interrupted job is not settled", &err);
+	if (store_get(env->store, ENT_INSTANCE, name, &row, &err) < 0 ||
+	    settle_row(env, &row, &err) == 0)
+		return;
+	log_err(LOG_WARN, "an interrupted job is not settled yet", &err);
+	u = xnew(struct unsettled);
+	u->env = env;
+	str_copy(u->name, sizeof(u->name), name);
+	if (!later_call(env->state->later, RETRY_MS, settle_again, u))
+		free(u);
+}
+
+/* In line with the instance's jobs: those of this run of the daemon are over when it looks. A move
+ * with a new name is a job of the old one. */
+void recover_instance_later(const struct api_env *env, const char *name)
+{
+	_row_ struct row row = { 0 };
+	_free_ char *key = NULL;
+	struct err err;
+
+	if (store_get(env->store, ENT_INSTANCE, name, &row, &err) < 0)
+		return;
+	key = xasprintf("instance/%s", json_str(row.doc, "moved_from", name));
+	background(env, key, settle_instance, xstrdup(name));
 }
 
 static void settle_instances(const struct api_env *env)
@@ -125,10 +170,8 @@ static void settle_instances(const struct api_env *env)
 	if (!own_instances(env, &rows))
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
-		_free_ char *key = xasprintf("instance/%s", rows.v[i].key);
-
 		if (!str_eq(json_str(rows.v[i].doc, "state", "ready"), "ready"))
-			background(env, key, settle_instance, xstrdup(rows.v[i].key));
+			recover_instance_later(env, rows.v[i].key);
 	}
 }
 

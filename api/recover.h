@@ -12,5 +12,7 @@
 int recover_containers(const struct api_env *env, struct err *err);
 /* The rest, in the background; it waits for a leader, since old rows could mislead it. */
 void recover_later(const struct api_env *env);
+/* The same for one instance whose job could not end it properly, until it succeeds. */
+void recover_instance_later(const struct api_env *env, const char *name);
 /* Reports the state of the instances that run here anew. */
 void facts_republish(const struct api_env *env);

@@ -65,6 +65,11 @@ static void tx_instance(struct tx *tx, const struct move *mv, const struct row *
 {
 	json_put_str(row->doc, "member", member);
 	json_put_int(row->doc, "epoch", epoch);
+	/* What it is called now is its name for good. */
+	if (json_str(row->doc, "moved_from", NULL)) {
+		json_object_del(row->doc, "moved_from");
+		json_put_str(row->doc, "state", "ready");
+	}
 	tx_put(tx, ENT_INSTANCE, mv->id.name, row->rev, row->doc);
 }
 

@@ -36,9 +36,9 @@ static const struct {
 int journal_note(struct mover *m, const struct move *mv, struct err *err)
 {
 	_free_ char *path = note_path(m, mv), *text = NULL;
-	_json_ json_t *j = json_pack("{ss,ss,sI,ss,ss}", "op", mv->id.op, "name", mv->id.name,
+	_json_ json_t *j = json_pack("{ss,ss,sI,ss,ss,ss}", "op", mv->id.op, "name", mv->id.name,
 				     "epoch", (json_int_t)mv->id.epoch, "source", mv->source,
-				     "target", mv->target);
+				     "target", mv->target, "was", mv->was);
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		json_put_bool(j, flags[i].name, *(const bool *)((const char *)mv + flags[i].at));
@@ -74,6 +74,7 @@ static struct move *load_one(const char *path, struct err *err)
 	str_copy(mv->id.name, sizeof(mv->id.name), json_str(j, "name", ""));
 	str_copy(mv->source, sizeof(mv->source), json_str(j, "source", ""));
 	str_copy(mv->target, sizeof(mv->target), json_str(j, "target", ""));
+	str_copy(mv->was, sizeof(mv->was), json_str(j, "was", ""));
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		*(bool *)((char *)mv + flags[i].at) = json_bool(j, flags[i].name, false);
 	mv->spec = json_incref(json_obj(j, "spec"));

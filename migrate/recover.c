@@ -226,6 +226,21 @@ int move_settle(struct mover *m, const struct move *mv, enum move_owner owner, b
 
 /* --- concluding --------------------------------------------------------------------------- */
 
+/* The instance's row, also under its old name: a move that is not made gives that back. */
+static int find_row(struct mover *m, const struct move *mv, int64_t deadline, struct row *ret,
+		    struct err *err)
+{
+	int rc = store_get_latest(m->store, ENT_INSTANCE, mv->id.name, ret, deadline, err);
+
+	if (rc == 0 || err->kind != ERR_NOT_FOUND || !*mv->was)
+		return rc;
+	if (store_get_latest(m->store, ENT_INSTANCE, mv->was, ret, deadline, err) < 0)
+		return -1;
+	if (str_eq(json_str(ret->doc, "uuid", ""), json_str(mv->spec, "uuid", "?")))
+		return 0;
+	return err_set(err, ERR_NOT_FOUND, "instance %s is another one now", mv->was);
+}
+
 static int find_owner(struct mover *m, const struct move *mv, int64_t deadline,
 		      enum move_owner *ret, bool *ret_here, struct err *err)
 {
@@ -234,7 +249,7 @@ static int find_owner(struct mover *m, const struct move *mv, int64_t deadline,
 	int64_t epoch;
 
 	*ret_here = false;
-	if (store_get_latest(m->store, ENT_INSTANCE, mv->id.name, &row, deadline, err) < 0) {
+	if (find_row(m, mv, deadline, &row, err) < 0) {
 		*ret = OWNER_NOBODY;
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
 	}
@@ -247,6 +262,11 @@ static int find_owner(struct mover *m, const struct move *mv, int64_t deadline,
 		*ret = OWNER_TARGET;
 	else
 		*ret = OWNER_LATER;
+	/* Renamed since: what is here may be its. */
+	if (*ret != OWNER_SOURCE && !str_eq(row.key, mv->id.name)) {
+		*ret = OWNER_LATER;
+		*ret_here = true;
+	}
 	return 0;
 }
 

@@ -60,6 +60,7 @@ static int take_config(struct sink *k, const json_t *j, struct err *err)
 	str_copy(mv->id.name, sizeof(mv->id.name), name);
 	str_copy(mv->target, sizeof(mv->target), mover_member(k->m));
 	str_copy(mv->source, sizeof(mv->source), json_str(instance, "member", ""));
+	str_copy(mv->was, sizeof(mv->was), json_str(instance, "moved_from", ""));
 	mv->id.epoch = json_int(j, "epoch", 0);
 	mv->live = json_bool(j, "live", false);
 	mv->frozen = json_bool(j, "frozen", false);
