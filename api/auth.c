@@ -54,22 +54,14 @@ bool auth_has_expired(const struct conn *c)
 
 static enum caller_kind trust_of(struct conn *c)
 {
-	const struct api_env *env = c->server->env;
-	char member[sizeof(c->peer.name)];
-	_row_ struct row row = { 0 };
-	struct err ignored;
+	char name[sizeof(c->peer.name)];
+	enum caller_kind kind = CALLER_NOBODY;
 
-	if (!c->peer.fingerprint[0])
-		return CALLER_NOBODY;
-	if (cluster_is_member_cert(env->cluster, c->peer.fingerprint, member)) {
-		str_copy(c->peer.name, sizeof(c->peer.name), member);
-		return CALLER_MEMBER;
-	}
-	if (store_get(env->store, ENT_CERTIFICATE, c->peer.fingerprint, &row, &ignored) < 0 ||
-	    !str_eq(json_str(row.doc, "type", ""), "client"))
-		return CALLER_NOBODY;
-	str_copy(c->peer.name, sizeof(c->peer.name), json_str(row.doc, "name", ""));
-	return CALLER_CLIENT;
+	if (c->peer.fingerprint[0])
+		kind = c->server->hooks->identify(c->server->env, c->peer.fingerprint, name);
+	if (kind != CALLER_NOBODY)
+		str_copy(c->peer.name, sizeof(c->peer.name), name);
+	return kind;
 }
 
 static const struct {

@@ -3,77 +3,14 @@
 #include <string.h>
 
 #include "api/conn.h"
-#include "api/elsewhere.h"
 #include "api/query.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
-#include "base/str.h"
 
-#define LOOK_UP_MS 2000
 /* A commit without quorum may last so long; nothing else may in a worker that is not for it. */
 #define FAST_MS 25000
-
-/* Where a request must be answered; an empty member is this one. */
-struct where {
-	char member[64], address[256];
-	bool known; /* also to be so for those who were sent here */
-};
-
-static int at_member(struct req *r, const char *name, struct where *w)
-{
-	struct cluster *c = r->env->cluster;
-
-	if (str_empty(name) || str_eq(name, cluster_member_name(c)))
-		return 0;
-	str_copy(w->member, sizeof(w->member), name);
-	return cluster_member_address(c, name, w->address, sizeof(w->address), &r->err);
-}
-
-/* Without a row the handler here says that there is none. */
-static int at_instance(struct req *r, struct where *w)
-{
-	_row_ struct row row = { 0 };
-	struct err ignored;
-
-	if (store_get(r->env->store, ENT_INSTANCE, r->params[0], &row, &ignored) < 0)
-		return 0;
-	w->known = r->waited;
-	return at_member(r, json_str(row.doc, "member", ""), w);
-}
-
-static int at_operation(struct req *r, struct where *w)
-{
-	char member[64] = "";
-	_json_ json_t *fact = store_fact_get(r->env->store, FACT_OPERATION, r->params[0], member);
-
-	/* It began by way of this member, which was asked by another one. */
-	w->known = elsewhere_find(r->server->elsewhere, r->params[0], w->member);
-	if (!fact)
-		str_copy(member, sizeof(member), w->member);
-	w->member[0] = '\0';
-	return at_member(r, member, w);
-}
-
-static int find_target(struct req *r, struct where *w)
-{
-	const char *named;
-
-	switch (r->route->target) {
-	case T_HERE:
-		return 0;
-	case T_INSTANCE:
-		return at_instance(r, w);
-	case T_NAMED:
-		named = req_query(r, "target");
-		/* "@group" is for the scheduler, wherever it runs. */
-		return named && *named != '@' ? at_member(r, named, w) : 0;
-	case T_OPERATION:
-		return at_operation(r, w);
-	}
-	return 0;
-}
 
 static int check_state(struct req *r)
 {
@@ -105,40 +42,23 @@ static int check(struct conn *c)
 
 static int locate(struct req *r, struct where *w)
 {
-	return find_target(r, w) < 0 ? -1 : check_loop(r, w);
+	return r->server->hooks->locate(r, w) < 0 ? -1 : check_loop(r, w);
 }
 
-/* --- a row that is not here yet
- * ---------------------------------------------------------------- */
+/* --- what has to be waited for first ---------------------------------------------------------- */
 
-static bool row_is_missing(const struct req *r)
-{
-	_row_ struct row row = { 0 };
-	struct err ignored;
-
-	return r->route->target == T_INSTANCE && !r->looked_up &&
-	       cluster_enabled(r->env->cluster) &&
-	       store_get(r->env->store, ENT_INSTANCE, r->params[0], &row, &ignored) < 0;
-}
-
-static void ask_leader(void *arg)
+static void wait_first(void *arg)
 {
 	struct req *r = arg;
-	_row_ struct row row = { 0 };
 
-	if (store_get_leaders(r->env->store, ENT_INSTANCE, r->params[0], &row,
-			     deadline_in(LOOK_UP_MS), &r->err) < 0 &&
-	    r->err.kind != ERR_NOT_FOUND)
-		err_wrap(&r->err, "whether there is an instance \"%.63s\" is not known here",
-			 r->params[0]);
-	else
+	if (r->first->work(r) == 0)
 		r->err.kind = ERR_NONE;
 	mailbox_post(r->server->mailbox, &r->post);
 }
 
 static void go_on(struct conn *c);
 
-static void on_looked_up(struct post *p)
+static void on_waited(struct post *p)
 {
 	struct req *r = container_of(p, struct req, post);
 	struct conn *c = r->conn;
@@ -156,13 +76,15 @@ static void on_looked_up(struct post *p)
 	conn_process(c);
 }
 
-/* Goes on with the request, or refuses it when `work` has left an error. */
-static bool do_first(struct conn *c, enum pool_lane lane, void (*work)(void *arg))
+/* False when nothing has to be, or nobody can: the request goes on as things are. */
+static bool waits(struct conn *c)
 {
 	struct req *r = c->req;
 
-	r->post.fn = on_looked_up;
-	if (pool_submit(r->env->pool, lane, 0, work, r, &r->err) < 0)
+	r->first = r->server->hooks->first(r);
+	r->post.fn = on_waited;
+	if (!r->first ||
+	    pool_submit(r->env->pool, r->first->lane, 0, wait_first, r, &r->err) < 0)
 		return false;
 	c->state = C_WAIT;
 	c->deadline = 0;
@@ -171,43 +93,12 @@ static bool do_first(struct conn *c, enum pool_lane lane, void (*work)(void *arg
 	return true;
 }
 
-/* What a client made through another member a moment ago may not have arrived: before it hears
- * that there is no such instance, the leader is asked; by this member, too, when another one that
- * knows the row sent the client's request here and this one has only just started. */
-static bool look_up(struct conn *c)
-{
-	c->req->looked_up = true;
-	return do_first(c, POOL_FAST, ask_leader);
-}
-
-static bool is_leaving(const struct req *r)
-{
-	return (r->route->flags & F_ENTERS) && !r->waited &&
-	       container_is_closed(r->env->node, r->params[0]);
-}
-
-static void await_move(void *arg)
-{
-	struct req *r = arg;
-
-	if (container_await_open(r->env->node, r->params[0], &r->err) == 0)
-		r->err.kind = ERR_NONE;
-	mailbox_post(r->server->mailbox, &r->post);
-}
-
-/* It is answered where the container is afterwards. */
-static bool wait_for_move(struct conn *c)
-{
-	c->req->waited = true;
-	return do_first(c, POOL_SLOW, await_move);
-}
-
 static void go_on(struct conn *c)
 {
 	struct where w = { "", "", false };
 	struct req *r = c->req;
 
-	if (is_leaving(r) && wait_for_move(c))
+	if (waits(c))
 		return;
 	if (locate(r, &w) < 0) {
 		conn_refuse(c);
@@ -238,7 +129,7 @@ void dispatch_head(struct conn *c)
 	http_body_init(&c->body, &r->head);
 	if (check(c) < 0)
 		conn_refuse(c);
-	else if (!row_is_missing(r) || !look_up(c))
+	else
 		go_on(c);
 }
 

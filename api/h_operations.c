@@ -220,6 +220,7 @@ int h_operation_wait(struct req *r)
 {
 	const char *timeout = req_query(r, "timeout");
 	struct op *op = ops_find(req_env(r)->ops, req_param(r, 0));
+	char member[64];
 	int64_t seconds = -1;
 	json_t *j;
 
@@ -231,7 +232,7 @@ int h_operation_wait(struct req *r)
 		start_waiting(r, op, seconds);
 		return 0;
 	}
-	if (server_knows_operation(req_env(r)->server, req_param(r, 0))) {
+	if (server_find_operation(req_env(r)->server, req_param(r, 0), member)) {
 		wait_remote(r, req_param(r, 0), seconds);
 		return 0;
 	}

@@ -81,7 +81,7 @@ int req_route(struct req *r)
 		if (parse_query(r) < 0)
 			return -1;
 	}
-	r->route = route_find(r->head.method, r->path, r->params, &r->err);
+	r->route = route_match(r->server->routes, r->head.method, r->path, r->params, &r->err);
 	return r->route ? 0 : -1;
 }
 

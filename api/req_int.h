@@ -53,6 +53,7 @@ struct req {
 	bool waited;    /* for the end of a move, and then went where that ended */
 	bool looked_up; /* the leader was asked for the row that decides the member */
 	bool running;	/* in a worker */
+	const struct first *first; /* of which it is under way */
 	const struct route *route;
 	char *path;	      /* split into segments by the route's match */
 	char *params[ROUTE_PARAMS_MAX];

@@ -49,11 +49,8 @@ struct route {
 };
 
 #define ROUTE_PARAMS_MAX 4
-/* The row and the decoded {parts}, which are written into path's memory. NULL: ERR_NOT_FOUND or
- * ERR_METHOD. "/1.0/containers" is matched as "/1.0/instances". */
-const struct route *route_find(const char *method, char *path, char *params[ROUTE_PARAMS_MAX],
-			       struct err *err);
-/* The same in a table of one's own, ended by a row without a method. */
+/* The row of a table, which ends with a row without a method, and the decoded {parts}, which are
+ * written into path's memory. NULL: ERR_NOT_FOUND or ERR_METHOD. "/1.0/containers" is matched as
+ * "/1.0/instances". */
 const struct route *route_match(const struct route *table, const char *method, char *path,
 				char *params[ROUTE_PARAMS_MAX], struct err *err);
-const struct route *route_table(size_t *ret_n);

@@ -78,6 +78,8 @@ struct server *server_new(const struct server_opts *o, struct err *err)
 	raise_fd_limit();
 	s = xnew(struct server);
 	s->env = o->env;
+	s->routes = o->routes;
+	s->hooks = o->hooks;
 	s->scratch = xcalloc(SCRATCH_BYTES, 1);
 	init_lock(s);
 	init_loop(s);
@@ -337,9 +339,7 @@ void server_note_operation(struct server *s, const char *operation_id, const cha
 	elsewhere_note(s->elsewhere, operation_id, member);
 }
 
-bool server_knows_operation(struct server *s, const char *operation_id)
+bool server_find_operation(struct server *s, const char *operation_id, char ret_member[64])
 {
-	char member[64];
-
-	return elsewhere_find(s->elsewhere, operation_id, member);
+	return elsewhere_find(s->elsewhere, operation_id, ret_member);
 }

@@ -24,6 +24,8 @@ struct elsewhere;
 
 struct server {
 	const struct api_env *env;
+	const struct route *routes;
+	const struct server_hooks *hooks;
 	struct uv_loop_s *loop;
 	struct uv_prepare_s *prepare;
 	struct uv_idle_s *idle;

@@ -8,7 +8,7 @@
 #pragma once
 #include <pthread.h>
 
-#include "api/env.h"
+#include "api/route.h"
 
 struct address_book;
 struct disk_usage;
@@ -17,6 +17,7 @@ struct keylock;
 struct later;
 struct localconf;
 struct netsync;
+struct server_hooks;
 struct serverinfo;
 
 struct api_state {
@@ -36,6 +37,10 @@ struct api_state {
 	bool host_stops; /* instances are stopped with their host (boot.h); atomic */
 	bool warming; /* a refresh of the list of instances is due; atomic */
 };
+
+/* What the server needs: the endpoints (routes.def), and what the rows say of a request. */
+extern const struct route api_routes[];
+extern const struct server_hooks api_hooks;
 
 int api_init(struct api_env *env, struct err *err);
 int api_start(const struct api_env *env, struct err *err);

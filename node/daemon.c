@@ -244,7 +244,12 @@ static const char *socket_group(const struct daemon *d)
 
 static int start_api(struct daemon *d, struct err *err)
 {
-	struct server_opts o = { .env = &d->env, .unix_path = d->unix_path };
+	struct server_opts o = {
+		.env = &d->env,
+		.routes = api_routes,
+		.hooks = &api_hooks,
+		.unix_path = d->unix_path,
+	};
 
 	o.unix_group = socket_group(d);
 	if (api_init(&d->env, err) < 0)
