@@ -16,9 +16,9 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "node/daemon.h"
-#include "node/helper.h"
 #include "node/init_client.h"
 #include "node/init_main.h"
+#include "node/verbs.h"
 
 #define SHUTDOWN_TIMEOUT_S 60
 #define ANSWER_MS 10000
@@ -260,7 +260,7 @@ int main(int argc, char **argv)
 
 	/* Nothing that is made here is for others; what must be says so where it is made. */
 	umask(077);
-	rc = helper_main(argc, argv);
+	rc = helper_main(helper_verbs, argc, argv);
 	if (rc >= 0)
 		return rc;
 	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(verbs); i++) {

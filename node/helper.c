@@ -168,15 +168,6 @@ json_t *helper_run(const char *verb, const json_t *request, const int *extra_fds
 
 /* --- child side --------------------------------------------------------------------------- */
 
-static const struct {
-	const char *verb;
-	helper_fn fn;
-} verbs[] = {
-#define HELPER(verb, fn) { verb, fn },
-#include "node/helper.def"
-#undef HELPER
-};
-
 static json_t *read_request(struct err *err)
 {
 	size_t len;
@@ -222,13 +213,11 @@ static int run_verb(const char *verb, helper_fn fn, const char *tie)
 	return write_answer(result, &err);
 }
 
-int helper_main(int argc, char **argv)
+int helper_main(const struct helper_verb *verbs, int argc, char **argv)
 {
-	if (argc < 2)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
-		if (str_eq(argv[1], verbs[i].verb))
-			return run_verb(verbs[i].verb, verbs[i].fn, argc > 2 ? argv[2] : NULL);
+	for (; argc > 1 && verbs->verb; verbs++) {
+		if (str_eq(argv[1], verbs->verb))
+			return run_verb(verbs->verb, verbs->fn, argc > 2 ? argv[2] : NULL);
 	}
 	return -1;
 }

@@ -33,11 +33,11 @@ int helper_begin_tied(struct helper *h, const char *verb, const json_t *request,
 json_t *helper_end(struct helper *h, int64_t deadline, struct err *err);
 void helper_kill(struct helper *h);
 
-/* Child side: verb -> function. Returns the process' exit status, or -1 when argv is no helper
- * verb. */
+/* Child side: verb -> function, from a table that ends with NULL. Returns the process' exit status,
+ * or -1 when argv is no verb of it. */
 typedef json_t *(*helper_fn)(const json_t *request, struct err *err);
-int helper_main(int argc, char **argv);
-
-#define HELPER(verb, fn) json_t *fn(const json_t *request, struct err *err);
-#include "node/helper.def"
-#undef HELPER
+struct helper_verb {
+	const char *verb;
+	helper_fn fn;
+};
+int helper_main(const struct helper_verb *verbs, int argc, char **argv);

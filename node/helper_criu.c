@@ -30,12 +30,12 @@
 #include "node/cgroup_owner.h"
 #include "node/console.h"
 #include "node/criu.h"
-#include "node/helper.h"
 #include "node/helper_lxc.h"
 #include "node/netlink_link.h"
 #include "node/pids.h"
 #include "node/rootfs.h"
 #include "node/tcp_left.h"
+#include "node/verbs.h"
 
 #define GHOST_LIMIT (64 << 20) /* unlinked files that go into the images */
 #define FREEZE_MS 10000

@@ -22,10 +22,10 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "node/helper.h"
 #include "node/helper_lxc.h"
 #include "node/idmap.h"
 #include "node/pids.h"
+#include "node/verbs.h"
 
 #define FD_CONTROL (HELPER_FD_EXTRA + 3)
 #define PASSWD_MAX (1 << 20)

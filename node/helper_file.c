@@ -20,9 +20,9 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "node/helper.h"
 #include "node/idmap.h"
 #include "node/rootfs.h"
+#include "node/verbs.h"
 
 #define FD_PAYLOAD HELPER_FD_EXTRA
 #define FD_INIT (HELPER_FD_EXTRA + 1)

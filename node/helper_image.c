@@ -10,8 +10,8 @@
 #include "base/mem.h"
 #include "base/yaml.h"
 #include "node/confine.h"
-#include "node/helper.h"
 #include "node/image_int.h"
+#include "node/verbs.h"
 
 #define FD_PROGRESS HELPER_FD_EXTRA
 #define FD_TARBALL (HELPER_FD_EXTRA + 1)

@@ -14,11 +14,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/cgroup.h"
-#include "node/helper.h"
 #include "node/helper_lxc.h"
 #include "node/lxcconf.h"
 #include "node/reach.h"
 #include "node/rootfs.h"
+#include "node/verbs.h"
 
 #define LOG_TAIL 16384
 #define KILL_WAIT_MS 5000

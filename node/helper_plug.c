@@ -23,11 +23,11 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "node/helper.h"
 #include "node/netlink.h"
 #include "node/netlink_link.h"
 #include "node/pids.h"
 #include "node/rootfs.h"
+#include "node/verbs.h"
 
 #define FD_INIT HELPER_FD_EXTRA
 #define DISK "disk"

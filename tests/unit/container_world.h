@@ -32,10 +32,10 @@
 #include "base/str.h"
 #include "node/cgroup.h"
 #include "node/container.h"
-#include "node/helper.h"
 #include "node/idmap.h"
 #include "node/node_int.h"
 #include "node/pids.h"
+#include "node/verbs.h"
 
 #define BUSYBOX "/bin/busybox"
 #define WAIT_MS 20000

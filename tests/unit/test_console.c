@@ -380,7 +380,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_long_path),	      cmocka_unit_test(test_successor),
 		cmocka_unit_test(test_hang_up),
 	};
-	int rc = helper_main(argc, argv);
+	int rc = helper_main(helper_verbs, argc, argv);
 
 	if (rc >= 0)
 		return rc;

@@ -340,7 +340,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_hold),
 		cmocka_unit_test(test_privileged),
 	};
-	int rc = helper_main(argc, argv);
+	int rc = helper_main(helper_verbs, argc, argv);
 
 	if (rc >= 0)
 		return rc;

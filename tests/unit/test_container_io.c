@@ -212,7 +212,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_interactive),
 		cmocka_unit_test(test_signal_and_kill),
 	};
-	int rc = helper_main(argc, argv);
+	int rc = helper_main(helper_verbs, argc, argv);
 
 	if (rc >= 0)
 		return rc;

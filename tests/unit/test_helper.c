@@ -14,7 +14,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "node/helper.h"
+#include "node/verbs.h"
 #include "node/watch.h"
 
 static void test_error_travels(void **state)
@@ -33,9 +33,9 @@ static void test_unknown_verb(void **state)
 	char arg0[] = "dunlind", arg1[] = "frobnicate", arg2[] = "helper-none";
 	char *argv[] = { arg0, arg1, NULL }, *other[] = { arg0, arg2, NULL };
 
-	assert_int_equal(helper_main(1, argv), -1);
-	assert_int_equal(helper_main(2, argv), -1);
-	assert_int_equal(helper_main(2, other), -1);
+	assert_int_equal(helper_main(helper_verbs, 1, argv), -1);
+	assert_int_equal(helper_main(helper_verbs, 2, argv), -1);
+	assert_int_equal(helper_main(helper_verbs, 2, other), -1);
 }
 
 /* helper-exec of a container that does not run fails; one that is killed says so. */
@@ -132,7 +132,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_killed),        cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_watch),         cmocka_unit_test(test_too_many_descriptors),
 	};
-	int rc = helper_main(argc, argv);
+	int rc = helper_main(helper_verbs, argc, argv);
 
 	return rc >= 0 ? rc : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,9 +21,9 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
-#include "node/helper.h"
 #include "node/image_int.h"
 #include "node/node_int.h"
+#include "node/verbs.h"
 #include "tests/unit/tarball.h"
 
 struct world {
@@ -594,7 +594,7 @@ int main(int argc, char **argv)
 		T(unpacks_once),         T(disk_full),      T(recovers),
 	};
 
-	int rc = helper_main(argc, argv);
+	int rc = helper_main(helper_verbs, argc, argv);
 
 	return rc >= 0 ? rc : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,9 +20,9 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "node/helper.h"
 #include "node/image_int.h"
 #include "node/node_int.h"
+#include "node/verbs.h"
 #include "tests/unit/tarball.h"
 
 #define HELD_MS 30000
@@ -282,7 +282,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(reader, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(unpacker, set_up, tear_down),
 	};
-	int rc = helper_main(argc, argv);
+	int rc = helper_main(helper_verbs, argc, argv);
 
 	return rc >= 0 ? rc : cmocka_run_group_tests(tests, NULL, NULL);
 }
