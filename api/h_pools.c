@@ -148,11 +148,11 @@ int h_pools_post(struct req *r)
 	if (!body)
 		return -1;
 	name = json_str(body, "name", "");
-	driver = json_str(body, "driver", "");
+	driver = json_str(body, "driver", "overlay");
 	if (!str_is_name(name, NAME_MAX_BYTES))
 		return err_set(req_err(r), ERR_INVALID, "storage pool: invalid name \"%.64s\"",
 			       name);
-	if (check_driver(r, name, str_empty(driver) ? "overlay" : driver) < 0)
+	if (check_driver(r, name, driver) < 0)
 		return -1;
 	if (store_get(req_env(r)->store, ENT_POOL, name, &taken, req_err(r)) == 0)
 		return err_set(req_err(r), ERR_CONFLICT, "The storage pool already exists: \"%s\"",
@@ -162,7 +162,7 @@ int h_pools_post(struct req *r)
 	doc = pool_writable(body);
 	what = xasprintf("storage pool \"%s\"", name);
 	json_put_str(doc, "name", name);
-	json_put_str(doc, "driver", str_empty(driver) ? "overlay" : driver);
+	json_put_str(doc, "driver", driver);
 	if (keys_check(KEYS_POOL, what, json_obj(doc, "config"), NULL, req_err(r)) < 0 ||
 	    make_pool(r, name, doc) < 0)
 		return -1;

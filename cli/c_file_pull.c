@@ -81,7 +81,7 @@ static int pull_folder(const struct pull *p, const char *source, const char *des
 	if (!names)
 		return -1;
 	if (mkdir(dest, 0755) < 0 && errno != EEXIST)
-		return err_sys(err, "cannot make the folder %s", dest);
+		return err_sys(err, "cannot make the folder \"%s\"", dest);
 	return pull_entries(p, source, dest, names, depth, err);
 }
 
@@ -94,7 +94,7 @@ static int make_link(const char *temp, const char *dest, struct err *err)
 		return -1;
 	target[strcspn(target, "\n")] = '\0';
 	unlink(dest);
-	return symlink(target, dest) < 0 ? err_sys(err, "cannot make the link %s", dest) : 0;
+	return symlink(target, dest) < 0 ? err_sys(err, "cannot make the link \"%s\"", dest) : 0;
 }
 
 static int place_result(const struct pull *p, const struct file_attr *attr, const char *source,
@@ -106,7 +106,7 @@ static int place_result(const struct pull *p, const struct file_attr *attr, cons
 		return make_link(temp, dest, err);
 	if (attr->mode >= 0)
 		chmod(temp, attr->mode & 0777);
-	return rename(temp, dest) < 0 ? err_sys(err, "cannot write %s", dest) : 0;
+	return rename(temp, dest) < 0 ? err_sys(err, "cannot write \"%s\"", dest) : 0;
 }
 
 static int pull_path(const struct pull *p, const char *source, const char *dest, int depth,
@@ -143,7 +143,7 @@ static int pull_stdout(const struct place *from, struct err *err)
 	while ((n = read(fd, buf, sizeof(buf))) > 0)
 		if (io_write_full(STDOUT_FILENO, buf, n) < 0)
 			return err_sys(err, "cannot write the output");
-	return n < 0 ? err_sys(err, "cannot read %s", temp) : 0;
+	return n < 0 ? err_sys(err, "cannot read \"%s\"", temp) : 0;
 }
 
 static int pull_one(struct cli *c, const char *arg, const char *target, struct err *err)

@@ -70,7 +70,7 @@ static int push_folder(const struct push *p, const char *source, const char *des
 	int r = 0;
 
 	if (!dir)
-		return err_sys(err, "cannot read %s", source);
+		return err_sys(err, "cannot read \"%s\"", source);
 	while (r == 0 && (e = readdir(dir))) {
 		_free_ char *from = xasprintf("%s/%s", source, e->d_name);
 		_free_ char *to = xasprintf("%s/%s", dest, e->d_name);
@@ -90,7 +90,7 @@ static int push_link(const struct push *p, const char *source, const char *dest,
 	ssize_t n = readlink(source, target, sizeof(target) - 1);
 
 	if (n < 0)
-		return err_sys(err, "cannot read the link %s", source);
+		return err_sys(err, "cannot read the link \"%s\"", source);
 	target[n] = '\0';
 	return file_post(&p->to, dest, &attr, -1, target, err);
 }
@@ -104,7 +104,7 @@ static int push_file(const struct push *p, const char *source, const char *dest,
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &st) < 0)
-		return err_sys(err, "cannot read %s", source);
+		return err_sys(err, "cannot read \"%s\"", source);
 	attr = attr_for(p, "file", &st);
 	if (strcmp(source, "-") == 0 && p->mode < 0)
 		attr.mode = 0644;
@@ -124,7 +124,7 @@ static int push_path(const struct push *p, const char *source, const char *dest,
 		return err_set(err, ERR_INVALID, "%s: nested deeper than %d folders", source,
 			       DEPTH_MAX);
 	if ((depth ? lstat(source, &st) : stat(source, &st)) < 0)
-		return err_sys(err, "cannot read %s", source);
+		return err_sys(err, "cannot read \"%s\"", source);
 	if (S_ISLNK(st.st_mode))
 		return push_link(p, source, dest, &st, err);
 	if (S_ISREG(st.st_mode) || (!depth && !S_ISDIR(st.st_mode)))

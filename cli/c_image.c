@@ -227,7 +227,7 @@ int c_image_export(struct cli *c, struct err *err)
 	dest = export_name(target, fp, &reply);
 	chmod(temp, 0644);
 	if (rename(temp, dest) < 0) {
-		err_sys(err, "cannot write %s", dest);
+		err_sys(err, "cannot write \"%s\"", dest);
 		unlink(temp);
 		return -1;
 	}

@@ -55,9 +55,13 @@ int entity_names(const struct entity *e)
 char *image_fingerprint(struct client *cl, const char *name, const char *target, struct err *err)
 {
 	_free_ char *path = api_query(api_path("images/aliases/%s", name), "target", target);
-	_json_ json_t *alias = api_get(cl, path, err);
-	_json_ json_t *image = NULL;
+	_json_ json_t *alias = NULL, *image = NULL;
 
+	if (!*name) {
+		err_set(err, ERR_INVALID, "the name of the image is missing");
+		return NULL;
+	}
+	alias = api_get(cl, path, err);
 	if (alias)
 		return xstrdup(json_str(alias, "target", ""));
 	if (err->kind != ERR_NOT_FOUND)

@@ -61,12 +61,12 @@ static int write_file(const char *path, int from, struct err *err)
 	ssize_t n;
 
 	if (fd < 0)
-		return err_sys(err, "cannot write %s", path);
+		return err_sys(err, "cannot write \"%s\"", path);
 	while ((n = read(from, buf, sizeof(buf))) > 0) {
 		if (io_write_full(fd, buf, (size_t)n) < 0)
-			return err_sys(err, "cannot write %s", path);
+			return err_sys(err, "cannot write \"%s\"", path);
 	}
-	return n < 0 ? err_sys(err, "cannot write %s", path) : 0;
+	return n < 0 ? err_sys(err, "cannot write \"%s\"", path) : 0;
 }
 
 int pair_export(struct cli *c, int form, const char *boundary, const char *target,

@@ -168,11 +168,11 @@ char *term_edit(const char *text, const char *suffix, size_t *ret_len, struct er
 	char *edited = NULL;
 
 	if (fd < 0) {
-		err_sys(err, "cannot make a temporary file %s", path);
+		err_sys(err, "cannot make a temporary file \"%s\"", path);
 		return NULL;
 	}
 	if (io_write_full(fd, text, strlen(text)) < 0)
-		err_sys(err, "cannot write %s", path);
+		err_sys(err, "cannot write \"%s\"", path);
 	else if (term_edit_file(path, err) == 0)
 		edited = io_read_file(path, EDIT_MAX, ret_len, err);
 	unlink(path);

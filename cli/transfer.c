@@ -37,7 +37,7 @@ int download_beside(struct client *cl, const char *path, const char *dest, const
 
 	*ret = (struct http_reply){ 0 };
 	if (fd < 0)
-		return err_sys(err, "cannot write %s", dest ? dest : temp);
+		return err_sys(err, "cannot write \"%s\"", dest ? dest : temp);
 	if (api_download(cl, path, fd, progress, ret, err) < 0) {
 		unlink(temp);
 		return -1;
@@ -70,7 +70,7 @@ int open_body(const char *file, struct err *err)
 			     : err_sys(err, "cannot open \"%s\"", file);
 	if (S_ISDIR(st.st_mode)) {
 		errno = EISDIR;
-		return err_sys(err, "cannot read %s", file);
+		return err_sys(err, "cannot read \"%s\"", file);
 	}
 	if (S_ISREG(st.st_mode) && !input)
 		return take_fd(&fd);
@@ -78,6 +78,7 @@ int open_body(const char *file, struct err *err)
 	if (temp < 0)
 		return -1;
 	if (copy_all(fd, temp) < 0)
-		return err_sys(err, "cannot read %s", input ? "standard input" : file);
+		return err_sys(err, input ? "cannot read standard input" : "cannot read \"%s\"",
+			       file);
 	return take_fd(&temp);
 }

@@ -286,6 +286,10 @@ def test_messages_are_whole(cluster, launch):
     cluster[0].cli("stop", name)
     cluster[0].cli("config", "device", "add", name, "root", "disk", "path=/", "pool=default")
     assert "  " not in cluster[0].cli("profile", "assign", name, "").stdout
+    said = cluster[0].cli("file", "push", "", f"{name}/x", check=False).stderr
+    assert 'cannot read ""' in said
+    said = cluster[0].cli("storage", "create", "undriven", "", check=False).stderr
+    assert 'unknown driver ""' in said and "overlay" in said
 
 
 def ask(m, text, *args):
@@ -323,7 +327,8 @@ def test_first_steps(single, terminal):
 
 @pytest.mark.parametrize("command", [
     ("exec", "", "--", "true"), ("console", ""), ("image", "delete", ""), ("image", "alias", "delete", ""),
-    ("cluster", "remove", ""), ("move", "", "a"), ("start", ""), ("profile", "show", "")])
+    ("launch", ""), ("image", "export", ""), ("image", "alias", "create", "x", ""), ("cluster", "remove", ""),
+    ("move", "", "a"), ("start", ""), ("profile", "show", "")])
 def test_an_empty_name_is_said_to_be_empty(cluster, command):
     r = cluster[0].cli(*command, check=False)
     assert r.returncode == 1 and ("a name is empty" in r.stderr or "is missing" in r.stderr) and "field" not in r.stderr
