@@ -13,7 +13,7 @@ libsqlite3-dev libwslay-dev libyaml-dev libarchive-dev libseccomp-dev"
 
 # liblxc's data files and user-space helpers, the tools that the daemon and CRIU run: DHCP and DNS,
 # packet filter, links and routes, kernel modules.
-run="liblxc-common dnsmasq-base nftables iproute2 kmod procps ca-certificates"
+run="liblxc-common dnsmasq-base nftables iproute2 kmod ca-certificates"
 
 # Unit tests, sanitizers, fuzzing and formatting.
 test="libcmocka-dev clang libclang-rt-dev clang-format"

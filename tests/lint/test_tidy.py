@@ -63,6 +63,7 @@ BAD = [
     ("pragma", 1, "base/a.h", C),
     ("header", 1, "base/a.h", H + "int f(unknown_type x);\n"),
     ("function-size", 3, "base/a.c", C + function(71)),
+    ("parameters", 3, "base/a.c", C + "int f(int a, int b, int c, int d, int e, int g)\n{\n}\n"),
     ("file-size", 601, "base/a.c", C + ";\n" * 600),
     ("width", 2, "base/a.c", C + "\t" * 12 + "x = 1;\n"),
     ("width", 2, "base/a.def", C + "R" * 201 + "\n"),
@@ -82,6 +83,8 @@ GOOD = {
     "base/rows.def": C + "ROW(" + "x" * 190 + ")\n",
     "base/a.c": C + '#include "base/a.h"\n\n#include <uv.h>\n\n' + function(70),
     "base/proc.c": call("fork()"),
+    "base/many.c": C + "int f(int a, int b, int c, int d, void (*done)(void *arg, int x, int y),\n"
+    "      void *arg, int *ret, char ret_text[8], struct err *err)\n{\n}\n",
     "base/str.c": call("strtol(s, NULL, 10)"),
     "base/json.h": H + "struct json_t;\n",
     "node/text.c": call('log("sleep(1), system(2)"); /* never system() */ ops->system(x)')
