@@ -132,6 +132,8 @@ static int dump_once(struct source *s, struct err *err)
 {
 	_free_ char *dir = move_images(s->m, &s->mv);
 
+	if (source_close(s, err) < 0)
+		return -1;
 	images_release(dir, RESERVE);
 	s->froze_ms = clock_ms();
 	return move_helper_go(&s->helper, err) < 0 ? -1 : follow_dump(s, err);
@@ -143,6 +145,8 @@ static int begin_anew(struct source *s, int tries, struct err *err)
 	int rc;
 
 	log_err(LOG_INFO, "a dump is tried again", err);
+	/* What waits to go in may be what the obstacle waits for. */
+	container_open(s->m->o.node, s->mv.id.name);
 	/* The target has nothing to say, unless it gives up. */
 	if ((poll(&pf, 1, tries * PAUSE_MS) > 0 && frame_check(s->ch, err) < 0) ||
 	    op_check(s->op, err) < 0 || frame_send(s->ch, FR_AGAIN, NULL, 0, err) < 0 ||
@@ -179,7 +183,7 @@ int source_dump(struct source *s, struct err *err)
 {
 	int64_t changes;
 
-	if (source_close(s, err) < 0 || dump(s, err) < 0)
+	if (dump(s, err) < 0)
 		return -1;
 	source_stage(s, "dump");
 	if (fault_point(move_source_frozen, err) < 0)
