@@ -185,6 +185,8 @@ static void look_at_tasks(struct mover *m, const char *name, struct move_plan *r
 {
 	_json_ json_t *request = container_request(m->o.node, name);
 	_free_ char *folder = xasprintf("%s/%s", json_str(request, "lxcpath", ""), name);
+	_free_ char *cgroup =
+		xasprintf("%s/%s/payload", json_str(request, "cgroup_name", ""), name);
 	struct console_tty console;
 	struct pid_list pids = { 0 };
 	struct plan_tasks t = { .proc = "/proc", .init = container_pid(m->o.node, name) };
@@ -192,6 +194,7 @@ static void look_at_tasks(struct mover *m, const char *name, struct move_plan *r
 	cgroup_each_pid(json_str(request, "cgroup_name", ""), name, "payload", add_pid, &pids);
 	t.pids = pids.v;
 	t.npids = pids.n;
+	t.cgroup = cgroup;
 	if (console_find(folder, &console))
 		t.console = &console;
 	plan_tasks(&t, ret);

@@ -19,6 +19,7 @@ struct plan_tasks {
 	size_t npids;
 	pid_t init;
 	const struct console_tty *console; /* NULL: it has none */
+	const char *cgroup; /* of the container, "CG/NAME/payload"; NULL: not looked at */
 };
 /* Adds what forbids a live move. A process that ends meanwhile forbids nothing. */
 void plan_tasks(const struct plan_tasks *t, struct move_plan *ret);

@@ -25,6 +25,8 @@
 #define LINK_MAX 4096
 #define TRACER_MS 2000
 #define TRACER_STEP_MS 20
+#define CGROUP_TRIES 3
+#define CGROUP_STEP_MS 5
 #define MQUEUE_MAGIC 0x19800202 /* statfs(2) */
 
 struct task {
@@ -155,6 +157,46 @@ static void relations(const struct task *t)
 			  "end it, first");
 	if (pids_origin(t->all->proc, t->pid, t->all->init) == PIDS_OUTSIDE)
 		refuse(t, "was started from outside; end that exec session first");
+}
+
+/* The first hierarchy in which a process is elsewhere than in the container's cgroup; of v1, as
+ * commands that are run inside do not join the unified one of a hybrid host. */
+static bool strays(const char *text, const char *cgroup, char **ret_line)
+{
+	_free_ char *copy = xstrdup(text), *want = xasprintf("/%s", cgroup);
+	size_t len = strlen(want);
+
+	for (char *line = copy, *next; line && *line; line = next) {
+		char *list = strchr(line, ':'), *path, *at;
+
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		path = list ? strchr(list + 1, ':') : NULL;
+		at = path && path > list + 1 ? strstr(path, want) : want;
+		if (at && (!at[len] || at[len] == '/'))
+			continue;
+		*ret_line = xstrdup(list + 1);
+		return true;
+	}
+	return false;
+}
+
+/* One that is ending is shown in the root of v1 hierarchies. */
+static void cgroups(const struct task *t)
+{
+	_free_ char *where = NULL;
+
+	for (int tries = 0; tries < CGROUP_TRIES; tries++) {
+		_free_ char *text = read_of(t, "cgroup"), *status = read_of(t, "status");
+
+		free(take_ptr(where));
+		if (!text || !status || strstr(status, "\nState:\tZ") ||
+		    strstr(status, "\nState:\tX") || !strays(text, t->all->cgroup, &where))
+			return;
+		poll(NULL, 0, CGROUP_STEP_MS); /* nobody tells */
+	}
+	refuse(t, "is outside of the instance's cgroups (%s); restart the instance", where);
 }
 
 /* Device numbers do not matter: what counts is the name under which it was opened. */
@@ -431,6 +473,8 @@ void plan_tasks(const struct plan_tasks *all, struct move_plan *ret)
 
 		t.tracer_deadline = init.tracer_deadline;
 		relations(&t);
+		if (all->cgroup)
+			cgroups(&t);
 		other_namespaces(&t, &init);
 		descriptors(&t);
 	}

@@ -328,6 +328,27 @@ static void relations_to_the_outside_are_found(void **state)
 	assert_non_null(strstr(text_of(&plan), "debugger (process 88)"));
 }
 
+static void strays_of_cgroups_are_found(void **state)
+{
+	struct proc_world *w = *state;
+	struct plan_tasks t = { .proc = w->dir,
+				.pids = w->pids,
+				.npids = 3,
+				.init = 100,
+				.cgroup = "cg/c1/payload" };
+	struct move_plan plan = { 0 };
+
+	put(w, 100, "cgroup", "3:cpu,cpuacct:/cg/c1/payload\n2:memory:/a/cg/c1/payload/b\n0::/\n");
+	put(w, 101, "cgroup", "2:memory:/\n");
+	put(w, 101, "status", "Name:\tsh\nState:\tZ (zombie)\nPPid:\t100\n");
+	plan_tasks(&t, &plan);
+	assert_int_equal(plan.kind, MOVE_LIVE);
+	put(w, 102, "cgroup", "3:cpu,cpuacct:/cg/c1/payload\n2:memory:/cg/c1/payload2\n0::/\n");
+	plan_tasks(&t, &plan);
+	assert_int_equal(plan.kind, MOVE_COLD);
+	assert_non_null(strstr(text_of(&plan), "(memory:/cg/c1/payload2); restart the instance"));
+}
+
 static void who_ends_meanwhile_is_no_obstacle(void **state)
 {
 	struct proc_world *w = *state;
@@ -389,6 +410,7 @@ int main(void)
 		cmocka_unit_test(versions_are_numbers),
 		cmocka_unit_test(all_that_differs_is_told),
 		cmocka_unit_test(a_list_ends_with_how_many_are_left),
+		cmocka_unit_test_setup_teardown(strays_of_cgroups_are_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_ends_meanwhile_is_no_obstacle, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_offenders_are_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(ordinary_processes_may_move, setup, teardown),
