@@ -224,8 +224,9 @@ static const struct json_field post_fields[] = {
 	{ NULL, 0, 0 },
 };
 
-int h_networks_post(struct req *r)
+static int make_network(struct req *r)
 {
+	int64_t revision = store_revision(req_env(r)->store);
 	json_t *body = req_json(r, post_fields, "network");
 	_json_ json_t *doc = NULL;
 	_tx_ struct tx *tx = tx_new();
@@ -245,10 +246,31 @@ int h_networks_post(struct req *r)
 	if (!doc)
 		return -1;
 	tx_put(tx, ENT_NETWORK, name, REV_NONE, doc);
+	tx_check_still(tx, ENT_NETWORK, revision);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0 ||
 	    ensure_or_undo(r, name) < 0)
 		return -1;
 	return reply_made(r, "networks", name, "network-created");
+}
+
+/* For one member: the network is made when none is named. */
+static int make_part(struct req *r)
+{
+	json_t *body = req_json(r, post_fields, "network");
+	const char *name, *type;
+
+	if (!body)
+		return -1;
+	name = json_str(body, "name", "");
+	type = json_str(body, "type", "");
+	if (check_new(r, name, str_empty(type) ? "bridge" : type) < 0)
+		return -1;
+	return reply_member_part(r, "networks", name);
+}
+
+int h_networks_post(struct req *r)
+{
+	return req_query(r, "target") ? make_part(r) : again(r, make_network);
 }
 
 /* --- changing -------------------------------------------------------------------------------- */
@@ -295,8 +317,9 @@ static int check_change(struct req *r, const struct row *row, const json_t *old)
 	return 0;
 }
 
-int h_network_put(struct req *r)
+static int change_network(struct req *r)
 {
+	int64_t revision = store_revision(req_env(r)->store);
 	json_t *body = req_json(r, put_fields, "network");
 	_free_ char *what = xasprintf("network \"%.32s\"", req_param(r, 0));
 	static const char *const fixed[] = { "name", "type", NULL };
@@ -304,7 +327,7 @@ int h_network_put(struct req *r)
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 
-	if (!body || get_network(r, &row) < 0 || refuse_target(r, what) < 0)
+	if (!body || get_network(r, &row) < 0)
 		return -1;
 	writable = network_writable(row.doc);
 	if (check_etag(r, writable) < 0 || check_fixed(r, what, body, row.doc, fixed) < 0)
@@ -319,6 +342,8 @@ int h_network_put(struct req *r)
 	    check_change(r, &row, old) < 0)
 		return -1;
 	tx_put(tx, ENT_NETWORK, row.key, row.rev, row.doc);
+	tx_check_still(tx, ENT_NETWORK, revision);
+	tx_check_still(tx, ENT_INSTANCE, revision);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0 ||
 	    netsync_now(req_env(r), row.key, req_err(r)) < 0)
 		return -1;
@@ -326,8 +351,22 @@ int h_network_put(struct req *r)
 	return reply_sync(r, NULL);
 }
 
-int h_network_post(struct req *r)
+int h_network_put(struct req *r)
 {
+	_free_ char *what = xasprintf("network \"%.32s\"", req_param(r, 0));
+
+	return refuse_target(r, what) < 0 ? -1 : again(r, change_network);
+}
+
+static void check_unused_still(struct tx *tx, int64_t revision)
+{
+	tx_check_still(tx, ENT_INSTANCE, revision);
+	tx_check_still(tx, ENT_PROFILE, revision);
+}
+
+static int rename_network(struct req *r)
+{
+	int64_t revision = store_revision(req_env(r)->store);
 	static const struct json_field fields[] = { { "name", JW_STR, true }, { NULL, 0, 0 } };
 	json_t *body = req_json(r, fields, "network");
 	_row_ struct row row = { 0 };
@@ -342,6 +381,7 @@ int h_network_post(struct req *r)
 		return -1;
 	json_put_str(row.doc, "name", name);
 	tx_delete(tx, ENT_NETWORK, row.key, row.rev);
+	check_unused_still(tx, revision);
 	address_forget_network(req_env(r)->store, row.key, tx);
 	tx_put(tx, ENT_NETWORK, name, REV_NONE, row.doc);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
@@ -349,18 +389,30 @@ int h_network_post(struct req *r)
 	return reply_made(r, "networks", name, "network-renamed");
 }
 
-int h_network_delete(struct req *r)
+int h_network_post(struct req *r)
 {
+	return again(r, rename_network);
+}
+
+static int delete_network(struct req *r)
+{
+	int64_t revision = store_revision(req_env(r)->store);
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 
 	if (get_network(r, &row) < 0 || refuse_used(r, "The network", "networks", row.key) < 0)
 		return -1;
 	tx_delete(tx, ENT_NETWORK, row.key, row.rev);
+	check_unused_still(tx, revision);
 	address_forget_network(req_env(r)->store, row.key, tx);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
 		return -1;
 	netsync_gone(req_env(r), row.key);
 	tell_event(r, "network-deleted", req_path(r), row.key);
 	return reply_sync(r, NULL);
+}
+
+int h_network_delete(struct req *r)
+{
+	return again(r, delete_network);
 }

@@ -208,8 +208,9 @@ int h_pool_put(struct req *r)
 }
 
 /* Other members clear their folders when they hear of it. */
-int h_pool_delete(struct req *r)
+static int delete_pool(struct req *r)
 {
+	int64_t revision = store_revision(req_env(r)->store);
 	_json_ json_t *pool = NULL;
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
@@ -220,6 +221,8 @@ int h_pool_delete(struct req *r)
 		return -1;
 	pool = spec_pool_of(req_env(r), row.key, req_err(r));
 	tx_delete(tx, ENT_POOL, row.key, row.rev);
+	tx_check_still(tx, ENT_INSTANCE, revision);
+	tx_check_still(tx, ENT_PROFILE, revision);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
 		return -1;
 	if (pool && pool_delete(req_env(r)->node, pool, req_err(r)) < 0 &&
@@ -227,4 +230,9 @@ int h_pool_delete(struct req *r)
 		return -1;
 	tell_event(r, "storage-pool-deleted", req_path(r), row.key);
 	return reply_sync(r, NULL);
+}
+
+int h_pool_delete(struct req *r)
+{
+	return again(r, delete_pool);
 }

@@ -56,8 +56,10 @@ int h_profile_get(struct req *r)
 	return reply_sync(r, profile_render(r, &row, NULL));
 }
 
-/* What a device names must be there; else no instance with this profile could start. */
-static int check_named(struct req *r, const char *what, const char *device, const json_t *dev)
+/* What a device names must be there, also when tx is committed; else no instance with this profile
+ * could start. */
+static int check_named(struct req *r, const char *what, const char *device, const json_t *dev,
+		       struct tx *tx)
 {
 	const char *network = json_str(dev, "network", NULL), *pool = json_str(dev, "pool", NULL);
 	_row_ struct row row = { 0 }, row2 = { 0 };
@@ -75,10 +77,15 @@ static int check_named(struct req *r, const char *what, const char *device, cons
 					 "%s: device \"%s\": Storage pool not found: \"%.80s\"",
 					 what, device, pool)
 			       : -1;
+	if (network)
+		tx_check(tx, ENT_NETWORK, network, row.rev);
+	if (pool)
+		tx_check(tx, ENT_POOL, pool, row2.rev);
 	return 0;
 }
 
-static int check_profile(struct req *r, const char *name, json_t *doc, const json_t *old)
+static int check_profile(struct req *r, const char *name, json_t *doc, const json_t *old,
+			 struct tx *tx)
 {
 	_free_ char *what = xasprintf("profile \"%.64s\"", name);
 	json_t *config = json_obj(doc, "config"), *v;
@@ -90,7 +97,7 @@ static int check_profile(struct req *r, const char *name, json_t *doc, const jso
 		return -1;
 	json_object_foreach(json_obj(doc, "devices"), key, v) {
 		if (!json_equal(v, json_object_get(json_obj(old, "devices"), key)) &&
-		    check_named(r, what, key, v) < 0)
+		    check_named(r, what, key, v, tx) < 0)
 			return -1;
 	}
 	json_object_foreach(config, key, v) {
@@ -118,7 +125,7 @@ static const struct json_field post_fields[] = {
 	{ NULL, 0, 0 },
 };
 
-int h_profiles_post(struct req *r)
+static int make_profile(struct req *r)
 {
 	json_t *body = req_json(r, post_fields, "profile");
 	_json_ json_t *doc = NULL;
@@ -129,7 +136,7 @@ int h_profiles_post(struct req *r)
 		return -1;
 	name = json_str(body, "name", "");
 	doc = profile_writable(body);
-	if (check_name(r, name) < 0 || check_profile(r, name, doc, NULL) < 0)
+	if (check_name(r, name) < 0 || check_profile(r, name, doc, NULL, tx) < 0)
 		return -1;
 	tx_put(tx, ENT_PROFILE, name, REV_NONE, doc);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0) {
@@ -140,14 +147,20 @@ int h_profiles_post(struct req *r)
 	return reply_made(r, "profiles", name, "profile-created");
 }
 
+int h_profiles_post(struct req *r)
+{
+	return again(r, make_profile);
+}
+
 static const struct json_field put_fields[] = {
 	{ "description", JW_STR, false }, { "config", JW_STR_MAP, false },
 	{ "devices", JW_OBJ, false },     { "name", JW_STR, false },
 	{ "used_by", JW_ARR, false },     { NULL, 0, 0 },
 };
 
-int h_profile_put(struct req *r)
+static int change_profile(struct req *r)
 {
+	int64_t revision = store_revision(req_env(r)->store);
 	json_t *body = req_json(r, put_fields, "profile");
 	_free_ char *what = xasprintf("profile \"%.64s\"", req_param(r, 0));
 	static const char *const fixed[] = { "name", NULL };
@@ -165,15 +178,21 @@ int h_profile_put(struct req *r)
 	merge_map(row.doc, "devices", body, is_patch(r));
 	json_put_str(row.doc, "description",
 		     json_str(body, "description", is_patch(r) ? NULL : ""));
-	if (check_profile(r, row.key, row.doc, writable) < 0 ||
+	if (check_profile(r, row.key, row.doc, writable, tx) < 0 ||
 	    instances_check_profile(req_env(r), row.key, row.doc, req_err(r)) < 0 ||
 	    address_check_profile(req_env(r), row.key, row.doc, req_err(r)) < 0)
 		return -1;
 	tx_put(tx, ENT_PROFILE, row.key, row.rev, row.doc);
+	tx_check_still(tx, ENT_INSTANCE, revision);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
 		return -1;
 	tell_event(r, "profile-updated", req_path(r), row.key);
 	return reply_sync(r, NULL);
+}
+
+int h_profile_put(struct req *r)
+{
+	return again(r, change_profile);
 }
 
 static int refuse_default(struct req *r, const char *verb)
@@ -183,8 +202,9 @@ static int refuse_default(struct req *r, const char *verb)
 	return err_set(req_err(r), ERR_FORBIDDEN, "The \"default\" profile can't be %s", verb);
 }
 
-int h_profile_post(struct req *r)
+static int rename_profile(struct req *r)
 {
+	int64_t revision = store_revision(req_env(r)->store);
 	static const struct json_field fields[] = { { "name", JW_STR, true }, { NULL, 0, 0 } };
 	json_t *body = req_json(r, fields, "profile");
 	_row_ struct row row = { 0 };
@@ -197,6 +217,7 @@ int h_profile_post(struct req *r)
 	if (check_name(r, name) < 0 || refuse_used(r, "Profile", "profiles", row.key) < 0)
 		return -1;
 	tx_delete(tx, ENT_PROFILE, row.key, row.rev);
+	tx_check_still(tx, ENT_INSTANCE, revision);
 	tx_put(tx, ENT_PROFILE, name, REV_NONE, row.doc);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0) {
 		if (req_err(r)->kind == ERR_CONFLICT)
@@ -206,8 +227,14 @@ int h_profile_post(struct req *r)
 	return reply_made(r, "profiles", name, "profile-renamed");
 }
 
-int h_profile_delete(struct req *r)
+int h_profile_post(struct req *r)
 {
+	return again(r, rename_profile);
+}
+
+static int delete_profile(struct req *r)
+{
+	int64_t revision = store_revision(req_env(r)->store);
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 
@@ -215,8 +242,14 @@ int h_profile_delete(struct req *r)
 	    refuse_used(r, "Profile", "profiles", row.key) < 0)
 		return -1;
 	tx_delete(tx, ENT_PROFILE, row.key, row.rev);
+	tx_check_still(tx, ENT_INSTANCE, revision);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
 		return -1;
 	tell_event(r, "profile-deleted", req_path(r), row.key);
 	return reply_sync(r, NULL);
+}
+
+int h_profile_delete(struct req *r)
+{
+	return again(r, delete_profile);
 }

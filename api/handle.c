@@ -11,6 +11,7 @@
 #include "base/str.h"
 
 #define USERS_SHOWN 5
+#define COMMIT_TRIES 50
 #define USERS_TEXT_MAX 1000
 
 bool caller_trusted(const struct req *r)
@@ -117,6 +118,18 @@ int check_etag(struct req *r, const json_t *writable)
 bool is_patch(const struct req *r)
 {
 	return str_eq(req_method(r), "PATCH");
+}
+
+int again(struct req *r, int (*once)(struct req *r))
+{
+	int rc = once(r);
+
+	for (int i = 1; i < COMMIT_TRIES && rc < 0; i++) {
+		if (req_err(r)->kind != ERR_PRECONDITION || req_header(r, "If-Match"))
+			break;
+		rc = once(r);
+	}
+	return rc;
 }
 
 void merge_map(json_t *doc, const char *key, const json_t *body, bool patch)

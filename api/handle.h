@@ -22,6 +22,9 @@ int check_etag(struct req *r, const json_t *writable);
 /* config of a PUT replaces, of a PATCH is merged: the result is left in doc. */
 void merge_map(json_t *doc, const char *key, const json_t *body, bool patch);
 bool is_patch(const struct req *r);
+/* Runs once() again as long as what it looked at changes before it has committed (a busy cluster
+ * wins after many times); a client that gave an ETag decides for itself. */
+int again(struct req *r, int (*once)(struct req *r));
 
 /* Who uses an object: URLs of instances and profiles. kind: "profiles", "networks" or "pools". */
 json_t *used_by(const struct api_env *env, const char *kind, const char *name);

@@ -306,6 +306,31 @@ static int check_expanded(const struct api_env *env, const char *what, const jso
 	return old ? instance_check_host(env, doc, old, err) : 0;
 }
 
+static void pin(const struct api_env *env, enum entity e, const char *name, struct tx *tx)
+{
+	_row_ struct row row = { 0 };
+	struct err ignored;
+
+	if (name && store_get(env->store, e, name, &row, &ignored) == 0)
+		tx_check(tx, e, name, row.rev);
+}
+
+void instance_pin(const struct api_env *env, const json_t *doc, struct tx *tx)
+{
+	_json_ json_t *config = NULL, *devices = NULL;
+	const char *device;
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(json_arr(doc, "profiles"), i, v)
+		pin(env, ENT_PROFILE, json_string_value(v), tx);
+	spec_expand(env->store, NULL, doc, &config, &devices);
+	json_object_foreach(devices, device, v) {
+		pin(env, ENT_NETWORK, spec_nic_network(v), tx);
+		pin(env, ENT_POOL, json_str(v, "pool", NULL), tx);
+	}
+}
+
 int config_check_raw(const char *what, const json_t *config, const json_t *old, struct err *err)
 {
 	const char *raw = json_str(config, "raw.lxc", "");

@@ -6,6 +6,9 @@
 /* Checks and cleans the writable members of doc in place: config, devices, profiles. old: the row
  * as it is, whose member is this one, NULL for a new instance. */
 int instance_check(const struct api_env *env, json_t *doc, const json_t *old, struct err *err);
+/* Commits tx only while the profiles of doc, and the networks and pools that it uses by them, are
+ * as they are now. Before instance_check, which may so rely on them. */
+void instance_pin(const struct api_env *env, const json_t *doc, struct tx *tx);
 /* Does liblxc take raw.lxc, where it differs from that of old? */
 int config_check_raw(const char *what, const json_t *config, const json_t *old, struct err *err);
 /* ERR_INVALID when another instance of the cluster, to any member of which this one may move, has

@@ -3,6 +3,7 @@
 
 #include "api/address.h"
 #include "api/instance.h"
+#include "api/instance_check.h"
 #include "api/jobs.h"
 #include "api/spec.h"
 #include "base/fault.h"
@@ -86,6 +87,22 @@ static bool exists(const struct api_env *env, const char *name)
 	return store_get(env->store, ENT_INSTANCE, name, &row, &err) == 0;
 }
 
+/* One that is deleted later stays as long as instances need it. */
+static int pin_image(struct create_job *j, struct tx *tx, struct err *err)
+{
+	const char *image = json_str(j->doc, "image", "");
+	_row_ struct row row = { 0 };
+
+	if (str_empty(image))
+		return 0;
+	if (store_get(j->env->store, ENT_IMAGE, image, &row, err) < 0)
+		return err->kind == ERR_NOT_FOUND
+			       ? err_set(err, ERR_NOT_FOUND, "Image not found: %.64s", image)
+			       : -1;
+	tx_check(tx, ENT_IMAGE, image, row.rev);
+	return 0;
+}
+
 static int commit_row(struct create_job *j, struct err *err)
 {
 	const char *name = json_str(j->doc, "name", "");
@@ -96,7 +113,10 @@ static int commit_row(struct create_job *j, struct err *err)
 		_picks_ struct address_picks picks = { 0 };
 		_tx_ struct tx *tx = tx_new();
 
-		if (address_plan(j->env, j->doc, &wish, tx, &picks, err) < 0)
+		instance_pin(j->env, j->doc, tx);
+		if (pin_image(j, tx, err) < 0 ||
+		    instance_check(j->env, j->doc, NULL, err) < 0 ||
+		    address_plan(j->env, j->doc, &wish, tx, &picks, err) < 0)
 			return -1;
 		tx_put(tx, ENT_INSTANCE, name, REV_NONE, j->doc);
 		if (instance_commit(j->env, tx, 0, err) == 0)

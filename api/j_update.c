@@ -102,6 +102,7 @@ static int try_update(const struct api_env *env, const char *name, int64_t rev,
 	json_object_set_new(next, "config", json_copy(json_obj(next, "config")));
 	instance_keep_volatile(next, row.doc);
 	drop_volatile(env, next);
+	instance_pin(env, next, tx);
 	if (instance_check(env, next, row.doc, err) < 0 ||
 	    address_plan(env, next, &wish, tx, &picks, err) < 0)
 		return -1;

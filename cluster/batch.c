@@ -88,10 +88,23 @@ static int64_t row_rev(struct batch *b, enum entity e, const char *key)
 	return replica_row_rev(b->replica, e, key);
 }
 
+static int check_still(struct batch *b, const struct tx_change *c, struct err *err)
+{
+	bool newer = replica_newest_rev(b->replica, c->e) > c->seen;
+
+	for (size_t i = 0; i < b->n && !newer; i++)
+		newer = b->changes[i].e == c->e && b->changes[i].text;
+	return newer ? err_set(err, ERR_PRECONDITION, "another %s was made or changed meanwhile",
+			       entity_name(c->e))
+		     : 0;
+}
+
 static int check(struct batch *b, const struct tx_change *c, struct err *err)
 {
 	int64_t rev;
 
+	if (c->op == TX_STILL)
+		return check_still(b, c, err);
 	if (c->seen == REV_ANY)
 		return 0;
 	rev = row_rev(b, c->e, c->key);

@@ -46,6 +46,20 @@ int64_t replica_row_rev(struct replica *r, enum entity e, const char *key)
 	return rev;
 }
 
+int64_t replica_newest_rev(struct replica *r, enum entity e)
+{
+	struct slot *s = &r->rows[e][Q_NEWEST];
+	sqlite3_stmt *st;
+	int64_t rev;
+
+	replica_lock(r);
+	st = stmt_get(r, s);
+	rev = stmt_row(st) ? sqlite3_column_int64(st, 0) : 0;
+	stmt_put(s, st);
+	replica_unlock(r);
+	return rev;
+}
+
 void replica_each(struct replica *r, enum entity e, const char *value, replica_row_fn cb, void *arg)
 {
 	struct slot *s = &r->rows[e][value ? Q_LIST_BY : Q_LIST];

@@ -24,6 +24,8 @@ void replica_unlock(struct replica *r);
 /* Text for the caller to free, NULL when there is no such row. */
 char *replica_text(struct replica *r, enum entity e, const char *key, int64_t *ret_rev);
 int64_t replica_row_rev(struct replica *r, enum entity e, const char *key); /* 0: no such row */
+/* Of the row that was made or changed last; 0: there is none. */
+int64_t replica_newest_rev(struct replica *r, enum entity e);
 typedef void (*replica_row_fn)(void *arg, const char *key, int64_t rev, const char *text);
 /* Sorted by key, under the lock; all when value is NULL. */
 void replica_each(struct replica *r, enum entity e, const char *value, replica_row_fn cb,

@@ -12,6 +12,7 @@
 static const char *const row_sql[Q_ROW_MAX] = {
 	[Q_GET] = "SELECT rev, doc FROM %t WHERE key = ?1",
 	[Q_REV] = "SELECT rev FROM %t WHERE key = ?1",
+	[Q_NEWEST] = "SELECT coalesce(max(rev), 0) FROM %t",
 	[Q_LIST] = "SELECT key, rev, doc FROM %t ORDER BY key",
 	[Q_LIST_BY] = "SELECT key, rev, doc FROM %t WHERE idx = ?1 ORDER BY key",
 	[Q_INDEX] = "SELECT key, rev, idx FROM %t", /* out of the index alone */

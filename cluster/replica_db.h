@@ -11,6 +11,7 @@ struct sqlite3_stmt;
 enum row_query {
 	Q_GET,
 	Q_REV,
+	Q_NEWEST,
 	Q_LIST,
 	Q_LIST_BY,
 	Q_INDEX,

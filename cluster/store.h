@@ -81,6 +81,9 @@ static inline void cleanup_tx(struct tx **t)
 void tx_put(struct tx *t, enum entity e, const char *key, int64_t seen, const json_t *doc);
 void tx_delete(struct tx *t, enum entity e, const char *key, int64_t seen);
 void tx_check(struct tx *t, enum entity e, const char *key, int64_t seen);
+/* No row of the kind was made or changed since store_revision() said this: for what was decided by
+ * looking at all of them. */
+void tx_check_still(struct tx *t, enum entity e, int64_t revision);
 
 /* 0 and the revision when committed and visible here. ERR_PRECONDITION: a row changed meanwhile
  * (the message names it; ERR_CONFLICT when seen was REV_NONE and the row exists). ERR_UNKNOWN: it

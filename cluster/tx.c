@@ -15,6 +15,7 @@ static const char *const ops[] = {
 	[TX_PUT] = "put",
 	[TX_DELETE] = "delete",
 	[TX_CHECK] = "check",
+	[TX_STILL] = "still",
 };
 
 struct tx *tx_new(void)
@@ -69,6 +70,11 @@ void tx_delete(struct tx *t, enum entity e, const char *key, int64_t seen)
 void tx_check(struct tx *t, enum entity e, const char *key, int64_t seen)
 {
 	add(t, TX_CHECK, e, key, seen, NULL);
+}
+
+void tx_check_still(struct tx *t, enum entity e, int64_t revision)
+{
+	add(t, TX_STILL, e, "*", revision, NULL);
 }
 
 /* --- text ------------------------------------------------------------------------------------- */

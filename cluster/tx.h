@@ -11,12 +11,12 @@
 #define TX_ID_SIZE 33
 #define TX_BYTES_MAX (8u << 20)
 
-enum tx_op { TX_PUT, TX_DELETE, TX_CHECK };
+enum tx_op { TX_PUT, TX_DELETE, TX_CHECK, TX_STILL };
 
 struct tx_change {
 	enum tx_op op;
 	enum entity e;
-	char *key;
+	char *key; /* of TX_STILL: no row's */
 	int64_t seen;
 	char *doc; /* TX_PUT */
 };

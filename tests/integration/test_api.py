@@ -4,7 +4,9 @@
 import json
 import os
 import re
+import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -187,7 +189,6 @@ def test_unknown_paths_and_methods(cluster):
 
 
 def test_concurrent_creates_of_one_name(cluster):
-    import threading
     results = []
 
     def create(m):
@@ -378,6 +379,78 @@ def test_one_host_name_is_of_one_instance(cluster, stopped):
         m.cli("delete", "other", "other2")
         m.api("DELETE", "/1.0/profiles/hosted")
         m.api("PATCH", f"/1.0/instances/{stopped}", {"devices": {"eth0": {**nic, "host_name": ""}}})
+
+
+def at_once(leader, *calls):
+    """Makes calls that are all checked before any is committed; True for each that succeeded."""
+    done = [False] * len(calls)
+
+    def call(i, m, *args):
+        try:
+            m.api(*args)
+            done[i] = True
+        except ApiError as e:
+            assert e.status < 500, e
+    threads = [threading.Thread(target=call, args=(i, *c)) for i, c in enumerate(calls)]
+    os.kill(leader.pid(), signal.SIGSTOP)
+    try:
+        for t in threads:
+            t.start()
+        time.sleep(0.3)  # shorter than an election; what is late is only checked later
+    finally:
+        os.kill(leader.pid(), signal.SIGCONT)
+    for t in threads:
+        t.join()
+    return done
+
+
+@pytest.fixture
+def leader_first(cluster):
+    """The members, that which leads first."""
+    leads = next(x["server_name"] for x in cluster[0].api("GET", "/1.0/cluster/members?recursion=1")
+                 if "database-leader" in x["roles"])
+    return sorted(cluster.members, key=lambda m: m.name != leads)
+
+
+@pytest.fixture
+def raced(cluster):
+    """A profile with a root disk, a pool and a network; whatever is left of them is removed."""
+    m = cluster[0]
+    m.api("POST", "/1.0/storage-pools", {"name": "raced", "driver": "dir"})
+    m.api("POST", "/1.0/networks", {"name": "raced", "config": {"ipv4.address": "none"}})
+    m.api("POST", "/1.0/profiles", {"name": "raced", "devices": ROOT_DISK})
+    for other in cluster.members:
+        wait_for("the last", lambda: other.request("GET", "/1.0/profiles/raced")[0] == 200)
+    yield
+    m.cli("delete", "raced", check=False)
+    for path in ("profiles/raced2", "profiles/raced", "networks/raced", "networks/raced1", "networks/raced2",
+                 "storage-pools/raced"):
+        m.request("DELETE", f"/1.0/{path}")
+
+
+ROOT_DISK = {"root": {"type": "disk", "path": "/", "pool": "default"}}
+RACED_NIC = {"eth0": {"type": "nic", "network": "raced", "name": "eth0"}}
+NEW_RACED = {"name": "raced", "source": {"type": "none"}, "profiles": ["raced"]}
+SUBNET = {"config": {"ipv4.address": "10.99.0.1/24"}}
+
+
+@pytest.mark.parametrize("one, two", [
+    (("POST", "/1.0/instances?target={}", NEW_RACED), ("DELETE", "/1.0/profiles/raced")),
+    (("POST", "/1.0/instances?target={}", NEW_RACED),
+     ("PATCH", "/1.0/profiles/raced", {"devices": {"root": {"type": "none"}}})),
+    (("POST", "/1.0/instances?target={}", {**NEW_RACED, "devices": RACED_NIC}),
+     ("PATCH", "/1.0/profiles/raced", {"devices": {"eth1": RACED_NIC["eth0"]}})),
+    (("POST", "/1.0/instances?target={}", {**NEW_RACED, "devices": RACED_NIC}), ("DELETE", "/1.0/networks/raced")),
+    (("POST", "/1.0/instances?target={}", {**NEW_RACED, "devices": {"root": {**ROOT_DISK["root"], "pool": "raced"}}}),
+     ("DELETE", "/1.0/storage-pools/raced")),
+    (("PATCH", "/1.0/profiles/raced", {"devices": RACED_NIC}), ("DELETE", "/1.0/networks/raced")),
+    (("POST", "/1.0/profiles", {"name": "raced2", "devices": RACED_NIC}), ("DELETE", "/1.0/networks/raced")),
+    (("POST", "/1.0/networks", {"name": "raced1", **SUBNET}), ("POST", "/1.0/networks", {"name": "raced2", **SUBNET})),
+], ids=["profile", "root", "interface", "network", "pool", "profile-network", "new-profile-network", "subnet"])
+def test_of_two_changes_that_exclude_each_other_one_is_refused(leader_first, raced, one, two):
+    leader, m, other = leader_first
+    done = at_once(leader, (m, one[0], one[1].format(m.name), *one[2:]), (other, *two))
+    assert done.count(True) == 1, done
 
 
 def plant(cluster, table, key, doc):

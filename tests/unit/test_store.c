@@ -126,6 +126,31 @@ static void test_conflicts(void **state)
 	assert_string_equal(err.msg, "instance \"c1\" was deleted meanwhile");
 }
 
+/* What was decided by looking at all rows of a kind. */
+static void test_still(void **state)
+{
+	struct world *w = *state;
+	_tx_ struct tx *late = tx_new(), *other_kind = tx_new(), *in_time = tx_new();
+	_json_ json_t *doc = json_pack("{s:s}", "member", "a");
+	struct err err = { 0 };
+	int64_t before = store_revision(w->s), after;
+
+	assert_int_equal(put(w->s, "s1", REV_NONE, "a", &after, &err), 0);
+	tx_put(late, ENT_PROFILE, "p1", REV_NONE, doc);
+	tx_check_still(late, ENT_INSTANCE, before);
+	assert_int_equal(store_commit(w->s, late, 0, NULL, &err), -1);
+	assert_int_equal(err.kind, ERR_PRECONDITION);
+	assert_string_equal(err.msg, "another instance was made or changed meanwhile");
+	assert_int_equal(store_count(w->s, ENT_PROFILE, NULL), 0);
+	tx_put(other_kind, ENT_PROFILE, "p1", REV_NONE, doc);
+	tx_check_still(other_kind, ENT_NETWORK, before);
+	assert_int_equal(store_commit(w->s, other_kind, 0, NULL, &err), 0);
+	tx_delete(in_time, ENT_PROFILE, "p1", REV_ANY);
+	tx_delete(in_time, ENT_INSTANCE, "s1", REV_ANY);
+	tx_check_still(in_time, ENT_INSTANCE, after);
+	assert_int_equal(store_commit(w->s, in_time, 0, NULL, &err), 0);
+}
+
 static void test_idempotency(void **state)
 {
 	struct world *w = *state;
@@ -319,6 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_put_get, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_conflicts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_still, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_idempotency, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_daemon_a_folder, setup, teardown),
