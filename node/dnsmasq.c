@@ -2,7 +2,7 @@
 /* One dnsmasq a bridge: it goes on while the daemon restarts, and is found again by its pid
  * file. Its command line is its configuration: another one means another process.
  *
- * DUNLIN_DIR/networks/NAME/: dnsmasq.pid, dnsmasq.leases, dnsmasq.raw, and the files of
+ * DUNLIN_DIR/networks/NAME/: dnsmasq.pid, dnsmasq.leases, and the files of
  * dnsmasq_hosts.c
  */
 #include <arpa/inet.h>
@@ -228,22 +228,14 @@ static int add_ranges(struct args *a, const struct net *net, struct err *err)
 	return 0;
 }
 
-static int add_dhcp4(struct args *a, const struct net *net, const char *dir, struct err *err)
+static int add_dhcp4(struct args *a, const struct net *net, struct err *err)
 {
-	const char *gateway = net_config(net, "ipv4.dhcp.gateway", "");
-	struct ip ip;
-
 	if (!net->v4.gateway.family || !net->v4.dhcp)
 		return 0;
 	add(a, "--dhcp-no-override");
 	add(a, "--dhcp-authoritative");
 	add(a, "--dhcp-rapid-commit");
 	add(a, "--no-ping"); /* its answer would be delayed by seconds; leases are known */
-	if (*gateway && (!ip_parse(gateway, &ip) || ip.family != AF_INET))
-		return err_set(err, ERR_INVALID, "network \"%s\": ipv4.dhcp.gateway \"%.40s\"",
-			       net->name, gateway);
-	if (*gateway)
-		add(a, "--dhcp-option-force=3,%s", gateway);
 	if (net->mtu != DEFAULT_MTU)
 		add(a, "--dhcp-option-force=26,%u", net->mtu);
 	return add_ranges(a, net, err);
@@ -256,9 +248,6 @@ static void add_dhcp6(struct args *a, const struct net *net)
 	add(a, "--enable-ra");
 	if (!net->v6.dhcp)
 		add(a, "--dhcp-range=::,constructor:%s,ra-only", net->name);
-	else if (str_eq(net_config(net, "ipv6.dhcp.stateful", "false"), "true"))
-		add(a, "--dhcp-range=::2,::ffff:ffff:ffff:ffff,constructor:%s,64,%s", net->name,
-		    net_config(net, "ipv6.dhcp.expiry", "1h"));
 	else
 		add(a, "--dhcp-range=::,constructor:%s,ra-stateless,ra-names", net->name);
 }
@@ -300,13 +289,8 @@ static const char *run_as(const char *dir)
 
 static int build_args(struct args *a, const struct net *net, const char *dir, struct err *err)
 {
-	const char *raw = net_config(net, "raw.dnsmasq", "");
-
 	add(a, "%s", DNSMASQ);
-	if (*raw)
-		add(a, "--conf-file=%s/dnsmasq.raw", dir);
-	else
-		add(a, "--conf-file="); /* not the host's */
+	add(a, "--conf-file="); /* not the host's */
 	add(a, "--pid-file=%s/dnsmasq.pid", dir);
 	add(a, "--user=%s", run_as(dir));
 	add(a, "--interface=%s", net->name);
@@ -319,7 +303,7 @@ static int build_args(struct args *a, const struct net *net, const char *dir, st
 	add(a, "--quiet-ra");
 	add_dns(a, net, dir);
 	add_dhcp6(a, net);
-	if (add_dhcp4(a, net, dir, err) < 0)
+	if (add_dhcp4(a, net, err) < 0)
 		return -1;
 	if (a->overflow)
 		return err_set(err, ERR_INVALID, "network \"%s\": too many options for dnsmasq",
@@ -351,18 +335,13 @@ void dnsmasq_reload(const char *dir)
 
 /* --- ensure --------------------------------------------------------------------------------- */
 
-static int prepare_files(const struct net *net, const char *dir, bool *ret_changed, struct err *err)
+static int prepare_files(const char *dir, struct err *err)
 {
-	_free_ char *raw = xasprintf("%s/dnsmasq.raw", dir),
-		    *hosts = xasprintf("%s/dnsmasq.hosts", dir),
+	_free_ char *hosts = xasprintf("%s/dnsmasq.hosts", dir),
 		    *leases = xasprintf("%s/dnsmasq.leases", dir),
 		    *names = xasprintf("%s/" NAMES_DIR, dir);
-	const char *text = net_config(net, "raw.dnsmasq", "");
 	bool unused;
 
-	*ret_changed = false;
-	if (*text && dnsmasq_write(raw, text, 0600, ret_changed, err) < 0)
-		return -1;
 	/* It opens this one before it gives up root's rights, and keeps it open. */
 	if (!io_exists(leases) && io_write_file(leases, "", 0, 0600, err) < 0)
 		return -1;
@@ -375,16 +354,15 @@ int dnsmasq_ensure(const struct net *net, const char *dir, bool restart, struct 
 {
 	struct args a = { .n = 0 };
 	struct running r;
-	bool changed;
 	int rc = -1;
 
 	if (!net->v4.gateway.family && !net->v6.gateway.family)
 		return dnsmasq_remove(dir, err);
-	if (prepare_files(net, dir, &changed, err) < 0)
+	if (prepare_files(dir, err) < 0)
 		return -1;
 	find_running(dir, &r);
 	if (build_args(&a, net, dir, err) == 0) {
-		if (r.pid && !restart && !changed && same_args(&a, &r) && in_this_netns(r.pid)) {
+		if (r.pid && !restart && same_args(&a, &r) && in_this_netns(r.pid)) {
 			rc = 0;
 		} else {
 			stop_running(&r);

@@ -57,8 +57,8 @@ static void tunnel_rules(struct sbuf *b, const struct net *net)
 	sbuf_puts(b, "chain tunnel {\ntype filter hook input priority filter; policy accept;\n");
 	sbuf_printf(b, "iifname \"%s\" udp dport %d drop\n", net->name, VXLAN_PORT);
 	if (net->overlay && net->local.family) {
-		sbuf_printf(b, "udp dport %d @th,96,24 %u meta nfproto != ipv%d drop\n",
-			    VXLAN_PORT, net->vni, v6 ? 6 : 4);
+		sbuf_printf(b, "udp dport %d @th,96,24 %u meta nfproto != ipv%d drop\n", VXLAN_PORT,
+			    net->vni, v6 ? 6 : 4);
 		sbuf_printf(b, "udp dport %d @th,96,24 %u", VXLAN_PORT, net->vni);
 		if (net->npeers) {
 			sbuf_printf(b, " %s saddr != { ", v6 ? "ip6" : "ip");
@@ -101,17 +101,13 @@ static void spare_members(struct sbuf *b, const struct net *net, const char *fam
 static void nat_family(struct sbuf *b, const struct net *net, const struct net_family *f,
 		       const char *family)
 {
-	char gw[INET6_ADDRSTRLEN], from[INET6_ADDRSTRLEN];
+	char gw[INET6_ADDRSTRLEN];
 
 	if (!f->gateway.family || !f->nat)
 		return;
 	ip_text(&f->gateway, gw);
-	sbuf_printf(b, "%s saddr %s/%d %s daddr != %s/%d oifname != \"%s\" ", family, gw,
-		    f->gateway.prefix, family, gw, f->gateway.prefix, net->name);
-	if (f->nat_from.family)
-		sbuf_printf(b, "snat to %s\n", ip_text(&f->nat_from, from));
-	else
-		sbuf_puts(b, "masquerade\n");
+	sbuf_printf(b, "%s saddr %s/%d %s daddr != %s/%d oifname != \"%s\" masquerade\n", family,
+		    gw, f->gateway.prefix, family, gw, f->gateway.prefix, net->name);
 }
 
 static void inet_table(struct sbuf *b, const struct net *net)

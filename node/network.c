@@ -63,10 +63,8 @@ static int parse_family(const struct net *net, const char *family, int af, struc
 			struct err *err)
 {
 	_free_ char *address = xasprintf("%s.address", family);
-	_free_ char *nat_address = xasprintf("%s.nat.address", family);
 
 	if (config_ip(net, address, af, &f->gateway, err) < 0 ||
-	    config_ip(net, nat_address, af, &f->nat_from, err) < 0 ||
 	    config_bool(net, family, "nat", false, &f->nat, err) < 0 ||
 	    config_bool(net, family, "dhcp", true, &f->dhcp, err) < 0 ||
 	    config_bool(net, family, "firewall", true, &f->firewall, err) < 0 ||
@@ -81,21 +79,13 @@ static int parse_family(const struct net *net, const char *family, int af, struc
 
 /* The same on every member, so that a gateway is where a container comes to; in a range of its
  * own, where no container's address can be. */
-static int parse_mac(struct net *net, struct err *err)
+static void make_mac(struct net *net)
 {
-	const char *given = net_config(net, "bridge.hwaddr", "");
 	uint32_t hash = crc32c(0, net->name, strlen(net->name));
 
-	if (*given)
-		return mac_parse(given, net->mac)
-			       ? 0
-			       : err_set(err, ERR_INVALID,
-					 "network \"%s\": bridge.hwaddr is \"%.40s\"", net->name,
-					 given);
 	net->mac[0] = 0x02;
 	net->mac[1] = 0xd0;
 	memcpy(net->mac + 2, &hash, sizeof(hash));
-	return 0;
 }
 
 static int parse_peers(struct net *net, const json_t *desc, struct err *err)
@@ -180,11 +170,12 @@ int net_parse(struct net *net, const json_t *desc, struct err *err)
 		return err_set(err, ERR_INVALID, "network \"%s\": unknown type \"%.40s\"",
 			       net->name, type);
 	if (parse_family(net, "ipv4", AF_INET, &net->v4, err) < 0 ||
-	    parse_family(net, "ipv6", AF_INET6, &net->v6, err) < 0 || parse_mac(net, err) < 0 ||
+	    parse_family(net, "ipv6", AF_INET6, &net->v6, err) < 0 ||
 	    parse_overlay(net, desc, err) < 0 || parse_mtu(net, err) < 0) {
 		net_done(net);
 		return -1;
 	}
+	make_mac(net);
 	return 0;
 }
 

@@ -14,8 +14,7 @@
 
 /* What the configuration says of one address family. */
 struct net_family {
-	struct ip gateway;  /* family 0: the network has no such address */
-	struct ip nat_from; /* ipv4.nat.address; family 0: the outgoing interface's */
+	struct ip gateway; /* family 0: the network has no such address */
 	bool nat, dhcp, firewall, routing;
 };
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 KEYS, SETTINGS = "api/keys.def", "cluster/settings.def"
 KEY = re.compile(r'^KEY\((\w+), +"([^"]+)", +\w+, +(?:"[^"]*"|NULL), +(.*?), +"([^"]*)"\)$')
+NET_READ = re.compile(r'\bnet_config\(net, "([^"]+)"')
 SETTING = re.compile(r'^SETTING\((\w+), +"([^"]+)"')
 # Words by which a row itself says that no code reads it.
 UNREAD = ("accepted for compatibility", "kept by the server", "free for users", "properties of the image")
@@ -51,7 +52,8 @@ def check_keys(texts, report):
         if m and f"SETTING_{m[1]}" not in sources:
             report(SETTINGS, number, "key", f'nobody reads "{m[2]}": remove the row')
     for path, text in texts.items():
-        for m in READ.finditer(text) if path.startswith("api/") and path.endswith(".c") else ():
+        found = READ if path.startswith("api/") else NET_READ if path.startswith("node/") else None
+        for m in found.finditer(text) if found and path.endswith(".c") else ():
             if m[1] not in rows:
                 report(path, text.count("\n", 0, m.start()) + 1, "key", f'"{m[1]}" is no row of {KEYS}')
 

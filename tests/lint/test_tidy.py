@@ -180,6 +180,8 @@ TREES = [  # (rule, path, tree): one violation each
     ("key", "api/keys.def", {"api/keys.def": KEY.format("speed", "how fast")}),
     ("key", "api/a.c", {"api/keys.def": KEY.format("mtu", "MTU"),
                         "api/a.c": READER.format("mtu") + READER.format("speed")}),
+    ("key", "node/a.c", {"api/keys.def": KEY.format("mtu", "MTU"),
+                         "node/a.c": 'net_config(net, "mtu", "") net_config(net, "raw.mtu", "")'}),
     ("key", "cluster/settings.def", {"cluster/settings.def": 'SETTING(PACE, "cluster.pace", 1, 2, 1, "pace")\n'}),
     ("option", "cli/opts.def", {"cli/opts.def": 'OPT("fast", "fast", 0, OPT_FLAG, NULL, "Fast")\n'}),
     ("option", "cli/cmds.def", {"cli/opts.def": OPTION, "cli/cmds.def": COMMANDS, "cli/a.c": GO + "\n" + STOP}),

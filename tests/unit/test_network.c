@@ -192,7 +192,6 @@ static void refuses(void **state)
 		{ "{\"name\":\"n\",\"config\":{\"ipv4.address\":\"fd00::1/64\"}}", "ipv4.address" },
 		{ "{\"name\":\"n\",\"config\":{\"ipv4.nat\":\"maybe\"}}", "ipv4.nat" },
 		{ "{\"name\":\"n\",\"config\":{\"bridge.mtu\":\"12\"}}", "bridge.mtu" },
-		{ "{\"name\":\"n\",\"config\":{\"bridge.hwaddr\":\"x\"}}", "bridge.hwaddr" },
 		{ "{\"name\":\"n\",\"type\":\"overlay\",\"vni\":0,\"local\":\"127.0.0.1\"}",
 		  "VXLAN id" },
 		{ "{\"name\":\"n\",\"type\":\"overlay\",\"vni\":7,"
