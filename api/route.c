@@ -2,7 +2,7 @@
 #include "api/route.h"
 
 #include "api/handlers.h"
-#include "api/state.h"
+#include "api/api.h"
 
 /* clang-format off */
 const struct route api_routes[] = {

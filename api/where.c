@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "api/where.h"
+
 #include "api/req_int.h"
-#include "api/server.h"
-#include "api/state.h"
 #include "base/clock.h"
 #include "base/str.h"
 

@@ -18,7 +18,7 @@
 #include "api/jobs.h"
 #include "api/server.h"
 #include "api/spec.h"
-#include "api/state.h"
+#include "api/api.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/lockfile.h"

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "api/route.h"
-#include "api/state.h"
+#include "api/api.h"
 #include "base/mem.h"
 #include "base/str.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/state.h"
+#include "api/api.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +15,7 @@
 #include "api/server.h"
 #include "api/serverinfo.h"
 #include "api/spec.h"
+#include "api/state.h"
 #include "api/usage.h"
 #include "base/clock.h"
 #include "base/io.h"
