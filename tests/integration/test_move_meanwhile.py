@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster import wait_for
-from moves import Held, in_background, move, processes_of, status_of
+from moves import Held, in_background, move, processes_of, status_of, wait_for_fault
 
 
 @pytest.mark.parametrize("sig, where", [(signal.SIGCONT, "m2"), (signal.SIGKILL, "m1")], ids=["moved", "given-up"])
@@ -88,3 +88,34 @@ def test_who_gets_in_past_the_daemon_refuses_the_move(cluster, launch, world):
         burglar.wait()
     assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
     move(cluster[2], name, "m2")
+
+
+def test_files_of_a_stopped_one_wait_for_its_move(cluster, launch, world, tmp_path):
+    """What was written after it had been sent would stay behind."""
+    name = launch("asleep", "--target", "m1")
+    cluster[0].cli("stop", "--force", name)
+    (tmp_path / "file").write_text("pushed\n")
+    cluster.restart(cluster[1], DUNLIN_FAULT="move_after_prepare=hang")
+    logged = cluster[1].log.stat().st_size
+    mover = in_background(lambda: move(cluster[2], name, "m2", check=False))
+    wait_for_fault(cluster[1], "move_after_prepare", logged)
+    push = in_background(lambda: cluster[2].cli("file", "push", str(tmp_path / "file"), f"{name}/pushed", check=False))
+    threading.Event().wait(0.5)  # to be lost
+    cluster.restart(cluster[1])
+    assert mover().returncode == 1 and push().returncode == 0
+    cluster.settle()
+    move(cluster[2], name, "m2")
+    assert cluster[2].cli("file", "pull", f"{name}/pushed", "-").stdout == "pushed\n"
+    wait_for("a consistent world", lambda: world.problems() == [], 20)
+
+
+def test_a_new_daemon_lets_nobody_in_before_the_move_is_settled(cluster, launch, world):
+    name = launch("settled", "--target", "m1")
+    held = Held(cluster, name)
+    cluster[0].kill(signal.SIGKILL)
+    cluster[0].start()
+    for m in (cluster[0], cluster[2]):
+        assert m.cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
+    held.end(signal.SIGCONT)
+    wait_for("running on m1", lambda: status_of(cluster[2], name) == ("m1", "Running"), 40)
+    wait_for("a consistent world", lambda: world.problems() == [], 20)
