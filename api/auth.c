@@ -11,8 +11,6 @@
 #include "base/str.h"
 #include "base/tls.h"
 
-#define FORWARDED "X-Dunlin-Forwarded-"
-
 /* Access to the socket is a matter of its mode and group: who could connect is an administrator. */
 void auth_peer_unix(struct conn *c, int fd)
 {
@@ -94,8 +92,8 @@ static void take_forwarded(struct req *r)
 	_free_ char *text = auth_caller_text(kind, forwarded(r, "Fingerprint"));
 	struct caller *who = &r->caller;
 
-	if (!*kind || !cluster_is_vouched(r->env->cluster, who->fingerprint, text,
-					  forwarded(r, "Proof")))
+	if (!*kind ||
+	    !cluster_is_vouched(r->env->cluster, who->fingerprint, text, forwarded(r, "Proof")))
 		return;
 	*who = (struct caller){ .kind = CALLER_NOBODY };
 	for (size_t i = 0; i < ARRAY_SIZE(forwardable); i++) {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "api/envelope.h"
 #include "api/filter.h"
 #include "api/icache.h"
 #include "api/spec.h"
@@ -64,16 +65,13 @@ int reply_operation_json(struct req *r, json_t *own_op)
 {
 	_json_ json_t *op = own_op;
 	_free_ char *url = url_of("operations", json_str(op, "id", ""));
-	_json_ json_t *envelope = json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:O}", "type", "async",
-					    "status", "Operation created", "status_code", 100,
-					    "operation", url, "error_code", 0, "error", "",
-					    "metadata", op);
-	_free_ char *text = json_text(envelope);
+	_free_ char *text = json_text(op), *head = xasprintf(ENVELOPE_ASYNC, url);
+	_free_ char *envelope = xasprintf("%s%s}", head, text);
 
 	server_note_operation(req_env(r)->server, json_str(op, "id", ""),
 			      json_str(op, "location", ""));
 	reply_header(r, "Location", url);
-	return reply_bytes(r, 202, "application/json", text, strlen(text));
+	return reply_bytes(r, 202, "application/json", envelope, strlen(envelope));
 }
 
 int reply_rows(struct req *r, enum entity e, const char *kind,

@@ -26,7 +26,7 @@ struct proxy {
 	struct conn *conn;
 	struct upstream *up;
 	char member[64], address[256];
-	struct sbuf in; /* of the answer, while its head is incomplete */
+	struct sbuf in;        /* of the answer, while its head is incomplete */
 	struct http_body body; /* of the answer */
 	bool answered, keep, chunk_out, relay, up_ended, retried, body_begun, reached;
 	int64_t deadline; /* of the answer's head, or of more of its body; 0 none */
@@ -58,9 +58,9 @@ void proxy_free(struct proxy *p)
 static bool is_hop_by_hop(const struct http_head *h, const char *name)
 {
 	static const char *const names[] = {
-		"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "TE",
-		"Trailer", "Transfer-Encoding", "Upgrade", "Expect", "Host", "Content-Length",
-		"X-Content-Type-Options",
+		"Connection", "Keep-Alive", "Proxy-Connection",  "Proxy-Authorization",
+		"TE",         "Trailer",    "Transfer-Encoding", "Upgrade",
+		"Expect",     "Host",       "Content-Length",    "X-Content-Type-Options",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -76,7 +76,7 @@ static void add_headers(struct sbuf *b, const struct http_head *h)
 		const struct http_header *f = &h->headers[i];
 
 		if (!is_hop_by_hop(h, f->name) &&
-		    strncasecmp(f->name, "X-Dunlin-Forwarded-", 19) != 0)
+		    strncasecmp(f->name, FORWARDED, strlen(FORWARDED)) != 0)
 			sbuf_printf(b, "%s: %s\r\n", f->name, f->value);
 	}
 	if (h->upgrade)
@@ -101,12 +101,12 @@ static void add_caller(struct sbuf *b, const struct proxy *p, const struct calle
 	/* An unknown one is not connected to. */
 	if (cluster_pin(c, p->address, to, &ignored) == 0) {
 		cluster_vouch(c, to, text, proof);
-		sbuf_printf(b, "X-Dunlin-Forwarded-Proof: %s\r\n", proof);
+		sbuf_printf(b, FORWARDED "Proof: %s\r\n", proof);
 	}
-	sbuf_printf(b, "X-Dunlin-Forwarded-Kind: %s\r\n", kinds[who->kind]);
-	sbuf_printf(b, "X-Dunlin-Forwarded-Fingerprint: %s\r\n", who->fingerprint);
-	sbuf_printf(b, "X-Dunlin-Forwarded-Address: %s\r\n", who->address);
-	sbuf_puts(b, "X-Dunlin-Forwarded-Name: ");
+	sbuf_printf(b, FORWARDED "Kind: %s\r\n", kinds[who->kind]);
+	sbuf_printf(b, FORWARDED "Fingerprint: %s\r\n", who->fingerprint);
+	sbuf_printf(b, FORWARDED "Address: %s\r\n", who->address);
+	sbuf_puts(b, FORWARDED "Name: ");
 	for (const char *s = who->name; *s; s++)
 		sbuf_putc(b, (unsigned char)*s < 0x20 || *s == 0x7f ? '_' : *s);
 	sbuf_puts(b, "\r\n");

@@ -4,6 +4,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "api/envelope.h"
 #include "api/conn.h"
 #include "base/httpc.h"
 #include "base/mem.h"
@@ -68,15 +69,11 @@ void reply_etag(struct req *r, const char *etag)
 	reply_header(r, "ETag", quoted);
 }
 
-#define SYNC_HEAD                                                                          \
-	"{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,\"operation\":\"\"," \
-	"\"error_code\":0,\"error\":\"\",\"metadata\":"
-
 int reply_sync_text(struct req *r, const char *text, size_t len)
 {
 	struct reply *p = begin(r, 200, TYPE_JSON);
 
-	sbuf_puts(&p->body, SYNC_HEAD);
+	sbuf_puts(&p->body, ENVELOPE_SYNC);
 	sbuf_add(&p->body, text, len);
 	sbuf_putc(&p->body, '}');
 	return end(r);
@@ -90,7 +87,7 @@ int reply_sync(struct req *r, json_t *own_metadata)
 	if (!metadata)
 		return reply_sync_text(r, "{}", 2);
 	p = begin(r, 200, TYPE_JSON);
-	sbuf_puts(&p->body, SYNC_HEAD);
+	sbuf_puts(&p->body, ENVELOPE_SYNC);
 	json_append(&p->body, metadata);
 	sbuf_putc(&p->body, '}');
 	return end(r);
@@ -112,9 +109,7 @@ int reply_operation(struct req *r, struct op *own_ref)
 
 	op_unref(own_ref);
 	reply_header(r, "Location", url);
-	sbuf_printf(&p->body,
-		    "{\"type\":\"async\",\"status\":\"Operation created\",\"status_code\":100,"
-		    "\"operation\":\"%s\",\"error_code\":0,\"error\":\"\",\"metadata\":", url);
+	sbuf_printf(&p->body, ENVELOPE_ASYNC, url);
 	json_append(&p->body, j);
 	sbuf_putc(&p->body, '}');
 	return end(r);
@@ -162,9 +157,7 @@ void reply_error(struct req *r)
 		reply_header(r, kind == ERR_METHOD ? "Allow" : "Retry-After",
 			     kind == ERR_METHOD ? "GET, HEAD, POST, PUT, PATCH, DELETE" : "1");
 	p = begin(r, err_http(kind), TYPE_JSON);
-	sbuf_printf(&p->body,
-		    "{\"type\":\"error\",\"status\":\"\",\"status_code\":0,\"operation\":\"\","
-		    "\"error_code\":%d,\"error\":", p->status);
+	sbuf_printf(&p->body, ENVELOPE_ERROR, p->status);
 	sbuf_json_string(&p->body, text);
 	sbuf_puts(&p->body, ",\"metadata\":null}\n");
 }

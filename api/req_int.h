@@ -15,6 +15,9 @@
 struct conn;
 struct late;
 
+/* Headers that tell a member who asked the one that passes a request on (auth.c, proxy.c). */
+#define FORWARDED "X-Dunlin-Forwarded-"
+
 enum reply_kind {
 	REPLY_NONE,
 	REPLY_BYTES,

@@ -2,7 +2,6 @@
 #include "api/server.h"
 
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,17 +21,6 @@
 static void on_prepare(uv_prepare_t *p);
 static void on_idle(uv_idle_t *i)
 {
-}
-
-/* Each connection is a descriptor, and so is much else in the daemon. */
-static void raise_fd_limit(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
-		r.rlim_cur = r.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &r);
-	}
 }
 
 static void init_lock(struct server *s)
@@ -75,7 +63,6 @@ struct server *server_new(const struct server_opts *o, struct err *err)
 
 	if (fd < 0)
 		return NULL;
-	raise_fd_limit();
 	s = xnew(struct server);
 	s->env = o->env;
 	s->routes = o->routes;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "api/envelope.h"
 #include "api/later.h"
 #include "api/state.h"
 #include "base/clock.h"
@@ -30,8 +31,7 @@ void wait_answer(struct late *own, const json_t *op)
 {
 	_sbuf_ struct sbuf b = SBUF(ANSWER_MAX);
 
-	sbuf_puts(&b, "{\"type\":\"sync\",\"status\":\"Success\",\"status_code\":200,"
-		      "\"operation\":\"\",\"error_code\":0,\"error\":\"\",\"metadata\":");
+	sbuf_puts(&b, ENVELOPE_SYNC);
 	json_append(&b, op);
 	sbuf_puts(&b, "}\n");
 	reply_late_end(own, b.data, b.len);
@@ -58,13 +58,14 @@ static void answer(struct remote *w, const json_t *op)
 static void fail(struct remote *w, int code, const char *what, const char *why)
 {
 	struct late *late = take_late(w);
-	_free_ char *text = xasprintf(
-		"{\"type\":\"error\",\"status\":\"\",\"status_code\":0,\"operation\":\"\","
-		"\"error_code\":%d,\"error\":\"%s: %s; %s\",\"metadata\":null}\n",
-		code, what, w->id, why);
+	_sbuf_ struct sbuf b = SBUF(ANSWER_MAX);
+	_free_ char *text = xasprintf("%s: %s; %s", what, w->id, why);
 
+	sbuf_printf(&b, ENVELOPE_ERROR, code);
+	sbuf_json_string(&b, text);
+	sbuf_puts(&b, ",\"metadata\":null}\n");
 	if (late)
-		reply_late_end(late, text, strlen(text));
+		reply_late_end(late, b.data, b.len);
 }
 
 static void give_up(struct remote *w)
