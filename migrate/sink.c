@@ -442,6 +442,8 @@ static int finish_cold(struct sink *k, struct err *err)
 {
 	struct err ignored;
 
+	if (fault_point(move_target_after_commit, err) < 0)
+		return -1;
 	if (move_start(k->m, &k->mv, err) < 0) {
 		frame_send_error(k->ch, FR_LOST, err, &ignored);
 		/* The source is told that it does not run: that is how it ends. */

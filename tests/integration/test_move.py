@@ -341,6 +341,10 @@ COLD_FAULTS = [
     ("move_source_copying", 0, "crash", "m1"),
     ("move_source_after_commit", 0, "error", "m2"),
     ("move_source_after_commit", 0, "crash", "m2"),
+    ("move_after_prepare", 1, "error", "m1"),
+    ("move_after_prepare", 1, "crash", "m1"),
+    ("move_target_after_commit", 1, "error", "m2"),
+    ("move_target_after_commit", 1, "crash", "m2"),
 ]
 
 
