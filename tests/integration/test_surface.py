@@ -368,3 +368,22 @@ def test_a_new_step_shows_no_share(cluster, terminal, tree, tmp_path):
     assert b": 0%" not in shown
     cluster[0].cli("delete", "--force", "bigone")
     cluster[0].cli("image", "delete", "big")
+
+
+def test_what_is_missing_is_named(cluster, launch, tmp_path):
+    """Also where another thing than the instance is not there, or the server trusts the client no longer."""
+    name = launch("named")
+    for command in (["move", "none", "--target", "m2"], ["rename", "none", "other"], ["info", "none"],
+                    ["move", "none", "--target", "m2", "--dry-run"], ["exec", "none", "--", "true"]):
+        assert 'no instance "none"' in cluster[0].cli(*command, check=False).stderr
+    said = cluster[0].cli("move", name, "--target", "nobody", check=False).stderr
+    assert "nobody" in said and "no instance" not in said
+    env = cluster[0].env(DUNLIN_CONF=str(tmp_path))
+    remote = [*cluster[0].in_netns(cluster.dunlin)]
+    token = cluster[0].cli("config", "trust", "add", "--name", "former").stdout.split()[-1]
+    run(*remote, "remote", "add", "there", token, env=env)
+    assert name in run(*remote, "list", "there:", env=env).stdout
+    trusted = cluster[0].api("GET", "/1.0/certificates?recursion=1")
+    cluster[0].cli("config", "trust", "remove", next(c["fingerprint"] for c in trusted if c["name"] == "former"))
+    said = run(*remote, "list", "there:", env=env, check=False).stderr
+    assert 'server "there" does not trust this client' in said and "remote add" in said
