@@ -54,6 +54,8 @@ class Held:
 
     def __init__(self, cluster, name):
         self.result = None
+        # One that was killed in an earlier test may still be ending.
+        self.before = {pid for pid, _ in processes_of(cluster[1])}
         self.thread = threading.Thread(target=self.run, args=(cluster[2], name))
         self.thread.start()
         self.pids = []
@@ -63,7 +65,7 @@ class Held:
         self.result = move(member, name, "m2", check=False, timeout=120)
 
     def stop(self, member):
-        self.pids = [pid for pid, what in processes_of(member) if what == "criu-restore"]
+        self.pids = [pid for pid, what in processes_of(member) if what == "criu-restore" and pid not in self.before]
         for pid in self.pids:
             os.kill(pid, signal.SIGSTOP)
         return self.pids
