@@ -6,7 +6,7 @@
  * queued before notifier_open(), so that the rows loaded at start are not told one by one.
  */
 #pragma once
-#include "cluster/store.h"
+#include "cluster/row.h"
 
 struct notifier;
 

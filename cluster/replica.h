@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/sbuf.h"
 #include "cluster/notify.h"
-#include "cluster/store.h"
+#include "cluster/row.h"
 
 struct replica;
 

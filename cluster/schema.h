@@ -13,7 +13,7 @@
  */
 #pragma once
 #include "base/sbuf.h"
-#include "cluster/store.h"
+#include "cluster/row.h"
 
 #define SCHEMA_DB "dunlin"
 

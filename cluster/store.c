@@ -32,21 +32,6 @@ void store_free(struct store *s)
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-void row_free(struct row *r)
-{
-	free(r->key);
-	json_decref(r->doc);
-	*r = (struct row){ 0 };
-}
-
-void rows_free(struct rows *r)
-{
-	for (size_t i = 0; i < r->n; i++)
-		row_free(&r->v[i]);
-	free(r->v);
-	*r = (struct rows){ 0 };
-}
-
 static int not_found(enum entity e, const char *key, struct err *err)
 {
 	return err_set(err, ERR_NOT_FOUND, "%s \"%s\" not found", entity_name(e), key);

@@ -11,38 +11,9 @@
  * don't.
  */
 #pragma once
-#include "base/json.h"
-
-enum entity {
-#define ENTITY(kind, table, index, key) ENT_##kind,
-#include "cluster/entity.def"
-#undef ENTITY
-	ENT_MAX
-};
-
-enum fact {
-#define FACT(kind, key) kind,
-#include "cluster/fact.def"
-#undef FACT
-	FACT_KINDS
-};
+#include "cluster/row.h"
 
 struct store;
-
-struct row {
-	char *key;
-	int64_t rev; /* revision of the last change; 0: no such row */
-	json_t *doc; /* private copy of the caller */
-};
-void row_free(struct row *r);
-#define _row_ __attribute__((cleanup(row_free)))
-
-struct rows {
-	struct row *v;
-	size_t n;
-};
-void rows_free(struct rows *r);
-#define _rows_ __attribute__((cleanup(rows_free)))
 
 /* ERR_NOT_FOUND names the key and the kind ("instance \"c1\" not found"). */
 int store_get(struct store *s, enum entity e, const char *key, struct row *ret, struct err *err);
@@ -117,19 +88,8 @@ void store_each_fact(struct store *s, enum fact f,
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-/* Called on the replica's thread after a change is visible, in order; text is the doc, NULL when
- * it is gone. Watchers must be quick: hand work to a pool. Register before the first rows come. */
-struct store_watch {
-	void (*row)(void *arg, enum entity e, const char *key, int64_t rev, const char *text);
-	void (*fact)(void *arg, enum fact f, const char *key, const char *member, const char *text);
-	/* a lifecycle or logging event of another member */
-	void (*event)(void *arg, const char *text);
-	void *arg;
-};
+/* Before the first rows come. */
 void store_watch(struct store *s, const struct store_watch *w);
 /* An event for the listeners on all members; best effort, not stored. Also delivered to our
  * watchers. */
 void store_event(struct store *s, const char *text);
-
-/* "instance", "image alias", ... for messages. */
-const char *entity_name(enum entity e);
