@@ -31,21 +31,24 @@ struct filtered {
 	size_t n;
 };
 
+/* Most of a long list goes out as the text that it is. */
 static void add_matching(void *arg, const char *name, const char *text, size_t len)
 {
 	struct filtered *f = arg;
 	struct err err;
-	_json_ json_t *object = json_parse(text, len, "instance", &err);
+	json_t *state = json_obj(f->usage, name);
+	bool needed = f->filter || state;
+	_json_ json_t *object = needed ? json_parse(text, len, "instance", &err) : NULL;
 
-	if (!object || (f->filter && !filter_match(f->filter, object)))
+	if ((needed && !object) || (f->filter && !filter_match(f->filter, object)))
 		return;
 	if (f->n++)
 		sbuf_putc(f->out, ',');
-	if (json_obj(f->usage, name))
-		json_object_set(object, "state", json_obj(f->usage, name));
+	if (state)
+		json_object_set(object, "state", state);
 	if (f->urls)
 		sbuf_printf(f->out, "\"%s/%s\"", f->prefix, name);
-	else if (f->usage)
+	else if (state)
 		json_append(f->out, object);
 	else
 		sbuf_add(f->out, text, len);
