@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import keys_doc
+
 KEYS, SETTINGS = "api/keys.def", "cluster/settings.def"
 KEY = re.compile(r'^KEY\((\w+), +"([^"]+)", +\w+, +(?:"[^"]*"|NULL), +(.*?), +"([^"]*)"\)$')
 NET_READ = re.compile(r'\bnet_config\(net, "([^"]+)"')
@@ -172,6 +174,7 @@ def check_functions(codes, report):
 def check(root, texts, codes, report):
     """texts and codes: path -> text; codes without comments and literals."""
     check_keys(texts, report)
+    keys_doc.check(texts, report)
     check_options(texts, report)
     check_queries(texts, report)
     check_targets(root, texts, report)
