@@ -109,14 +109,25 @@ const char *check_ranges4(const char *v)
 	return NULL;
 }
 
+/* NAME_MAX of Linux's file systems. */
+static bool has_long_name(const char *v)
+{
+	size_t n = strcspn(v, "/");
+
+	for (; n <= 255 && v[n]; n = strcspn(v, "/"))
+		v += n + 1;
+	return n > 255;
+}
+
 const char *check_path(const char *v)
 {
 	_free_ char *dir = xasprintf("%s/", v);
 	bool plain = !strstr(dir, "/../") && !strstr(dir, "/./") && !strstr(v, "//");
 
-	if (v[0] == '/' && plain && is_clean(v) && strlen(v) < 4000)
+	if (v[0] == '/' && plain && is_clean(v) && strlen(v) < 4000 && !has_long_name(v))
 		return NULL;
-	return "must be an absolute path without \".\", \"..\", \"//\" and control characters";
+	return "must be an absolute path without \".\", \"..\", \"//\", control characters and "
+	       "names of more than 255 bytes";
 }
 
 const char *check_name(const char *v)

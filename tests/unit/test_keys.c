@@ -245,6 +245,8 @@ static const struct {
 	{ KEYS_DISK, "path", "//", false },
 	{ KEYS_DISK, "path", "/a/./b", false },
 	{ KEYS_DISK, "path", "/a/b/", true },
+	{ KEYS_DISK, "path", "/" A63 A63 A63 A63 "abc", true },
+	{ KEYS_DISK, "path", "/a/" A63 A63 A63 A63 "abcd/b", false },
 	{ KEYS_SERVER, "cluster.max_voters", "4", false },
 	{ KEYS_SERVER, "cluster.max_voters", "9", false },
 	{ KEYS_SERVER, "cluster.max_voters", "5", true },
