@@ -129,6 +129,14 @@ void api_instance_changed(void *arg, const char *name, const json_t *state)
 		instance_ended(env, name);
 }
 
+void api_network_lost(void *arg, const char *network)
+{
+	const struct api_env *env = arg;
+
+	if (env->state)
+		netsync_lost(env, network);
+}
+
 /* --- start and stop -------------------------------------------------------------------------- */
 
 int api_init(struct api_env *env, struct err *err)

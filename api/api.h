@@ -17,7 +17,8 @@ int api_start(const struct api_env *env, struct err *err);
 /* Shows connections what the cluster gives for them: from the start, and after each change. */
 int api_show_certificate(const struct api_env *env, struct err *err);
 void api_stop(struct api_env *env);
-/* node_opts.instance_changed: arg is the struct api_env. */
+/* node_opts.instance_changed and network_lost: arg is the struct api_env. */
 void api_instance_changed(void *arg, const char *name, const json_t *state);
+void api_network_lost(void *arg, const char *network);
 /* The member's name, as ops_new and events_new want it: arg is the struct cluster. */
 const char *api_location(void *arg);

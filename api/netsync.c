@@ -403,16 +403,61 @@ void netsync_all(const struct api_env *env)
 	mark(env->state->net, NULL);
 }
 
-/* --- for starts ------------------------------------------------------------------------------ */
-
-static bool is_up(struct netsync *n, const char *network)
+static bool is_known(struct netsync *n, const char *network)
 {
 	bool known;
 
 	pthread_mutex_lock(&n->lock);
 	known = json_object_get(n->applied, network) != NULL;
 	pthread_mutex_unlock(&n->lock);
-	return known && if_nametoindex(network) != 0;
+	return known;
+}
+
+/* What this daemon took down itself, it has forgotten before or by the time the lock is free. */
+static void restore_one(const struct api_env *env, void *own_name)
+{
+	_free_ char *name = own_name;
+	_free_ char *lock = xasprintf("network/%s", name);
+	struct netsync *n = env->state->net;
+	_row_ struct row row = { 0 };
+	struct err err;
+
+	keylock_take(env->state->locks, lock);
+	if (is_known(n, name) && store_get(env->store, ENT_NETWORK, name, &row, &err) == 0) {
+		log_warn("firewall rules of a network were removed, they are set again", "network",
+			 name);
+		forget(n, name);
+		if (apply_network(env, &row, &err) < 0)
+			log_err(LOG_WARN, "network not up to date", &err);
+	}
+	keylock_drop(env->state->locks, lock);
+}
+
+void netsync_lost(const struct api_env *env, const char *name)
+{
+	struct netsync *n = env->state->net;
+	_json_ json_t *names = json_object();
+	json_t *parts;
+	const char *key;
+
+	pthread_mutex_lock(&n->lock);
+	json_object_foreach(n->applied, key, parts) {
+		if (!name || str_eq(key, name))
+			json_object_set_new(names, key, json_true());
+	}
+	pthread_mutex_unlock(&n->lock);
+	json_object_foreach(names, key, parts) {
+		_free_ char *job = xasprintf("network/%s", key);
+
+		background(env, job, restore_one, xstrdup(key));
+	}
+}
+
+/* --- for starts ------------------------------------------------------------------------------ */
+
+static bool is_up(struct netsync *n, const char *network)
+{
+	return is_known(n, network) && if_nametoindex(network) != 0;
 }
 
 int job_need_networks(void *arg, const json_t *spec, struct err *err)

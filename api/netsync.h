@@ -17,6 +17,8 @@ void netsync_free(struct netsync *n);
 void netsync_row(struct netsync *n, enum entity e, const char *key, const char *text);
 /* Everything anew, in the background. */
 void netsync_all(const struct api_env *env);
+/* This member's rules of a network (NULL: of any) were removed by somebody. */
+void netsync_lost(const struct api_env *env, const char *name);
 /* One network now, in this thread; ERR_NOT_FOUND when it is not a managed one. */
 int netsync_now(const struct api_env *env, const char *name, struct err *err);
 /* The row of a network was deleted: its bridge goes now. */

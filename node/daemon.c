@@ -145,7 +145,9 @@ static int load_node_id(struct daemon *d, struct err *err)
 
 static int start_node(struct daemon *d, struct err *err)
 {
-	struct node_opts o = { .instance_changed = api_instance_changed, .arg = &d->env };
+	struct node_opts o = { .instance_changed = api_instance_changed,
+			       .network_lost = api_network_lost,
+			       .arg = &d->env };
 
 	if (load_node_id(d, err) < 0)
 		return -1;

@@ -46,28 +46,64 @@ static void peer_set(struct sbuf *b, const struct net *net)
 		sbuf_printf(b, "%s%s", i ? ", " : "", ip_text(&net->peers[i], text));
 }
 
+/* Datagrams of this network, as an expression of nft: what other software of this host does with
+ * the port is told apart by the network's number, 24 bits behind the eight bytes of UDP and four of
+ * VXLAN (RFC 7348, section 5). */
+static void puts_datagrams(struct sbuf *b, const struct net *net)
+{
+	sbuf_printf(b, "udp dport %d @th,96,24 %u ", VXLAN_PORT, net->vni);
+}
+
+/* Not in a member's name, or in the name of one that is not reached by where it came from. */
+static void foreign_rules(struct sbuf *b, const struct net *net, const char *to)
+{
+	puts_datagrams(b, net);
+	sbuf_puts(b, to);
+	if (net->npeers) {
+		sbuf_printf(b, "%s saddr != { ", net->local.family == AF_INET6 ? "ip6" : "ip");
+		peer_set(b, net);
+		sbuf_puts(b, " } ");
+	}
+	sbuf_puts(b, "drop\n");
+	puts_datagrams(b, net);
+	sbuf_printf(b, "%sfib saddr . iif oif missing drop\n", to);
+}
+
 /* Whoever can send a datagram to a member's VXLAN port is on the network it names: only members
- * may, and not with what a container sends in a member's name. What other software of this host
- * does with that port is told apart by the network's number, 24 bits behind the eight bytes of UDP
- * and four of VXLAN (RFC 7348, section 5). */
+ * may, and not with what a container sends in a member's name. That the state of connections is
+ * asked for makes the kernel put fragments together first: the number may be in the second one. */
 static void tunnel_rules(struct sbuf *b, const struct net *net)
 {
 	bool v6 = net->local.family == AF_INET6;
+	char local[INET6_ADDRSTRLEN];
 
 	sbuf_puts(b, "chain tunnel {\ntype filter hook input priority filter; policy accept;\n");
 	sbuf_printf(b, "iifname \"%s\" udp dport %d drop\n", net->name, VXLAN_PORT);
 	if (net->overlay && net->local.family) {
-		sbuf_printf(b, "udp dport %d @th,96,24 %u meta nfproto != ipv%d drop\n", VXLAN_PORT,
-			    net->vni, v6 ? 6 : 4);
-		sbuf_printf(b, "udp dport %d @th,96,24 %u", VXLAN_PORT, net->vni);
-		if (net->npeers) {
-			sbuf_printf(b, " %s saddr != { ", v6 ? "ip6" : "ip");
-			peer_set(b, net);
-			sbuf_puts(b, " }");
-		}
-		sbuf_puts(b, " drop\n");
+		sbuf_printf(b, "udp dport %d ct state invalid drop\n", VXLAN_PORT);
+		puts_datagrams(b, net);
+		sbuf_printf(b, "meta nfproto != ipv%d drop\n", v6 ? 6 : 4);
+		puts_datagrams(b, net);
+		sbuf_printf(b, "%s daddr != %s drop\n", v6 ? "ip6" : "ip",
+			    ip_text(&net->local, local));
+		foreign_rules(b, net, "");
 	}
 	sbuf_puts(b, "}\n");
+}
+
+/* What this host passes on to members may leave it with its own address. */
+static void passing_rules(struct sbuf *b, const struct net *net)
+{
+	_sbuf_ struct sbuf to = SBUF(RULES_MAX);
+
+	sbuf_printf(b, "iifname \"%s\" oifname != \"%s\" udp dport %d drop\n", net->name, net->name,
+		    VXLAN_PORT);
+	if (!net->overlay || !net->npeers)
+		return;
+	sbuf_printf(&to, "%s daddr { ", net->local.family == AF_INET6 ? "ip6" : "ip");
+	peer_set(&to, net);
+	sbuf_puts(&to, " } ");
+	foreign_rules(b, net, to.data);
 }
 
 static void forward_family(struct sbuf *b, const struct net *net, const struct net_family *f, int v)
@@ -118,8 +154,7 @@ static void inet_table(struct sbuf *b, const struct net *net)
 		input_rules(b, net);
 	tunnel_rules(b, net);
 	sbuf_puts(b, "chain forward {\ntype filter hook forward priority filter; policy accept;\n");
-	sbuf_printf(b, "iifname \"%s\" oifname != \"%s\" udp dport %d drop\n", net->name, net->name,
-		    VXLAN_PORT);
+	passing_rules(b, net);
 	forward_family(b, net, &net->v4, 4);
 	forward_family(b, net, &net->v6, 6);
 	sbuf_puts(b, "}\nchain nat {\ntype nat hook postrouting priority srcnat; policy accept;\n");

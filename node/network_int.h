@@ -54,6 +54,8 @@ int overlay_routes_remove(const char *bridge, struct err *err);
 
 int firewall_ensure(const struct net *net, struct err *err);
 int firewall_remove(const char *name, struct err *err);
+/* Calls network_lost of the node's options from now on. */
+int firewall_watch(struct node *n, struct err *err);
 
 /* dir: DUNLIN_DIR/networks/NAME. restart: its interface is a new one. */
 int dnsmasq_ensure(const struct net *net, const char *dir, bool restart, struct err *err);

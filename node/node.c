@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "node/container_int.h"
+#include "node/network_int.h"
 #include "node/watch.h"
 
 /* Search permission for all on the way to the containers' folders: liblxc wants it for their
@@ -43,10 +44,12 @@ struct node *node_new(const struct node_opts *o, struct err *err)
 	n->cgroup_name = xstrdup(o->cgroup_name);
 	n->pool = o->pool;
 	n->instance_changed = o->instance_changed;
+	n->network_lost = o->network_lost;
 	n->arg = o->arg;
 	n->containers = containers_new();
 	n->watch = watch_new(err);
-	if (n->watch && make_folders(n, err) == 0)
+	if (n->watch && make_folders(n, err) == 0 &&
+	    (!n->network_lost || firewall_watch(n, err) == 0))
 		return n;
 	node_free(n);
 	return NULL;

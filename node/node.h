@@ -26,6 +26,9 @@ struct node_opts {
 	/* The status of a container changed by itself or by us (any thread): Running, Stopped,
 	 * Frozen, Error. state is what container_state gives, NULL when it is gone. */
 	void (*instance_changed)(void *arg, const char *name, const json_t *state);
+	/* Somebody removed firewall rules of the network, NULL: perhaps of any (from the watch's
+	 * thread, quick); network_ensure makes them again. NULL: nobody wants to know. */
+	void (*network_lost)(void *arg, const char *network);
 	void *arg;
 };
 struct node *node_new(const struct node_opts *o, struct err *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* node/node_int.h - the inside of a node, for the files of this folder only.
  *
- * dir, cgroup_name, pool and the callback never change after node_new and need no lock.
+ * dir, cgroup_name, pool and the callbacks never change after node_new and need no lock.
  * Everything else belongs to one file, which brings its own lock: containers -> container.c,
  * watch -> watch.c.
  */
@@ -16,6 +16,7 @@ struct node {
 	char *cgroup_name; /* "dunlin-ab12cd": first component of every cgroup of this member */
 	struct pool *pool;
 	void (*instance_changed)(void *arg, const char *name, const json_t *state);
+	void (*network_lost)(void *arg, const char *network);
 	void *arg;
 
 	struct watch *watch;

@@ -241,6 +241,55 @@ def test_tunnels_take_no_frames_of_workloads(cluster):
         a.cli("network", "delete", "alone")
 
 
+def rules_of(member):
+    return run(*member.in_netns("nft", "list", "ruleset")).stdout
+
+
+@pytest.mark.parametrize("removed", ["flush ruleset", "delete table inet dunlin-tnet", "flush table inet dunlin-tnet"])
+def test_a_reloaded_firewall_opens_no_tunnel(cluster, removed):
+    """Whose first step is to remove all rules; nothing else changes that would make the daemon look."""
+    stranger, m = Stranger(cluster), cluster[1]
+    before = sorted(rules_of(m).splitlines())
+    try:
+        run(*m.in_netns("nft", removed))
+        wait_for("the rules", lambda: sorted(rules_of(m).splitlines()) == before)
+        assert frames_after(cluster, m, lambda vni: send_frame(stranger.netns, m.ip, vni,
+                                                               "STRANGE-FRAME")) == ["MEMBER-FRAME"]
+    finally:
+        stranger.remove()
+
+
+MASQUERADE = """table ip other {
+chain out {
+type nat hook postrouting priority srcnat
+ip saddr 10.99.8.0/24 masquerade
+}
+}
+"""
+
+
+def test_tunnels_take_no_frames_from_bridges_of_others(cluster):
+    """Their host passes them on in its own name, or with a member's that they forged; to itself, too."""
+    a, b, third = cluster.members
+    run("ip", "-n", a.netns, "link", "add", "other", "type", "bridge")
+    run("ip", "-n", a.netns, "addr", "add", "10.99.8.1/24", "dev", "other")
+    run("ip", "-n", a.netns, "link", "set", "other", "up")
+    netns = cluster.client_netns(a, "other", "10.99.8.77/24", name="cly")
+    run("ip", "-n", netns, "route", "add", "default", "via", "10.99.8.1")
+    run(*a.in_netns("sysctl", "-q", "-w", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0",
+                    "net.ipv4.conf.other.rp_filter=0"))
+    run(*a.in_netns("nft", "-f", "-"), input=MASQUERADE)
+    try:
+        assert run("nsenter", f"--net=/run/netns/{netns}", "ping", "-c1", "-W5", b.ip).returncode == 0
+        for to, forged in ((b, ""), (b, third.ip), (a, third.ip)):
+            assert frames_after(cluster, to, lambda vni: send_frame(netns, to.ip, vni, "STRANGE-FRAME",
+                                                                    forged)) == ["MEMBER-FRAME"]
+    finally:
+        run("ip", "netns", "del", netns)
+        run(*a.in_netns("nft", "delete", "table", "ip", "other"))
+        run("ip", "-n", a.netns, "link", "del", "other")
+
+
 def test_tunnels_follow_the_list_of_members(cluster):
     """One that was removed is a stranger from then on."""
     c = Cluster(f"{cluster.name}n", 2, "10.209.250")
@@ -254,10 +303,8 @@ def test_tunnels_follow_the_list_of_members(cluster):
         c[1].kill()
         c[0].cli("cluster", "remove", "m2", "--force", "--yes")
 
-        def rules():
-            return run(*c[0].in_netns("nft", "list", "ruleset")).stdout
-        wait_for("the rules without it", lambda: c[1].ip not in rules())
-        assert not run(*c[0].in_netns("ip", "link", "show", "type", "vxlan")).stdout or str(vni) in rules()
+        wait_for("the rules without it", lambda: c[1].ip not in rules_of(c[0]))
+        assert not run(*c[0].in_netns("ip", "link", "show", "type", "vxlan")).stdout or str(vni) in rules_of(c[0])
     finally:
         c.down()
 
