@@ -78,25 +78,25 @@ static const struct opt *find_opt(const struct cmd *cmd, const char *name, size_
 	return NULL;
 }
 
-const struct cmd *cmd_find(const char *words)
+const struct cmd *cmd_find(const struct cmd_table *t, const char *words)
 {
-	for (const struct cmd *c = cmds; c->words; c++)
+	for (const struct cmd *c = t->cmds; c->words; c++)
 		if (strcmp(c->words, words) == 0)
 			return c;
 	return NULL;
 }
 
-const struct cmd_group *cmd_group_find(const char *words)
+const struct cmd_group *cmd_group_find(const struct cmd_table *t, const char *words)
 {
-	for (const struct cmd_group *g = cmd_groups; g->words; g++)
+	for (const struct cmd_group *g = t->groups; g->words; g++)
 		if (strcmp(g->words, words) == 0)
 			return g;
 	return NULL;
 }
 
-static bool known_words(const char *words)
+static bool known_words(const struct cmd_table *t, const char *words)
 {
-	return cmd_find(words) || cmd_group_find(words);
+	return cmd_find(t, words) || cmd_group_find(t, words);
 }
 
 static bool join_words(const char *group, const char *word, char buf[WORDS_MAX])
@@ -123,7 +123,7 @@ static int unknown_word(const struct args *a, const char *word, struct err *err)
 	char name[WORDS_MAX + 8], near[WORDS_MAX];
 
 	command_name(a, name);
-	if (cmd_nearest(a->words, word, near))
+	if (cmd_nearest(a->table, a->words, word, near))
 		return err_set(err, ERR_INVALID,
 			       "unknown command \"%.60s\" for \"%s\": did you mean \"dunlin %s\"?",
 			       word, name, near);
@@ -139,17 +139,18 @@ static int take_word(struct args *a, const char *word, struct err *err)
 		a->help = true;
 		return 0;
 	}
-	if (!join_words(a->words, word, next) || !known_words(next)) {
+	if (!join_words(a->words, word, next) || !known_words(a->table, next)) {
 		bool found = false;
 
 		for (size_t i = 0; i < ARRAY_SIZE(synonyms) && !found; i++)
 			found = strcmp(synonyms[i].typed, word) == 0 &&
-				join_words(a->words, synonyms[i].word, next) && known_words(next);
+				join_words(a->words, synonyms[i].word, next) &&
+				known_words(a->table, next);
 		if (!found)
 			return unknown_word(a, word, err);
 	}
 	str_copy(a->words, sizeof(a->words), next);
-	a->cmd = cmd_find(next);
+	a->cmd = cmd_find(a->table, next);
 	return 0;
 }
 
@@ -259,11 +260,11 @@ static int check_count(const struct args *a, struct err *err)
 		       *c->usage ? " " : "", c->usage);
 }
 
-int args_parse(struct args *ret, int argc, char **argv, struct err *err)
+int args_parse(const struct cmd_table *t, struct args *ret, int argc, char **argv, struct err *err)
 {
 	struct scan s = { .a = ret, .argc = argc, .argv = argv };
 
-	*ret = (struct args){ 0 };
+	*ret = (struct args){ .table = t };
 	for (s.i = 1; s.i < argc; s.i++)
 		if (take_one(&s, err) < 0)
 			return -1;
@@ -347,14 +348,15 @@ static void consider(const char *group, const char *words, const char *word, int
 	}
 }
 
-const char *cmd_nearest(const char *group, const char *word, char buf[WORDS_MAX])
+const char *cmd_nearest(const struct cmd_table *t, const char *group, const char *word,
+			char buf[WORDS_MAX])
 {
 	int limit = strlen(word) > 4 ? 3 : 2;
 	int best = limit;
 
-	for (const struct cmd *c = cmds; c->words; c++)
+	for (const struct cmd *c = t->cmds; c->words; c++)
 		consider(group, c->words, word, &best, buf);
-	for (const struct cmd_group *g = cmd_groups; g->words; g++)
+	for (const struct cmd_group *g = t->groups; g->words; g++)
 		consider(group, g->words, word, &best, buf);
 	return best < limit ? buf : NULL;
 }

@@ -40,11 +40,16 @@ struct cmd_group {
 	const char *words, *summary;
 };
 
-extern const struct cmd cmds[]; /* ends with words NULL */
-extern const struct cmd_group cmd_groups[];
+/* Each ends with words NULL. */
+struct cmd_table {
+	const struct cmd *cmds;
+	const struct cmd_group *groups;
+};
+
 extern const struct opt opts_global[]; /* ends with name NULL */
 
 struct args {
+	const struct cmd_table *table;
 	const struct cmd *cmd; /* NULL when only a group was named */
 	char words[WORDS_MAX]; /* of the command or group; "" for the root */
 	bool help, version;
@@ -58,7 +63,7 @@ struct args {
 };
 
 /* ERR_INVALID says what is wrong, with the usage line or the nearest spelling. */
-int args_parse(struct args *ret, int argc, char **argv, struct err *err);
+int args_parse(const struct cmd_table *t, struct args *ret, int argc, char **argv, struct err *err);
 /* By long name. The last one given counts. */
 bool args_flag(const struct args *a, const char *name);
 const char *args_value(const struct args *a, const char *name); /* NULL when absent */
@@ -68,8 +73,9 @@ const char *args_pos(const struct args *a, int i); /* NULL when absent */
 
 /* The i-th option of a command (without the global ones); NULL after the last. */
 const struct opt *cmd_opt(const struct cmd *cmd, size_t i);
-const struct cmd *cmd_find(const char *words);
-const struct cmd_group *cmd_group_find(const char *words);
+const struct cmd *cmd_find(const struct cmd_table *t, const char *words);
+const struct cmd_group *cmd_group_find(const struct cmd_table *t, const char *words);
 /* The sub-command or command whose spelling is nearest, NULL when none is near. `group` is "" or
  * the words before. */
-const char *cmd_nearest(const char *group, const char *word, char buf[WORDS_MAX]);
+const char *cmd_nearest(const struct cmd_table *t, const char *group, const char *word,
+			char buf[WORDS_MAX]);

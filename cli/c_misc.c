@@ -23,15 +23,15 @@ int c_version(struct cli *c, struct err *err)
 }
 
 /* The words that may follow the words `group`. */
-static void print_next(const char *group)
+static void print_next(const struct cmd_table *t, const char *group)
 {
 	size_t skip = *group ? strlen(group) + 1 : 0;
 
-	for (const struct cmd *c = cmds; c->words; c++)
+	for (const struct cmd *c = t->cmds; c->words; c++)
 		if ((!skip || (str_starts(c->words, group) && c->words[skip - 1] == ' ')) &&
 		    !strchr(c->words + skip, ' '))
 			printf(" %s", c->words + skip);
-	for (const struct cmd_group *g = cmd_groups; g->words; g++)
+	for (const struct cmd_group *g = t->groups; g->words; g++)
 		if ((!skip || (str_starts(g->words, group) && g->words[skip - 1] == ' ')) &&
 		    !strchr(g->words + skip, ' '))
 			printf(" %s", g->words + skip);
@@ -69,24 +69,25 @@ static const char bash_tail[] = "\t\t*\" \"*) words=${words% *}; continue ;;\n"
 /* Arguments stand after a command's words: the loop drops words from the end until a row fits. */
 int c_completion(struct cli *c, struct err *err)
 {
+	const struct cmd_table *t = c->args.table;
 	const char *shell = args_pos(&c->args, 0);
 
 	if (strcmp(shell, "bash") != 0)
 		return err_set(err, ERR_UNSUPPORTED, "no completion for \"%.40s\": only bash",
 			       shell);
 	fputs(bash_head, stdout);
-	for (const struct cmd *cmd = cmds; cmd->words; cmd++) {
+	for (const struct cmd *cmd = t->cmds; cmd->words; cmd++) {
 		printf("\t\t\"%s\") opts=\"", cmd->words);
 		print_options(cmd);
 		puts("\" ;;");
 	}
-	for (const struct cmd_group *g = cmd_groups; g->words; g++) {
+	for (const struct cmd_group *g = t->groups; g->words; g++) {
 		printf("\t\t\"%s\") next=\"", g->words);
-		print_next(g->words);
+		print_next(t, g->words);
 		puts("\" ;;");
 	}
 	fputs("\t\t\"\") next=\"", stdout);
-	print_next("");
+	print_next(t, "");
 	puts("\" ;;");
 	fputs(bash_tail, stdout);
 	return 0;

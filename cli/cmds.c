@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+
 #include "cli/cmds.h"
 
-const struct cmd cmds[] = {
+static const struct cmd cmds[] = {
 #define GROUP(words, summary)
 #define CMD(words, min, max, opts, run, usage, summary) \
 	{ words, min, max, opts, run, usage, summary, false },
@@ -14,7 +16,7 @@ const struct cmd cmds[] = {
 	{ .words = NULL },
 };
 
-const struct cmd_group cmd_groups[] = {
+static const struct cmd_group groups[] = {
 #define GROUP(words, summary) { words, summary },
 #define CMD(words, min, max, opts, run, usage, summary)
 #define CMD_TAIL(words, min, max, opts, run, usage, summary)
@@ -24,3 +26,5 @@ const struct cmd_group cmd_groups[] = {
 #undef CMD_TAIL
 	{ .words = NULL },
 };
+
+const struct cmd_table commands = { cmds, groups };

@@ -11,6 +11,3 @@
 #undef GROUP
 #undef CMD
 #undef CMD_TAIL
-
-/* cli/help.c: what --help prints for the words of a command, of a group, or for "". */
-void help_print(const char *words);

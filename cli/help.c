@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "cli/cmds.h"
+#include "cli/commands.h"
 
 static const struct {
 	const char *words, *text, *examples;
@@ -96,23 +96,24 @@ static bool is_child(const char *words, const char *group)
 	       !strchr(words + skip, ' ');
 }
 
-static void print_children(const char *group)
+static void print_children(const struct cmd_table *t, const char *group)
 {
 	size_t skip = *group ? strlen(group) + 1 : 0;
 
 	puts("\nCommands:");
-	for (const struct cmd *c = cmds; c->words; c++)
+	for (const struct cmd *c = t->cmds; c->words; c++)
 		if (is_child(c->words, group))
 			printf("  %-16s %s\n", c->words + skip, c->summary);
-	for (const struct cmd_group *g = cmd_groups; g->words; g++)
+	for (const struct cmd_group *g = t->groups; g->words; g++)
 		if (is_child(g->words, group))
 			printf("  %-16s %s\n", g->words + skip, g->summary);
 }
 
-void help_print(const char *words)
+void help_print(const struct args *a)
 {
-	const struct cmd *cmd = cmd_find(words);
-	const struct cmd_group *group = cmd_group_find(words);
+	const char *words = a->words;
+	const struct cmd *cmd = cmd_find(a->table, words);
+	const struct cmd_group *group = cmd_group_find(a->table, words);
 	int i = text_of(words);
 
 	if (cmd) {
@@ -121,7 +122,7 @@ void help_print(const char *words)
 	}
 	printf("Usage: dunlin%s%s COMMAND\n\n", *words ? " " : "", words);
 	print_wrapped(i >= 0 ? texts[i].text : group ? group->summary : "");
-	print_children(words);
+	print_children(a->table, words);
 	if (i >= 0)
 		print_examples(texts[i].examples);
 	print_globals();

@@ -8,7 +8,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/client.h"
-#include "cli/cmds.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
 
 static int run(struct cli *c, struct err *err)
 {
@@ -46,12 +47,12 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (args_parse(&c->args, argc, argv, &err) < 0)
+	if (args_parse(&commands, &c->args, argc, argv, &err) < 0)
 		status = -1;
 	else if (c->args.version)
 		puts("dunlin " DUNLIN_VERSION);
 	else if (c->args.help || !c->args.cmd)
-		help_print(c->args.words);
+		help_print(&c->args);
 	else
 		status = run(c, &err);
 	if (status < 0) {

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/args.h"
+#include "cli/commands.h"
 
 #define WORDS 16
 
@@ -25,7 +26,7 @@ static int parse(const char *line, struct args **ret, struct err *err)
 	n = str_split(text, ' ', argv, WORDS);
 	assert_true(n <= WORDS);
 	*ret = &args;
-	return args_parse(&args, n, argv, err);
+	return args_parse(&commands, &args, n, argv, err);
 }
 
 static void accepts(void **state)
@@ -135,7 +136,7 @@ static void repeats(void **state)
 /* A misspelt option id in a row ends the command's list early; every id must resolve. */
 static void tables_are_whole(void **state)
 {
-	for (const struct cmd *c = cmds; c->words; c++) {
+	for (const struct cmd *c = commands.cmds; c->words; c++) {
 		size_t want = 0, have = 0;
 		const struct opt *o;
 
@@ -155,7 +156,7 @@ static void tables_are_whole(void **state)
 
 static void options_do_not_clash(void **state)
 {
-	for (const struct cmd *c = cmds; c->words; c++) {
+	for (const struct cmd *c = commands.cmds; c->words; c++) {
 		const struct opt *a, *b;
 
 		for (size_t i = 0; (a = cmd_opt(c, i)); i++)
