@@ -6,8 +6,10 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/client.h"
 #include "cli/cmds.h"
 #include "cli/fmt.h"
+#include "cli/remote.h"
 #include "cli/term.h"
 #include "cli/tokens.h"
 #include "cli/util.h"

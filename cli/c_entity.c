@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/yaml.h"
+#include "cli/client.h"
 #include "cli/cmds.h"
 #include "cli/entity.h"
 #include "cli/fmt.h"

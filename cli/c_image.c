@@ -8,10 +8,12 @@
 #include "base/mem.h"
 #include "base/multipart.h"
 #include "base/str.h"
+#include "cli/client.h"
 #include "cli/cmds.h"
 #include "cli/entity.h"
 #include "cli/fmt.h"
 #include "cli/pair.h"
+#include "cli/remote.h"
 #include "cli/transfer.h"
 #include "cli/util.h"
 

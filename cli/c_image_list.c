@@ -8,9 +8,11 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/client.h"
 #include "cli/cmds.h"
 #include "cli/entity.h"
 #include "cli/fmt.h"
+#include "cli/remote.h"
 #include "cli/util.h"
 
 #define COLUMNS_MAX 16

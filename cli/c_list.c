@@ -11,6 +11,7 @@
 #include "cli/client.h"
 #include "cli/cmds.h"
 #include "cli/fmt.h"
+#include "cli/remote.h"
 #include "cli/util.h"
 
 #define COLUMNS_MAX 40

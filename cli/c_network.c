@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/client.h"
 #include "cli/cmds.h"
 #include "cli/entity.h"
 #include "cli/fmt.h"

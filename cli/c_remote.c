@@ -9,6 +9,7 @@
 #include "cli/client.h"
 #include "cli/cmds.h"
 #include "cli/fmt.h"
+#include "cli/remote.h"
 #include "cli/term.h"
 
 /* y, or the fingerprint itself. */

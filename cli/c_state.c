@@ -7,8 +7,10 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/client.h"
 #include "cli/cmds.h"
 #include "cli/instance.h"
+#include "cli/remote.h"
 #include "cli/term.h"
 #include "cli/util.h"
 

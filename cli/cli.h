@@ -7,9 +7,9 @@
 #pragma once
 #include "base/err.h"
 #include "cli/args.h"
-#include "cli/remote.h"
 
 struct client;
+struct conf;
 
 struct cli {
 	struct args args;

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/progress.h"
+#include "cli/remote.h"
 
 #define CONNECT_MS 10000
 /* Servers close idle connections; one that waited for a user is opened anew. */

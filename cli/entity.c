@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/client.h"
 #include "cli/util.h"
 
 #define UPDATE_TRIES 5

@@ -10,6 +10,7 @@
 #include "cli/client.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/remote.h"
 
 static int run(struct cli *c, struct err *err)
 {

@@ -11,6 +11,7 @@
 #include "base/multipart.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "cli/client.h"
 #include "cli/transfer.h"
 #include "cli/util.h"
 

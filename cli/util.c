@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/yaml.h"
+#include "cli/cli.h"
+#include "cli/client.h"
 #include "cli/term.h"
 
 #define VALUE_MAX (4 << 20)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cli/util.h - key=value arguments, and the shapes that the API wants them in. */
 #pragma once
-#include "cli/client.h"
+#include "base/json.h"
+#include "cli/args.h"
 
 /* "key=value" -> key (the caller frees) and value (points into arg). */
 int kv_split(const char *arg, char **ret_key, const char **ret_value, struct err *err);
