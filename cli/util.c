@@ -12,7 +12,6 @@
 #include "base/str.h"
 #include "base/yaml.h"
 #include "cli/cli.h"
-#include "cli/client.h"
 #include "cli/term.h"
 
 #define VALUE_MAX (4 << 20)
