@@ -2,7 +2,7 @@
 /* One dnsmasq a bridge: it goes on while the daemon restarts, and is found again by its pid
  * file. Its command line is its configuration: another one means another process.
  *
- * DUNLIN_DIR/networks/NAME/: dnsmasq.pid, dnsmasq.leases, and the files of
+ * DUNLIN_DIR/networks/NAME/: dnsmasq.pid, and the files of dnsmasq_leases.c and
  * dnsmasq_hosts.c
  */
 #include <arpa/inet.h>
@@ -29,6 +29,7 @@
 #define STOP_MS 3000
 #define ARGS_MAX 64
 #define DEFAULT_MTU 1500
+#define HOSTS_PREFIX_MAX 30 /* with a longer one no address is left */
 
 /* --- the running one ------------------------------------------------------------------------ */
 
@@ -172,73 +173,47 @@ static void add(struct args *a, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* The address with the host part replaced. */
-static const char *host_of(const struct ip *net, uint32_t host, char buf[INET6_ADDRSTRLEN])
+static uint32_t mask_bits(const struct ip *net)
 {
-	uint32_t mask = net->prefix ? ~0U << (32 - net->prefix) : 0, addr;
-	struct ip ip = *net;
-
-	memcpy(&addr, net->bytes, sizeof(addr));
-	addr = htonl((ntohl(addr) & mask) | host);
-	memcpy(ip.bytes, &addr, sizeof(addr));
-	return ip_text(&ip, buf);
+	return net->prefix ? ~0U << (32 - net->prefix) : 0;
 }
 
-static int add_range(struct args *a, const struct net *net, char *range, const char *expiry,
-		     struct err *err)
+static const char *v4_text(uint32_t address, char buf[INET6_ADDRSTRLEN])
 {
-	char *ends[2], first[INET6_ADDRSTRLEN], last[INET6_ADDRSTRLEN];
-	struct ip from, to;
+	struct in_addr in = { htonl(address) };
 
-	while (*range == ' ')
-		range++;
-	if (str_split(range, '-', ends, 2) != 2 || !ip_parse(ends[0], &from) ||
-	    !ip_parse(ends[1], &to) || from.family != AF_INET || to.family != AF_INET)
-		return err_set(err, ERR_INVALID,
-			       "network \"%s\": ipv4.dhcp.ranges holds \"%.40s\", not FIRST-LAST",
-			       net->name, range);
-	add(a, "--dhcp-range=%s,%s,%s", ip_text(&from, first), ip_text(&to, last), expiry);
-	return 0;
+	return inet_ntop(AF_INET, &in, buf, INET6_ADDRSTRLEN);
 }
 
-static int add_ranges(struct args *a, const struct net *net, struct err *err)
+static const char *mask_of(const struct ip *net, char buf[INET6_ADDRSTRLEN])
 {
-	const char *expiry = net_config(net, "ipv4.dhcp.expiry", "1h");
-	_free_ char *ranges = xstrdup(net_config(net, "ipv4.dhcp.ranges", ""));
-	uint32_t hosts = net->v4.gateway.prefix ? ~0U >> net->v4.gateway.prefix : ~0U;
-	char first[INET6_ADDRSTRLEN], last[INET6_ADDRSTRLEN], *parts[16];
-	size_t n;
-
-	if (!*ranges) {
-		if (net->v4.gateway.prefix > 30)
-			return 0; /* no address is left */
-		add(a, "--dhcp-range=%s,%s,%s", host_of(&net->v4.gateway, 2, first),
-		    host_of(&net->v4.gateway, hosts - 1, last), expiry);
-		return 0;
-	}
-	n = str_split(ranges, ',', parts, ARRAY_SIZE(parts));
-	if (n > ARRAY_SIZE(parts))
-		return err_set(err, ERR_INVALID,
-			       "network \"%s\": ipv4.dhcp.ranges: at most %zu ranges", net->name,
-			       ARRAY_SIZE(parts));
-	for (size_t i = 0; i < n; i++) {
-		if (add_range(a, net, parts[i], expiry, err) < 0)
-			return -1;
-	}
-	return 0;
+	return v4_text(mask_bits(net), buf);
 }
 
-static int add_dhcp4(struct args *a, const struct net *net, struct err *err)
+static const char *subnet_of(const struct ip *net, char buf[INET6_ADDRSTRLEN])
 {
-	if (!net->v4.gateway.family || !net->v4.dhcp)
-		return 0;
+	uint32_t address;
+
+	memcpy(&address, net->bytes, sizeof(address));
+	return v4_text(ntohl(address) & mask_bits(net), buf);
+}
+
+/* Only whose address the cluster has settled gets one: each member has a dnsmasq of its own, and
+ * none knows what the others, or the cluster, would give to somebody else. */
+static void add_dhcp4(struct args *a, const struct net *net)
+{
+	char subnet[INET6_ADDRSTRLEN], mask[INET6_ADDRSTRLEN];
+
+	if (!net->v4.gateway.family || !net->v4.dhcp || net->v4.gateway.prefix > HOSTS_PREFIX_MAX)
+		return;
+	add(a, "--dhcp-range=%s,static,%s,%s", subnet_of(&net->v4.gateway, subnet),
+	    mask_of(&net->v4.gateway, mask), net_config(net, "ipv4.dhcp.expiry", "1h"));
 	add(a, "--dhcp-no-override");
 	add(a, "--dhcp-authoritative");
 	add(a, "--dhcp-rapid-commit");
 	add(a, "--no-ping"); /* its answer would be delayed by seconds; leases are known */
 	if (net->mtu != DEFAULT_MTU)
 		add(a, "--dhcp-option-force=26,%u", net->mtu);
-	return add_ranges(a, net, err);
 }
 
 static void add_dhcp6(struct args *a, const struct net *net)
@@ -303,8 +278,7 @@ static int build_args(struct args *a, const struct net *net, const char *dir, st
 	add(a, "--quiet-ra");
 	add_dns(a, net, dir);
 	add_dhcp6(a, net);
-	if (add_dhcp4(a, net, err) < 0)
-		return -1;
+	add_dhcp4(a, net);
 	if (a->overflow)
 		return err_set(err, ERR_INVALID, "network \"%s\": too many options for dnsmasq",
 			       net->name);
@@ -350,6 +324,15 @@ static int prepare_files(const char *dir, struct err *err)
 	return io_exists(hosts) ? 0 : dnsmasq_write(hosts, "", 0644, &unused, err);
 }
 
+static int start(const struct args *a, const struct net *net, const char *dir, struct err *err)
+{
+	if (dnsmasq_forget_former(dir, err) < 0)
+		return -1;
+	if (proc_run((const char *const *)a->v, NULL, deadline_in(START_MS), err) < 0)
+		return err_wrap(err, "network \"%s\": DHCP and DNS", net->name);
+	return 0;
+}
+
 int dnsmasq_ensure(const struct net *net, const char *dir, bool restart, struct err *err)
 {
 	struct args a = { .n = 0 };
@@ -366,9 +349,7 @@ int dnsmasq_ensure(const struct net *net, const char *dir, bool restart, struct 
 			rc = 0;
 		} else {
 			stop_running(&r);
-			rc = proc_run((const char *const *)a.v, NULL, deadline_in(START_MS), err);
-			if (rc < 0)
-				err_wrap(err, "network \"%s\": DHCP and DNS", net->name);
+			rc = start(&a, net, dir, err);
 		}
 	}
 	running_done(&r);

@@ -11,5 +11,7 @@
 /* Writes what differs; *ret_changed says whether it did. */
 int dnsmasq_write(const char *path, const char *text, mode_t mode, bool *ret_changed,
 		  struct err *err);
+/* Leases of addresses that belong to another container by now; only while it does not run. */
+int dnsmasq_forget_former(const char *dir, struct err *err);
 /* It reads its list of hosts again, if it runs. */
 void dnsmasq_reload(const char *dir);

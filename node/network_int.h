@@ -59,6 +59,9 @@ int firewall_watch(struct node *n, struct err *err);
 
 /* dir: DUNLIN_DIR/networks/NAME. restart: its interface is a new one. */
 int dnsmasq_ensure(const struct net *net, const char *dir, bool restart, struct err *err);
+/* Whether a lease has an address that belongs to another container by now, which gets it only when
+ * dnsmasq starts again. */
+bool dnsmasq_has_former(const char *dir);
 int dnsmasq_remove(const char *dir, struct err *err);
 int dnsmasq_hosts(const struct net *net, const char *dir, const json_t *hosts, struct err *err);
 /* {mac: ipv4} of its hosts; new reference. */

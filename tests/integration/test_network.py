@@ -152,6 +152,38 @@ def test_a_profile_cannot_give_one_address_to_two(cluster, launch):
     refused(cluster, ["shared"], "profile", "device", "set", "default", "eth0", "ipv4.address=10.87.79.9")
 
 
+UDHCPC = ("busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-f", "-t", "5", "-T", "1", "-s", "/bin/true")
+
+
+def asked_by_dhcp(cluster, name, *args):
+    """What a container's client says it was given."""
+    return cluster[0].cli("exec", name, "--", *UDHCPC, *args).stderr
+
+
+def test_dhcp_has_no_addresses_of_its_own(cluster, launch, neighbour):
+    """Each member's server would give out what the others', or the cluster, give to somebody else."""
+    name = launch("asker", "--target", "m1")
+    address, wanted = cluster[0].address_of(name), "10.87.99.9"
+    assert f"lease of {address} obtained" in asked_by_dhcp(cluster, name, "-r", wanted)
+    for member in (0, 1):
+        netns = neighbour(f"10.87.252.{member + 1}/16", member)
+        strange = run("ip", "netns", "exec", netns, *UDHCPC, "-t", "2", "-r", wanted, check=False)
+        assert strange.returncode != 0 and "no lease" in strange.stderr
+
+
+def test_dhcp_knows_the_new_owner_of_an_address(cluster, launch):
+    """Though the lease of the former one has not ended."""
+    cluster[0].cli("network", "create", "single", "--type", "overlay", "ipv4.address=10.95.0.1/24",
+                   "ipv4.dhcp.ranges=10.95.0.50-10.95.0.50")
+    try:
+        for i in range(2):
+            name = launch(f"tenant-{i}", "--network", "single", "--target", "m1")
+            assert "lease of 10.95.0.50 obtained" in asked_by_dhcp(cluster, name)
+            cluster[0].cli("delete", "--force", name)
+    finally:
+        cluster[0].cli("network", "delete", "single", check=False)
+
+
 def resolve(netns, what):
     return run("ip", "netns", "exec", netns, sys.executable, ROOT / "tests/lib/dns.py", GATEWAY, what).stdout.split()
 

@@ -200,9 +200,6 @@ static void refuses(void **state)
 		{ "{\"name\":\"n\",\"type\":\"overlay\",\"vni\":7,\"local\":\"192.0.2.7\"}",
 		  "192.0.2.7" },
 		{ "{\"name\":\"taken\"}", "not Dunlin's" },
-		{ "{\"name\":\"n\",\"config\":{\"ipv4.address\":\"10.1.2.1/24\","
-		  "\"ipv4.dhcp.ranges\":\"x\"}}",
-		  "ranges" },
 	};
 	struct world *w = *state;
 	int ns = new_netns();
@@ -230,6 +227,8 @@ static void refuses(void **state)
 #define NIC                                                                                       \
 	"{\"device\":\"eth0\",\"hwaddr\":\"00:16:3e:01:02:03\",\"host_name\":\"dveth0123456ab\"," \
 	"\"bridge\":\"dtbr0\",\"mtu\":0}"
+#define HOSTS                                                                                     \
+	"[{\"hwaddr\":\"00:16:3e:01:02:03\",\"ipv4\":\"10.231.7.77\",\"hostname\":\"c1\"}]"
 
 /* A link of namespace `from` goes to another one under a new name; that one becomes the current. */
 static void send_link(int from, int to, const char *link, const char *name)
@@ -311,9 +310,7 @@ static void bridge_network(void **state)
 {
 	struct world *w = *state;
 	_json_ json_t *nic = net_of(NIC),
-		      *hosts = net_of("[{\"hwaddr\":\"00:16:3e:01:02:03\","
-				      "\"ipv4\":\"10.231.7.77\",\"hostname\":\"c1\"}]"),
-		      *desc = net_of(BRIDGE);
+		      *hosts = net_of(HOSTS), *desc = net_of(BRIDGE);
 	_close_ int inside = new_netns(), host = new_netns();
 	_json_ json_t *names = NULL;
 	_free_ char *got = NULL;
@@ -380,12 +377,13 @@ static void bridge_network(void **state)
 static void nat_reaches_outside(void **state)
 {
 	struct world *w = *state;
-	_json_ json_t *nic = net_of(NIC);
+	_json_ json_t *nic = net_of(NIC), *hosts = net_of(HOSTS), *desc = net_of(BRIDGE);
 	_close_ int outside = new_netns(), inside = new_netns(), host = new_netns();
 	_free_ char *got = NULL;
 	struct err err = { 0 };
 
 	ensure(&w->n, BRIDGE);
+	assert_int_equal(network_hosts(&w->n, desc, hosts, &err), 0);
 	assert_int_equal(nic_create(&w->n, nic, true, &err), 0);
 	send_link(host, inside, "dveth0123456abp", "eth0");
 	enter(host);
