@@ -247,12 +247,17 @@ int netsync_now(const struct api_env *env, const char *name, struct err *err)
 void netsync_gone(const struct api_env *env, const char *name)
 {
 	_free_ char *lock = xasprintf("network/%s", name);
+	_row_ struct row again = { 0 };
 	struct err err;
 
 	keylock_take(env->state->locks, lock);
-	forget(env->state->net, name);
-	if (network_remove(env->node, name, &err) < 0)
-		log_err(LOG_WARN, "a deleted network stays on this host", &err);
+	/* Another of its name may have come meanwhile: it brings what is there up to date. */
+	if (store_get(env->store, ENT_NETWORK, name, &again, &err) < 0 &&
+	    err.kind == ERR_NOT_FOUND) {
+		forget(env->state->net, name);
+		if (network_remove(env->node, name, &err) < 0)
+			log_err(LOG_WARN, "a deleted network stays on this host", &err);
+	}
 	keylock_drop(env->state->locks, lock);
 }
 
