@@ -289,7 +289,7 @@ static int hosts_locked(struct node *n, const struct net *net, const json_t *hos
 		return err_set(err, ERR_NOT_FOUND, "network \"%s\" is not on this member",
 			       net->name);
 	if (dnsmasq_hosts(net, dir, hosts, err) < 0 ||
-	    (dnsmasq_has_former(dir) && dnsmasq_ensure(net, dir, true, err) < 0) ||
+	    dnsmasq_ensure(net, dir, dnsmasq_has_former(dir), err) < 0 ||
 	    update_routes(net->name, dir, err) < 0)
 		return err_wrap(err, "network \"%s\"", net->name);
 	return 0;

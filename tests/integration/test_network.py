@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Addresses, names and forwarding entries of containers on an overlay network."""
 
+import os
+import signal
 import sys
 
 import pytest
@@ -186,6 +188,22 @@ def test_dhcp_knows_the_new_owner_of_an_address(cluster, launch):
 
 def resolve(netns, what):
     return run("ip", "netns", "exec", netns, sys.executable, ROOT / "tests/lib/dns.py", GATEWAY, what).stdout.split()
+
+
+def test_a_server_that_died_comes_back(cluster, launch, neighbour):
+    """With the next container of its network."""
+    m = cluster[2]
+    netns = neighbour("10.87.253.1/16", 2)
+    os.kill(int((m.dir / "networks/tnet/dnsmasq.pid").read_text()), signal.SIGKILL)
+    name = launch("reviver", "--target", "m1")
+    address = cluster[0].address_of(name)
+
+    def is_answered():
+        try:
+            return resolve(netns, name) == [address]
+        except CommandError:
+            return False
+    wait_for("its name", is_answered)
 
 
 def test_names_resolve_on_every_member(cluster, launch, neighbour):
