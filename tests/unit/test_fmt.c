@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "cli/client.h"
 #include "cli/fmt.h"
 #include "cli/util.h"
 
