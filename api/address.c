@@ -71,6 +71,7 @@ struct plan {
 	const struct address_wish *wish;
 	int changes;
 	struct tx *tx;
+	int64_t revision; /* before anything was read */
 	struct address_picks *picks;
 	struct rows leases;
 	bool *keep;
@@ -238,6 +239,10 @@ static int check_mac(struct plan *p, const struct nic *nic, struct err *err)
 		    str_eq(json_str(lease, "hwaddr", ""), nic->mac))
 			return 0;
 	}
+	/* No row is named after it: another member may be about to give it to somebody else. What
+	 * was made by chance need not be guarded. */
+	if (json_str(nic->dev, "hwaddr", NULL))
+		tx_check_still(p->tx, ENT_ADDRESS, p->revision);
 	return mac_check(p->env->store, nic->network, nic->mac, p->name, err);
 }
 
@@ -303,6 +308,7 @@ int address_plan(const struct api_env *env, json_t *instance, const struct addre
 			  .name = json_str(instance, "name", ""),
 			  .wish = wish,
 			  .tx = tx,
+			  .revision = store_revision(env->store),
 			  .picks = picks,
 			  .settled = settled,
 			  .given = given,

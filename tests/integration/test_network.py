@@ -4,6 +4,7 @@
 import os
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -152,6 +153,25 @@ def test_impossible_addresses_are_refused_when_set(cluster, launch, address):
 def test_a_profile_cannot_give_one_address_to_two(cluster, launch):
     launch("shared1"), launch("shared2")
     refused(cluster, ["shared"], "profile", "device", "set", "default", "eth0", "ipv4.address=10.87.79.9")
+
+
+def test_two_members_give_one_hardware_address_once(cluster):
+    """At the same time, to two instances."""
+    names = ["mac1", "mac2"]
+    for i, name in enumerate(names):
+        cluster[0].cli("init", "test", name, "--target", "m1")
+        cluster[0].cli("config", "device", "override", name, "eth0", f"ipv4.address=10.87.60.{i + 1}")
+    try:
+        for k in range(6):
+            def take(i, mac=f"00:16:3e:77:00:0{k}"):
+                return cluster[i].cli("config", "device", "set", names[i], "eth0", "hwaddr", mac, check=False)
+            with ThreadPoolExecutor(2) as pool:
+                results = list(pool.map(take, (0, 1)))
+            assert sorted(r.returncode for r in results) == [0, 1]
+            assert "mac" in next(r.stderr for r in results if r.returncode)
+    finally:
+        for name in names:
+            cluster[0].cli("delete", name)
 
 
 UDHCPC = ("busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-f", "-t", "5", "-T", "1", "-s", "/bin/true")
