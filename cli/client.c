@@ -427,7 +427,10 @@ int api_download(struct client *cl, const char *path, int fd, const char *progre
 	cl->idle_since = clock_ms();
 	progress_end(&bar);
 	say_request(cl, "GET", full, r < 0 ? 0 : ret->head.status, began);
-	return r < 0 ? -1 : answer_error(cl, ret, err);
+	if (r < 0)
+		return -1;
+	warn_of_island(cl, ret);
+	return answer_error(cl, ret, err);
 }
 
 struct ws *api_websocket(struct client *cl, const char *path, struct err *err)

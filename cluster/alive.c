@@ -8,6 +8,9 @@
 #include "cluster/state.h"
 
 #define NAMES_MAX 7 /* as many voters as there may be */
+/* Longer without a leader is no election: Raft begins another after 15 to 30 latencies. */
+#define ELECTION_LATENCIES 100
+#define ELECTION_MIN_MS 5000
 
 enum member_life life_of(const struct life_evidence *e, int64_t threshold_ms)
 {
@@ -36,11 +39,22 @@ int64_t cluster_island_ms(struct cluster *c)
 	return ms;
 }
 
+/* Of an island, until it counts as cut off. */
+static int64_t cut_off_after_ms(struct cluster *c)
+{
+	int64_t offline_ms = cluster_offline_ms(c);
+	int64_t election_ms = ELECTION_LATENCIES * setting_get(c->store, SETTING_LATENCY);
+
+	if (election_ms < ELECTION_MIN_MS)
+		election_ms = ELECTION_MIN_MS;
+	return offline_ms < election_ms ? offline_ms : election_ms;
+}
+
 bool cluster_is_cut_off(struct cluster *c)
 {
 	int64_t island_ms = cluster_island_ms(c);
 
-	return island_ms && island_ms >= cluster_offline_ms(c);
+	return island_ms && island_ms >= cut_off_after_ms(c);
 }
 
 enum member_life cluster_member_life(struct cluster *c, const char *name, int64_t *ret_since)
@@ -82,7 +96,7 @@ bool cluster_explain_cut_off(struct cluster *c, struct err *err)
 	_sbuf_ struct sbuf names = SBUF(1024);
 	int64_t ms = cluster_island_ms(c);
 
-	if (!ms || ms < cluster_offline_ms(c))
+	if (!ms || ms < cut_off_after_ms(c))
 		return false;
 	name_voters(c, &names);
 	err_set(err, ERR_UNAVAILABLE,

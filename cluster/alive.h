@@ -4,8 +4,8 @@
  * A member is alive as long as its last word is younger than `cluster.offline_threshold`. The
  * leader hears every member on the feed and tells what it knows in the facts of the members; a new
  * leader knows nothing of one until it hears it. Whoever has no leader knows nothing of the others,
- * and when that lasts for the threshold takes them for offline: then it is cut off, says so with
- * each answer, and refuses at once what needs a majority.
+ * and when that lasts for the threshold takes them for offline. It is cut off by then, and with a
+ * long threshold as soon as it is no election any more: it refuses at once what needs a majority.
  */
 #pragma once
 #include "cluster/cluster.h"

@@ -51,8 +51,8 @@ int cluster_check_member(struct cluster *c, struct err *err); /* ERR_FORBIDDEN w
 bool cluster_is_island(struct cluster *c);
 /* For how long, 0 while a leader is heard. */
 int64_t cluster_island_ms(struct cluster *c);
-/* An island for as long as after which a member counts as offline: there is no quorum, or not for
- * us. What needs one fails at once, with err saying what to do. */
+/* An island for longer than an election lasts, or than a member may be silent: there is no quorum,
+ * or not for us. What needs one fails at once, with err saying what to do. */
 bool cluster_is_cut_off(struct cluster *c);
 bool cluster_explain_cut_off(struct cluster *c, struct err *err); /* false when it is not so */
 /* host:port of the leader; false when unknown. */

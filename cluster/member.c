@@ -273,9 +273,12 @@ int cluster_member_address(struct cluster *c, const char *name, char *buf, size_
 
 	if (store_get(c->store, ENT_MEMBER, name, &row, err) < 0)
 		return -1;
-	if (cluster_member_life(c, name, &since) == LIFE_OFFLINE)
+	if (cluster_member_life(c, name, &since) == LIFE_OFFLINE) {
+		if (cluster_explain_cut_off(c, err))
+			return err_wrap(err, "cluster member \"%s\" is not heard", name);
 		return err_set(err, ERR_UNAVAILABLE, "cluster member \"%s\" is offline since %s",
 			       name, clock_text(since * 1000000000LL, text));
+	}
 	if (!str_copy(buf, size, json_str(row.doc, "address", "")) || !*buf)
 		return err_set(err, ERR_UNAVAILABLE, "cluster member \"%s\" has no address", name);
 	return 0;

@@ -160,6 +160,10 @@ def says_that_there_is_no_quorum(m):
     refused = m.cli("launch", "test", "nope", check=False)
     assert refused.returncode == 1 and "no quorum" in refused.stderr, refused.stderr
     assert time.monotonic() - began < 3
+    pulled = m.cli("file", "pull", "c1/etc/hostname", "-")
+    assert pulled.stdout and "Warning" in pulled.stderr
+    moved = m.cli("move", "c1", "--target", "m2", check=False)
+    assert moved.returncode == 1 and '"m2" is not heard: no quorum' in moved.stderr, moved.stderr
     used = run(*m.in_netns("lxc", "list"), env=m.env(), check=False)
     assert used.returncode == 0 and "ERROR" in used.stdout, used.stderr
 

@@ -196,6 +196,31 @@ static void test_no_quorum(void **state)
 	put(&w->m[2], "c", "3");
 }
 
+/* However long a member may be silent, a change without a majority does not wait for it. */
+static void test_no_quorum_with_a_long_threshold(void **state)
+{
+	struct world *w = *state;
+	int64_t began;
+	struct err e;
+
+	make_cluster(w, 3);
+	put(&w->m[0], "cluster.offline_threshold", "60");
+	await_value(&w->m[2], "cluster.offline_threshold", "60");
+	member_kill(&w->m[0]);
+	member_kill(&w->m[1]);
+	began = clock_ms();
+	e = refuse(&w->m[2], "put", json_pack("{s:s,s:s}", "key", "b", "value", "2"));
+	while (!strstr(e.msg, "no quorum")) {
+		assert_true(clock_ms() - began < 14000);
+		e = refuse(&w->m[2], "put", json_pack("{s:s,s:s}", "key", "b", "value", "2"));
+	}
+	began = clock_ms();
+	e = refuse(&w->m[2], "put", json_pack("{s:s,s:s}", "key", "b", "value", "2"));
+	assert_int_equal(e.kind, ERR_UNAVAILABLE);
+	assert_true(clock_ms() - began < 5000);
+	await_status(&w->m[2], "m1", "Unknown", "Offline");
+}
+
 /* Who has just come, or has just come to lead, claims nothing that it does not know. */
 static void test_nobody_guesses(void **state)
 {
@@ -368,6 +393,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_write_everywhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leader_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_quorum, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_quorum_with_a_long_threshold, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_nobody_guesses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_facts_and_offline, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
