@@ -71,7 +71,8 @@ static void fail(struct remote *w, int code, const char *what, const char *why)
 static void give_up(struct remote *w)
 {
 	fail(w, 404, "Operation not found",
-	     "it ended long ago, or the member that ran it went away");
+	     "it ended long ago, or the member that ran it went away: how it ended is not known "
+	     "here, look before you ask again");
 }
 
 /* True when it has been answered. */
