@@ -94,15 +94,21 @@ static void fill_advert(struct advert_frame *f, const uint8_t mac[MAC_LEN], cons
 	f->advert.nd_na_cksum = checksum(f);
 }
 
-static int send_frame(int index, const void *frame, size_t len, struct err *err)
+int announce_open(struct err *err)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? err_sys(err, "open a packet socket") : fd;
+}
+
+static int send_frame(int fd, int index, const void *frame, size_t len, struct err *err)
 {
 	struct sockaddr_ll to = { .sll_family = AF_PACKET,
 				  .sll_ifindex = index,
 				  .sll_halen = MAC_LEN };
-	_close_ int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
 	memcpy(to.sll_addr, frame, MAC_LEN);
-	if (fd < 0 || sendto(fd, frame, len, 0, (const struct sockaddr *)&to, sizeof(to)) < 0)
+	if (sendto(fd, frame, len, 0, (const struct sockaddr *)&to, sizeof(to)) < 0)
 		return err_sys(err, "announce an address");
 	return 0;
 }
@@ -122,7 +128,7 @@ static void tell_host(int index, const uint8_t mac[MAC_LEN], const struct ip *ip
 	nl_call(&m, "update a neighbour", &ignored);
 }
 
-int announce_address(const char *bridge, const uint8_t mac[MAC_LEN], const struct ip *ip,
+int announce_address(int fd, const char *bridge, const uint8_t mac[MAC_LEN], const struct ip *ip,
 		     struct err *err)
 {
 	int index = (int)if_nametoindex(bridge);
@@ -137,15 +143,15 @@ int announce_address(const char *bridge, const uint8_t mac[MAC_LEN], const struc
 	tell_host(index, mac, ip);
 	if (ip->family == AF_INET) {
 		fill_arp(&f.arp, mac, ip);
-		return send_frame(index, &f.arp, sizeof(f.arp), err);
+		return send_frame(fd, index, &f.arp, sizeof(f.arp), err);
 	}
 	fill_advert(&f.advert, mac, ip);
-	return send_frame(index, &f.advert, sizeof(f.advert), err);
+	return send_frame(fd, index, &f.advert, sizeof(f.advert), err);
 }
 
 /* --- a container ---------------------------------------------------------------------------- */
 
-static void announce_nic(const json_t *nic, const json_t *state)
+static void announce_nic(int fd, const json_t *nic, const json_t *state)
 {
 	const char *bridge = json_str(nic, "bridge", "");
 	uint8_t mac[MAC_LEN];
@@ -160,16 +166,16 @@ static void announce_nic(const json_t *nic, const json_t *state)
 
 		if (str_eq(json_str(a, "scope", ""), "global") &&
 		    ip_parse(json_str(a, "address", ""), &ip) &&
-		    announce_address(bridge, mac, &ip, &err) < 0)
+		    announce_address(fd, bridge, mac, &ip, &err) < 0)
 			log_err(LOG_DEBUG, "an address is not announced", &err);
 	}
 }
 
-void announce_container(const json_t *spec, const json_t *network)
+void announce_container(int fd, const json_t *spec, const json_t *network)
 {
 	json_t *nic;
 	size_t i;
 
 	json_array_foreach(json_arr(spec, "nics"), i, nic)
-		announce_nic(nic, json_obj(network, json_str(nic, "name", "")));
+		announce_nic(fd, nic, json_obj(network, json_str(nic, "name", "")));
 }

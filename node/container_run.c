@@ -298,7 +298,7 @@ void ct_announce(struct node *n, struct ct *c)
 	pid_t pid = container_pid(n, c->name);
 	_json_ json_t *network = pid > 0 ? ct_network(pid, spec) : NULL;
 
-	announce_container(spec, network);
+	announce_container(n->announce_fd, spec, network);
 }
 
 static void refresh_job(void *arg)

@@ -69,6 +69,9 @@ json_t *dnsmasq_addresses(const char *dir);
 /* [{hostname,hwaddr,address,type}] of its hosts and leases, appended to list. */
 void dnsmasq_leases(const char *dir, json_t *list);
 
+/* A packet socket for the frames below, to keep: to close one takes the kernel 10 ms and more, for
+ * it waits until nobody looks at it any longer. -1 with err. */
+int announce_open(struct err *err);
 /* Tells all on the bridge, and the host, that the address is at mac now. */
-int announce_address(const char *bridge, const uint8_t mac[MAC_LEN], const struct ip *ip,
+int announce_address(int fd, const char *bridge, const uint8_t mac[MAC_LEN], const struct ip *ip,
 		     struct err *err);

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/io.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "node/container_int.h"
 #include "node/network_int.h"
@@ -47,6 +49,9 @@ struct node *node_new(const struct node_opts *o, struct err *err)
 	n->network_lost = o->network_lost;
 	n->arg = o->arg;
 	n->containers = containers_new();
+	n->announce_fd = announce_open(err);
+	if (n->announce_fd < 0)
+		log_err(LOG_WARN, "addresses are not announced", err);
 	n->watch = watch_new(err);
 	if (n->watch && make_folders(n, err) == 0 &&
 	    (!n->network_lost || firewall_watch(n, err) == 0))
@@ -66,6 +71,8 @@ void node_free(struct node *n)
 		return;
 	watch_free(n->watch);
 	containers_free(n->containers);
+	if (n->announce_fd >= 0)
+		close(n->announce_fd);
 	free(n->dir);
 	free(n->cgroup_name);
 	free(n);

@@ -234,4 +234,4 @@ int nic_vacate(struct node *n, const json_t *nic, struct err *err);
 int nic_adopt(struct node *n, const json_t *nic, struct err *err);
 /* The global addresses in network{} of a container's state, to all on the bridges of its spec's
  * nics. */
-void announce_container(const json_t *spec, const json_t *network);
+void announce_container(int fd, const json_t *spec, const json_t *network);

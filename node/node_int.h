@@ -21,6 +21,7 @@ struct node {
 
 	struct watch *watch;
 	struct containers *containers;
+	int announce_fd; /* announce_open(); -1: nothing can be announced */
 };
 
 /* DUNLIN_DIR "/" and the formatted rest; the caller frees. */

@@ -63,6 +63,7 @@ static void neighbours_learn_the_new_owner(void **state)
 		"neigh add 10.9.0.5 lladdr " OLD " dev br0 nud stale",
 	};
 	static const char *const addresses[] = { "10.9.0.5", "fd09::5" };
+	_close_ int fd = -1;
 	uint8_t mac[MAC_LEN];
 	struct err err;
 
@@ -73,19 +74,21 @@ static void neighbours_learn_the_new_owner(void **state)
 		if (ip_command(NULL, setup[i]) < 0)
 			fail_msg("ip %s", setup[i]);
 	}
+	fd = announce_open(&err);
+	assert_true(fd >= 0);
 	await("link show v0", "state UP");
 	assert_true(mac_parse(NEW, mac));
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
 		struct ip ip;
 
 		assert_true(ip_parse(addresses[i], &ip));
-		if (announce_address("br0", mac, &ip, &err) < 0)
+		if (announce_address(fd, "br0", mac, &ip, &err) < 0)
 			fail_msg("%s", err.msg);
 	}
 	await("neigh show 10.9.0.5 dev w0", NEW);
 	await("neigh show fd09::5 dev w0", NEW);
 	await("neigh show 10.9.0.5 dev br0", NEW);
-	assert_int_equal(announce_address("nowhere", mac, &(struct ip){ 0 }, &err), -1);
+	assert_int_equal(announce_address(fd, "nowhere", mac, &(struct ip){ 0 }, &err), -1);
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
 }
 
