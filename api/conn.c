@@ -292,7 +292,7 @@ static bool body_is_slow(struct conn *c, int64_t now)
 
 void conn_expect_body(struct conn *c)
 {
-	c->body_mark = 0;
+	c->body_mark = c->body.total;
 	c->deadline = deadline_in(BODY_MS);
 	/* It may send little, and at once. */
 	if (c->until && c->deadline < c->until)

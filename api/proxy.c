@@ -28,8 +28,10 @@ struct proxy {
 	char member[64], address[256];
 	struct sbuf in;        /* of the answer, while its head is incomplete */
 	struct http_body body; /* of the answer */
-	bool answered, keep, chunk_out, relay, up_ended, retried, body_begun, reached;
-	int64_t deadline; /* of the answer's head, or of more of its body; 0 none */
+	bool answered, keep, chunk_out, relay, up_ended, retried, body_begun;
+	bool held; /* the client's body: the member does not take what is queued */
+	bool asked; /* the member may have read the whole request, and done what it says */
+	int64_t deadline; /* of the answer's head, of more of its body, or of being held; 0 none */
 };
 
 static void on_data(void *arg);
@@ -142,7 +144,7 @@ static void fail(struct conn *c, const struct err *why)
 	struct proxy *p = c->proxy;
 	const char *cause = why->msg[0] ? why->msg : "the connection was closed";
 
-	if (p->reached && !only_reads(c))
+	if (p->asked && !only_reads(c))
 		err_set(&c->req->err, ERR_UNKNOWN,
 			"member %s (%s) did not answer: %s; it is not known whether it did what "
 			"was asked: look before you ask again",
@@ -233,12 +235,31 @@ static size_t take_body(struct conn *c, const char *data, size_t len)
 	return n;
 }
 
+/* From here on it is the member that is waited for: the client is not slow. */
+static void hold_body(struct proxy *p)
+{
+	if (p->relay || p->held)
+		return;
+	p->held = true;
+	p->conn->deadline = 0;
+	p->deadline = deadline_in(STALL_MS);
+}
+
+static void go_on_with_body(struct proxy *p)
+{
+	p->held = false;
+	p->deadline = 0;
+	conn_expect_body(p->conn);
+}
+
 size_t proxy_take(struct conn *c, const char *data, size_t len)
 {
 	struct proxy *p = c->proxy;
 
-	if (upstream_queued(p->up) > LINK_HIGH)
+	if (upstream_queued(p->up) > LINK_HIGH) {
+		hold_body(p);
 		return 0;
+	}
 	if (p->relay) {
 		upstream_send(p->up, data, len);
 		return len;
@@ -361,7 +382,7 @@ static bool take_answer_head(struct proxy *p)
 				    strcmp(c->req->head.method, "HEAD") == 0, &e);
 
 	if (n < 0) {
-		p->reached = true;
+		p->asked = true;
 		fail(c, &e);
 		return false;
 	}
@@ -469,14 +490,24 @@ static void on_flushed(void *arg)
 	struct proxy *p = arg;
 
 	check_relay_over(p);
-	if (upstream_queued(p->up) < LINK_LOW)
-		conn_process(p->conn);
+	if (p->held)
+		p->deadline = deadline_in(STALL_MS);
+	if (upstream_queued(p->up) >= LINK_LOW)
+		return;
+	if (p->held)
+		go_on_with_body(p);
+	conn_process(p->conn);
 }
 
 static bool may_retry(const struct proxy *p)
 {
 	return upstream_was_idle(p->up) && !p->retried && !p->body_begun && !p->in.len &&
 	       only_reads(p->conn);
+}
+
+static bool may_be_asked(const struct proxy *p)
+{
+	return upstream_reached(p->up) && p->conn->body.done && !upstream_queued(p->up);
 }
 
 /* The connection to the member has ended. */
@@ -487,7 +518,7 @@ static void on_gone(void *arg, const struct err *why)
 	struct upstream *up = p->up;
 	bool retry = !p->answered && may_retry(p);
 
-	p->reached = upstream_reached(up);
+	p->asked = may_be_asked(p);
 	p->up = NULL;
 	upstream_drop(up);
 	if (retry) {
@@ -527,8 +558,9 @@ bool proxy_tick(struct conn *c, int64_t now)
 		return true;
 	}
 	if (!why.kind)
-		err_set(&why, ERR_UNAVAILABLE, "it does not answer");
-	p->reached = upstream_reached(p->up);
+		err_set(&why, ERR_UNAVAILABLE, "%s",
+			p->held ? "it does not take the body" : "it does not answer");
+	p->asked = may_be_asked(p);
 	fail(c, &why);
 	return true;
 }

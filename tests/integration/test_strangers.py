@@ -451,6 +451,26 @@ def test_a_member_that_stands_still_does_not_hold_its_clients(cluster, launch):
         cluster.settle()
 
 
+def test_an_upload_to_a_member_that_stands_still_is_answered(cluster, launch, tmp_path):
+    """More than the connection to it holds: the client has not sent everything when it gets the answer."""
+    launch("takes", "--target", "m2")
+    m, still = cluster[0], cluster[1]
+    files = "/1.0/instances/takes/files?path=/root/file"
+    assert m.request("POST", files, b"small")[0] == 200
+    os.kill(still.pid(), signal.SIGSTOP)
+    try:
+        status, _, body = m.request("POST", files, bytes(24 << 20), timeout=90)
+        assert status == 503 and "m2" in json.loads(body)["error"]
+        (tmp_path / "large").write_bytes(bytes(96 << 20))
+        r = m.cli("file", "push", tmp_path / "large", "takes/root/file", check=False)
+        assert r.returncode == 1 and "m2" in r.stderr
+    finally:
+        os.kill(still.pid(), signal.SIGCONT)
+        cluster.settle()
+    assert m.request("GET", files)[2] == b"small"
+    assert m.request("POST", files, bytes(24 << 20))[0] == 200
+
+
 # --- pages of other sites ---------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
