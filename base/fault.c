@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fault.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-enum action { NONE, CRASH, FAIL, HANG };
+#define LATE_MS 1000
+
+enum action { NONE, CRASH, FAIL, HANG, LATE };
 
 bool fault_armed;
 static enum action armed[FAULT_MAX];
@@ -23,11 +26,15 @@ static const char *const names[FAULT_MAX] = {
 
 static enum action parse_action(const char *s)
 {
-	if (str_eq(s, "crash"))
-		return CRASH;
-	if (str_eq(s, "error"))
-		return FAIL;
-	return str_eq(s, "hang") ? HANG : NONE;
+	static const char *const words[] = {
+		[CRASH] = "crash", [FAIL] = "error", [HANG] = "hang", [LATE] = "late"
+	};
+
+	for (size_t i = CRASH; i < ARRAY_SIZE(words); i++) {
+		if (str_eq(s, words[i]))
+			return (enum action)i;
+	}
+	return NONE;
 }
 
 static int arm(char *item, struct err *err)
@@ -75,5 +82,9 @@ int fault_fire(enum fault f, struct err *err)
 		kill(getpid(), SIGKILL);
 	while (a == HANG || a == CRASH)
 		pause();
+	if (a == LATE) {
+		poll(NULL, 0, LATE_MS);
+		return 0;
+	}
 	return err_set(err, ERR_INTERNAL, "fault point %s", names[f]);
 }

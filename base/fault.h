@@ -2,7 +2,8 @@
 /* base/fault.h - named places where a test can make the daemon fail.
  *
  * Armed by DUNLIN_FAULT="name=action[,name=action]", action one of: crash (as kill -9), error, hang
- * (until killed). A fault fires once per process. Points cost one load when nothing is armed.
+ * (until killed), late (goes on after a second). A fault fires once per process.
+ * Points cost one load when nothing is armed.
  */
 #pragma once
 #include <stdbool.h>

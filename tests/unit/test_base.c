@@ -317,6 +317,9 @@ static void faults_fire_once(void **state)
 	assert_int_equal(fault_point(stop_after_runtime, &err), -1);
 	assert_non_null(strstr(err.msg, "stop_after_runtime"));
 	assert_int_equal(fault_point(stop_after_runtime, &err), 0);
+	setenv("DUNLIN_FAULT", "stop_after_runtime=late", 1);
+	assert_int_equal(fault_init(&err), 0);
+	assert_int_equal(fault_point(stop_after_runtime, &err), 0);
 	setenv("DUNLIN_FAULT", "nonsense=error", 1);
 	assert_int_equal(fault_init(&err), -1);
 	setenv("DUNLIN_FAULT", "stop_after_runtime=dance", 1);
