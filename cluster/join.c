@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Joining a cluster by token: the newcomer's side. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -186,10 +188,15 @@ static void become_member(struct identity *id, void *arg)
 	id->db = DB_NONE;
 }
 
-/* Everything the new identity needs is on disk before the identity is. */
+/* Everything the new identity needs is on disk before the identity is, and the copy of the old rows
+ * is not any more: a member that starts with it would ask only for what is newer than they are. */
 static int switch_over(struct cluster *c, const json_t *answer, const struct new_self *self,
 		       struct err *err)
 {
+	_free_ char *copy = cluster_path(c, "replica.db");
+
+	if (unlink(copy) < 0 && errno != ENOENT)
+		return err_sys(err, "remove %s", copy);
 	if (creds_write_cluster(c->dir, json_str(answer, "cluster_certificate", ""),
 				json_str(answer, "cluster_key", ""), err) < 0 ||
 	    peers_set(c->peers, json_arr(answer, "members"), err) < 0)
@@ -200,13 +207,10 @@ static int switch_over(struct cluster *c, const json_t *answer, const struct new
 /* What belongs to the single host's database goes; the feed brings the cluster's. */
 static int forget_single(struct cluster *c, const char *was, struct err *err)
 {
-	_free_ char *copy = cluster_path(c, "replica.db");
-
 	cluster_node_stop(c);
-	unlink(copy);
 	store_fact_put(c->store, FACT_MEMBER, was, NULL);
 	replica_facts_rename(c->replica, was, cluster_member_name(c));
-	if (cluster_node_set_aside(c, err) < 0)
+	if (fault_point(join_forgetting, err) < 0 || cluster_node_set_aside(c, err) < 0)
 		return -1;
 	return member_reload_creds(c, err);
 }
@@ -238,7 +242,7 @@ static void set_switching(struct cluster *c, bool on)
 
 static int take_over(struct cluster *c, const json_t *answer, const char *was, struct err *err)
 {
-	if (forget_single(c, was, err) < 0)
+	if (fault_point(join_before_forget, err) < 0 || forget_single(c, was, err) < 0)
 		return -1;
 	wait_until(c, false, false, deadline_in(LEAVE_MS));
 	replica_forget(c->replica);

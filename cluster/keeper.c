@@ -49,7 +49,7 @@ void keeper_report(struct keeper *k)
 	store_fact_put(c->store, FACT_MEMBER, cluster_member_name(c), fact);
 }
 
-static void save(struct keeper *k)
+static void save_copy(struct keeper *k)
 {
 	_free_ char *path = cluster_path(k->c, "replica.db");
 	int64_t revision = replica_revision(k->c->replica);
@@ -63,6 +63,15 @@ static void save(struct keeper *k)
 		k->saved_revision = revision;
 	/* What a burst of writes left behind. */
 	malloc_trim(0);
+}
+
+/* Not while a join replaces what is copied. */
+static void save(struct keeper *k)
+{
+	if (pthread_mutex_trylock(&k->c->change_lock) != 0)
+		return;
+	save_copy(k);
+	pthread_mutex_unlock(&k->c->change_lock);
 }
 
 static void refresh_peers(struct keeper *k)

@@ -234,7 +234,9 @@ def stranger(cluster):
     yield m
     cluster.members.remove(m)
     m.kill()
+    run("ip", "-n", cluster.switch, "link", "del", m.name)
     run("ip", "netns", "del", m.netns)
+    shutil.rmtree(m.dir)
 
 
 def test_bad_tokens(cluster, stranger):
@@ -262,6 +264,39 @@ def test_bad_tokens(cluster, stranger):
     cluster[0].cli("cluster", "remove", "m9", "--force", "--yes", check=False)
     cluster[0].api("DELETE", "/1.0/cluster/members/m9?force=1") if "m9" in members(cluster[0]) else None
     wait_for("it is gone", lambda: "m9" not in members(cluster[2]))
+
+
+def profiles_of(m):
+    return {url.rsplit("/", 1)[1] for url in m.api("GET", "/1.0/profiles")}
+
+
+@pytest.mark.parametrize("rows", [2, 60])  # it has seen less, or more, than the cluster
+@pytest.mark.parametrize("fault", ["join_forgetting=late", "join_before_forget=crash"])
+def test_a_newcomer_brings_nothing_of_its_own_database(cluster, stranger, fault, rows):
+    """However long it takes to forget it, and if it dies before: it has the cluster's rows, and all of them."""
+    for n in range(rows):
+        put_profile(stranger, f"mine{n}")
+    stranger.shutdown()  # keeps a copy of its rows
+    stranger.start(DUNLIN_FAULT=fault)
+    action = fault.split("=")[1]
+    put_profile(cluster[0], f"before-{action}-{rows}")
+    try:
+        began = time.monotonic()
+        r = stranger.verb("init", "--join", token_of(cluster[0], "m9"), "--network-address", stranger.ip, check=False)
+        assert time.monotonic() - began < 12, "it waited for a feed to end that should not have begun"
+        assert (r.returncode == 0) == (action == "late"), r.stderr
+        if action == "crash":
+            stranger.wait_gone()
+            stranger.start()
+        put_profile(cluster[0], f"after-{action}-{rows}")
+        cluster.settle(60)
+        wait_for("all that the cluster has, and nothing else",
+                 lambda: profiles_of(stranger) == profiles_of(cluster[0]), 30)
+        assert not any(p.startswith("mine") for m in cluster.members for p in profiles_of(m))
+        put_profile(stranger, f"its-{action}-{rows}")
+        wait_for("its own word", lambda: f"its-{action}-{rows}" in profiles_of(cluster[1]))
+    finally:
+        cluster[0].cli("cluster", "remove", "m9", "--force", "--yes", check=False)
 
 
 def test_removed_member_starts_over_and_joins_again(own_cluster):
