@@ -43,5 +43,6 @@ void criu_mend(const char *cgroup_name, const char *name);
 bool criu_holds(struct node *n, const char *name);
 /* Kills the container's processes, frozen or not; its monitor then sees to the rest. */
 int criu_kill_payload(struct node *n, const char *name, int64_t deadline, struct err *err);
-/* Kills everything in the container's cgroups, the monitor too, and waits for the end. */
+/* Kills everything in the container's cgroups, the monitor too, and what a dead CRIU has left of a
+ * restore into them, and waits for the end. */
 int criu_kill_tree(struct node *n, const char *name, int64_t deadline, struct err *err);

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@
 #include "node/node_int.h"
 
 #define STEP_MS 10
+#define ARGUMENTS_MAX (64 << 10)
 #define TRACER_STEP_MS 1000
 
 static pid_t tracer_of(pid_t pid)
@@ -124,13 +126,56 @@ void criu_mend(const char *cgroup_name, const char *name)
 
 /* --- the end ------------------------------------------------------------------------------ */
 
+/* CRIU forks the tasks that it restores before it puts them into their cgroups. One whose parent
+ * has died by then waits for ever, in the cgroups of nobody; what it was called with tells whose
+ * it is. */
+static bool restores(pid_t pid, const char *payload)
+{
+	_free_ char *path = xasprintf("/proc/%d/cmdline", pid);
+	struct err err;
+	size_t len = 0;
+	_free_ char *text = io_read_file(path, ARGUMENTS_MAX, &len, &err);
+	bool criu = false, option = false;
+
+	for (const char *s = text; s && s < text + len; s += strlen(s) + 1) {
+		if (criu && option && str_ends(s, payload))
+			return true;
+		criu |= str_eq(s, "restore");
+		option = str_eq(s, "--cgroup-root");
+	}
+	return false;
+}
+
+static int kill_restorers(struct node *n, const char *name)
+{
+	_free_ char *payload = xasprintf("/%s/%s/payload", n->cgroup_name, name);
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	uint64_t pid;
+	int count = 0;
+
+	while (d && (e = readdir(d))) {
+		_close_ int fd = -1;
+
+		if (!str_to_u64(e->d_name, INT32_MAX, &pid))
+			continue;
+		/* Opened first: afterwards the number can't come to mean another process. */
+		fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+		if (fd >= 0 && restores((pid_t)pid, payload))
+			count += syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0;
+	}
+	if (d)
+		closedir(d);
+	return count;
+}
+
 static int kill_parts(struct node *n, const char *name, bool monitor)
 {
 	int count = cgroup_kill(n->cgroup_name, name, "payload");
 
 	if (monitor)
 		count += cgroup_kill(n->cgroup_name, name, "monitor") +
-			 cgroup_kill(n->cgroup_name, name, "pivot");
+			 cgroup_kill(n->cgroup_name, name, "pivot") + kill_restorers(n, name);
 	return count;
 }
 

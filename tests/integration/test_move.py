@@ -394,6 +394,25 @@ def test_process_of_a_move_is_killed(cluster, launch, world, victim, member):
     assert world.problems() == []
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_killed_restore_leaves_no_process(cluster, launch, world, count):
+    """Killed when it has forked nothing yet, the container's init, or more: what it forked does not wait for ever."""
+    name = launch("orphan", "--target", "m1", "-c", "environment.MEM_MIB=64")
+    mover = threading.Thread(target=move, args=(cluster[2], name, "m2"), kwargs={"check": False})
+    mover.start()
+
+    def kill_it():
+        there = sorted(world.restorers())
+        if len(there) >= count:
+            os.kill(there[0], signal.SIGKILL)
+        return len(there) >= count or not mover.is_alive()
+    wait_for("the restore", kill_it, 30, step=0.001)
+    mover.join(120)
+    wait_for("running again", lambda: cluster[2].instance(name)["status"] == "Running", 60)
+    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    wait_for("the end of the restore", lambda: list(world.restorers()) == [], 30)
+
+
 def test_a_move_tells_that_its_instance_has_died(cluster, launch, world):
     name = launch("mortal", "--target", "m1", "-c", "environment.MEM_MIB=64")
     init = cluster[0].state(name)["pid"]

@@ -11,12 +11,16 @@ from pathlib import Path
 
 from cluster import run
 
-def read_words(path):
+def read_text(path):
     """Of a file that may vanish at any moment."""
     try:
-        return set(Path(path).read_text().split())
+        return Path(path).read_text(errors="replace")
     except OSError:
-        return set()
+        return ""
+
+
+def read_words(path):
+    return set(read_text(path).split())
 
 
 class World:
@@ -29,7 +33,7 @@ class World:
         for m in self.cluster.members:
             mine = {n: r for n, r in rows.items() if r["location"] == m.name}
             found += self.folders(m, mine) + self.links(m, mine) + self.cgroups(m, mine)
-        return found + self.mounts()
+        return found + self.orphans() + self.mounts()
 
     def rows(self):
         m = next(m for m in self.cluster.members if m.running())
@@ -82,6 +86,19 @@ class World:
                 if d.is_dir() and d.name not in mine:
                     found.append(f"{m.name}: cgroup {d} belongs to no instance")
         return found
+
+    def restorers(self):
+        """Processes of CRIU that restore into a member's cgroups, whatever cgroups they are in themselves."""
+        ours = tuple(f"/{self.cgroup_name(m)}/" for m in self.cluster.members)
+        for folder in Path("/proc").glob("[0-9]*"):
+            words = read_text(folder / "cmdline").split("\0")
+            if "restore" in words and any(o in w for w in words for o in ours):
+                yield int(folder.name)
+
+    def orphans(self):
+        """One with a parent may be about to end."""
+        return [f"process {pid} of a restore was left by CRIU" for pid in self.restorers()
+                if "\nPPid:\t1\n" in read_text(f"/proc/{pid}/status")]
 
     def mounts(self):
         lines = Path("/proc/self/mounts").read_text().splitlines()
