@@ -95,6 +95,13 @@ static int await_move(struct req *r)
 	return container_await_open(r->env->node, r->params[0], &r->err);
 }
 
+static int await_first_word(struct req *r)
+{
+	return cluster_await_started(r->env->cluster, &r->err);
+}
+
+static const struct first start_up = { POOL_SLOW, await_first_word };
+static const struct first start_up_guest = { POOL_GUEST_SLOW, await_first_word };
 static const struct first look_up = { POOL_FAST, ask_leader };
 static const struct first wait_for_move = { POOL_SLOW, await_move };
 
@@ -107,12 +114,23 @@ static bool row_is_missing(const struct req *r)
 	       store_get(r->env->store, ENT_INSTANCE, r->params[0], &row, &ignored) < 0;
 }
 
-/* What a client made through another member a moment ago may not have arrived: before it hears
+/* What members ask of each other makes the first word possible. */
+static bool needs_rows(const struct req *r)
+{
+	return r->route->role != ROLE_MEMBER && !(r->route->flags & (F_SHUTDOWN | F_INLINE));
+}
+
+/* The rows of a member that has just started may be those of before its absence: for a few seconds
+ * it waits for a leader's word, then it answers as an island.
+ *
+ * What a client made through another member a moment ago may not have arrived: before it hears
  * that there is no such instance, the leader is asked; by this member, too, when another one that
  * knows the row sent the client's request here and this one has only just started. What goes into
  * a container that is leaving is answered where it is afterwards. */
 static const struct first *first(struct req *r)
 {
+	if (needs_rows(r) && cluster_is_starting(r->env->cluster))
+		return r->caller.kind == CALLER_NOBODY ? &start_up_guest : &start_up;
 	if (!r->looked_up && row_is_missing(r)) {
 		r->looked_up = true;
 		return &look_up;

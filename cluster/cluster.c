@@ -23,6 +23,7 @@
 #define SINGLE_START_MS 20000 /* a lone node elects itself at once, after replaying its log */
 #define START_MS 1000         /* with nothing to show */
 #define START_WARM_MS 300     /* with a copy of the replica */
+#define FIRST_WORD_MS 8000    /* for elections after the end of a leader, and the first copy */
 #define HAND_OVER_MS 3000
 #define LOCK_MS 10000 /* the kernel may still be ending one that was killed */
 #define ELECTION_LATENCIES 15 /* dqlite's election timeout */
@@ -185,6 +186,7 @@ struct cluster *cluster_new(const struct cluster_opts *o, struct err *err)
 	c->dir = xstrdup(o->dir);
 	c->dir_lock = -1;
 	c->heard_ms = clock_ms();
+	c->start_until = deadline_in(FIRST_WORD_MS);
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->id_lock, NULL);
 	pthread_mutex_init(&c->change_lock, NULL);
@@ -396,6 +398,39 @@ bool cluster_is_leader(struct cluster *c)
 bool cluster_is_island(struct cluster *c)
 {
 	return !flag(c, &c->leading) && !flag(c, &c->contact);
+}
+
+/* Under the lock. */
+static bool starting(const struct cluster *c)
+{
+	return c->id.enabled && !c->id.removed && !c->loaded && !c->stopping &&
+	       (clock_ms() < c->start_until || replica_revision(c->replica) == 0);
+}
+
+bool cluster_is_starting(struct cluster *c)
+{
+	bool v;
+
+	pthread_mutex_lock(&c->lock);
+	v = starting(c);
+	pthread_mutex_unlock(&c->lock);
+	return v;
+}
+
+int cluster_await_started(struct cluster *c, struct err *err)
+{
+	bool over;
+
+	pthread_mutex_lock(&c->lock);
+	while (!(over = !starting(c)) && clock_ms() < c->start_until)
+		cond_wait_until(&c->changed, &c->lock, c->start_until);
+	pthread_mutex_unlock(&c->lock);
+	if (over)
+		return 0;
+	return err_set(err, ERR_UNAVAILABLE,
+		       "member \"%s\" has just started, has no copy of the database and hears no "
+		       "leader; start the other members, or ask again",
+		       cluster_member_name(c));
 }
 
 bool cluster_leader_address(struct cluster *c, char *buf, size_t size)

@@ -49,6 +49,11 @@ bool cluster_is_removed(struct cluster *c);
 int cluster_check_member(struct cluster *c, struct err *err); /* ERR_FORBIDDEN when removed */
 /* True while no leader can be reached: answers may be old. */
 bool cluster_is_island(struct cluster *c);
+/* No leader has been heard since the start: for a few seconds, or for as long as there is no copy
+ * of the rows either. */
+bool cluster_is_starting(struct cluster *c);
+/* Waits for those seconds; ERR_UNAVAILABLE when there are no rows then. */
+int cluster_await_started(struct cluster *c, struct err *err);
 /* For how long, 0 while a leader is heard. */
 int64_t cluster_island_ms(struct cluster *c);
 /* An island for longer than an election lasts, or than a member may be silent: there is no quorum,

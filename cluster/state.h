@@ -52,6 +52,7 @@ struct cluster {
 	bool leading, contact, stopping;
 	bool switching; /* from one cluster to another: nobody is followed meanwhile */
 	bool loaded; /* the replica has been current once */
+	int64_t start_until; /* so long requests wait for the first word of a leader */
 	int64_t heard_ms; /* while neither leading nor in contact: when a leader was last heard */
 	char leader_name[NAME_SIZE], leader_address[ADDRESS_SIZE]; /* "" when unknown */
 	char leader_fingerprint[SHA256_HEX_SIZE]; /* as another member said, or "" */

@@ -211,6 +211,55 @@ def test_lost_answer_of_a_member_is_unknown(own_cluster):
     c.settle()
 
 
+@pytest.fixture
+def back_alone(own_cluster):
+    """A member that was away while a profile was made, and is back while the others hang."""
+    c = own_cluster
+    m, others = c[0], c.members[1:]
+    m.kill(signal.SIGTERM)
+    wait_for("a leader", lambda: try_put(others[0], "meanwhile") is None, 30)
+    wait_for("both have it", lambda: all("/1.0/profiles/meanwhile" in x.api("GET", "/1.0/profiles") for x in others))
+    pids = [x.pid() for x in others]
+
+    def proceed():
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        m.start()
+        yield m, proceed
+    finally:
+        proceed()
+    wait_for("a leader's word", lambda: not m.api("GET", "/1.0")["environment"]["dunlin_island"], 60)
+    c.settle(60)
+
+
+def test_a_member_that_starts_knows_the_present_before_it_answers(back_alone):
+    m, proceed = back_alone
+    answer = []
+    t = threading.Thread(target=lambda: answer.append(m.request("GET", "/1.0/profiles/meanwhile", timeout=60)))
+    t.start()
+    t.join(0.3)
+    assert m.request("GET", "/1.0")[0] == 200, "what is asked of the server itself does not wait"
+    proceed()
+    t.join(60)
+    status, headers, raw = answer[0]
+    assert status == 200 and ISLAND not in headers, raw
+
+
+def test_a_member_that_starts_alone_answers_as_an_island(back_alone):
+    m, _ = back_alone
+    status, headers, raw = m.request("GET", "/1.0/profiles", timeout=60)
+    assert status == 200 and ISLAND in headers and b"/1.0/profiles/default" in raw
+    m.kill()
+    (m.dir / "replica.db").unlink()
+    m.start()
+    status, headers, raw = m.request("GET", "/1.0/profiles", timeout=60)
+    assert status == 503 and "Retry-After" in headers and b"hears no leader" in raw, raw
+
+
 def try_put(m, name):
     try:
         put_profile(m, name)
