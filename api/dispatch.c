@@ -34,15 +34,17 @@ static int check(struct conn *c)
 	struct req *r = c->req;
 
 	auth_identify(c, r);
-	if (req_route(r) < 0 || auth_check(r) < 0 || check_state(r) < 0 ||
-	    query_check(r) < 0 || admit_request(c, r) < 0)
+	if (req_route(r) < 0 || auth_check(r) < 0 || check_state(r) < 0 || admit_request(c, r) < 0)
 		return -1;
 	return body_check(r);
 }
 
 static int locate(struct req *r, struct where *w)
 {
-	return r->server->hooks->locate(r, w) < 0 ? -1 : check_loop(r, w);
+	/* Which members there are may have had to be waited for. */
+	if (query_check(r) < 0 || r->server->hooks->locate(r, w) < 0)
+		return -1;
+	return check_loop(r, w);
 }
 
 /* --- what has to be waited for first ---------------------------------------------------------- */
@@ -83,8 +85,7 @@ static bool waits(struct conn *c)
 
 	r->first = r->server->hooks->first(r);
 	r->post.fn = on_waited;
-	if (!r->first ||
-	    pool_submit(r->env->pool, r->first->lane, 0, wait_first, r, &r->err) < 0)
+	if (!r->first || pool_submit(r->env->pool, r->first->lane, 0, wait_first, r, &r->err) < 0)
 		return false;
 	c->state = C_WAIT;
 	c->deadline = 0;
@@ -183,8 +184,8 @@ static void run_in_worker(void *arg)
 	took = clock_ms() - began;
 	if (!slow && took > FAST_MS) {
 		snprintf(text, sizeof(text), "%lld", (long long)took);
-		log_warn("a request held a fast worker for long", "method",
-			 r->route->method, "path", r->route->path, "ms", text);
+		log_warn("a request held a fast worker for long", "method", r->route->method,
+			 "path", r->route->path, "ms", text);
 	}
 	/* The loop outlives its workers: this cannot be refused. */
 	mailbox_post(r->server->mailbox, &r->post);
