@@ -66,8 +66,7 @@ def test_plugged_devices_survive_move_daemon_and_restart(cluster, launch, folder
     m.cli("config", "device", "add", name, "d", "disk", f"source={folder}", "path=/mnt/x", "shift=true")
     m.cli("config", "device", "add", name, "eth1", "nic", f"network={second_network}", "name=eth1")
     address = m.address_of(name, "eth1")
-    cluster[0].kill()
-    cluster[0].start()
+    cluster.restart(cluster[0])
     wait_for("it running", lambda: m.instance(name)["status"] == "Running")
     m.cli("move", name, "--target", "m2")
     assert m.instance(name)["status"] == "Running" and m.address_of(name, "eth1") == address
