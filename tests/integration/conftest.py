@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clusters for the tests: real daemons, containers and CRIU, a network namespace per member.
 
-A cluster is made once per test file (`cluster`), or for one test that breaks it (`own_cluster`). After each file the
-world is checked: nothing may be left of containers that no row knows.
+A cluster is made once per test file (`cluster`), or for one test that breaks it (`own_cluster`). Tests that may leave
+something of containers that no row knows ask `world` for problems themselves.
 """
 
 import itertools
