@@ -248,12 +248,31 @@ static int check_root(const char *what, const json_t *dev, struct err *err)
 	return 0;
 }
 
+/* What a container's start mounts itself, over a disk or below it. */
+static int check_place(const char *what, const char *path, struct err *err)
+{
+	static const char *const own[] = { "/dev", "/proc", "/sys" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		size_t n = strlen(own[i]);
+
+		if (strncmp(path, own[i], n) == 0 && path[n + strspn(path + n, "/")] == '\0')
+			return err_set(err, ERR_INVALID,
+				       "%s: invalid value \"%s\" for key \"path\": the container "
+				       "has its own \"%s\"; name another folder",
+				       what, path, own[i]);
+	}
+	return 0;
+}
+
 static int check_disk(const char *what, const json_t *dev, struct err *err)
 {
 	const char *path = json_str(dev, "path", NULL), *source = json_str(dev, "source", NULL);
 
 	if (!path)
 		return err_set(err, ERR_INVALID, "%s: a disk needs \"path\"", what);
+	if (check_place(what, path, err) < 0)
+		return -1;
 	if (str_eq(path, "/"))
 		return check_root(what, dev, err);
 	if (json_str(dev, "pool", NULL))
