@@ -368,6 +368,7 @@ const char *http_status_text(int status)
 		{ 409, "Conflict" },
 		{ 412, "Precondition Failed" },
 		{ 413, "Content Too Large" },
+		{ 415, "Unsupported Media Type" },
 		{ 423, "Locked" },
 		{ 426, "Upgrade Required" },
 		{ 429, "Too Many Requests" },

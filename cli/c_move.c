@@ -11,9 +11,13 @@
 #include "cli/instance.h"
 #include "cli/util.h"
 
-static int show_plan(struct client *cl, const char *name, const char *target, struct err *err)
+/* What the same command without --dry-run would do, and its status. */
+static int show_plan(struct client *cl, const char *name, const char *target, bool cold,
+		     struct err *err)
 {
 	_free_ char *path = api_path("instances/%s/move-plan", name);
+	const char *kind;
+	bool goes;
 	_json_ json_t *plan = NULL;
 	json_t *reason;
 	size_t i;
@@ -22,12 +26,20 @@ static int show_plan(struct client *cl, const char *name, const char *target, st
 	plan = api_get(cl, path, err);
 	if (!plan)
 		return instance_missing(cl, name, err);
-	printf("%s would move to %s: %s\n", name, target, json_str(plan, "kind", "unknown"));
+	kind = json_str(plan, "kind", "unknown");
+	cold |= !json_bool(plan, "running", true);
+	goes = str_eq(kind, "live") || (str_eq(kind, "cold") && cold);
+	if (goes)
+		printf("%s would move to %s: %s\n", name, target, cold ? "cold" : kind);
+	else
+		printf("%s would not move to %s%s: %s\n", name, target,
+		       str_eq(kind, "cold") ? " while it runs" : "",
+		       str_eq(kind, "cold") ? "only with --cold" : kind);
 	json_array_foreach(json_arr(plan, "reasons"), i, reason)
 		printf("- %s\n", json_string_value(reason));
 	if (json_int(plan, "more", 0) > 0)
 		printf("- and %" PRId64 " more\n", json_int(plan, "more", 0));
-	return 0;
+	return goes ? 0 : 1;
 }
 
 static void say_moved(struct cli *c, const json_t *op, const char *name, const char *to,
@@ -81,6 +93,7 @@ static int move_to_member(struct cli *c, struct client *cl, const char *name, co
 int c_move(struct cli *c, struct err *err)
 {
 	const char *target = args_value(&c->args, "target"), *name, *to = args_pos(&c->args, 1);
+	bool cold = args_flag(&c->args, "stateless") || args_flag(&c->args, "cold");
 	struct client *cl = client_of(c, args_pos(&c->args, 0), &name, err), *to_cl = cl;
 	_json_ json_t *body = NULL;
 	_free_ char *path = NULL;
@@ -103,7 +116,7 @@ int c_move(struct cli *c, struct err *err)
 			return err_set(err, ERR_INVALID,
 				       "--dry-run and a new name exclude each other: what runs "
 				       "moves under its own name only");
-		return show_plan(cl, name, target, err);
+		return show_plan(cl, name, target, cold, err);
 	}
 	if (target)
 		return move_to_member(c, cl, name, to && *to ? to : name, target, err);

@@ -230,7 +230,10 @@ def test_preflight_names_all_that_forbids(cluster, launch):
         return p if started and len(p["reasons"]) + p["more"] == 27 else None
     plan = wait_for("the plan to see them", all_of_them)
     assert len(plan["reasons"]) == 20 and plan["more"] == 7 and plan["kind"] == "cold"
-    out = move(cluster[0], name, "m2", "--dry-run").stdout
+    dry = move(cluster[0], name, "m2", "--dry-run", check=False)
+    out = dry.stdout
+    assert dry.returncode == 1 and f"{name} would not move to m2 while it runs: only with --cold\n" in out
+    assert f"{name} would move to m2: cold\n" in move(cluster[0], name, "m2", "--dry-run", "--cold").stdout
     assert "ramfs at /mnt/r" in out and out.count("- sleep") >= 18 and "and 7 more" in out
     result = move(cluster[0], name, "m2", check=False)
     assert result.returncode == 1 and "ramfs at /mnt/r" in result.stderr and "more" in result.stderr
