@@ -53,6 +53,17 @@ int entity_names(const struct entity *e)
 	return strcmp(e->words, "storage volume") == 0 ? 2 : 1;
 }
 
+static void no_image(struct client *cl, const char *name, struct err *err)
+{
+	struct err ignored;
+	_json_ json_t *pools = api_get(cl, "/1.0/storage-pools", &ignored);
+	bool set_up = !pools || json_array_size(pools) > 0;
+
+	err_set(err, ERR_NOT_FOUND, "no image has the alias or fingerprint \"%.80s\" (%s)", name,
+		set_up ? "see dunlin image list"
+		       : "this host was not set up: run \"dunlind init\" on it, then import one");
+}
+
 char *image_fingerprint(struct client *cl, const char *name, const char *target, struct err *err)
 {
 	_free_ char *path = api_query(api_path("images/aliases/%s", name), "target", target);
@@ -76,8 +87,7 @@ char *image_fingerprint(struct client *cl, const char *name, const char *target,
 		if (err->kind != ERR_NOT_FOUND)
 			return NULL;
 	}
-	err_set(err, ERR_NOT_FOUND,
-		"no image has the alias or fingerprint \"%.80s\" (see dunlin image list)", name);
+	no_image(cl, name, err);
 	return NULL;
 }
 

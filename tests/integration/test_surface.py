@@ -300,7 +300,7 @@ def test_first_steps(single, terminal):
     m = single
     m.cli("image", "import", "/dev/null", check=False)
     r = m.cli("launch", "none", "x", check=False)
-    assert r.returncode == 1
+    assert r.returncode == 1 and "dunlind init" in r.stderr
     with pytest.raises(ApiError) as e:
         m.api("POST", "/1.0/instances", {"name": "x", "source": {"type": "none"}})
     assert "dunlind init" in e.value.message
