@@ -33,11 +33,15 @@ static bool user_accepts(const char *fingerprint)
 
 static int present_token(struct client *cl, const char *token, struct err *err)
 {
-	_json_ json_t *body = json_object();
+	struct api_call call = API_CALL("POST", "/1.0/certificates");
+	_json_ json_t *body = json_object(), *done = NULL;
 
 	json_put_str(body, "type", "client");
 	json_put_str(body, "password", token);
-	return api_do(cl, "POST", "/1.0/certificates", body, err);
+	call.json = body;
+	call.stranger = true;
+	done = api_run(cl, &call, err);
+	return done ? 0 : -1;
 }
 
 /* The server must know our certificate: by the token, or already. */

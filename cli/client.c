@@ -254,7 +254,8 @@ static bool is_trusted(struct client *cl)
 	return !str_eq(json_str(server, "auth", ""), "untrusted");
 }
 
-static int answer_error(struct client *cl, const struct http_reply *r, struct err *err)
+static int answer_error(struct client *cl, const struct http_reply *r, bool stranger,
+			struct err *err)
 {
 	_json_ json_t *none = NULL;
 
@@ -264,7 +265,7 @@ static int answer_error(struct client *cl, const struct http_reply *r, struct er
 	if (none)
 		err_set(err, err_from_http(r->head.status), "the server answered %d",
 			r->head.status);
-	if (err->kind == ERR_FORBIDDEN && cl->address && !is_trusted(cl))
+	if (err->kind == ERR_FORBIDDEN && cl->address && !stranger && !is_trusted(cl))
 		err_set(err, ERR_FORBIDDEN,
 			"server \"%s\" does not trust this client: get a token there (dunlin "
 			"config trust add --name NAME) and add it with \"dunlin remote add\"",
@@ -349,7 +350,7 @@ int api_send(struct client *cl, const struct api_call *call, struct http_reply *
 	if (r < 0)
 		return -1;
 	warn_of_island(cl, ret);
-	return answer_error(cl, ret, err);
+	return answer_error(cl, ret, call->stranger, err);
 }
 
 json_t *api_start(struct client *cl, const struct api_call *call, struct err *err)
@@ -430,7 +431,7 @@ int api_download(struct client *cl, const char *path, int fd, const char *progre
 	if (r < 0)
 		return -1;
 	warn_of_island(cl, ret);
-	return answer_error(cl, ret, err);
+	return answer_error(cl, ret, false, err);
 }
 
 struct ws *api_websocket(struct client *cl, const char *path, struct err *err)

@@ -43,6 +43,7 @@ struct api_call {
 	const char *etag;     /* sent as If-Match; or NULL */
 	const char *progress; /* what the upload is called on the terminal; or NULL */
 	bool raw;             /* the path is as somebody typed it */
+	bool stranger;        /* it asks to be trusted: a refusal says why not */
 };
 #define API_CALL(m, p) ((struct api_call){ .method = (m), .path = (p), .body_fd = -1 })
 

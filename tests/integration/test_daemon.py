@@ -189,7 +189,15 @@ def test_expired_trust_token(single):
     token = single.cli("config", "trust", "add", "--name", "late").stdout.split()[-1]
     wait_for("its end", lambda: "late" not in single.cli("config", "trust", "list-tokens").stdout)
     r = single.cli("remote", "add", "late", token, check=False)
-    assert r.returncode == 1 and "expired" in r.stderr
+    assert r.returncode == 1 and 'the trust token for "late" expired' in r.stderr
+
+
+def test_revoked_trust_token(single):
+    single.verb("init", "--auto", "--network-address", single.ip)
+    token = single.cli("config", "trust", "add", "--name", "gone").stdout.split()[-1]
+    single.cli("config", "trust", "revoke-token", "gone")
+    r = single.cli("remote", "add", "gone", token, check=False)
+    assert r.returncode == 1 and "the token was used or revoked" in r.stderr
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
