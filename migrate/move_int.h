@@ -46,7 +46,8 @@ struct mover {
 
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	pthread_cond_t told; /* some member has told of an instance */
+	pthread_cond_t told;  /* some member has told of an instance */
+	pthread_cond_t ended; /* some move is no longer active */
 	pthread_t thread; /* concludes what could not be concluded at once */
 	bool running, stop, recovered;
 	struct move *later, *active;
@@ -91,6 +92,8 @@ int move_start(struct mover *m, const struct move *mv, struct err *err);
 /* Moves that a job or a connection works on are not for the background. */
 void move_begin(struct mover *m, const struct move *mv);
 void move_end(struct mover *m, const struct move *mv);
+/* move_conclude_name() that waits for a move which is still under way here. */
+int move_conclude_ended(struct mover *m, const char *name, int64_t deadline, struct err *err);
 void recover_start(struct mover *m);
 void recover_stop(struct mover *m);
 void recover_stray(void *arg, const struct hold_id *id);

@@ -59,6 +59,7 @@ struct mover *mover_new(const struct mover_opts *o)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&m->wake, &attr);
 	pthread_cond_init(&m->told, &attr);
+	pthread_cond_init(&m->ended, &attr);
 	pthread_condattr_destroy(&attr);
 	store_watch(m->store, &(struct store_watch){ .fact = on_fact, .arg = m });
 	m->shm = criu_shm(o->node);
@@ -84,6 +85,7 @@ void mover_free(struct mover *m)
 	pthread_mutex_destroy(&m->lock);
 	pthread_cond_destroy(&m->wake);
 	pthread_cond_destroy(&m->told);
+	pthread_cond_destroy(&m->ended);
 	free(m->run);
 	free(m->notes);
 	free(m->shm);

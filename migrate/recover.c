@@ -320,17 +320,35 @@ static struct move *find_side(struct move *list, const struct hold_id *id)
 	return list;
 }
 
-static bool is_active(struct mover *m, const struct hold_id *id)
+static bool is_active(struct mover *m, const struct hold_id *id, int64_t deadline)
 {
+	struct timespec until = deadline_timespec(deadline);
 	bool found;
 
 	pthread_mutex_lock(&m->lock);
-	found = find_side(m->active, id);
+	while ((found = find_side(m->active, id)) && clock_ms() < deadline)
+		pthread_cond_timedwait(&m->ended, &m->lock, &until);
 	pthread_mutex_unlock(&m->lock);
 	return found;
 }
 
-int move_conclude_name(struct mover *m, const char *name, struct err *err)
+static int conclude_side(struct mover *m, const struct hold_id *id, int64_t deadline,
+			 struct err *err)
+{
+	struct move *mv;
+	int rc = 0;
+
+	if (is_active(m, id, deadline))
+		return err_set(err, ERR_BUSY, "instance %s is being moved", id->name);
+	/* Who was active may have concluded it. */
+	mv = journal_find(m, id);
+	if (mv)
+		rc = move_conclude(m, mv, deadline_in(CONCLUDE_MS), err);
+	move_free(mv);
+	return rc;
+}
+
+int move_conclude_ended(struct mover *m, const char *name, int64_t deadline, struct err *err)
 {
 	struct move *list = journal_load(m, err), *next;
 	int rc = 0;
@@ -338,12 +356,15 @@ int move_conclude_name(struct mover *m, const char *name, struct err *err)
 	for (struct move *mv = list; mv; mv = next) {
 		next = mv->next;
 		if (rc == 0 && str_eq(mv->id.name, name))
-			rc = is_active(m, &mv->id)
-				     ? err_set(err, ERR_BUSY, "instance %s is being moved", name)
-				     : move_conclude(m, mv, deadline_in(CONCLUDE_MS), err);
+			rc = conclude_side(m, &mv->id, deadline, err);
 		move_free(mv);
 	}
 	return rc < 0 ? err_wrap(err, "an earlier move of %s is not settled", name) : 0;
+}
+
+int move_conclude_name(struct mover *m, const char *name, struct err *err)
+{
+	return move_conclude_ended(m, name, 0, err);
 }
 
 static void queue(struct mover *m, struct move *own)
@@ -384,6 +405,7 @@ void move_end(struct mover *m, const struct move *mv)
 	found = *pp;
 	if (found)
 		*pp = found->next;
+	pthread_cond_broadcast(&m->ended);
 	pthread_mutex_unlock(&m->lock);
 	move_free(found);
 }

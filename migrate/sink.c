@@ -21,6 +21,7 @@
 
 #define LATEST_MS 10000
 #define CLOSE_MS 1000
+#define ENDING_MS 10000 /* the source of an earlier move may know its end before this side */
 #define RESTORE_MS 120000
 #define VERDICT_MS 30000 /* longer than the source tries to commit */
 #define RESUME_MS 20000
@@ -154,7 +155,7 @@ static int prepare(struct sink *k, struct err *err)
 	struct mover *m = k->m;
 
 	if (m->o.takes(m->o.arg, err) < 0 || check_row(k, err) < 0 ||
-	    move_conclude_name(m, k->mv.id.name, err) < 0)
+	    move_conclude_ended(m, k->mv.id.name, deadline_in(ENDING_MS), err) < 0)
 		return -1;
 	if (container_status(m->o.node, k->mv.id.name) != CT_STOPPED)
 		return err_set(err, ERR_CONFLICT, "%s has an instance %s that is not stopped",
@@ -491,6 +492,7 @@ static void conclude(struct sink *k)
 	hold_free(take_ptr(k->hold));
 	/* Before its go it simply leaves; afterwards the action script brings it the verdict. */
 	move_helper_leave(&k->helper);
+	fault_point(move_target_ending, &err);
 	if (!k->noted || move_conclude(k->m, &k->mv, deadline_in(LATEST_MS), &err) == 0) {
 		move_end(k->m, &k->mv);
 		return;

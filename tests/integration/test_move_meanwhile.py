@@ -72,6 +72,19 @@ def test_a_command_begun_after_the_plan_refuses_the_move(cluster, launch, world)
     move(cluster[2], name, "m2")
 
 
+@pytest.mark.parametrize("first", ["fails", "succeeds"])
+def test_a_move_waits_for_the_end_of_the_one_before(cluster, launch, world, first):
+    """The source knows how a move has ended a little before its target is done with it."""
+    name = launch(f"again-{first}", "--target", "m1")
+    faults = "move_target_ending=late" + (",move_after_prepare=error" if first == "fails" else "")
+    cluster.restart(cluster[1], DUNLIN_FAULT=faults)
+    assert (move(cluster[2], name, "m2", check=False).returncode == 0) == (first == "succeeds")
+    move(cluster[2], name, "m2" if first == "fails" else "m1")
+    assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
+    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    cluster.restart(cluster[1])
+
+
 def test_who_gets_in_past_the_daemon_refuses_the_move(cluster, launch, world):
     """Somebody on the host, by other ways, while the container stands still: the commit would kill him."""
     name = launch("burgled", "--target", "m1")
