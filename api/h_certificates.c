@@ -3,9 +3,11 @@
 
 #include "api/handle.h"
 #include "api/token.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/x509.h"
+#include "base/x509_info.h"
 
 #define FINGERPRINT_MIN 12
 
@@ -89,13 +91,24 @@ static int check_type(struct req *r, const json_t *body)
 	return 0;
 }
 
+static int check_dates(const char *pem, struct err *err)
+{
+	struct x509_info info;
+
+	if (x509_describe(pem, &info, err) < 0)
+		return -1;
+	return clock_wall() > info.not_after
+		       ? err_set(err, ERR_INVALID, "the certificate has expired")
+		       : 0;
+}
+
 static int put_certificate(struct req *r, const char *name, const char *pem, struct tx *tx)
 {
 	const struct api_env *env = req_env(r);
 	char fp[SHA256_HEX_SIZE];
 	_json_ json_t *doc = NULL;
 
-	if (x509_fingerprint(pem, fp, req_err(r)) < 0)
+	if (x509_fingerprint(pem, fp, req_err(r)) < 0 || check_dates(pem, req_err(r)) < 0)
 		return -1;
 	doc = json_pack("{s:s, s:s, s:b, s:[], s:s}", "name", str_empty(name) ? "client" : name,
 			"type", "client", "restricted", 0, "projects", "certificate", pem);

@@ -11,7 +11,7 @@
 
 /* Valid 10 years, usable as server and client; subject CN=cn, SAN dns:cn. The caller frees both. */
 int x509_make(const char *cn, char **ret_cert_pem, char **ret_key_pem, struct err *err);
-/* Of the first certificate in the PEM text. ERR_INVALID when there is none or it has expired. */
+/* Of the first certificate in the PEM text. ERR_INVALID when there is none. */
 int x509_fingerprint(const char *cert_pem, char hex[SHA256_HEX_SIZE], struct err *err);
 /* base64 DER without armour (as LXD's `certificate` fields carry it) to PEM; accepts PEM too. */
 char *x509_to_pem(const char *text, struct err *err);

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "cluster/calls.h"
 #include "cluster/follow.h"
+#include "cluster/renew.h"
 #include "cluster/roles_run.h"
 #include "cluster/rotate.h"
 #include "cluster/settings.h"
@@ -28,6 +29,7 @@ struct keeper {
 	bool woken, stopping;
 	int64_t reported, saved, saved_revision;
 	int64_t told; /* of a certificate that cannot be had */
+	int64_t renew_ms;
 };
 
 void keeper_report(struct keeper *k)
@@ -126,6 +128,7 @@ static void tick(struct keeper *k, bool woken)
 		refresh_peers(k);
 		take_latency(k);
 	}
+	renew_run(k->c, &k->renew_ms);
 	rotate_run(k->c, &k->told);
 	if (now - k->saved >= SAVE_MS) {
 		save(k);

@@ -43,6 +43,21 @@ static bool shows(struct cluster *c, const char *fingerprint)
 	return *fingerprint && str_eq(cluster_fingerprint(c), fingerprint);
 }
 
+int rotate_renew(struct cluster *c, struct err *err)
+{
+	char fingerprint[SHA256_HEX_SIZE];
+	_json_ json_t *doc = json_pack("{s:b}", "ordered", 1);
+	_row_ struct row row = { 0 };
+	_tx_ struct tx *t = tx_new();
+
+	if (cluster_is_island(c))
+		return err_set(err, ERR_UNAVAILABLE, "no leader is heard");
+	if (!cluster_is_leader(c) || (wanted(c, &row, fingerprint) && !shows(c, fingerprint)))
+		return 0;
+	tx_put(t, ENT_CLUSTER, ROW, row.rev, doc);
+	return store_commit(c->store, t, 0, NULL, err);
+}
+
 /* --- a new pair ------------------------------------------------------------------------------- */
 
 /* Staged before it is committed: a pair that the row names is on disk somewhere. */

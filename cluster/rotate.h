@@ -11,6 +11,9 @@
 
 /* Adds the obligation to a removal. */
 void rotate_order(struct tx *t);
+/* The leader orders another certificate for one that runs out, unless one is ordered already; for
+ * the others ERR_UNAVAILABLE while nobody leads. The caller holds the change lock. */
+int rotate_renew(struct cluster *c, struct err *err);
 /* Does what the row asks of this member, if anything. told: the revision of the row that a failure
  * was logged for. For the keeper's thread. */
 void rotate_run(struct cluster *c, int64_t *told);

@@ -145,3 +145,58 @@ def test_killed_on_the_way(own_cluster, point):
     assert pair(a) == pair(b) and not list(a.dir.glob("cluster.next.*")) and not list(b.dir.glob("cluster.next.*"))
     assert pair(gone) != pair(a)
     a.cli("launch", "test", "works")
+
+
+def put_pair(m, name, pair):
+    for end in ("crt", "key"):
+        (m.dir / f"{name}.{end}").write_bytes(getattr(pair, end).read_bytes())
+
+
+def test_an_expired_certificate_of_a_server_is_renewed(single):
+    m = single
+    m.verb("init", "--auto", "--network-address", m.ip)
+    token = m.cli("config", "trust", "add", "--name", "laptop", "--quiet").stdout.split()[-1]
+    remote(m, "remote", "add", "here", token)
+    m.shutdown()
+    old = Certificate(m.dir / "old", "m1", seconds=-10)
+    put_pair(m, "server", old)
+    started = m.log.stat().st_size
+    m.start()
+    new = wait_for("another certificate", lambda: shown(m) not in (None, old.fingerprint) and shown(m))
+    assert said(m) == new
+    assert "has expired" in m.log_since(started) and "remote accept" in m.log_since(started)
+    remote(m, "remote", "accept", "here", "--accept-certificate")
+    assert remote(m, "list", "here:").returncode == 0
+    expired = Certificate(m.dir / "client", "client", seconds=-10)
+    r = m.cli("config", "trust", "add", expired.crt, check=False)
+    assert r.returncode == 1 and "expired" in r.stderr
+
+
+def test_an_expired_certificate_of_a_cluster_is_replaced(own_cluster):
+    c = own_cluster
+    old = Certificate(c.dir / "old", "dunlin-cluster", seconds=-10)
+    for m in c.members:
+        m.shutdown()
+    for m in c.members:
+        put_pair(m, "cluster", old)
+    c.members[0].start(wait=False)
+    c.members[1].start(wait=False)
+    c.members[2].start()
+    c.settle(60)
+    new = wait_for("another certificate", lambda: said(c[0]) != old.fingerprint and said(c[0]), 30)
+    wait_for("all to show it", lambda: all_show(c.members, new), 30)
+    c[2].cli("profile", "create", "after")
+    assert "after" in c[1].cli("profile", "list").stdout
+
+
+def test_a_certificate_of_tomorrow_stops_nothing(single):
+    """The clock of a host that boots may be wrong for a while."""
+    m = single
+    m.verb("init", "--auto", "--network-address", m.ip)
+    m.shutdown()
+    later = Certificate(m.dir / "later", "m1", seconds=90 * 86400, begins=3600)
+    put_pair(m, "server", later)
+    started = m.log.stat().st_size
+    m.start()
+    wait_for("a word of it", lambda: "not valid yet" in m.log_since(started))
+    assert shown(m) == said(m) == later.fingerprint
