@@ -18,6 +18,7 @@
 #define NODE_CALL_MS 10000
 #define ASSIGN_MS 60000 /* dqlite waits 50 s for a node to catch up */
 #define HAND_OVER_MS 3000
+#define ANSWER_MS 1500 /* of one that is counted on */
 
 static const char *const role_names[] = {
 	[RAFT_NONE] = "none",
@@ -231,6 +232,41 @@ static struct dqclient *connect_node(struct cluster *c, struct err *err)
 	return dq;
 }
 
+/* Fewer are left to agree. */
+static bool lessens(const struct picture *p, const struct role_step *s)
+{
+	return p->v[s->member].role == RAFT_VOTER &&
+	       (s->action == ROLE_REMOVE ||
+		(s->action == ROLE_ASSIGN && s->role != RAFT_VOTER));
+}
+
+static bool answers(struct cluster *c, const struct row *row)
+{
+	_json_ json_t *answer = NULL;
+	struct err err;
+
+	answer = cluster_call(c, json_str(row->doc, "address", ""), "GET", "/internal/leader", NULL,
+			      deadline_in(ANSWER_MS), &err);
+	return answer || (err.kind != ERR_TIMEOUT && err.kind != ERR_UNAVAILABLE);
+}
+
+/* A host that has lost its power looks alive until it is missed. False when one does. */
+static bool voters_answer(struct picture *p)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct role_member *m = &p->v[i];
+
+		if (m->leader || !m->online || m->role != RAFT_VOTER || !p->rows[i].key ||
+		    answers(p->c, &p->rows[i]))
+			continue;
+		m->online = all = false;
+		m->absent_ms = 1;
+	}
+	return all;
+}
+
 static int run_step(struct picture *p, struct err *err)
 {
 	struct role_limits l = {
@@ -243,6 +279,8 @@ static int run_step(struct picture *p, struct err *err)
 	if (look(p, err) < 0 || record_roles(p, err) < 0)
 		return -1;
 	s = roles_next(p->v, p->n, &l);
+	if (lessens(p, &s) && !voters_answer(p))
+		s = roles_next(p->v, p->n, &l);
 	if (s.action == ROLE_SETTLED)
 		return 0;
 	if (take(p, &s, err) < 0)

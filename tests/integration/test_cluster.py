@@ -369,6 +369,19 @@ def test_removed_member_starts_over_and_joins_again(own_cluster):
     assert c[0].instance("again")["status"] == "Running"
 
 
+def test_member_is_removed_while_another_has_just_lost_its_power(own_cluster):
+    """For some seconds that one looks alive, and would be half of the two that are left."""
+    c = own_cluster
+    leader = leader_of(c)
+    cut, gone = (m for m in c.members if m is not leader)
+    c.cut(cut)
+    assert members(leader)[cut.name]["status"] == "Online"
+    leader.cli("cluster", "remove", gone.name, "--force", "--yes", check=False)
+    put_profile(leader, "after")
+    c.mend(cut)
+    wait_for("the other one", lambda: "after" in str(cut.api("GET", "/1.0/profiles")), 60)
+
+
 @pytest.mark.parametrize("dead", [0, 2], ids=["first", "last"])
 def test_dead_member_of_three_is_removed(own_cluster, dead):
     """The ordinary repair: the two that are left go on, whoever leads and whatever their names."""
