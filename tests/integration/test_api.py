@@ -540,6 +540,8 @@ DEMANDS = [  # what used to be accepted and did nothing
     ("PATCH", "/1.0/instances/stopped", {"type": "virtual-machine"}, "virtual-machine"),
     ("PATCH", "/1.0/networks/tnet", {"type": "bridge"}, "bridge"),
     ("PATCH", "/1.0/networks/tnet?target=m2", {"config": {"user.a": "b"}}, "m2"),
+    ("PATCH", "/1.0/networks/tnet", {"config": {"raw.dnsmasq": "log-queries"}}, "raw.dnsmasq"),
+    ("PATCH", "/1.0/networks/tnet", {"config": {"ipv4.nat.address": "10.1.2.3"}}, "ipv4.nat.address"),
     ("POST", "/1.0/networks", {"name": "junk", "type": "bridge", "config": {"vxlan.id": "7"}}, "vxlan.id"),
     ("PATCH", "/1.0/storage-pools/plain", {"driver": "overlay"}, "overlay"),
     ("PATCH", "/1.0/storage-pools/plain?target=m2", {"config": {"user.a": "b"}}, "m2"),

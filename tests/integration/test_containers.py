@@ -148,6 +148,20 @@ def test_limits_take_effect(cluster, launch):
     assert r.returncode == 0
 
 
+def test_limit_of_processes(cluster, launch):
+    """From the start, and changed while it runs."""
+    m, many = cluster[0], "for i in $(seq 40); do sleep 60 & done; wait %1 2>/dev/null & kill $(jobs -p)"
+    name = launch("few", "--target", "m1", "-c", "limits.processes=20")
+    r = m.cli("exec", name, "--", "sh", "-c", many, check=False)
+    assert "fork" in r.stderr, r
+    m.cli("config", "set", name, "limits.processes=500")
+    r = m.cli("exec", name, "--", "sh", "-c", many, check=False)
+    assert "fork" not in r.stderr, r
+    for wrong in ("0", "-1", "many"):
+        r = m.cli("config", "set", name, f"limits.processes={wrong}", check=False)
+        assert r.returncode and "limits.processes" in r.stderr, r
+
+
 def test_files(cluster, launch, tmp_path):
     name = launch("files", "--target", "m1")
     m = cluster[1]
