@@ -327,13 +327,13 @@ static int place(struct req *r, const json_t *body, const json_t *doc, char **re
 
 	if (!cluster_enabled(env->cluster))
 		return 0;
-	/* The group "@default" is every member, as is no target. */
+	/* Every member is of the group "@default". */
 	if (!str_empty(target) && target[0] != '@') {
 		*ret_reason = str_empty(why) ? xasprintf("%s was named by the request", target)
 					     : xstrdup(why);
 		return 0;
 	}
-	if (place_instance(env, doc, &choice, req_err(r)) < 0)
+	if (place_instance(env, doc, !str_empty(target), &choice, req_err(r)) < 0)
 		return -1;
 	*ret_reason = xstrdup(choice.reason);
 	if (str_eq(choice.member, cluster_member_name(env->cluster)))

@@ -266,8 +266,10 @@ int h_volume_put(struct req *r)
 		{ "restore", JW_STR, false },
 		{ NULL, 0, 0 },
 	};
+	static const char *const fixed[] = { "name",     "type",    "location", "content_type",
+					     "project", "created_at", NULL };
 	json_t *body = req_json(r, fields, "storage volume");
-	_json_ json_t *volume = NULL;
+	_json_ json_t *volume = NULL, *shown = NULL;
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 
@@ -277,6 +279,9 @@ int h_volume_put(struct req *r)
 		return err_set(req_err(r), ERR_UNSUPPORTED, "snapshots are not implemented");
 	volume = volume_writable(row.doc);
 	if (check_etag(r, volume) < 0)
+		return -1;
+	shown = volume_json(row.doc, row.key, json_str(row.doc, "member", ""));
+	if (check_fixed(r, "storage volume", body, shown, fixed) < 0)
 		return -1;
 	merge_map(volume, "config", body, is_patch(r));
 	drop_empty(json_obj(volume, "config"));

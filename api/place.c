@@ -25,7 +25,9 @@ static void fill_member(const struct api_env *env, const struct row *row, struct
 	m->online = cluster_member_life(env->cluster, row->key, NULL) == LIFE_ONLINE;
 	m->evacuated = json_bool(row->doc, "evacuated", false) ||
 		       json_bool(row->doc, "removing", false) ||
-		       json_bool(fact, "host_stops", false) || !str_eq(policy, "all");
+		       json_bool(fact, "host_stops", false);
+	m->by_name = str_eq(policy, "manual");
+	m->by_group = str_eq(policy, "group");
 	m->memory_total_bytes = (uint64_t)json_int(json_obj(fact, "memory"), "total", 0);
 	m->cpus_total = (unsigned)json_int(fact, "cpus", 0);
 }
@@ -60,11 +62,11 @@ static void fill_request(const json_t *instance, const json_t *config, struct pl
 		req->cpus = 1;
 }
 
-int place_instance(const struct api_env *env, const json_t *instance, struct place_choice *ret,
-		   struct err *err)
+int place_instance(const struct api_env *env, const json_t *instance, bool group,
+		   struct place_choice *ret, struct err *err)
 {
 	_json_ json_t *config = NULL, *devices = NULL;
-	struct place_request req = { 0 };
+	struct place_request req = { .group = group };
 	_free_ struct place_member *v = NULL;
 	_rows_ struct rows members = { 0 };
 	struct view view;

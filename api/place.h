@@ -4,5 +4,6 @@
 #include "api/env.h"
 #include "scheduler/place.h"
 
-int place_instance(const struct api_env *env, const json_t *instance, struct place_choice *ret,
-		   struct err *err);
+/* group: the request names one; there is only the one of all members. */
+int place_instance(const struct api_env *env, const json_t *instance, bool group,
+		   struct place_choice *ret, struct err *err);

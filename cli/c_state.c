@@ -300,6 +300,15 @@ int c_pause(struct cli *c, struct err *err)
 	return act_on(c, "freeze", err);
 }
 
+static bool is_protected(const json_t *inst)
+{
+	bool on = false;
+
+	str_to_bool(json_str(json_obj(inst, "expanded_config"), "security.protection.delete", ""),
+		    &on);
+	return on;
+}
+
 static int delete_one(struct cli *c, struct client *cl, const char *name, struct err *err)
 {
 	_json_ json_t *inst = instance_read(cl, name, err);
@@ -314,6 +323,11 @@ static int delete_one(struct cli *c, struct client *cl, const char *name, struct
 		if (!args_flag(&c->args, "force"))
 			return err_set(err, ERR_CONFLICT,
 				       "instance \"%s\" is running: stop it first, or pass --force",
+				       name);
+		if (is_protected(inst))
+			return err_set(err, ERR_FORBIDDEN,
+				       "instance \"%s\" is protected: unset "
+				       "security.protection.delete first",
 				       name);
 		if (instance_act(cl, name, "stop", true, -1, err) < 0)
 			return -1;

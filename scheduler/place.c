@@ -19,6 +19,11 @@ static bool is_evacuated(const struct place_member *m, const struct place_reques
 	return m->evacuated;
 }
 
+static bool is_reserved(const struct place_member *m, const struct place_request *r)
+{
+	return m->by_name || (m->by_group && !r->group);
+}
+
 static bool is_foreign(const struct place_member *m, const struct place_request *r)
 {
 	return !str_empty(r->architecture) && !str_empty(m->architecture) &&
@@ -31,6 +36,7 @@ static const struct {
 } filters[] = {
 	{ is_offline, "offline" },
 	{ is_evacuated, "evacuated" },
+	{ is_reserved, "not to be chosen (scheduler.instance)" },
 	{ is_foreign, "of another architecture" },
 };
 

@@ -2,8 +2,8 @@
 /* scheduler/place.h - which member should run an instance. Pure: a view in, a choice and its
  * reason out.
  *
- * Hard filters first (online, not evacuated, architecture), then the fewest requested resources
- * (memory, then cpus, as shares of what the member has, then instances), then the name.
+ * Hard filters first (online, not evacuated, not reserved, architecture), then the fewest requested
+ * resources (memory, then cpus, as shares of what the member has, then instances), then the name.
  */
 #pragma once
 #include <stdbool.h>
@@ -16,6 +16,7 @@ struct place_member {
 	char name[64];
 	char architecture[32];
 	bool online, evacuated;
+	bool by_name, by_group; /* takes what names it, or a group of its, only */
 	uint64_t memory_total_bytes;
 	unsigned cpus_total;
 	uint64_t memory_requested_bytes; /* sum of limits.memory of its instances */
@@ -27,6 +28,7 @@ struct place_request {
 	const char *architecture; /* "" for any */
 	uint64_t memory_bytes;
 	uint64_t cpus;
+	bool group; /* one was named */
 };
 
 struct place_choice {

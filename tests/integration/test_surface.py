@@ -387,3 +387,36 @@ def test_what_is_missing_is_named(cluster, launch, tmp_path):
     cluster[0].cli("config", "trust", "remove", next(c["fingerprint"] for c in trusted if c["name"] == "former"))
     said = run(*remote, "list", "there:", env=env, check=False).stderr
     assert 'server "there" does not trust this client' in said and "remote add" in said
+
+
+@pytest.mark.parametrize("field", ["name", "type", "location", "content_type", "project"])
+def test_what_a_volume_is_cannot_be_edited(cluster, launch, field):
+    name = launch("fixed", "--target", "m1")
+    url = f"/1.0/storage-pools/default/volumes/container/{name}"
+    shown = cluster[0].api("GET", url)
+    for method in ("PUT", "PATCH"):
+        with pytest.raises(ApiError) as e:
+            cluster[0].api(method, url, {"config": {}, "description": "", field: "other"})
+        assert e.value.status == 400 and f'"{field}"' in e.value.message
+        cluster[0].api(method, url, {k: shown[k] for k in ("config", "description", field) if k in shown})
+
+
+def test_a_protected_instance_is_not_even_stopped(cluster, launch):
+    name = launch("kept", "--target", "m1", "-c", "security.protection.delete=true")
+    r = cluster[1].cli("delete", name, "--force", check=False)
+    assert r.returncode == 1 and "security.protection.delete" in r.stderr
+    assert cluster[0].state(name)["status"] == "Running"
+    cluster[0].cli("config", "unset", name, "security.protection.delete")
+
+
+def test_who_is_chosen_unasked(cluster, launch):
+    for member, what in (("m1", "manual"), ("m2", "group"), ("m3", "manual")):
+        cluster[0].cli("cluster", "set", member, "scheduler.instance", what)
+    try:
+        r = cluster[0].cli("init", "test", "nobody", check=False)
+        assert r.returncode == 1 and "3 not to be chosen (scheduler.instance)" in r.stderr
+        assert cluster[0].instance(launch("asked", "--target", "@default"))["location"] == "m2"
+        assert cluster[0].instance(launch("named", "--target", "m3"))["location"] == "m3"
+    finally:
+        for member in ("m1", "m2", "m3"):
+            cluster[0].cli("cluster", "unset", member, "scheduler.instance")

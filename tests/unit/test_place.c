@@ -76,6 +76,23 @@ static void filters_rule_out(void **state)
 	assert_non_null(strstr(err.msg, "1 offline, 1 evacuated, 1 of another architecture"));
 }
 
+static void some_take_only_what_asks(void **state)
+{
+	struct place_request group = { .architecture = "", .group = true };
+	struct place_member m[] = { member("m1", 0, 0), member("m2", 0, 0), member("m3", 9, 50) };
+	struct place_choice c;
+	struct err err;
+
+	m[0].by_name = true;
+	m[1].by_group = true;
+	assert_int_equal(place_choose(m, 3, &small, &c, &err), 0);
+	assert_string_equal(c.member, "m3");
+	assert_int_equal(place_choose(m, 3, &group, &c, &err), 0);
+	assert_string_equal(c.member, "m2");
+	assert_int_equal(place_choose(m, 2, &small, &c, &err), -1);
+	assert_non_null(strstr(err.msg, "2 not to be chosen (scheduler.instance)"));
+}
+
 static void order_of_members_does_not_matter(void **state)
 {
 	struct place_member m[] = { member("b", 0, 0), member("a", 0, 0), member("c", 0, 0) };
@@ -99,6 +116,7 @@ int main(void)
 		cmocka_unit_test(ties_go_by_instances_then_name),
 		cmocka_unit_test(bigger_members_take_more),
 		cmocka_unit_test(filters_rule_out),
+		cmocka_unit_test(some_take_only_what_asks),
 		cmocka_unit_test(order_of_members_does_not_matter),
 	};
 
