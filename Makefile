@@ -5,6 +5,7 @@
 .DELETE_ON_ERROR:
 .SECONDARY:
 comma := ,
+percent := %
 VERSION := 0.1.0
 
 BUILD ?= build
@@ -40,25 +41,27 @@ LIB_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 DAEMON_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lwslay
 CLI_LIBS = $(shell pkg-config --libs openssl jansson yaml-0.1) -lwslay
 
-BASE_SRC := $(wildcard base/*.c)
-ROOMS_SRC := $(filter-out node/dunlind.c,$(wildcard node/*.c)) \
-	$(wildcard cluster/*.c scheduler/*.c migrate/*.c api/*.c)
-CLI_SRC := $(wildcard cli/*.c)
-UNIT_SRC := $(wildcard tests/unit/test_*.c)
+# The folders are listed once, for the lint as well.
+ROOMS := $(shell sed -n 's|^\([a-z/]*\):.*|\1|p' tests/lint/rooms.txt)
+sources = $(wildcard $(addsuffix /*.c,$(filter $(1) $(1)/%,$(ROOMS))))
+BASE_SRC := $(call sources,base)
+ROOMS_SRC := $(filter-out node/daemon/dunlind.c node/hook/%,$(foreach layer,node cluster scheduler migrate api,$(call sources,$(layer))))
+CLI_SRC := $(call sources,cli)
+UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
-ALL_SRC := $(BASE_SRC) $(ROOMS_SRC) $(CLI_SRC) $(UNIT_SRC) $(FUZZ_SRC) node/dunlind.c
+ALL_SRC := $(BASE_SRC) $(ROOMS_SRC) $(CLI_SRC) $(UNIT_SRC) $(FUZZ_SRC) node/daemon/dunlind.c
 
 obj = $(patsubst %.c,$(OBJ)/%.o,$(1))
 DUNLIND := $(BUILD)/dunlind$(FLAVOUR)
 DUNLIN := $(BUILD)/dunlin$(FLAVOUR)
 # Tiny static programs that run beside containers; never sanitized, so that both flavours share them.
 HOOKS := $(patsubst %,$(BUILD)/dunlin-%,$(subst _,-,$(patsubst node/hook/%.c,%,$(wildcard node/hook/*.c))))
-UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit$(FLAVOUR)/%,$(UNIT_SRC))
+UNIT_BIN := $(patsubst %.c,$(BUILD)/unit$(FLAVOUR)/%,$(notdir $(UNIT_SRC)))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz$(FLAVOUR)/%,$(FUZZ_SRC))
 
 all: $(DUNLIND) $(DUNLIN) $(HOOKS) ## build dunlind and dunlin
 
-$(DUNLIND): $(call obj,node/dunlind.c $(ROOMS_SRC) $(BASE_SRC))
+$(DUNLIND): $(call obj,node/daemon/dunlind.c $(ROOMS_SRC) $(BASE_SRC))
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DAEMON_LIBS)
 
@@ -80,12 +83,12 @@ $(OBJ)/%.o: %.c
 # Unit tests and fuzz targets take from an archive what they use. The command's objects are in a
 # second one: both programs have a main-level vocabulary of their own.
 $(OBJ)/rooms.a: $(call obj,$(ROOMS_SRC) $(BASE_SRC))
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar qcs $@ $^
 
 $(OBJ)/cli.a: $(call obj,$(filter-out cli/main.c,$(CLI_SRC)))
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar qcs $@ $^
 
-$(BUILD)/unit$(FLAVOUR)/%: $(OBJ)/tests/unit/%.o $(OBJ)/rooms.a $(OBJ)/cli.a
+$(BUILD)/unit$(FLAVOUR)/%: $$(filter $$(percent)/$$*.o,$$(call obj,$$(UNIT_SRC))) $(OBJ)/rooms.a $(OBJ)/cli.a
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(OBJ)/rooms.a $(OBJ)/cli.a -Wl,--end-group \
@@ -121,8 +124,8 @@ lint: ## layering, sizes, banned calls, self-contained headers, formatting of sc
 	@CC=$(CC) CFLAGS="-std=gnu11 -D_GNU_SOURCE -Werror=implicit-function-declaration $(LIB_CFLAGS)" \
 		$(PYTHON) tests/lint/tidy.py
 
-$(BUILD)/dunlin-console-holder: node/console_wire.h
-$(BUILD)/dunlin-criu-hook: node/tcp_left.c node/tcp_left.h node/cgroup_owner.h
+$(BUILD)/dunlin-console-holder: node/console/wire.h
+$(BUILD)/dunlin-criu-hook: node/criu/tcp_left.c node/criu/tcp_left.h node/host/owner.h
 
 unit-bins: $(UNIT_BIN) $(HOOKS)
 fuzz-bins: $(FUZZ_BIN)
@@ -152,9 +155,9 @@ install: all ## into $(DESTDIR)$(PREFIX), with systemd units
 	install -D -m 755 $(DUNLIN) "$(DESTDIR)$(PREFIX)/bin/dunlin"
 	install -d "$(DESTDIR)$(PREFIX)/libexec/dunlin" "$(DESTDIR)$(UNITDIR)"
 	install -m 755 $(HOOKS) "$(DESTDIR)$(PREFIX)/libexec/dunlin"
-	install -m 755 node/criu-get.sh "$(DESTDIR)$(PREFIX)/libexec/dunlin/criu-get"
+	install -m 755 node/criu/criu-get.sh "$(DESTDIR)$(PREFIX)/libexec/dunlin/criu-get"
 	for unit in dunlind dunlind-instances; do \
-		sed -e 's|@BINDIR@|$(PREFIX)/bin|g' -e 's|/opt/dunlin/criu|$(CRIU_PREFIX)|g' node/$$unit.service \
+		sed -e 's|@BINDIR@|$(PREFIX)/bin|g' -e 's|/opt/dunlin/criu|$(CRIU_PREFIX)|g' node/daemon/$$unit.service \
 			> "$(DESTDIR)$(UNITDIR)/$$unit.service" || exit 1; \
 	done
 

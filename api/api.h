@@ -6,9 +6,9 @@
  *   api_stop(env)   -> waits for jobs, stops the cluster; before server, pool, node and store go
  */
 #pragma once
-#include "api/env.h"
-#include "api/route.h"
-#include "api/where.h"
+#include "api/http/route.h"
+#include "api/rest/where.h"
+#include "api/work/env.h"
 
 extern const struct route api_routes[]; /* routes.def, for the server */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
-#include "cli/cmds.h"
+#include "cli/cmd/cmds.h"
 
 static const struct cmd cmds[] = {
 #define GROUP(words, summary)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cli/commands.h - all commands (cmds.def), and what --help prints of them. */
 #pragma once
-#include "cli/args.h"
+#include "cli/form/args.h"
 
 extern const struct cmd_table commands;
 

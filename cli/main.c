@@ -7,10 +7,10 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "cli/client.h"
-#include "cli/cli.h"
 #include "cli/commands.h"
-#include "cli/remote.h"
+#include "cli/form/cli.h"
+#include "cli/net/client.h"
+#include "cli/net/remote.h"
 
 static int run(struct cli *c, struct err *err)
 {

@@ -10,9 +10,9 @@
  */
 #pragma once
 #include "base/digest.h"
-#include "base/httpc.h"
+#include "base/net/httpc.h"
 #include "base/pool.h"
-#include "cluster/store.h"
+#include "cluster/store/store.h"
 
 struct cluster;
 
@@ -140,7 +140,8 @@ int cluster_remove(struct cluster *c, const char *name, bool force, struct remov
 /* LXD's member object for the API (borrowed strings are copied): roles, status, message, ... */
 json_t *cluster_member_json(struct cluster *c, const struct row *member);
 
-/* --- served to other members; api/h_internal.c calls these ------------------------------------ */
+/* --- served to other members; api/server/internal.c calls these
+ * ------------------------------------ */
 
 json_t *cluster_serve_join(struct cluster *c, const json_t *body, const char *peer_fingerprint,
 			   struct err *err);                      /* POST /internal/cluster/join */

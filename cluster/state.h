@@ -10,12 +10,12 @@
 #include <pthread.h>
 
 #include "cluster/cluster.h"
-#include "cluster/dqnode.h"
-#include "cluster/identity.h"
-#include "cluster/notify.h"
-#include "cluster/peers.h"
-#include "cluster/replica.h"
-#include "cluster/writer.h"
+#include "cluster/db/dqnode.h"
+#include "cluster/replica/notify.h"
+#include "cluster/replica/replica.h"
+#include "cluster/self/identity.h"
+#include "cluster/self/peers.h"
+#include "cluster/store/writer.h"
 
 #define NAME_SIZE 64
 #define ADDRESS_SIZE 300
@@ -83,7 +83,7 @@ void cluster_self(struct cluster *c, struct identity *ret); /* a copy */
 struct dqnode *cluster_node(struct cluster *c); /* counted reference or NULL: dqnode_unref() */
 bool cluster_stopping(struct cluster *c);
 
-/* node_run.c: the database node as the identity says. */
+/* dbnode.c: the database node as the identity says. */
 int cluster_node_start(struct cluster *c, struct err *err);
 void cluster_node_stop(struct cluster *c);
 /* The stopped node's folder gets the name database.old. */

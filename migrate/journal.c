@@ -10,9 +10,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "migrate/images.h"
+#include "migrate/memory/images.h"
 #include "migrate/move_int.h"
-#include "node/idmap.h"
+#include "node/host/idmap.h"
 
 #define NOTE_MAX (4 << 20)
 

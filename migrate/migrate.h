@@ -7,7 +7,7 @@
  */
 #pragma once
 #include "cluster/cluster.h"
-#include "cluster/operation.h"
+#include "cluster/op/operation.h"
 #include "node/node.h"
 
 struct mover; /* what moves need; one a daemon */
@@ -16,7 +16,7 @@ struct mover_opts {
 	struct cluster *cluster;
 	struct node *node;
 	/* The spec of node/node.h and pool for an instance row as it would be on this member
-	 * (api/spec.c). */
+	 * (api/work/spec.c). */
 	json_t *(*spec)(void *arg, const json_t *instance, json_t **ret_pool, struct err *err);
 	/* Image present here, fetched from a member that has it when not. */
 	int (*need_image)(void *arg, const char *fingerprint, struct op *op, struct err *err);

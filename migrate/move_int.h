@@ -16,9 +16,9 @@
 #include <pthread.h>
 
 #include "base/rng.h"
-#include "migrate/frame.h"
 #include "migrate/holds.h"
 #include "migrate/migrate.h"
+#include "migrate/stream/frame.h"
 
 #define MOVE_VERSION 1
 #define MOVE_PATH "/internal/migrate"
@@ -118,9 +118,9 @@ int move_plan_with(struct mover *m, const struct row *instance, const json_t *ta
 		   struct move_plan *ret, struct err *err);
 json_t *hello_exchange(struct mover *m, struct channel *c, bool first, struct err *err);
 
-/* --- helpers.c: the helper processes of a move -------------------------------------------- */
+/* --- verbs.c: the helper processes of a move -------------------------------------------- */
 
-#include "node/helper.h"
+#include "node/helper/helper.h"
 
 struct move_helper {
 	struct helper h;

@@ -11,9 +11,9 @@
 #include "base/str.h"
 #include "migrate/move_int.h"
 #include "migrate/plan.h"
-#include "node/container.h"
-#include "node/cgroup.h"
-#include "node/criu.h"
+#include "node/container/container.h"
+#include "node/criu/criu.h"
+#include "node/host/cgroup.h"
 
 #define FACTS_MS 10000
 #define LSM_FILE "/sys/kernel/security/lsm"

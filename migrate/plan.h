@@ -6,7 +6,7 @@
  */
 #pragma once
 #include "migrate/migrate.h"
-#include "node/console.h"
+#include "node/console/console.h"
 
 /* The facts of the source and the target as of move_facts, and the storage driver of the
  * container. */

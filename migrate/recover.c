@@ -11,11 +11,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "migrate/images.h"
+#include "migrate/memory/images.h"
 #include "migrate/move_int.h"
-#include "node/container.h"
-#include "node/criu.h"
-#include "node/pids.h"
+#include "node/container/container.h"
+#include "node/criu/criu.h"
+#include "node/host/pids.h"
 
 #define RELEASE_MS 60000
 #define KILL_MS 20000

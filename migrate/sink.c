@@ -13,11 +13,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "migrate/images.h"
+#include "migrate/memory/images.h"
 #include "migrate/move_int.h"
-#include "migrate/sync.h"
-#include "node/container.h"
-#include "node/criu.h"
+#include "migrate/rootfs/sync.h"
+#include "node/container/container.h"
+#include "node/criu/criu.h"
 
 #define LATEST_MS 10000
 #define CLOSE_MS 1000

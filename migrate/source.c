@@ -15,9 +15,9 @@
 #include "base/str.h"
 #include "migrate/plan.h"
 #include "migrate/source.h"
-#include "node/cgroup.h"
-#include "node/container.h"
-#include "node/pids.h"
+#include "node/container/container.h"
+#include "node/host/cgroup.h"
+#include "node/host/pids.h"
 
 #define CONNECT_MS 10000
 #define CALL_OFF_MS 3000 /* afterwards in the background */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* migrate/source.h - what a move is made of on its source; shared by source*.c. */
 #pragma once
-#include "migrate/images.h"
+#include "migrate/memory/images.h"
 #include "migrate/move_int.h"
-#include "migrate/sync.h"
+#include "migrate/rootfs/sync.h"
 
 /* Milliseconds since the step before, under the name of the step that ends. */
 struct stages {
@@ -40,6 +40,6 @@ int source_close(struct source *s, struct err *err);
 /* The root file system while it changes: passes until little is left. */
 int source_copy(struct source *s, struct err *err);
 int source_pass(struct source *s, int64_t *ret_changes, struct err *err);
-/* From the freeze until the target holds the restored container. (source_dump.c) */
+/* From the freeze until the target holds the restored container. (dump.c) */
 int source_dump_prepare(struct source *s, struct err *err);
 int source_dump(struct source *s, struct err *err);

@@ -9,9 +9,9 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "node/container_int.h"
-#include "node/network_int.h"
-#include "node/watch.h"
+#include "node/container/container_int.h"
+#include "node/host/watch.h"
+#include "node/network/network_int.h"
 
 /* Search permission for all on the way to the containers' folders: liblxc wants it for their
  * users. */

@@ -48,9 +48,10 @@ json_t *node_facts(struct node *n);
 json_t *node_load(struct node *n);	/* load, memory, cpus, disk: for FACT_MEMBER */
 json_t *node_resources(struct node *n); /* LXD's resources object */
 
-/* --- containers (node/container.c; helpers in node/helper_*.c) ---------------------------- */
+/* --- containers (node/container/container.c; helpers in node/container)
+ * ---------------------------- */
 
-/* A container's description for this host, made by api/spec.c out of rows:
+/* A container's description for this host, made by api/work/spec.c out of rows:
  * {
  *   "name", "uuid", "architecture",
  *   "config": {expanded configuration},
@@ -127,8 +128,8 @@ int tty_open(struct node *n, const char *name, int width, int height, int *ret_m
 	     int *ret_slave, struct err *err);
 int tty_resize(int master, int width, int height);
 
-/* A socket joined to the console (node/console.h): what is written there is typed. width or height
- * 0: the size stays. ERR_CONFLICT when stopped. */
+/* A socket joined to the console (node/console/console.h): what is written there is typed. width or
+ * height 0: the size stays. ERR_CONFLICT when stopped. */
 int container_console(struct node *n, const char *name, int width, int height, struct err *err);
 void container_console_resize(struct node *n, const char *name, int width, int height);
 char *container_console_log(struct node *n, const char *name, size_t *ret_len, struct err *err);
@@ -161,7 +162,8 @@ json_t *container_logs(struct node *n, const char *name);
 int container_log_open(struct node *n, const char *name, const char *file, struct err *err);
 int container_log_delete(struct node *n, const char *name, const char *file, struct err *err);
 
-/* --- images (node/image.c) ---------------------------------------------------------------- */
+/* --- images (node/image/image.c)
+ * ---------------------------------------------------------------- */
 
 /* Verifies and takes a unified tarball (or a split pair: rootfs_fd >= 0): size and entry
  * limits, no absolute or ".." paths or links out, no device nodes, metadata.yaml present and
@@ -180,7 +182,8 @@ char *image_root(struct node *n, const char *fingerprint, struct err *err);
 int image_delete(struct node *n, const char *fingerprint, struct err *err);
 json_t *image_templates(struct node *n, const char *fingerprint);
 
-/* --- storage (node/storage.c; one file a driver) ------------------------------------------ */
+/* --- storage (node/storage/storage.c; one file a driver)
+ * ------------------------------------------ */
 
 /* pool: {"name","driver","config":{source,...}}. */
 int pool_create(struct node *n, const json_t *pool, struct err *err);
@@ -205,7 +208,8 @@ char *volume_data_path(struct node *n, const json_t *pool, const char *name);
 /* Allocated bytes of that folder; -1 when they cannot be counted by the deadline. */
 int64_t volume_usage(struct node *n, const json_t *pool, const char *name, int64_t deadline);
 
-/* --- networks (node/network.c, bridge.c, vxlan.c, dnsmasq.c, firewall.c) ------------------ */
+/* --- networks (node/network/network.c, bridge.c, vxlan.c, dnsmasq.c, firewall.c)
+ * ------------------ */
 
 /* net: {"name","type":"bridge|overlay","config":{ipv4.address, ipv4.nat, ipv4.dhcp, bridge.mtu,
  * ...},

@@ -3,7 +3,7 @@
  *
  * A tiny static program of its own: there is one for each running container, and it outlives the
  * daemon, because a terminal whose outside end closes hangs up on everybody who uses it.
- * FOLDER is the container's; node/console_wire.h tells what is in it. UID and GID, root inside,
+ * FOLDER is the container's; node/console/wire.h tells what is in it. UID and GID, root inside,
  * become the owners of the terminal. The call returns when everything is there, and leaves a
  * process behind that ends with the container.
  */
@@ -22,7 +22,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "node/console_wire.h"
+#include "node/console/wire.h"
 
 #define CLIENTS_MAX 16
 #define PIECE 4096

@@ -3,7 +3,7 @@
  *
  * A tiny static program of its own, since CRIU runs it at every stage while the container stands
  * still. It gets everything through the environment of the helper that called liblxc
- * (node/helper_criu.c):
+ * (node/criu/verb.c):
  *
  *   DUNLIN_HOOK_ROLE     source or target
  *   DUNLIN_HOOK_DIR      folder with the daemon's socket move.sock
@@ -38,8 +38,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "node/cgroup_owner.h"
-#include "node/tcp_left.h"
+#include "node/criu/tcp_left.h"
+#include "node/host/owner.h"
 
 #define RETRY_MS 100
 #define RESET_STEP_MS 200

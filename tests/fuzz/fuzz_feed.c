@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "cluster/feed_list.h"
-#include "cluster/tx.h"
+#include "cluster/feed/list.h"
+#include "cluster/store/tx.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

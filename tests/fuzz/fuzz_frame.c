@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "migrate/frame.h"
-#include "migrate/sync.h"
+#include "migrate/rootfs/sync.h"
+#include "migrate/stream/frame.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

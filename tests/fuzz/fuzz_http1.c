@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/http1.h"
 #include "base/mem.h"
+#include "base/net/http1.h"
 #include "base/sbuf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

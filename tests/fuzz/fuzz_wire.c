@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "cluster/wire.h"
+#include "cluster/db/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -210,7 +210,7 @@ def test_concurrent_creates_of_one_name(cluster):
 
 KEY_ROW = re.compile(r'^(KEY|REFUSED)\((\w+), +"([^"]+)", +(?:(K_\w+), +("[^"]*"|NULL), +(.*?), +)?"', re.M)
 SETTING_ROW = re.compile(r'^SETTING\(\w+, +"([^"]+)", +(\d+), +(\d+)', re.M)
-KEY_ROWS = [m.groups() for m in KEY_ROW.finditer((ROOT / "api/keys.def").read_text())]
+KEY_ROWS = [m.groups() for m in KEY_ROW.finditer((ROOT / "api/work/keys.def").read_text())]
 JUNK = {"K_INT": ["-99999999999999999999", "1.5", " 1", "1GiB"], "K_BOOL": ["perhaps", " true"],
         "K_STRING": ["x" * 70000]}
 DEVICES = {"NIC": {"type": "nic", "network": "tnet"}, "NONE": {"type": "none"},
@@ -245,7 +245,7 @@ def test_every_key_refuses_junk(cluster):
                  ("POST", "/1.0/storage-pools", {"name": "junk", "driver": "dir"})]}
     before = [m.api("GET", p) for ways in places.values() for _, p, _ in ways]
     rows = KEY_ROWS + [("KEY", "SERVER", n, "K_INT", "", f"RANGE({a}, {b})")
-                       for n, a, b in SETTING_ROW.findall((ROOT / "cluster/settings.def").read_text())]
+                       for n, a, b in SETTING_ROW.findall((ROOT / "cluster/model/settings.def").read_text())]
     assert len(rows) > 60
     for kind, of, name, key_type, _, rule in rows:
         key = name.replace("*", "some")

@@ -85,6 +85,6 @@ reserve_ids() {
 case " ${*:-run} " in
 *" run "*)
 	reserve_ids
-	node/criu-get.sh
+	node/criu/criu-get.sh
 	;;
 esac

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-KEYS, SETTINGS, PAGE = "api/keys.def", "cluster/settings.def", "docs/keys.md"
+KEYS, SETTINGS, PAGE = "api/work/keys.def", "cluster/model/settings.def", "docs/keys.md"
 KEY = re.compile(r'^KEY\((\w+), +"([^"]+)", +K_(\w+), +(?:"([^"]*)"|NULL), +(.*?), +"([^"]*)"\)$', re.M)
 REFUSED = re.compile(r'^REFUSED\((\w+), +"([^"]+)", +"([^"]*)"\)$', re.M)
 SETTING = re.compile(r'^SETTING\(\w+, +"([^"]+)", +(\d+), +(\d+), +(\d+), +"([^"]*)"\)$', re.M)
@@ -13,9 +13,9 @@ TITLES = {"INSTANCE": "Instances and profiles", "NIC": "Devices of type nic", "D
 HEAD = """<!-- SPDX-License-Identifier: Apache-2.0 -->
 # Configuration keys
 
-Made of `api/keys.def` and `cluster/settings.def`, which are also what is checked. A value is refused when it is set,
-with its key and what is allowed; what only a host knows (interfaces, paths, CPUs) is asked of the instance's member.
-A request is checked in what it changes.
+Made of `api/work/keys.def` and `cluster/model/settings.def`, which are also what is checked. A value
+is refused when it is set, with its key and what is allowed; what only a host knows (interfaces, paths,
+CPUs) is asked of the instance's member. A request is checked in what it changes.
 """
 TYPES = {"STRING": "text", "BOOL": "true or false", "INT": "a whole number"}
 

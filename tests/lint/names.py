@@ -51,7 +51,7 @@ class Tree:
         return " " if m.group().startswith(("/*", "//")) else m.group()
 
     def read_tables(self):
-        rows = self.texts.get("cli/opts.def", "").splitlines()
+        rows = self.texts.get("cli/form/opts.def", "").splitlines()
         opts = {m[1]: m[2] for line in rows if (m := OPT.match(line))}
         self.commands, self.groups = {}, {"dunlin"}
         for line in self.texts.get("cli/cmds.def", "").splitlines():
@@ -60,9 +60,9 @@ class Tree:
                 self.groups.update({m[1].rsplit(" ", n)[0] for n in range(1, m[1].count(" ") + 1)})
             elif m := GROUP.match(line):
                 self.groups.add(m[1])
-        self.keys = {m[1] for p in ("api/keys.def", "cluster/settings.def")
+        self.keys = {m[1] for p in ("api/work/keys.def", "cluster/model/settings.def")
                      for line in self.texts.get(p, "").splitlines() if (m := KEY_ROW.match(line))}
-        self.globals = set(re.findall(r'\{ "([a-z-]+)",', self.texts.get("cli/args.c", ""))) | {"help", "version"}
+        self.globals = set(re.findall(r'\{ "([a-z-]+)",', self.texts.get("cli/form/args.c", ""))) | {"help", "version"}
         daemon = "\n".join(t for p, t in self.texts.items() if p.startswith("node/") and p.endswith((".c", ".def")))
         self.daemon = set(re.findall(r'"(?:--)?([a-z][a-z-]*)', daemon)) | {"help", "version"}
         self.options = set(opts.values()) | self.globals | self.daemon
@@ -84,7 +84,7 @@ class Tree:
     def has_key(self, key):
         return key in self.keys or any(
             "*" in row and re.fullmatch(re.escape(row).replace(r"\*", ".+"), key) for row in self.keys) \
-            or f'"{key}' in "\n".join(self.texts[p] for p in ("api/keys.def",) if p in self.texts)
+            or f'"{key}' in "\n".join(self.texts[p] for p in ("api/work/keys.def",) if p in self.texts)
 
     def fault_of(self, program, rest, verbs=1):
         """What is wrong with "dunlin WORD... --OPTION...", or None; verbs 0: what follows dunlind may be prose."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keys_doc
 
-KEYS, SETTINGS = "api/keys.def", "cluster/settings.def"
+KEYS, SETTINGS = "api/work/keys.def", "cluster/model/settings.def"
 KEY = re.compile(r'^KEY\((\w+), +"([^"]+)", +\w+, +(?:"[^"]*"|NULL), +(.*?), +"([^"]*)"\)$')
 NET_READ = re.compile(r'\bnet_config\(net, "([^"]+)"')
 SETTING = re.compile(r'^SETTING\((\w+), +"([^"]+)"')
@@ -91,7 +91,7 @@ class Calls:
 def check_queries(texts, report):
     """What a row takes its handler reads, and the other way round."""
     names, common, taken, handlers = {}, set(), set(), {}
-    table = "api/queries.def"
+    table = "api/http/queries.def"
     for line in texts.get(table, "").splitlines():
         if m := QUERY.match(line):
             names[m[2]] = m[3]
@@ -126,21 +126,21 @@ def check_options(texts, report):
     names, always = {}, set()
     offered = {word for line in texts.get("cli/cmds.def", "").splitlines() if (m := CMD.match(line))
                for word in m[2].split()}
-    for number, line in enumerate(texts.get("cli/opts.def", "").splitlines(), 1):
+    for number, line in enumerate(texts.get("cli/form/opts.def", "").splitlines(), 1):
         m = OPT.match(line)
         if not m:
             continue
         names[m[1]] = m[2]
         always |= {m[1]} if m[3].startswith(ALWAYS) else set()
         if m[1] not in offered:
-            report("cli/opts.def", number, "option", f'no command offers "{m[1]}": remove the row')
+            report("cli/form/opts.def", number, "option", f'no command offers "{m[1]}": remove the row')
     calls = Calls(texts, "cli/", r"\b[a-z]\w+\b")
     for number, line in enumerate(texts.get("cli/cmds.def", "").splitlines(), 1):
         m = CMD.match(line)
         code = calls.code_of(m[3]) if m else ""
         for word in m[2].split() if m else ():
             if word not in names:
-                report("cli/cmds.def", number, "option", f'"{word}" is no row of cli/opts.def')
+                report("cli/cmds.def", number, "option", f'"{word}" is no row of cli/form/opts.def')
             elif word not in always and f'"{names[word]}"' not in code:
                 report("cli/cmds.def", number, "option", f"{m[3]}() does not read --{names[word]}")
 

@@ -36,21 +36,21 @@ MAY_INCLUDE = {
     "bench": ALL | {"cli", "tests", "bench"},
 }
 TABLES_FOR_CLI = {"api", "node", "cluster"}
-COMPOSITION = ["node/dunlind.c", "node/daemon.c", "node/daemon.h", "node/daemon_*.c",
-               "node/init_*.c"]
+COMPOSITION = ["node/daemon/dunlind.c", "node/daemon/daemon.c", "node/daemon/daemon.h", "node/daemon/*"]
 
 # Third-party headers and the only files that include them; tests and benchmarks are free.
 CONFINED = {
-    "lxc/*": ["node/helper_*.c", "node/lxc_*.c"],
-    "dqlite.h": ["cluster/dqnode.c"],
-    "sqlite3.h": ["cluster/*.c"],
-    "openssl/*": ["base/tls*.c", "base/digest*.c", "base/x509*.c", "base/rng*.c"],
-    "uv.h": ["base/*.c", "api/*.c"],
+    "lxc/*": ["node/*/verb*.c", "node/device/plug.c", "node/host/lxc_*.c"],
+    "dqlite.h": ["cluster/db/dqnode.c"],
+    "sqlite3.h": ["cluster/cluster.c", "cluster/replica/*.c", "cluster/db/*.c"],
+    "openssl/*": ["base/net/tls.c", "base/net/x509.c", "base/net/certinfo.c", "base/net/wskey.c",
+                  "base/digest.c", "base/rng.c"],
+    "uv.h": ["base/*.c", "api/http/*.c"],
     "jansson.h": ["base/json*.c", "base/json*.h"],
-    "archive*.h": ["node/image*.c"],
-    "seccomp.h": ["node/confine.c"],
+    "archive*.h": ["node/image/*.c"],
+    "seccomp.h": ["node/helper/confine.c"],
     "yaml.h": ["base/yaml*.c"],
-    "wslay/*": ["base/ws*.c", "api/ws*.c"],
+    "wslay/*": ["base/net/ws*.c", "api/http/ws*.c"],
     "nftables/*": ["node/*.c"],
     "cmocka.h": [],
 }
@@ -59,10 +59,11 @@ FREE = ("tests/", "bench/")
 # Pattern of the call, the files that may use it, what to use instead.
 STR = "use the str_to_* parsers of base/str.h"
 OWN_STRTOL, OWN_FORK = ["base/*.c", *(f + "*" for f in FREE)], [
-    "node/helper*.c", "node/hook/*.c", "base/proc*.c", *(f + "*" for f in FREE)]
-OWN_TARBALLS = ["node/helper_image.c", "node/image_tar.c", "node/image_unpack.c",
-                "node/image_int.h", "tests/*"]
-OWN_UMASK = ["node/dunlind.c", "node/helper_*.c", "node/hook/*.c", "api/listener.c", "tests/*"]
+    "node/helper/helper.c", "node/*/verb*.c", "node/hook/*.c", "base/proc*.c", *(f + "*" for f in FREE)]
+OWN_TARBALLS = ["node/image/verb.c", "node/image/tar.c", "node/image/unpack.c",
+                "node/image/image_int.h", "tests/*"]
+OWN_UMASK = ["node/daemon/dunlind.c", "node/*/verb*.c", "node/device/plug.c", "node/hook/*.c",
+             "api/http/listener.c", "tests/*"]
 BANNED = [
     ("strcpy|stpcpy", [], "use str_copy()"),
     ("strcat|v?sprintf", [], "use struct sbuf or snprintf()"),

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "api/rest/filter.h"
+#include "api/rest/handle.h"
+#include "api/work/check.h"
+#include "api/work/icache.h"
+#include "api/work/instance.h"
+#include "api/work/job.h"
+#include "api/work/keys.h"
+#include "api/work/usage.h"
+#include "base/arch.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define LIST_MAX (256 << 20)
+#define PATCH_TRIES 20
+
+/* --- lists ----------------------------------------------------------------------------------- */
+
+/* Clusters up to this size are asked for what their instances use by default. */
+#define USAGE_MEMBERS 16
+
+struct filtered {
+	const struct filter *filter;
+	json_t *usage; /* whole states by name, or NULL */
+	struct sbuf *out;
+	bool urls;
+	const char *prefix;
+	size_t n;
+};
+
+/* Most of a long list goes out as the text that it is. */
+static void add_matching(void *arg, const char *name, const char *text, size_t len)
+{
+	struct filtered *f = arg;
+	struct err err;
+	json_t *state = json_obj(f->usage, name);
+	bool needed = f->filter || state;
+	_json_ json_t *object = needed ? json_parse(text, len, "instance", &err) : NULL;
+
+	if ((needed && !object) || (f->filter && !filter_match(f->filter, object)))
+		return;
+	if (f->n++)
+		sbuf_putc(f->out, ',');
+	if (state)
+		json_object_set(object, "state", state);
+	if (f->urls)
+		sbuf_printf(f->out, "\"%s/%s\"", f->prefix, name);
+	else if (state)
+		json_append(f->out, object);
+	else
+		sbuf_add(f->out, text, len);
+}
+
+/* What instances use costs a call to each member: clients say whether they show it. Those of LXD
+ * never do, and get all of it while that is cheap. */
+static json_t *usage_wanted(struct req *r)
+{
+	const char *want = req_query(r, "usage");
+	bool disk = str_eq(want, "disk"), yes = str_eq(want, "true");
+
+	if (req_recursion(r) < 2)
+		return NULL;
+	if (str_empty(want))
+		disk = store_count(req_env(r)->store, ENT_MEMBER, NULL) <= USAGE_MEMBERS;
+	return disk || yes ? usage_all(req_env(r), disk) : NULL;
+}
+
+static const char *list_prefix(const struct req *r)
+{
+	return str_starts(req_path(r), "/1.0/containers") ? "/1.0/containers" : "/1.0/instances";
+}
+
+static int reply_list(struct req *r, const struct filter *filter)
+{
+	_sbuf_ struct sbuf b = SBUF(LIST_MAX);
+	_json_ json_t *usage = usage_wanted(r);
+	int recursion = req_recursion(r);
+	struct filtered f = { .filter = filter,
+			      .usage = usage,
+			      .out = &b,
+			      .urls = recursion == 0,
+			      .prefix = list_prefix(r) };
+
+	if (!filter && !usage) {
+		icache_list(req_env(r), recursion, f.prefix, &b);
+	} else {
+		sbuf_putc(&b, '[');
+		icache_each_text(req_env(r), recursion ? recursion : 1, add_matching, &f);
+		sbuf_putc(&b, ']');
+	}
+	if (b.overflow)
+		return err_set(req_err(r), ERR_LIMIT,
+			       "the list of instances is larger than %d bytes: ask with a filter",
+			       LIST_MAX);
+	return reply_sync_text(r, b.data, b.len);
+}
+
+int h_instances_get(struct req *r)
+{
+	const char *type = req_query(r, "instance-type");
+	struct filter *filter;
+	bool ok;
+	int rc;
+
+	if (str_eq(type, "virtual-machine"))
+		return reply_sync(r, json_array());
+	filter = filter_parse(req_query(r, "filter"), &ok, req_err(r));
+	if (!ok)
+		return -1;
+	rc = reply_list(r, filter);
+	filter_free(filter);
+	return rc;
+}
+
+/* --- one ------------------------------------------------------------------------------------- */
+
+/* From its member, or as it was last heard of; of one whose member is offline nothing is known. */
+static json_t *full_state(const struct api_env *env, const json_t *doc)
+{
+	const char *name = json_str(doc, "name", ""), *member = json_str(doc, "member", "");
+	bool offline = cluster_member_life(env->cluster, member, NULL) == LIFE_OFFLINE;
+	struct err ignored;
+	json_t *state = offline ? NULL : usage_at(env, doc, &ignored);
+	_json_ json_t *fact = NULL;
+	const char *status;
+
+	if (state)
+		return state;
+	fact = offline ? NULL : store_fact_get(env->store, FACT_INSTANCE, name, NULL);
+	state = instance_state_json(env, doc, fact);
+	status = instance_status(env, doc);
+	json_put_str(state, "status", status);
+	json_put_int(state, "status_code", status_code_of(status));
+	return state;
+}
+
+static void add_full(struct req *r, const json_t *doc, json_t *j)
+{
+	json_object_set_new(j, "backups", json_null());
+	json_object_set_new(j, "snapshots", json_null());
+	json_object_set_new(j, "state", full_state(req_env(r), doc));
+}
+
+int h_instance_get(struct req *r)
+{
+	_json_ json_t *writable = NULL;
+	_row_ struct row row = { 0 };
+	const char *status;
+	json_t *j;
+
+	if (instance_get(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+		return -1;
+	j = instance_json(req_env(r)->store, NULL, row.doc);
+	status = instance_status(req_env(r), row.doc);
+	json_put_str(j, "status", status);
+	json_put_int(j, "status_code", status_code_of(status));
+	if (req_recursion(r) > 0)
+		add_full(r, row.doc, j);
+	writable = instance_writable(row.doc);
+	set_etag(r, writable);
+	return reply_sync(r, j);
+}
+
+int h_usage_get(struct req *r)
+{
+	return reply_sync(r, usage_here(req_env(r), req_query_true(r, "disk")));
+}
+
+int h_state_get(struct req *r)
+{
+	_row_ struct row row = { 0 };
+
+	if (instance_get(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+		return -1;
+	return reply_sync(r, full_state(req_env(r), row.doc));
+}
+
+/* --- state ----------------------------------------------------------------------------------- */
+
+static const struct json_field state_fields[] = {
+	{ "action", JW_STR, true },
+	{ "timeout", JW_INT, false },
+	{ "force", JW_BOOL, false },
+	{ "stateful", JW_BOOL, false },
+	{ NULL, 0, 0 },
+};
+
+int h_state_put(struct req *r)
+{
+	json_t *body = req_json(r, state_fields, "instance state");
+	_row_ struct row row = { 0 };
+	struct state_change change;
+	struct op *op;
+
+	if (!body || state_change_parse(body, &change, req_err(r)) < 0 ||
+	    instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+		return -1;
+	op = job_state_start(req_env(r), row.key, &change, req_err(r));
+	return op ? reply_operation(r, op) : -1;
+}
+
+/* --- changing -------------------------------------------------------------------------------- */
+
+static const struct json_field put_fields[] = {
+	{ "architecture", JW_STR, false },
+	{ "config", JW_STR_MAP, false },
+	{ "devices", JW_OBJ, false },
+	{ "ephemeral", JW_BOOL, false },
+	{ "profiles", JW_STR_LIST, false },
+	{ "restore", JW_STR, false },
+	{ "stateful", JW_BOOL, false },
+	{ "description", JW_STR, false },
+	/* What clients read and send back unchanged. */
+	{ "name", JW_STR, false },
+	{ "status", JW_STR, false },
+	{ "status_code", JW_INT, false },
+	{ "created_at", JW_STR, false },
+	{ "last_used_at", JW_STR, false },
+	{ "location", JW_STR, false },
+	{ "type", JW_STR, false },
+	{ "project", JW_STR, false },
+	{ "expanded_config", JW_OBJ, false },
+	{ "expanded_devices", JW_OBJ, false },
+	{ NULL, 0, 0 },
+};
+
+/* The writable members after the request: what a PUT leaves out is reset, of a PATCH kept. */
+static json_t *changed_writable(struct req *r, const json_t *doc, const json_t *body)
+{
+	bool patch = is_patch(r);
+	json_t *w = instance_writable(doc), *profiles = json_arr(body, "profiles");
+
+	merge_map(w, "config", body, patch);
+	merge_map(w, "devices", body, patch);
+	json_object_set_new(w, "name", json_string(json_str(doc, "name", "")));
+	if (profiles)
+		json_object_set(w, "profiles", profiles);
+	else if (!patch)
+		json_object_set_new(w, "profiles", json_pack("[s]", "default"));
+	json_put_bool(w, "ephemeral",
+		      json_bool(body, "ephemeral", patch && json_bool(doc, "ephemeral", false)));
+	json_put_str(w, "description", json_str(body, "description", patch ? NULL : ""));
+	return w;
+}
+
+static int check_put(struct req *r, const json_t *body)
+{
+	if (!str_empty(json_str(body, "restore", "")))
+		return err_set(req_err(r), ERR_UNSUPPORTED, "snapshots are not implemented");
+	if (json_bool(body, "stateful", false))
+		return err_set(req_err(r), ERR_UNSUPPORTED,
+			       "instance: \"stateful\" is not implemented");
+	return 0;
+}
+
+/* What clients send back, but can't change. */
+static int check_kept(struct req *r, const json_t *doc, const json_t *body)
+{
+	const char *name = json_str(doc, "name", ""), *uuid = json_str(doc, "uuid", "");
+	const char *arch = json_str(body, "architecture", "");
+	const char *new_uuid = json_str(json_obj(body, "config"), "volatile.uuid", "");
+	_free_ char *what = xasprintf("instance \"%s\"", name);
+	static const char *const fixed[] = { "name", "type", "project", NULL };
+	_json_ json_t *given = json_copy(json_obj(body, "config")), *shown = NULL;
+
+	shown = json_pack("{s:s, s:s, s:s}", "name", name, "type", "container", "project",
+			  "default");
+	if (check_fixed(r, what, body, shown, fixed) < 0)
+		return -1;
+	/* Before our own values take the place of what was sent. */
+	if (given &&
+	    keys_check(KEYS_INSTANCE, what, given, json_obj(doc, "config"), req_err(r)) < 0)
+		return -1;
+	if (!str_empty(arch) && !str_eq(arch, json_str(doc, "architecture", "")) &&
+	    !str_eq(arch_canonical(arch), json_str(doc, "architecture", "")))
+		return err_set(req_err(r), ERR_INVALID,
+			       "instance \"%s\": \"architecture\" can't be changed to \"%.40s\": "
+			       "it is %s",
+			       name, arch, json_str(doc, "architecture", ""));
+	if (!str_empty(new_uuid) && !str_eq(new_uuid, uuid))
+		return err_set(req_err(r), ERR_INVALID,
+			       "instance \"%s\": \"volatile.uuid\" can't be changed to \"%.40s\": "
+			       "the server keeps it",
+			       name, new_uuid);
+	return 0;
+}
+
+int h_instance_put(struct req *r)
+{
+	json_t *body = req_json(r, put_fields, "instance");
+	_json_ json_t *present = NULL, *next = NULL;
+	_row_ struct row row = { 0 };
+	struct op *op;
+
+	if (!body || check_put(r, body) < 0 ||
+	    instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+		return -1;
+	present = instance_writable(row.doc);
+	if (check_etag(r, present) < 0 || check_kept(r, row.doc, body) < 0)
+		return -1;
+	next = changed_writable(r, row.doc, body);
+	instance_keep_volatile(next, row.doc);
+	if (instance_check(req_env(r), next, row.doc, req_err(r)) < 0)
+		return -1;
+	op = job_update_start(req_env(r), row.key, req_header(r, "If-Match") ? row.rev : 0,
+			      json_incref(next), req_err(r));
+	return op ? reply_operation(r, op) : -1;
+}
+
+/* 0, 1 when the row changed meanwhile, or -1. */
+static int try_patch(struct req *r, const json_t *body)
+{
+	_json_ json_t *present = NULL, *next = NULL;
+	_row_ struct row row = { 0 };
+
+	if (instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+		return -1;
+	present = instance_writable(row.doc);
+	if (check_etag(r, present) < 0 || check_kept(r, row.doc, body) < 0)
+		return -1;
+	next = changed_writable(r, row.doc, body);
+	instance_keep_volatile(next, row.doc);
+	if (instance_check(req_env(r), next, row.doc, req_err(r)) < 0)
+		return -1;
+	if (instance_update(req_env(r), row.key, row.rev, next, req_err(r)) == 0)
+		return 0;
+	return req_err(r)->kind == ERR_PRECONDITION ? 1 : -1;
+}
+
+int h_instance_patch(struct req *r)
+{
+	json_t *body = req_json(r, put_fields, "instance");
+	int rc = 1;
+
+	if (!body || check_put(r, body) < 0)
+		return -1;
+	for (int i = 0; i < PATCH_TRIES && rc > 0; i++)
+		rc = try_patch(r, body);
+	return rc == 0 ? reply_sync(r, NULL) : -1;
+}
+
+int h_instance_delete(struct req *r)
+{
+	_row_ struct row row = { 0 };
+	struct op *op;
+
+	if (instance_get_deletable(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+		return -1;
+	op = job_delete_start(req_env(r), row.key, req_err(r));
+	return op ? reply_operation(r, op) : -1;
+}
+
+/* --- rename and move ------------------------------------------------------------------------- */
+
+static const struct json_field post_fields[] = {
+	{ "name", JW_STR, false },
+	{ "migration", JW_BOOL, false },
+	{ "live", JW_BOOL, false },
+	{ "instance_only", JW_BOOL, false },
+	{ "container_only", JW_BOOL, false },
+	{ "target", JW_OBJ, false },
+	{ "pool", JW_STR, false },
+	{ "project", JW_STR, false },
+	{ "allow_inconsistent", JW_BOOL, false },
+	{ "config", JW_STR_MAP, false },
+	{ "devices", JW_OBJ, false },
+	{ "profiles", JW_STR_LIST, false },
+	{ NULL, 0, 0 },
+};
+
+static struct op *start_move(struct req *r, const json_t *body, const char *target)
+{
+	struct move_request q = { .name = req_param(r, 0),
+				  .new_name = json_str(body, "name", ""),
+				  .target = target,
+				  .live = json_bool(body, "live", false) };
+
+	if (!json_bool(body, "migration", false)) {
+		err_set(req_err(r), ERR_INVALID, "a move to a member needs \"migration\": true");
+		return NULL;
+	}
+	if (!str_empty(q.new_name) && instance_check_name(q.new_name, req_err(r)) < 0)
+		return NULL;
+	if (str_empty(q.new_name))
+		q.new_name = q.name;
+	return job_move_start(req_env(r), &q, req_err(r));
+}
+
+static struct op *start_rename(struct req *r, const char *new_name)
+{
+	if (instance_check_name(new_name, req_err(r)) < 0)
+		return NULL;
+	return job_rename_start(req_env(r), req_param(r, 0), new_name, req_err(r));
+}
+
+int h_instance_post(struct req *r)
+{
+	json_t *body = req_json(r, post_fields, "instance");
+	const char *target = req_query(r, "target");
+	_row_ struct row row = { 0 };
+	struct op *op;
+
+	if (!body || instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+		return -1;
+	if (!str_empty(json_str(body, "pool", "")) || json_obj(body, "target") ||
+	    (!str_empty(json_str(body, "project", "")) &&
+	     !str_eq(json_str(body, "project", ""), "default")))
+		return err_set(req_err(r), ERR_UNSUPPORTED,
+			       "moving between pools, projects or servers is not implemented");
+	if (json_object_size(json_obj(body, "config")) ||
+	    json_object_size(json_obj(body, "devices")) ||
+	    json_array_size(json_arr(body, "profiles")))
+		return err_set(req_err(r), ERR_UNSUPPORTED,
+			       "instance \"%s\": config, devices and profiles can't be changed by "
+			       "a move or a renaming: change them before or after it",
+			       row.key);
+	if (!str_empty(target))
+		op = start_move(r, body, target);
+	else if (json_bool(body, "migration", false))
+		return err_set(
+			req_err(r), ERR_UNSUPPORTED,
+			"copying, and moving to another server, are not implemented; to move to "
+			"another member name it as target");
+	else
+		op = start_rename(r, json_str(body, "name", ""));
+	return op ? reply_operation(r, op) : -1;
+}

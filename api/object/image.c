@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "api/rest/handle.h"
+#include "api/work/find_image.h"
+#include "api/work/job.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/net/multipart.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "node/image/image.h"
+
+/* --- as clients see them --------------------------------------------------------------------- */
+
+static json_t *aliases_of(struct req *r, const char *fingerprint)
+{
+	_rows_ struct rows rows = { 0 };
+	json_t *list = json_array();
+
+	if (store_list(req_env(r)->store, ENT_ALIAS, fingerprint, &rows, req_err(r)) < 0)
+		return list;
+	for (size_t i = 0; i < rows.n; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s}", "name", rows.v[i].key, "description",
+						json_str(rows.v[i].doc, "description", "")));
+	return list;
+}
+
+static json_t *image_render(struct req *r, const struct row *row, void *arg)
+{
+	json_t *j;
+
+	if (!caller_trusted(r) && !json_bool(row->doc, "public", false))
+		return NULL;
+	j = json_copy(row->doc);
+	json_object_del(j, "members");
+	json_object_del(j, "templates");
+	json_object_del(j, "metadata");
+	json_put_str(j, "fingerprint", row->key);
+	json_object_set_new(j, "aliases", aliases_of(r, row->key));
+	return j;
+}
+
+static json_t *image_writable(const json_t *doc)
+{
+	static const char *const keys[] = { "public", "auto_update", "properties", "expires_at",
+					    "profiles" };
+	json_t *j = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		json_object_set(j, keys[i], json_object_get(doc, keys[i]));
+	return j;
+}
+
+static int get_image(struct req *r, struct row *ret)
+{
+	if (image_by_fingerprint(req_env(r), req_param(r, 0), ret, req_err(r)) < 0)
+		return -1;
+	if (caller_trusted(r) || json_bool(ret->doc, "public", false))
+		return 0;
+	return err_set(req_err(r), ERR_NOT_FOUND, "Image not found: \"%.64s\"", req_param(r, 0));
+}
+
+int h_images_get(struct req *r)
+{
+	return reply_rows(r, ENT_IMAGE, "images", image_render, NULL);
+}
+
+int h_image_get(struct req *r)
+{
+	_json_ json_t *writable = NULL;
+	_row_ struct row row = { 0 };
+
+	if (get_image(r, &row) < 0)
+		return -1;
+	writable = image_writable(row.doc);
+	set_etag(r, writable);
+	return reply_sync(r, image_render(r, &row, NULL));
+}
+
+/* --- changing -------------------------------------------------------------------------------- */
+
+static const struct json_field put_fields[] = {
+	{ "public", JW_BOOL, false },        { "auto_update", JW_BOOL, false },
+	{ "properties", JW_STR_MAP, false }, { "expires_at", JW_STR, false },
+	{ "profiles", JW_STR_LIST, false },  { NULL, 0, 0 },
+};
+
+static void drop_empty(json_t *map)
+{
+	const char *key;
+	json_t *v;
+	void *tmp;
+
+	json_object_foreach_safe(map, tmp, key, v) {
+		if (str_empty(json_string_value(v)))
+			json_object_del(map, key);
+	}
+}
+
+static int check_put(struct req *r, const char *fingerprint, const json_t *body)
+{
+	_free_ char *what = xasprintf("image %.12s", fingerprint);
+	const char *expires = json_str(body, "expires_at", "");
+	json_t *name;
+	size_t i;
+
+	if (json_bool(body, "auto_update", false))
+		return err_set(req_err(r), ERR_INVALID,
+			       "%s: \"auto_update\" can't be true: images are never updated by "
+			       "themselves",
+			       what);
+	if (!str_empty(expires) && clock_parse(expires) == -1)
+		return err_set(req_err(r), ERR_INVALID,
+			       "%s: invalid value \"%.60s\" for \"expires_at\": must be a time "
+			       "such as 2030-01-31T12:00:00Z",
+			       what, expires);
+	json_array_foreach(json_arr(body, "profiles"), i, name) {
+		_row_ struct row row = { 0 };
+
+		if (store_get(req_env(r)->store, ENT_PROFILE, json_string_value(name), &row,
+			      req_err(r)) == 0)
+			continue;
+		if (req_err(r)->kind == ERR_NOT_FOUND)
+			err_set(req_err(r), ERR_NOT_FOUND, "%s: Profile not found: \"%.64s\"", what,
+				json_string_value(name));
+		return -1;
+	}
+	return image_check_properties(what, json_obj(body, "properties"), req_err(r));
+}
+
+int h_image_put(struct req *r)
+{
+	json_t *body = req_json(r, put_fields, "image"), *v;
+	_json_ json_t *writable = NULL;
+	_row_ struct row row = { 0 };
+	_tx_ struct tx *tx = tx_new();
+	const char *key;
+
+	if (!body || get_image(r, &row) < 0)
+		return -1;
+	writable = image_writable(row.doc);
+	if (check_etag(r, writable) < 0 || check_put(r, row.key, body) < 0)
+		return -1;
+	json_object_foreach(body, key, v) {
+		if (!json_is_null(v) && !str_eq(key, "properties"))
+			json_object_set(row.doc, key, v);
+	}
+	merge_map(row.doc, "properties", body, is_patch(r));
+	drop_empty(json_obj(row.doc, "properties"));
+	tx_put(tx, ENT_IMAGE, row.key, row.rev, row.doc);
+	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
+		return -1;
+	tell_event(r, "image-updated", req_path(r), row.key);
+	return reply_sync(r, NULL);
+}
+
+int h_image_delete(struct req *r)
+{
+	_row_ struct row row = { 0 };
+	struct op *op;
+
+	if (get_image(r, &row) < 0)
+		return -1;
+	op = job_image_delete_start(req_env(r), row.key, req_err(r));
+	return op ? reply_operation(r, op) : -1;
+}
+
+int h_image_refresh(struct req *r)
+{
+	_row_ struct row row = { 0 };
+
+	if (get_image(r, &row) < 0)
+		return -1;
+	return err_set(req_err(r), ERR_INVALID,
+		       "image %.12s has no source to be refreshed from: import it anew", row.key);
+}
+
+/* --- export ---------------------------------------------------------------------------------- */
+
+#define BOUNDARY_BYTES 16
+
+static int add_text(struct file_part parts[], int *n, char *own_text, struct err *err)
+{
+	_free_ char *text = own_text;
+	size_t len = strlen(text);
+	int fd = memfd_create("form", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, "write a form");
+	parts[(*n)++] = (struct file_part){ fd, (int64_t)len };
+	return io_write_full(fd, text, len) < 0 ? err_sys(err, "write a form") : 0;
+}
+
+/* The form is never put together: each of many slow clients would hold a copy of the image. */
+static int make_form(struct req *r, const char *boundary, struct multipart_file files[2],
+		     struct file_part parts[], int *n)
+{
+	int fd;
+
+	for (int i = 0; i < 2; i++) {
+		if (add_text(parts, n, multipart_head(boundary, &files[i], i == 0), req_err(r)) < 0)
+			return -1;
+		fd = fcntl(files[i].fd, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return err_sys(req_err(r), "write a form");
+		parts[(*n)++] = (struct file_part){ fd, files[i].size };
+	}
+	return add_text(parts, n, multipart_tail(boundary), req_err(r));
+}
+
+/* A pair of tarballs travels as LXD's clients know it: one form with two files. */
+static int reply_pair(struct req *r, const char *fp, struct multipart_file files[2])
+{
+	_free_ char *meta = xasprintf("meta-%s%s", fp, image_suffix(files[0].fd));
+	_free_ char *rootfs = xasprintf("%s%s", fp, image_suffix(files[1].fd)), *type = NULL;
+	struct file_part parts[FILE_PARTS_MAX];
+	char boundary[2 * BOUNDARY_BYTES + 1];
+	int n = 0;
+
+	rng_hex(boundary, BOUNDARY_BYTES);
+	files[0].name = "metadata";
+	files[0].filename = meta;
+	files[1].name = "rootfs";
+	files[1].filename = rootfs;
+	if (make_form(r, boundary, files, parts, &n) < 0) {
+		file_parts_close(parts, n);
+		return -1;
+	}
+	type = xasprintf("multipart/form-data; boundary=%s", boundary);
+	return reply_files(r, parts, n, type);
+}
+
+int h_image_export(struct req *r)
+{
+	struct multipart_file files[2] = { { .fd = -1 }, { .fd = -1 } };
+	_free_ char *disposition = NULL;
+	_close_ int fd = -1, rootfs = -1;
+	_row_ struct row row = { 0 };
+
+	if (get_image(r, &row) < 0 ||
+	    job_need_image((void *)req_env(r), row.key, NULL, req_err(r)) < 0)
+		return -1;
+	fd = image_open(req_env(r)->node, row.key, &files[0].size, req_err(r));
+	if (fd < 0)
+		return -1;
+	rootfs = image_open_rootfs(req_env(r)->node, row.key, &files[1].size, req_err(r));
+	if (rootfs < 0 && req_err(r)->kind != ERR_NOT_FOUND)
+		return -1;
+	tell_event(r, "image-retrieved", req_path(r), row.key);
+	files[0].fd = fd;
+	files[1].fd = rootfs;
+	if (rootfs >= 0)
+		return reply_pair(r, row.key, files);
+	disposition = xasprintf("inline;filename=%s%s", row.key, image_suffix(fd));
+	reply_header(r, "Content-Disposition", disposition);
+	return reply_file(r, take_fd(&fd), files[0].size, "application/octet-stream");
+}
+
+/* --- import ---------------------------------------------------------------------------------- */
+
+/* "a=1&b=2" of the upload headers as an object (or, for one key, the list of its values). */
+static json_t *parse_pairs(const char *text, const char *only)
+{
+	json_t *out = only ? json_array() : json_object();
+	_free_ char *copy = xstrdup(text ? text : "");
+	char *pair = copy, *next;
+
+	for (; pair && *pair; pair = next) {
+		char *eq = strchr(pair, '=');
+
+		next = strchr(pair, '&');
+		if (next)
+			*next++ = '\0';
+		if (!eq || (next && eq > next))
+			continue;
+		*eq++ = '\0';
+		if (!str_url_decode(pair, true) || !str_url_decode(eq, true))
+			continue;
+		if (!only)
+			json_put_str(out, pair, eq);
+		else if (str_eq(pair, only))
+			json_array_append_new(out, json_string(eq));
+	}
+	return out;
+}
+
+static bool header_bool(struct req *r, const char *name)
+{
+	const char *v = req_header(r, name);
+	bool b;
+
+	return v && str_to_bool(v, &b) && b;
+}
+
+static json_t *header_profiles(struct req *r)
+{
+	json_t *list = parse_pairs(req_header(r, "X-LXD-profiles"), "profile");
+
+	if (json_array_size(list))
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+static json_t *header_aliases(struct req *r)
+{
+	_json_ json_t *names = parse_pairs(req_header(r, "X-LXD-aliases"), "alias");
+	json_t *list = json_array(), *name;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+		json_array_append_new(list, json_pack("{s:O}", "name", name));
+	return list;
+}
+
+static int split_upload(struct req *r, const char *boundary, struct image_upload *up)
+{
+	struct multipart m = { .n = 0 };
+	int64_t size;
+	int fd = req_body_fd(r, &size);
+
+	if (multipart_split(fd, size, boundary, req_env(r)->dir, &m, req_err(r)) < 0)
+		return -1;
+	if (m.n != 2 || !str_eq(m.names[0], "metadata") || !str_starts(m.names[1], "rootfs")) {
+		multipart_free(&m);
+		return err_set(req_err(r), ERR_INVALID,
+			       "image upload: the parts must be \"metadata\" and then \"rootfs\"");
+	}
+	up->own_fd = take_fd(&m.fds[0]);
+	up->own_rootfs_fd = take_fd(&m.fds[1]);
+	up->own_filename = xstrdup(m.filenames[0]);
+	multipart_free(&m);
+	return 0;
+}
+
+static int raw_upload(struct req *r, struct image_upload *up)
+{
+	int64_t size;
+	int fd = req_body_fd(r, &size);
+
+	if (fd < 0 || size == 0)
+		return err_set(req_err(r), ERR_INVALID, "image upload: empty body");
+	up->own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	up->own_rootfs_fd = -1;
+	up->own_filename = xstrdup(req_header(r, "X-LXD-filename"));
+	return up->own_fd < 0 ? err_sys(req_err(r), "image upload") : 0;
+}
+
+static int json_upload(struct req *r)
+{
+	json_t *body = req_json(r, NULL, "image");
+
+	if (!body)
+		return -1;
+	return err_set(req_err(r), ERR_UNSUPPORTED,
+		       "image source \"%.40s\" is not implemented: upload a tarball",
+		       json_str(json_obj(body, "source"), "type", ""));
+}
+
+int h_images_post(struct req *r)
+{
+	const char *type = req_header(r, "Content-Type");
+	_free_ char *boundary = multipart_boundary(type);
+	struct image_upload up = { .own_fd = -1 };
+	_json_ json_t *properties = NULL;
+	struct op *op;
+
+	if (type && str_starts(type, "application/json"))
+		return json_upload(r);
+	properties = parse_pairs(req_header(r, "X-LXD-properties"), NULL);
+	if (image_check_properties("image", properties, req_err(r)) < 0)
+		return -1;
+	if ((boundary ? split_upload(r, boundary, &up) : raw_upload(r, &up)) < 0)
+		return -1;
+	up.own_want_fp = xstrdup(req_header(r, "X-LXD-fingerprint"));
+	up.public = header_bool(r, "X-LXD-public");
+	up.own_properties = json_incref(properties);
+	up.own_profiles = header_profiles(r);
+	up.own_aliases = header_aliases(r);
+	op = job_image_import_start(req_env(r), &up, req_err(r));
+	return op ? reply_operation(r, op) : -1;
+}

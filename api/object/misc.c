@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small objects: projects, warnings, resources. */
+#include <string.h>
+
+#include "api/rest/handle.h"
+#include "api/work/icache.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* --- the project that everything is in ------------------------------------------------------- */
+
+static void add_instance(void *arg, const struct icache_view *v)
+{
+	json_array_append_new(arg, json_sprintf("/1.0/instances/%s", v->name));
+}
+
+static void add_rows(const struct api_env *env, enum entity e, const char *kind, json_t *urls)
+{
+	_rows_ struct rows rows = { 0 };
+	struct err err;
+
+	if (store_list(env->store, e, NULL, &rows, &err) < 0)
+		return;
+	for (size_t i = 0; i < rows.n; i++) {
+		_free_ char *url = url_of(kind, rows.v[i].key);
+
+		json_array_append_new(urls, json_string(url));
+	}
+}
+
+static json_t *project_json(const struct api_env *env)
+{
+	json_t *users = json_array();
+
+	icache_each(env, add_instance, users);
+	add_rows(env, ENT_IMAGE, "images", users);
+	add_rows(env, ENT_NETWORK, "networks", users);
+	add_rows(env, ENT_PROFILE, "profiles", users);
+	return json_pack("{s:{s:s, s:s, s:s, s:s}, s:s, s:s, s:o}", "config", "features.images",
+			 "true", "features.networks", "true", "features.profiles", "true",
+			 "features.storage.volumes", "true", "description", "Default project",
+			 "name", "default", "used_by", users);
+}
+
+int h_projects_get(struct req *r)
+{
+	if (req_recursion(r) == 0)
+		return reply_sync(r, json_pack("[s]", "/1.0/projects/default"));
+	return reply_sync(r, json_pack("[o]", project_json(req_env(r))));
+}
+
+int h_project_get(struct req *r)
+{
+	_json_ json_t *j = NULL, *writable = NULL;
+
+	if (!str_eq(req_param(r, 0), "default"))
+		return err_set(req_err(r), ERR_NOT_FOUND, "Project not found: \"%.64s\"",
+			       req_param(r, 0));
+	j = project_json(req_env(r));
+	writable = json_pack("{s:O}", "config", json_obj(j, "config"));
+	set_etag(r, writable);
+	return reply_sync(r, json_incref(j));
+}
+
+int h_projects_change(struct req *r)
+{
+	return err_set(req_err(r), ERR_UNSUPPORTED,
+		       "projects are not implemented: everything is in the project \"default\"");
+}
+
+/* --- empty lists ----------------------------------------------------------------------------- */
+
+int h_warnings_get(struct req *r)
+{
+	return reply_sync(r, json_array());
+}
+
+/* --- what the host has ----------------------------------------------------------------------- */
+
+int h_resources_get(struct req *r)
+{
+	json_t *j = node_resources(req_env(r)->node);
+
+	return reply_sync(r, j ? j : json_object());
+}

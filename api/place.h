@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* api/place.h - asks the scheduler, with what rows and facts tell of the members. */
-#pragma once
-#include "api/env.h"
-#include "scheduler/place.h"
-
-/* group: the request names one; there is only the one of all members. */
-int place_instance(const struct api_env *env, const json_t *instance, bool group,
-		   struct place_choice *ret, struct err *err);

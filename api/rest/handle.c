@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/rest/handle.h"
+
+#include <string.h>
+
+#include "api/http/envelope.h"
+#include "api/http/server.h"
+#include "api/rest/filter.h"
+#include "api/work/icache.h"
+#include "api/work/spec.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define USERS_SHOWN 5
+#define COMMIT_TRIES 50
+#define USERS_TEXT_MAX 1000
+
+bool caller_trusted(const struct req *r)
+{
+	return caller_is_trusted(req_caller(r));
+}
+
+static const char *protocol_of(const struct caller *c)
+{
+	switch (c->kind) {
+	case CALLER_ADMIN:
+		return "unix";
+	case CALLER_MEMBER:
+		return "cluster";
+	default:
+		return "tls";
+	}
+}
+
+void tell_event(struct req *r, const char *action, const char *url, const char *name)
+{
+	const struct caller *c = req_caller(r);
+
+	event_lifecycle(req_env(r)->events,
+			&(struct event_source){
+				.action = action,
+				.url = url,
+				.name = name,
+				.username = c->kind == CALLER_CLIENT ? c->fingerprint : c->name,
+				.protocol = protocol_of(c),
+			});
+}
+
+char *url_of(const char *kind, const char *name)
+{
+	_free_ char *escaped = str_url_encode(name);
+
+	return xasprintf("/1.0/%s/%s", kind, escaped);
+}
+
+int reply_made(struct req *r, const char *kind, const char *name, const char *action)
+{
+	_free_ char *url = url_of(kind, name);
+
+	tell_event(r, action, url, name);
+	return reply_created(r, url);
+}
+
+int reply_operation_json(struct req *r, json_t *own_op)
+{
+	_json_ json_t *op = own_op;
+	_free_ char *url = url_of("operations", json_str(op, "id", ""));
+	_free_ char *text = json_text(op), *head = xasprintf(ENVELOPE_ASYNC, url);
+	_free_ char *envelope = xasprintf("%s%s}", head, text);
+
+	server_note_operation(req_env(r)->server, json_str(op, "id", ""),
+			      json_str(op, "location", ""));
+	reply_header(r, "Location", url);
+	return reply_bytes(r, 202, "application/json", envelope, strlen(envelope));
+}
+
+int reply_rows(struct req *r, enum entity e, const char *kind,
+	       json_t *(*render)(struct req *r, const struct row *row, void *arg), void *arg)
+{
+	_rows_ struct rows rows = { 0 };
+	_json_ json_t *list = json_array();
+	struct filter *filter;
+	bool ok;
+
+	if (store_list(req_env(r)->store, e, NULL, &rows, req_err(r)) < 0)
+		return -1;
+	filter = filter_parse(req_query(r, "filter"), &ok, req_err(r));
+	if (!ok)
+		return -1;
+	for (size_t i = 0; i < rows.n; i++) {
+		_free_ char *url = url_of(kind, rows.v[i].key);
+		_json_ json_t *obj = render(r, &rows.v[i], arg);
+
+		if (!obj || !filter_match(filter, obj))
+			continue;
+		json_array_append_new(list, req_recursion(r) ? json_incref(obj) : json_string(url));
+	}
+	filter_free(filter);
+	return reply_sync(r, json_incref(list));
+}
+
+void set_etag(struct req *r, const json_t *writable)
+{
+	char hex[SHA256_HEX_SIZE];
+
+	reply_etag(r, etag_of(writable, hex));
+}
+
+int check_etag(struct req *r, const json_t *writable)
+{
+	char hex[SHA256_HEX_SIZE];
+
+	return req_if_match(r, etag_of(writable, hex));
+}
+
+bool is_patch(const struct req *r)
+{
+	return str_eq(req_method(r), "PATCH");
+}
+
+int again(struct req *r, int (*once)(struct req *r))
+{
+	int rc = once(r);
+
+	for (int i = 1; i < COMMIT_TRIES && rc < 0; i++) {
+		if (req_err(r)->kind != ERR_PRECONDITION || req_header(r, "If-Match"))
+			break;
+		rc = once(r);
+	}
+	return rc;
+}
+
+void merge_map(json_t *doc, const char *key, const json_t *body, bool patch)
+{
+	json_t *next = json_obj(body, key), *map;
+	const char *name;
+	json_t *v;
+
+	if (patch && !next)
+		return;
+	map = patch && json_obj(doc, key) ? json_deep_copy(json_obj(doc, key)) : json_object();
+	json_object_foreach(next, name, v)
+		json_object_set(map, name, v);
+	json_object_set_new(doc, key, map);
+}
+
+int check_fixed(struct req *r, const char *what, const json_t *body, const json_t *present,
+		const char *const *fields)
+{
+	for (; *fields; fields++) {
+		const char *sent = json_str(body, *fields, "");
+		const char *is = json_str(present, *fields, "");
+
+		if (!str_empty(sent) && !str_eq(sent, is))
+			return err_set(req_err(r), ERR_INVALID,
+				       "%s: \"%s\" can't be changed to \"%.64s\": it is \"%s\"",
+				       what, *fields, sent, is);
+	}
+	return 0;
+}
+
+int refuse_target(struct req *r, const char *what)
+{
+	const char *target = req_query(r, "target");
+
+	if (str_empty(target))
+		return 0;
+	return err_set(req_err(r), ERR_INVALID,
+		       "%s has no configuration of member \"%.64s\" alone: change it without a "
+		       "target",
+		       what, target);
+}
+
+/* --- used by --------------------------------------------------------------------------------- */
+
+struct users {
+	const char *kind, *name;
+	json_t *urls;
+};
+
+static bool names(const json_t *list, const char *name)
+{
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v) {
+		if (str_eq(json_string_value(v), name))
+			return true;
+	}
+	return false;
+}
+
+static void add_instance_user(void *arg, const struct icache_view *v)
+{
+	struct users *u = arg;
+
+	if (names(json_arr(v->uses, u->kind), u->name))
+		json_array_append_new(u->urls, json_sprintf("/1.0/instances/%s", v->name));
+}
+
+static bool profile_uses(const json_t *doc, const struct users *u)
+{
+	bool networks = str_eq(u->kind, "networks"), pools = str_eq(u->kind, "pools");
+	const char *key;
+	json_t *dev;
+
+	json_object_foreach(json_obj(doc, "devices"), key, dev) {
+		const char *network = spec_nic_network(dev);
+
+		if (networks && network && str_eq(network, u->name))
+			return true;
+		if (pools && str_eq(json_str(dev, "type", ""), "disk") &&
+		    str_eq(json_str(dev, "pool", ""), u->name))
+			return true;
+	}
+	return false;
+}
+
+json_t *used_by(const struct api_env *env, const char *kind, const char *name)
+{
+	struct users u = { kind, name, json_array() };
+	_rows_ struct rows profiles = { 0 };
+	struct err err;
+
+	icache_each(env, add_instance_user, &u);
+	if (store_list(env->store, ENT_PROFILE, NULL, &profiles, &err) < 0)
+		return u.urls;
+	for (size_t i = 0; i < profiles.n; i++) {
+		_free_ char *url = url_of("profiles", profiles.v[i].key);
+
+		if (profile_uses(profiles.v[i].doc, &u))
+			json_array_append_new(u.urls, json_string(url));
+	}
+	return u.urls;
+}
+
+int refuse_used(struct req *r, const char *what, const char *kind, const char *name)
+{
+	static const char *const words[][2] = { { "/1.0/instances/", "instance" },
+						{ "/1.0/profiles/", "profile" } };
+	_json_ json_t *users = used_by(req_env(r), kind, name);
+	_sbuf_ struct sbuf text = SBUF(USERS_TEXT_MAX);
+	size_t n = json_array_size(users), i;
+	json_t *v;
+
+	if (n == 0)
+		return 0;
+	json_array_foreach(users, i, v) {
+		const char *url = json_string_value(v);
+
+		for (size_t k = 0; i < USERS_SHOWN && k < ARRAY_SIZE(words); k++) {
+			if (str_starts(url, words[k][0]))
+				sbuf_printf(&text, "%s%s \"%s\"", i ? ", " : "", words[k][1],
+					    url + strlen(words[k][0]));
+		}
+	}
+	if (n > USERS_SHOWN)
+		sbuf_printf(&text, " and %zu more", n - USERS_SHOWN);
+	return err_set(req_err(r), ERR_INVALID, "%s is currently in use: \"%s\" by %s", what, name,
+		       text.data);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api/rest/handle.h - what handlers have in common. */
+#pragma once
+#include "api/rest/handlers.h"
+
+bool caller_trusted(const struct req *r);
+/* A lifecycle event with the caller as its requestor; context may be NULL. */
+void tell_event(struct req *r, const char *action, const char *url, const char *name);
+/* "/1.0/<kind>/<name>", escaped; the caller frees. */
+char *url_of(const char *kind, const char *name);
+/* 201 with the new object's URL, and its event. */
+int reply_made(struct req *r, const char *kind, const char *name, const char *action);
+/* 202 for an operation that is known only by its object (a token, or one of another member). */
+int reply_operation_json(struct req *r, json_t *own_op);
+/* A list of rows: URLs for recursion 0, else what render makes of each (new reference, NULL leaves
+ * it out). filter= is applied to objects. */
+int reply_rows(struct req *r, enum entity e, const char *kind,
+	       json_t *(*render)(struct req *r, const struct row *row, void *arg), void *arg);
+/* reply_etag of what may be changed; steals nothing. */
+void set_etag(struct req *r, const json_t *writable);
+int check_etag(struct req *r, const json_t *writable);
+/* config of a PUT replaces, of a PATCH is merged: the result is left in doc. */
+void merge_map(json_t *doc, const char *key, const json_t *body, bool patch);
+bool is_patch(const struct req *r);
+/* Runs once() again as long as what it looked at changes before it has committed (a busy cluster
+ * wins after many times); a client that gave an ETag decides for itself. */
+int again(struct req *r, int (*once)(struct req *r));
+
+/* Who uses an object: URLs of instances and profiles. kind: "profiles", "networks" or "pools". */
+json_t *used_by(const struct api_env *env, const char *kind, const char *name);
+/* Refuses a body whose texts differ from those present: clients may send them back unchanged.
+ * `fields` ends with NULL. */
+int check_fixed(struct req *r, const char *what, const json_t *body, const json_t *present,
+		const char *const *fields);
+/* Refuses ?target= for an object without keys of a member's own. */
+int refuse_target(struct req *r, const char *what);
+/* Refuses with the names of what uses the object; `what` begins the sentence. */
+int refuse_used(struct req *r, const char *what, const char *kind, const char *name);

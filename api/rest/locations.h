@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api/rest/locations.h - objects that every member has, and LXD's way of making them member by
+ * member.
+ */
+#pragma once
+#include "api/rest/handlers.h"
+
+/* Names of all members; "none" before clustering. New reference. */
+json_t *all_locations(const struct api_env *env);
+/* POST with ?target= names what is particular to one member, before the object itself is made.
+ * Nothing is here: 201 when the member exists. */
+int reply_member_part(struct req *r, const char *kind, const char *name);

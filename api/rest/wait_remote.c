@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/rest/wait_remote.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "api/http/envelope.h"
+#include "api/work/later.h"
+#include "api/work/state.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define ANSWER_MAX (1 << 20)
+#define LOOK_MS 500    /* for a fact that vanished, of which no event tells */
+#define UNSEEN_MS 3000 /* a fact that has not come by then does not exist */
+#define FINAL 200      /* LXD's status codes: from here on an operation has ended */
+
+/* Held by the listener's side and by its timer, which looks again and again. */
+struct remote {
+	const struct api_env *env;
+	pthread_mutex_t lock;
+	struct late *late; /* NULL once answered */
+	struct event_listener *listener;
+	char id[40];
+	int64_t deadline, unseen_until;
+	bool seen;
+};
+
+void wait_answer(struct late *own, const json_t *op)
+{
+	_sbuf_ struct sbuf b = SBUF(ANSWER_MAX);
+
+	sbuf_puts(&b, ENVELOPE_SYNC);
+	json_append(&b, op);
+	sbuf_puts(&b, "}\n");
+	reply_late_end(own, b.data, b.len);
+}
+
+static struct late *take_late(struct remote *w)
+{
+	struct late *late;
+
+	pthread_mutex_lock(&w->lock);
+	late = take_ptr(w->late);
+	pthread_mutex_unlock(&w->lock);
+	return late;
+}
+
+static void answer(struct remote *w, const json_t *op)
+{
+	struct late *late = take_late(w);
+
+	if (late)
+		wait_answer(late, op);
+}
+
+static void fail(struct remote *w, int code, const char *what, const char *why)
+{
+	struct late *late = take_late(w);
+	_sbuf_ struct sbuf b = SBUF(ANSWER_MAX);
+	_free_ char *text = xasprintf("%s: %s; %s", what, w->id, why);
+
+	sbuf_printf(&b, ENVELOPE_ERROR, code);
+	sbuf_json_string(&b, text);
+	sbuf_puts(&b, ",\"metadata\":null}\n");
+	if (late)
+		reply_late_end(late, b.data, b.len);
+}
+
+static void give_up(struct remote *w)
+{
+	fail(w, 404, "Operation not found",
+	     "it ended long ago, or the member that ran it went away: how it ended is not known "
+	     "here, look before you ask again");
+}
+
+/* True when it has been answered. */
+static bool look(struct remote *w)
+{
+	_json_ json_t *op = store_fact_get(w->env->store, FACT_OPERATION, w->id, NULL);
+	bool late = w->deadline && clock_ms() >= w->deadline;
+
+	if (op)
+		w->seen = true;
+	if (op && (late || json_int(op, "status_code", 0) >= FINAL))
+		answer(w, op);
+	else if (!op && (late || w->seen || clock_ms() >= w->unseen_until))
+		give_up(w);
+	else if (cluster_is_cut_off(w->env->cluster))
+		fail(w, 503, "Operation",
+		     "no member leads the cluster: how it ends is not known here");
+	else
+		return false;
+	return true;
+}
+
+static void on_timer(void *arg)
+{
+	struct remote *w = arg;
+	bool over;
+
+	pthread_mutex_lock(&w->lock);
+	over = !w->late || late_is_abandoned(w->late);
+	pthread_mutex_unlock(&w->lock);
+	if (!over && !look(w) && later_call(w->env->state->later, LOOK_MS, on_timer, w))
+		return;
+	event_unlisten(w->env->events, w->listener);
+	give_up(w);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+/* Events hold the operation's id as they hold nothing else of 36 digits and dashes. */
+static void on_event(void *arg, const char *text, size_t len)
+{
+	struct remote *w = arg;
+	struct err ignored;
+	_json_ json_t *event = NULL;
+	const json_t *op;
+
+	if (!strstr(text, w->id))
+		return;
+	event = json_parse(text, len, "event", &ignored);
+	op = json_obj(event, "metadata");
+	if (str_eq(json_str(op, "id", ""), w->id) && json_int(op, "status_code", 0) >= FINAL)
+		answer(w, op);
+}
+
+void wait_remote(struct req *r, const char *operation_id, int64_t timeout_s)
+{
+	struct remote *w = xnew(struct remote);
+
+	w->env = req_env(r);
+	pthread_mutex_init(&w->lock, NULL);
+	str_copy(w->id, sizeof(w->id), operation_id);
+	w->deadline = timeout_s >= 0 ? deadline_in(timeout_s * 1000) : 0;
+	w->unseen_until = deadline_in(UNSEEN_MS);
+	w->late = reply_late(r, NULL, NULL);
+	w->listener = event_listen(w->env->events, EV_OPERATION, on_event, w);
+	/* What ended before the listener was there tells no event; the timer's first look sees
+	 * it. */
+	on_timer(w);
+}

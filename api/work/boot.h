@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api/work/boot.h - instances start with their host and stop with it.
+ *
+ * The rows are not changed by either: they say what shall run, also while a host is down, and no
+ * leader has to be there when all hosts of a cluster go down at once.
+ */
+#pragma once
+#include "api/work/env.h"
+
+/* True once after each boot of the host, and after boot_stop_instances(). */
+bool boot_is_new(const struct api_env *env);
+/* Starts what shall run, in the background: by boot.autostart.priority; whoever comes after one
+ * with boot.autostart.delay waits for that long. */
+void boot_start_instances(const struct api_env *env);
+/* Stops everything that runs here, by boot.stop.priority; each cleanly within its
+ * boot.host_shutdown_timeout, else by force. Nothing is started here from now on; the next daemon
+ * starts it again, even if this one is killed meanwhile. Returns how many were stopped; -1 when
+ * some still run, and this daemon starts instances again. */
+int boot_stop_instances(const struct api_env *env, struct err *err);
+/* It has begun. */
+bool boot_is_over(const struct api_env *env);
+/* Refuses what would bring an instance here once it has; arg is the struct api_env. */
+int boot_takes(void *arg, struct err *err);

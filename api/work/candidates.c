@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/work/candidates.h"
+
+#include <string.h>
+
+#include "api/work/icache.h"
+#include "api/work/keys.h"
+#include "api/work/spec.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+struct view {
+	struct place_member *v;
+	size_t n;
+};
+
+static void fill_member(const struct api_env *env, const struct row *row, struct place_member *m)
+{
+	_json_ json_t *fact = store_fact_get(env->store, FACT_MEMBER, row->key, NULL);
+	const char *policy =
+		key_value(KEYS_MEMBER, json_obj(row->doc, "config"), "scheduler.instance");
+
+	str_copy(m->name, sizeof(m->name), row->key);
+	str_copy(m->architecture, sizeof(m->architecture), json_str(row->doc, "architecture", ""));
+	m->online = cluster_member_life(env->cluster, row->key, NULL) == LIFE_ONLINE;
+	m->evacuated = json_bool(row->doc, "evacuated", false) ||
+		       json_bool(row->doc, "removing", false) ||
+		       json_bool(fact, "host_stops", false);
+	m->by_name = str_eq(policy, "manual");
+	m->by_group = str_eq(policy, "group");
+	m->memory_total_bytes = (uint64_t)json_int(json_obj(fact, "memory"), "total", 0);
+	m->cpus_total = (unsigned)json_int(fact, "cpus", 0);
+}
+
+static void add_requested(void *arg, const struct icache_view *i)
+{
+	struct view *view = arg;
+
+	for (size_t k = 0; k < view->n; k++) {
+		struct place_member *m = &view->v[k];
+
+		if (!str_eq(m->name, i->member))
+			continue;
+		m->instances++;
+		m->cpus_requested += i->cpus;
+		m->memory_requested_bytes +=
+			i->memory_bytes + m->memory_total_bytes / 100 * i->memory_percent;
+		return;
+	}
+}
+
+/* A share of the host's memory asks for as much of every member: it does not matter here. */
+static void fill_request(const json_t *instance, const json_t *config, struct place_request *req)
+{
+	const char *cpu = json_str(config, "limits.cpu", NULL);
+	const char *memory = json_str(config, "limits.memory", NULL);
+
+	req->architecture = json_str(instance, "architecture", "");
+	if (memory)
+		str_to_size(memory, &req->memory_bytes);
+	if (cpu && !str_to_u64(cpu, 4096, &req->cpus))
+		req->cpus = 1;
+}
+
+int place_instance(const struct api_env *env, const json_t *instance, bool group,
+		   struct place_choice *ret, struct err *err)
+{
+	_json_ json_t *config = NULL, *devices = NULL;
+	struct place_request req = { .group = group };
+	_free_ struct place_member *v = NULL;
+	_rows_ struct rows members = { 0 };
+	struct view view;
+
+	if (store_list(env->store, ENT_MEMBER, NULL, &members, err) < 0)
+		return -1;
+	v = xcalloc(members.n + 1, sizeof(*v));
+	for (size_t i = 0; i < members.n; i++)
+		fill_member(env, &members.v[i], &v[i]);
+	view = (struct view){ v, members.n };
+	icache_each(env, add_requested, &view);
+	spec_expand(env->store, NULL, instance, &config, &devices);
+	fill_request(instance, config, &req);
+	return place_choose(v, members.n, &req, ret, err);
+}

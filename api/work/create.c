@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "api/work/address.h"
+#include "api/work/check.h"
+#include "api/work/instance.h"
+#include "api/work/job.h"
+#include "api/work/spec.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define COMMIT_TRIES 50
+
+struct create_job {
+	const struct api_env *env;
+	json_t *doc;
+	bool start;
+};
+
+static void job_free(void *arg)
+{
+	struct create_job *j = arg;
+
+	json_decref(j->doc);
+	free(j);
+}
+
+/* --- undoing --------------------------------------------------------------------------------- */
+
+static int delete_rows(const struct api_env *env, const json_t *doc, struct err *err)
+{
+	const char *name = json_str(doc, "name", "");
+	_row_ struct row row = { 0 };
+	_tx_ struct tx *tx = tx_new();
+
+	if (store_get(env->store, ENT_INSTANCE, name, &row, err) < 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	if (!str_eq(json_str(row.doc, "uuid", ""), json_str(doc, "uuid", "")))
+		return 0;
+	tx_delete(tx, ENT_INSTANCE, name, REV_ANY);
+	if (address_release(env, name, tx, err) < 0)
+		return -1;
+	return store_commit(env->store, tx, 0, NULL, err);
+}
+
+static int delete_files(const struct api_env *env, const json_t *doc, struct err *err)
+{
+	const char *name = json_str(doc, "name", "");
+	_json_ json_t *pool = spec_pool(env, doc, err);
+
+	if (container_delete(env->node, name, err) < 0 && err->kind != ERR_NOT_FOUND)
+		return -1;
+	if (pool && volume_delete(env->node, pool, name, err) < 0 && err->kind != ERR_NOT_FOUND)
+		return -1;
+	return 0;
+}
+
+int instance_undo(const struct api_env *env, const json_t *doc, struct err *err)
+{
+	/* What bears a promised name on disk belongs to the instance that gets it. */
+	if (!instance_name_promised(env, json_str(doc, "name", ""), NULL) &&
+	    delete_files(env, doc, err) < 0)
+		return -1;
+	return delete_rows(env, doc, err);
+}
+
+struct undo_create {
+	const struct api_env *env;
+	const json_t *doc; /* the job's */
+};
+
+static int undo_create(void *arg, struct err *err)
+{
+	struct undo_create *u = arg;
+
+	return instance_undo(u->env, u->doc, err);
+}
+
+/* --- doing ----------------------------------------------------------------------------------- */
+
+static bool exists(const struct api_env *env, const char *name)
+{
+	_row_ struct row row = { 0 };
+	struct err err;
+
+	return store_get(env->store, ENT_INSTANCE, name, &row, &err) == 0;
+}
+
+/* One that is deleted later stays as long as instances need it. */
+static int pin_image(struct create_job *j, struct tx *tx, struct err *err)
+{
+	const char *image = json_str(j->doc, "image", "");
+	_row_ struct row row = { 0 };
+
+	if (str_empty(image))
+		return 0;
+	if (store_get(j->env->store, ENT_IMAGE, image, &row, err) < 0)
+		return err->kind == ERR_NOT_FOUND
+			       ? err_set(err, ERR_NOT_FOUND, "Image not found: %.64s", image)
+			       : -1;
+	tx_check(tx, ENT_IMAGE, image, row.rev);
+	return 0;
+}
+
+static int commit_row(struct create_job *j, struct err *err)
+{
+	const char *name = json_str(j->doc, "name", "");
+
+	struct address_wish wish = { .dynamic = j->start };
+
+	for (; wish.attempt < COMMIT_TRIES; wish.attempt++) {
+		_picks_ struct address_picks picks = { 0 };
+		_tx_ struct tx *tx = tx_new();
+
+		instance_pin(j->env, j->doc, tx);
+		if (pin_image(j, tx, err) < 0 ||
+		    instance_check(j->env, j->doc, NULL, err) < 0 ||
+		    address_plan(j->env, j->doc, &wish, tx, &picks, err) < 0)
+			return -1;
+		tx_put(tx, ENT_INSTANCE, name, REV_NONE, j->doc);
+		if (instance_commit(j->env, tx, 0, err) == 0)
+			return 0;
+		if (err->kind != ERR_UNKNOWN && exists(j->env, name))
+			return err_set(err, ERR_CONFLICT, "Instance \"%s\" already exists", name);
+		if (err->kind != ERR_CONFLICT && err->kind != ERR_PRECONDITION)
+			return -1;
+	}
+	return -1;
+}
+
+/* With the row there, a renaming that comes later sees it and gives way. */
+static int check_promised(struct create_job *j, struct err *err)
+{
+	const char *name = json_str(j->doc, "name", "");
+
+	if (!instance_name_promised(j->env, name, NULL))
+		return 0;
+	return err_set(err, ERR_CONFLICT,
+		       "another instance is being renamed to \"%s\", or from it", name);
+}
+
+static int make_volume(struct create_job *j, struct op *op, struct err *err)
+{
+	const char *image = json_str(j->doc, "image", "");
+	_json_ json_t *pool = spec_pool(j->env, j->doc, err);
+	_free_ char *root = NULL;
+
+	if (!pool || pool_create(j->env->node, pool, err) < 0)
+		return -1;
+	if (!str_empty(image)) {
+		if (job_need_image((void *)j->env, image, op, err) < 0)
+			return -1;
+		root = image_root(j->env->node, image, err);
+		if (!root)
+			return -1;
+	}
+	return volume_create(j->env->node, pool, json_str(j->doc, "name", ""), root, err);
+}
+
+/* With what a start would write down, which saves it a commit. */
+static int set_ready(void *arg, json_t *doc, struct err *err)
+{
+	json_put_str(doc, "state", "ready");
+	if (*(bool *)arg)
+		instance_set_power(doc, true);
+	return 0;
+}
+
+static int check_files(struct create_job *j, struct err *err)
+{
+	const char *name = json_str(j->doc, "name", "");
+	_json_ json_t *pool = NULL;
+
+	/* Those of one that is there, or is to be, are told by the row. */
+	if (exists(j->env, name) || instance_name_promised(j->env, name, NULL))
+		return 0;
+	pool = spec_pool(j->env, j->doc, err);
+	return pool ? volume_check_free(j->env->node, pool, name, err) : -1;
+}
+
+static int make(struct create_job *j, struct op *op, struct err *err)
+{
+	struct undo_create *u = xnew(struct undo_create);
+	_undo_ struct undo undo = { 0 };
+
+	*u = (struct undo_create){ j->env, j->doc };
+	if (check_files(j, err) < 0 || commit_row(j, err) < 0) {
+		free(u);
+		return -1;
+	}
+	undo_push(&undo, "remove what was made of the instance", undo_create, u);
+	if (check_promised(j, err) < 0 || fault_point(create_after_row, err) < 0 ||
+	    op_check(op, err) < 0 ||
+	    make_volume(j, op, err) < 0 || fault_point(create_after_volume, err) < 0 ||
+	    instance_edit(j->env, json_str(j->doc, "name", ""), set_ready, &j->start, 0,
+			  err) < 0)
+		return -1;
+	undo_keep(&undo);
+	return 0;
+}
+
+static int run_create(struct op *op, void *arg, struct err *err)
+{
+	struct create_job *j = arg;
+	const char *name = json_str(j->doc, "name", "");
+
+	if (make(j, op, err) < 0)
+		return -1;
+	instance_event(j->env, name, "created",
+		       json_pack("{s:s}", "location", json_str(j->doc, "member", "")));
+	if (j->start && instance_start_noted(j->env, name, err) < 0)
+		return err_wrap(err, "instance \"%s\" was created but did not start", name);
+	return 0;
+}
+
+struct op *job_create_start(const struct api_env *env, json_t *own_doc, bool start,
+			    const char *placement, struct err *err)
+{
+	struct create_job *j = xnew(struct create_job);
+	const char *name = json_str(own_doc, "name", "");
+	_free_ char *key = xasprintf("instance/%s", name);
+	_json_ json_t *metadata = NULL;
+
+	j->env = env;
+	j->doc = own_doc;
+	j->start = start;
+	if (placement)
+		metadata = json_pack("{s:{s:s, s:s}}", "placement", "member",
+				     json_str(own_doc, "member", ""), "reason", placement);
+	return op_start(env->ops,
+			&(struct op_spec){ .class = OP_TASK,
+					   .description = "Creating instance",
+					   .resource_kind = "instances",
+					   .resource_name = name,
+					   .key = key,
+					   .metadata = metadata,
+					   .run = run_create,
+					   .arg = j,
+					   .free_arg = job_free },
+			err);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/work/hostcheck.h"
+
+#include <net/if.h>
+#include <sys/utsname.h>
+
+#include "api/work/keys.h"
+#include "api/work/spec.h"
+#include "base/arch.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "node/host/cgroup.h"
+
+static int check_architecture(const char *what, const json_t *doc, struct err *err)
+{
+	const char *wanted = json_str(doc, "architecture", "");
+	struct utsname u;
+
+	if (uname(&u) < 0 || str_empty(wanted) || arch_runs(u.machine, wanted))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "%s: invalid value \"%s\" for key \"architecture\": this member is %s and "
+		       "can't run it",
+		       what, wanted, u.machine);
+}
+
+static int check_disk(const struct api_env *env, const char *what, const json_t *dev,
+		      struct err *err)
+{
+	const char *source = json_str(dev, "source", NULL);
+
+	if (!source || !key_bool(KEYS_DISK, dev, "required") || io_exists(source))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "%s: invalid value \"%s\" for key \"source\": there is no such path on "
+		       "member \"%s\"; make it first, or set required=false",
+		       what, source, cluster_member_name(env->cluster));
+}
+
+/* What is larger than the bridge lets through is lost. */
+static int check_mtu(const char *what, const json_t *dev, const json_t *state, struct err *err)
+{
+	const char *value = json_str(dev, "mtu", NULL);
+	int64_t mtu;
+
+	if (!value || !str_to_i64(value, 0, UINT16_MAX, &mtu) || !state ||
+	    mtu <= json_int(state, "mtu", 0))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "%s: invalid value \"%s\" for key \"mtu\": at most %lld, the MTU of \"%s\"",
+		       what, value, (long long)json_int(state, "mtu", 0), spec_nic_network(dev));
+}
+
+static bool is_managed(const struct api_env *env, const char *network)
+{
+	_row_ struct row row = { 0 };
+	struct err ignored;
+
+	return store_get(env->store, ENT_NETWORK, network, &row, &ignored) == 0;
+}
+
+/* A managed network's bridge may not be there yet. */
+static int check_parent(const struct api_env *env, const char *what, const json_t *dev,
+			const json_t *state, struct err *err)
+{
+	const char *parent = json_str(dev, "parent", NULL);
+
+	if (!parent || is_managed(env, parent) || json_obj(state, "bridge"))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "%s: invalid value \"%s\" for key \"parent\": %s on member \"%s\"; name a "
+		       "bridge of it, or a network as \"network\"",
+		       what, parent, state ? "it is no bridge" : "there is no such interface",
+		       cluster_member_name(env->cluster));
+}
+
+bool devices_have_host_name(const json_t *devices, const char *name)
+{
+	const char *device;
+	json_t *dev;
+
+	json_object_foreach((json_t *)devices, device, dev) {
+		if (str_eq(json_str(dev, "host_name", ""), name))
+			return true;
+	}
+	return false;
+}
+
+/* The other end of the pair is named after it until it is inside. */
+static int check_host_name(const struct api_env *env, const char *what, const json_t *dev,
+			   const json_t *old, struct err *err)
+{
+	const char *name = json_str(dev, "host_name", NULL);
+	_free_ char *peer = xasprintf("%sp", name ? name : "");
+
+	if (!name || devices_have_host_name(old, name) ||
+	    (!if_nametoindex(name) && !if_nametoindex(peer) && !is_managed(env, name)))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "%s: invalid value \"%s\" for key \"host_name\": member \"%s\" has an "
+		       "interface \"%s\" already; choose another name",
+		       what, name, cluster_member_name(env->cluster),
+		       if_nametoindex(peer) ? peer : name);
+}
+
+static int check_nic(const struct api_env *env, const char *what, const json_t *dev,
+		     const json_t *old, struct err *err)
+{
+	struct err ignored;
+	_json_ json_t *state = network_state(env->node, spec_nic_network(dev), &ignored);
+
+	if (check_parent(env, what, dev, state, err) < 0 ||
+	    check_host_name(env, what, dev, old, err) < 0)
+		return -1;
+	return check_mtu(what, dev, state, err);
+}
+
+int devices_check_host(const struct api_env *env, const char *what, const json_t *devices,
+		       const json_t *old, struct err *err)
+{
+	const char *name;
+	json_t *dev;
+
+	json_object_foreach((json_t *)devices, name, dev) {
+		_free_ char *full = xasprintf("%s: device \"%s\"", what, name);
+		const char *type = json_str(dev, "type", "");
+
+		if (json_equal(dev, json_object_get(old, name)))
+			continue;
+		if (str_eq(type, "disk") && check_disk(env, full, dev, err) < 0)
+			return -1;
+		if (str_eq(type, "nic") && check_nic(env, full, dev, old, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool same(const json_t *a, const json_t *b, const char *key)
+{
+	return str_eq(json_str(a, key, ""), json_str(b, key, ""));
+}
+
+int instance_check_host(const struct api_env *env, const json_t *doc, const json_t *old,
+			struct err *err)
+{
+	_free_ char *what = xasprintf("instance \"%.64s\"", json_str(doc, "name", "?"));
+	_json_ json_t *config = NULL, *devices = NULL, *old_config = NULL, *old_devices = NULL;
+	struct cgroup_limits limits;
+
+	spec_expand(env->store, NULL, doc, &config, &devices);
+	if (old)
+		spec_expand(env->store, NULL, old, &old_config, &old_devices);
+	else if (check_architecture(what, doc, err) < 0)
+		return -1;
+	if ((!same(config, old_config, "limits.cpu") ||
+	     !same(config, old_config, "limits.memory")) &&
+	    cgroup_limits_parse(config, &limits, err) < 0)
+		return err_wrap(err, "%s", what);
+	return devices_check_host(env, what, devices, old_devices, err);
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/work/icache.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "api/work/instance.h"
+#include "api/work/keys.h"
+#include "api/work/spec.h"
+#include "api/work/state.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define RECHECK_MS 1000
+#define OBJECT_MAX (8 << 20)
+
+struct entry {
+	char *name, *member, *fact, *rename_to;
+	int64_t rev;
+	json_t *doc; /* the row, for rendering the state */
+	json_t *uses;
+	uint64_t memory_bytes, memory_percent, cpus;
+	const char *status;
+	char *head;  /* the object up to "project", without its brace */
+	char *state; /* status, backups, state, snapshots: how it goes on for recursion 2 */
+	size_t head_len, state_len, status_len; /* status_len: of state, what recursion 1 shows */
+	enum member_life life;
+	bool has_fact;
+	bool new_doc, stale; /* what is to be rendered: all of it, or the state */
+};
+
+struct icache {
+	pthread_mutex_t lock;
+	struct entry **v;
+	size_t n, room;
+	uint64_t changes;
+	int64_t checked_ms;
+	uint64_t profiles; /* digest of all profiles' revisions */
+};
+
+struct icache *icache_new(void)
+{
+	struct icache *c = xnew(struct icache);
+
+	pthread_mutex_init(&c->lock, NULL);
+	return c;
+}
+
+static void entry_free(struct entry *e)
+{
+	free(e->name);
+	free(e->member);
+	free(e->fact);
+	free(e->rename_to);
+	free(e->head);
+	free(e->state);
+	json_decref(e->doc);
+	json_decref(e->uses);
+	free(e);
+}
+
+void icache_free(struct icache *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->n; i++)
+		entry_free(c->v[i]);
+	free(c->v);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+/* --- rendering ------------------------------------------------------------------------------- */
+
+static json_t *uses_of(const json_t *doc, const json_t *devices)
+{
+	json_t *networks = json_array(), *pools = json_array(), *dev;
+	json_t *host_names = json_array();
+	json_t *profiles = json_arr(doc, "profiles");
+	const char *name;
+
+	json_object_foreach((json_t *)devices, name, dev) {
+		const char *network = spec_nic_network(dev);
+
+		if (network)
+			json_array_append_new(networks, json_string(network));
+		if (network && json_str(dev, "host_name", NULL))
+			json_array_append(host_names, json_object_get(dev, "host_name"));
+		if (str_eq(json_str(dev, "type", ""), "disk") && json_str(dev, "pool", NULL))
+			json_array_append_new(pools, json_string(json_str(dev, "pool", "")));
+	}
+	return json_pack("{s:o, s:o, s:o, s:o, s:s}", "profiles",
+			 profiles ? json_incref(profiles) : json_array(), "networks", networks,
+			 "host_names", host_names, "pools", pools, "image",
+			 json_str(doc, "image", ""));
+}
+
+static void sum_limits(struct entry *e, const json_t *config)
+{
+	const char *memory = json_str(config, "limits.memory", NULL);
+	const char *cpu = json_str(config, "limits.cpu", NULL);
+	_free_ char *share = xstrdup(memory);
+
+	e->memory_bytes = e->memory_percent = e->cpus = 0;
+	if (memory && str_ends(memory, "%")) {
+		share[strlen(share) - 1] = '\0';
+		str_to_u64(share, 100, &e->memory_percent);
+	} else if (memory) {
+		str_to_size(memory, &e->memory_bytes);
+	}
+	if (cpu && !str_to_u64(cpu, 4096, &e->cpus))
+		e->cpus = 1;
+}
+
+static void render_head(const struct api_env *env, json_t *profiles, struct entry *e)
+{
+	_json_ json_t *j = instance_json(env->store, profiles, e->doc);
+	struct sbuf b = SBUF(OBJECT_MAX);
+
+	json_append(&b, j);
+	b.data[--b.len] = '\0';
+	free(e->head);
+	e->head_len = b.len;
+	e->head = sbuf_take(&b);
+	json_decref(e->uses);
+	e->uses = uses_of(e->doc, json_obj(j, "expanded_devices"));
+	sum_limits(e, json_obj(j, "expanded_config"));
+}
+
+static void render_state(const struct api_env *env, struct entry *e)
+{
+	struct err err;
+	_json_ json_t *fact = e->fact && e->life != LIFE_OFFLINE
+				      ? json_parse(e->fact, strlen(e->fact), "fact", &err)
+				      : NULL;
+	_json_ json_t *state = instance_state_json(env, e->doc, fact);
+	struct sbuf b = SBUF(OBJECT_MAX);
+
+	e->status = instance_status_of(e->life, fact);
+	json_put_str(state, "status", e->status);
+	json_put_int(state, "status_code", status_code_of(e->status));
+	sbuf_printf(&b, ",\"status\":\"%s\",\"status_code\":%d", e->status,
+		    status_code_of(e->status));
+	e->status_len = b.len;
+	sbuf_puts(&b, ",\"backups\":null,\"snapshots\":null,\"state\":");
+	json_append(&b, state);
+	free(e->state);
+	e->state_len = b.len;
+	e->state = sbuf_take(&b);
+	e->stale = false;
+}
+
+/* --- refreshing ------------------------------------------------------------------------------ */
+
+struct refresh {
+	const struct api_env *env;
+	struct icache *c;
+	struct entry **old;
+	size_t old_n, at;
+	bool all; /* a profile changed */
+	json_t *profiles, *lives;
+};
+
+static struct entry *take_old(struct refresh *r, const char *key)
+{
+	while (r->at < r->old_n && strcmp(r->old[r->at]->name, key) < 0)
+		entry_free(r->old[r->at++]);
+	if (r->at < r->old_n && str_eq(r->old[r->at]->name, key))
+		return r->old[r->at++];
+	return NULL;
+}
+
+static enum member_life life_of_member(struct refresh *r, const char *member)
+{
+	json_t *known = json_object_get(r->lives, member);
+
+	if (!known) {
+		known = json_integer(cluster_member_life(r->env->cluster, member, NULL));
+		json_object_set_new(r->lives, member, known);
+	}
+	return (enum member_life)json_integer_value(known);
+}
+
+static void load_doc(struct entry *e, int64_t rev, const char *text)
+{
+	struct err err;
+	json_t *doc = json_parse(text, strlen(text), "instance row", &err);
+
+	if (!doc)
+		return;
+	json_decref(e->doc);
+	e->doc = doc;
+	e->rev = rev;
+	free(e->member);
+	e->member = xstrdup(json_str(doc, "member", ""));
+	free(take_ptr(e->rename_to));
+	if (str_eq(json_str(doc, "state", ""), "renaming"))
+		e->rename_to = xstrdup(json_str(doc, "rename_to", NULL));
+	else
+		e->rename_to = xstrdup(json_str(doc, "moved_from", NULL));
+	e->new_doc = true;
+}
+
+/* Runs inside the store's iteration: must not ask the store anything. */
+static void take_row(void *arg, const char *key, int64_t rev, const char *text)
+{
+	struct refresh *r = arg;
+	struct icache *c = r->c;
+	struct entry *e = take_old(r, key);
+
+	if (!e) {
+		e = xnew(struct entry);
+		e->name = xstrdup(key);
+		e->rev = -1;
+	}
+	if (e->rev != rev)
+		load_doc(e, rev, text);
+	if (!e->doc) {
+		entry_free(e);
+		return;
+	}
+	if (c->n == c->room) {
+		c->room = c->room ? c->room * 2 : 64;
+		c->v = xrealloc(c->v, c->room * sizeof(*c->v));
+	}
+	c->v[c->n++] = e;
+}
+
+static void renew(struct refresh *r, struct entry *e)
+{
+	enum member_life life = life_of_member(r, e->member);
+
+	if (e->new_doc || r->all)
+		render_head(r->env, r->profiles, e);
+	e->stale |= e->new_doc || life != e->life;
+	e->life = life;
+	e->has_fact = e->new_doc = false;
+}
+
+static int by_name(const void *key, const void *entry)
+{
+	return strcmp(key, (*(struct entry *const *)entry)->name);
+}
+
+static void take_fact(void *arg, const char *key, const char *member, const char *text)
+{
+	struct icache *c = arg;
+	struct entry **found = c->n ? bsearch(key, c->v, c->n, sizeof(*c->v), by_name) : NULL;
+	struct entry *e = found ? *found : NULL;
+
+	if (!e || !str_eq(member, e->member))
+		return;
+	e->has_fact = true;
+	if (str_eq(e->fact, text))
+		return;
+	free(e->fact);
+	e->fact = xstrdup(text);
+	e->stale = true;
+}
+
+static void add_profile(void *arg, const char *key, int64_t rev, const char *text)
+{
+	uint64_t *digest = arg;
+
+	*digest = (*digest ^ (uint64_t)rev) * 1099511628211u;
+	for (; *key; key++)
+		*digest = (*digest ^ (unsigned char)*key) * 1099511628211u;
+}
+
+static void refresh_rows(const struct api_env *env, struct icache *c)
+{
+	struct refresh r = { .env = env, .c = c, .old = c->v, .old_n = c->n };
+	uint64_t digest = 14695981039346656037u;
+
+	store_each_text(env->store, ENT_PROFILE, add_profile, &digest);
+	r.all = digest != c->profiles;
+	r.profiles = json_object();
+	r.lives = json_object();
+	c->profiles = digest;
+	c->v = NULL;
+	c->n = c->room = 0;
+	store_each_text(env->store, ENT_INSTANCE, take_row, &r);
+	while (r.at < r.old_n)
+		entry_free(r.old[r.at++]);
+	free(r.old);
+	for (size_t i = 0; i < c->n; i++)
+		renew(&r, c->v[i]);
+	json_decref(r.profiles);
+	json_decref(r.lives);
+}
+
+static void refresh_facts(const struct api_env *env, struct icache *c)
+{
+	store_each_fact(env->store, FACT_INSTANCE, take_fact, c);
+	for (size_t i = 0; i < c->n; i++) {
+		struct entry *e = c->v[i];
+
+		if (!e->has_fact && e->fact) {
+			free(take_ptr(e->fact));
+			e->stale = true;
+		}
+		if (e->stale || !e->state)
+			render_state(env, e);
+	}
+}
+
+/* The caller holds the lock. */
+static void refresh(const struct api_env *env, struct icache *c)
+{
+	uint64_t changes = store_change_count(env->store);
+
+	if (changes == c->changes && c->checked_ms && clock_ms() - c->checked_ms < RECHECK_MS)
+		return;
+	c->changes = changes;
+	c->checked_ms = clock_ms();
+	refresh_rows(env, c);
+	refresh_facts(env, c);
+}
+
+/* --- use ------------------------------------------------------------------------------------- */
+
+void icache_each(const struct api_env *env, void (*cb)(void *arg, const struct icache_view *v),
+		 void *arg)
+{
+	struct icache *c = env->state->instances;
+
+	pthread_mutex_lock(&c->lock);
+	refresh(env, c);
+	for (size_t i = 0; i < c->n; i++) {
+		const struct entry *e = c->v[i];
+
+		cb(arg, &(struct icache_view){ e->name, e->member, e->status, e->rename_to, e->uses,
+					       e->memory_bytes, e->cpus, e->memory_percent });
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void add_object(struct sbuf *out, const struct entry *e, int recursion)
+{
+	sbuf_add(out, e->head, e->head_len);
+	sbuf_add(out, e->state, recursion > 1 ? e->state_len : e->status_len);
+	sbuf_putc(out, '}');
+}
+
+void icache_each_text(const struct api_env *env, int recursion,
+		      void (*cb)(void *arg, const char *name, const char *text, size_t len),
+		      void *arg)
+{
+	struct icache *c = env->state->instances;
+	_sbuf_ struct sbuf b = SBUF(2 * OBJECT_MAX);
+
+	pthread_mutex_lock(&c->lock);
+	refresh(env, c);
+	for (size_t i = 0; i < c->n; i++) {
+		sbuf_reset(&b);
+		add_object(&b, c->v[i], recursion);
+		cb(arg, c->v[i]->name, b.data, b.len);
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+void icache_warm(const struct api_env *env)
+{
+	struct icache *c = env->state->instances;
+
+	pthread_mutex_lock(&c->lock);
+	refresh(env, c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void icache_list(const struct api_env *env, int recursion, const char *prefix, struct sbuf *out)
+{
+	struct icache *c = env->state->instances;
+
+	pthread_mutex_lock(&c->lock);
+	refresh(env, c);
+	sbuf_putc(out, '[');
+	for (size_t i = 0; i < c->n; i++) {
+		if (i)
+			sbuf_putc(out, ',');
+		if (recursion)
+			add_object(out, c->v[i], recursion);
+		else
+			sbuf_printf(out, "\"%s/%s\"", prefix, c->v[i]->name);
+	}
+	sbuf_putc(out, ']');
+	pthread_mutex_unlock(&c->lock);
+}

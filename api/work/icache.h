@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api/work/icache.h - every instance of the cluster, already serialised, for lists and sums.
+ *
+ * Refreshed on use: only rows, profiles and facts that changed since are rendered again, so that a
+ * list of a thousand instances is a concatenation.
+ */
+#pragma once
+#include "api/work/env.h"
+
+struct icache;
+
+struct icache *icache_new(void);
+void icache_free(struct icache *c);
+
+/* What is known of one instance; valid during the callback. */
+struct icache_view {
+	const char *name, *member, *status;
+	const char *rename_to;       /* the name that it gets, or may get back; or NULL */
+	const json_t *uses;          /* {profiles[], networks[], host_names[], pools[],
+				      * image} */
+	uint64_t memory_bytes, cpus; /* requested by limits.* */
+	uint64_t memory_percent;     /* of limits.memory, when it is a share */
+};
+/* In order of names, under the cache's lock: quick, and no calls back. */
+void icache_each(const struct api_env *env, void (*cb)(void *arg, const struct icache_view *v),
+		 void *arg);
+/* The object of recursion 1 or 2 of each instance as text. */
+void icache_each_text(const struct api_env *env, int recursion,
+		      void (*cb)(void *arg, const char *name, const char *text, size_t len),
+		      void *arg);
+/* Renders what changed, so that the next list is quick. */
+void icache_warm(const struct api_env *env);
+/* "[...]" for recursion 0 (URLs below prefix), 1 or 2. */
+void icache_list(const struct api_env *env, int recursion, const char *prefix, struct sbuf *out);

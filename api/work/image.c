@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "api/work/job.h"
+#include "api/work/later.h"
+#include "api/work/state.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "node/image/image.h"
+
+#define FETCH_TIMEOUT_MS (30 * 60 * 1000)
+#define EDIT_TRIES 20
+/* Of members that could not be reached; a busy one may miss the time for a handshake. */
+#define FETCH_TRIES 3
+#define ASK_AGAIN_MS 30000
+
+/* --- fetching from another member ------------------------------------------------------------ */
+
+static int download(const struct api_env *env, const char *address, const char *fingerprint,
+		    const char *part, struct err *err)
+{
+	_free_ char *path = xasprintf("/internal/images/%s/%s", fingerprint, part);
+	_close_ int fd = io_temp_fd(env->dir, err);
+
+	if (fd < 0 || cluster_download(env->cluster, address, path, fd,
+				       deadline_in(FETCH_TIMEOUT_MS), err) < 0)
+		return -1;
+	return take_fd(&fd);
+}
+
+/* A step that has only begun has a name, and no share yet. */
+static void tell_share(struct op *op, const char *stage, const char *step, int64_t done,
+		       int64_t total)
+{
+	int share = total > 0 ? (int)(done * 100 / total) : 0;
+
+	if (share > 0)
+		op_progress(op, stage, "%s: %d%%", step, share);
+	else
+		op_progress(op, stage, "%s", step);
+}
+
+static void download_progress(void *arg, int64_t done, int64_t total)
+{
+	if (arg)
+		tell_share(arg, "download", "reading the image", done, total);
+}
+
+static int fetch_from(const struct api_env *env, const char *member, const char *fingerprint,
+		      struct op *op, struct err *err)
+{
+	_close_ int fd = -1;
+	_close_ int rootfs_fd = -1;
+	_json_ json_t *info = NULL;
+	char address[256];
+
+	if (cluster_member_address(env->cluster, member, address, sizeof(address), err) < 0)
+		return -1;
+	fd = download(env, address, fingerprint, "export", err);
+	if (fd < 0)
+		return -1;
+	rootfs_fd = download(env, address, fingerprint, "rootfs", err);
+	if (rootfs_fd < 0 && err->kind != ERR_NOT_FOUND)
+		return -1;
+	info = image_import(env->node, fd, rootfs_fd, fingerprint, download_progress, op, err);
+	return info ? 0 : -1;
+}
+
+/* Adds this member to those that have the image; best effort, a row may be gone meanwhile. */
+static void note_member(const struct api_env *env, const char *fingerprint)
+{
+	const char *me = cluster_member_name(env->cluster);
+	struct err err;
+
+	for (int i = 0; i < EDIT_TRIES; i++) {
+		_row_ struct row row = { 0 };
+		_tx_ struct tx *tx = tx_new();
+		json_t *members, *v;
+		size_t k;
+
+		if (store_get(env->store, ENT_IMAGE, fingerprint, &row, &err) < 0)
+			return;
+		members = json_arr(row.doc, "members");
+		json_array_foreach(members, k, v) {
+			if (str_eq(json_string_value(v), me))
+				return;
+		}
+		if (!members)
+			json_object_set_new(row.doc, "members", json_array());
+		json_array_append_new(json_arr(row.doc, "members"), json_string(me));
+		tx_put(tx, ENT_IMAGE, fingerprint, row.rev, row.doc);
+		if (store_commit(env->store, tx, 0, NULL, &err) == 0 ||
+		    err.kind != ERR_PRECONDITION)
+			return;
+	}
+}
+
+/* Those that say they have it first, then everybody else: the image's row may be deleted while
+ * instances made from it live on. */
+static json_t *likely_members(const struct api_env *env, const char *fingerprint)
+{
+	_row_ struct row image = { 0 };
+	_rows_ struct rows all = { 0 };
+	json_t *order = json_object(), *v;
+	struct err err;
+	size_t i;
+
+	if (store_get(env->store, ENT_IMAGE, fingerprint, &image, &err) == 0)
+		json_array_foreach(json_arr(image.doc, "members"), i, v)
+			json_object_set_new(order, json_string_value(v), json_true());
+	if (store_list(env->store, ENT_MEMBER, NULL, &all, &err) == 0) {
+		for (i = 0; i < all.n; i++)
+			json_object_set_new(order, all.v[i].key, json_true());
+	}
+	json_object_del(order, cluster_member_name(env->cluster));
+	return order;
+}
+
+/* Asks each of those left in order, and leaves those whom it makes sense to ask again. The error is
+ * why one that may have the image did not give it, rather than that another has none. */
+static int ask_each(const struct api_env *env, const char *fingerprint, json_t *order,
+		    struct op *op, struct err *err)
+{
+	const char *member;
+	bool told = false;
+	json_t *v;
+	void *next;
+
+	json_object_foreach_safe(order, next, member, v) {
+		struct err cause;
+		bool had;
+
+		if (op)
+			op_progress(op, "download", "fetching the image from %s", member);
+		if (fetch_from(env, member, fingerprint, op, &cause) == 0)
+			return 0;
+		had = cause.kind != ERR_NOT_FOUND;
+		if (had && !told) {
+			*err = cause;
+			err_wrap(err, "fetch image %.12s from member \"%s\"", fingerprint, member);
+			told = true;
+		}
+		if (cause.kind != ERR_UNAVAILABLE && cause.kind != ERR_TIMEOUT)
+			json_object_del(order, member);
+	}
+	return -1;
+}
+
+static int fetch(const struct api_env *env, const char *fingerprint, struct op *op, struct err *err)
+{
+	_json_ json_t *order = likely_members(env, fingerprint);
+	int64_t deadline = deadline_in(ASK_AGAIN_MS);
+
+	err_set(err, ERR_NOT_FOUND, "Image not found: %.64s is on no member", fingerprint);
+	for (int i = 0; i < FETCH_TRIES && clock_ms() < deadline; i++) {
+		if (ask_each(env, fingerprint, order, op, err) == 0)
+			return 0;
+		if (json_object_size(order) == 0)
+			return -1;
+	}
+	return -1;
+}
+
+int job_need_image(void *arg, const char *fingerprint, struct op *op, struct err *err)
+{
+	const struct api_env *env = arg;
+	_free_ char *lock = xasprintf("image/%s", fingerprint);
+	int rc = 0;
+
+	if (str_empty(fingerprint) || image_present(env->node, fingerprint))
+		return 0;
+	keylock_take(env->state->locks, lock);
+	if (!image_present(env->node, fingerprint)) {
+		rc = fetch(env, fingerprint, op, err);
+		if (rc == 0)
+			note_member(env, fingerprint);
+	}
+	keylock_drop(env->state->locks, lock);
+	return rc;
+}
+
+/* --- import ---------------------------------------------------------------------------------- */
+
+struct import_job {
+	const struct api_env *env;
+	struct image_upload up;
+};
+
+static void import_free(void *arg)
+{
+	struct import_job *j = arg;
+
+	if (j->up.own_fd >= 0)
+		close(j->up.own_fd);
+	if (j->up.own_rootfs_fd >= 0)
+		close(j->up.own_rootfs_fd);
+	free(j->up.own_filename);
+	free(j->up.own_want_fp);
+	json_decref(j->up.own_properties);
+	json_decref(j->up.own_profiles);
+	json_decref(j->up.own_aliases);
+	free(j);
+}
+
+static void import_progress(void *arg, int64_t done, int64_t total)
+{
+	tell_share(arg, "create_image_from_container_pack", "reading the image", done, total);
+}
+
+static json_t *image_row(const struct import_job *j, const json_t *info)
+{
+	json_t *doc = json_deep_copy(info), *properties = json_obj(doc, "properties");
+	char now[CLOCK_TEXT_SIZE];
+
+	if (!properties) {
+		properties = json_object();
+		json_object_set_new(doc, "properties", properties);
+	}
+	json_object_update(properties, j->up.own_properties);
+	json_put_str(doc, "type", "container");
+	json_put_bool(doc, "public", j->up.public);
+	json_put_bool(doc, "auto_update", false);
+	json_put_bool(doc, "cached", false);
+	json_put_str(doc, "filename", j->up.own_filename ? j->up.own_filename : "");
+	if (j->up.own_profiles)
+		json_object_set(doc, "profiles", j->up.own_profiles);
+	else
+		json_object_set_new(doc, "profiles", json_pack("[s]", "default"));
+	json_put_str(doc, "uploaded_at", clock_now_text(now));
+	json_put_str(doc, "last_used_at", "0001-01-01T00:00:00Z");
+	json_object_set_new(doc, "members", json_pack("[s]", cluster_member_name(j->env->cluster)));
+	return doc;
+}
+
+static void put_aliases(const struct import_job *j, const char *fingerprint, struct tx *tx)
+{
+	json_t *a;
+	size_t i;
+
+	json_array_foreach(j->up.own_aliases, i, a) {
+		_json_ json_t *doc = json_pack("{s:s, s:s, s:s}", "target", fingerprint, "type",
+					       "container", "description",
+					       json_str(a, "description", ""));
+
+		tx_put(tx, ENT_ALIAS, json_str(a, "name", ""), REV_NONE, doc);
+	}
+}
+
+static int commit_image(const struct import_job *j, const char *fingerprint, const json_t *info,
+			struct err *err)
+{
+	_json_ json_t *doc = image_row(j, info);
+	_tx_ struct tx *tx = tx_new();
+
+	if (fault_point(image_after_store, err) < 0)
+		return -1;
+	tx_put(tx, ENT_IMAGE, fingerprint, REV_NONE, doc);
+	put_aliases(j, fingerprint, tx);
+	return store_commit(j->env->store, tx, 0, NULL, err);
+}
+
+bool image_known(const struct api_env *env, const char *fingerprint)
+{
+	_row_ struct row row = { 0 };
+	struct err err;
+
+	return store_get(env->store, ENT_IMAGE, fingerprint, &row, &err) == 0 ||
+	       err.kind != ERR_NOT_FOUND;
+}
+
+static json_t *import_upload(struct import_job *j, struct op *op, struct err *err)
+{
+	return image_import(j->env->node, j->up.own_fd, j->up.own_rootfs_fd, j->up.own_want_fp,
+			    import_progress, op, err);
+}
+
+/* The caller holds the image's lock, and with it keeps those away who sweep files without a row. */
+static int commit_kept(struct import_job *j, const char *fp, const json_t *info, struct op *op,
+		       struct err *err)
+{
+	if (image_known(j->env, fp))
+		return err_set(err, ERR_CONFLICT, "Image with same fingerprint already exists: %s",
+			       fp);
+	/* A deletion of the same image may have taken the file that was just found or made. */
+	if (!image_present(j->env->node, fp)) {
+		_json_ json_t *again = import_upload(j, op, err);
+
+		if (!again)
+			return -1;
+	}
+	return commit_image(j, fp, info, err);
+}
+
+static int take_in(struct import_job *j, struct op *op, struct err *err)
+{
+	const struct api_env *env = j->env;
+	_json_ json_t *info = import_upload(j, op, err);
+	_free_ char *lock = NULL;
+	const char *fp;
+	int rc;
+
+	if (!info)
+		return -1;
+	fp = json_str(info, "fingerprint", "");
+	lock = xasprintf("image/%s", fp);
+	keylock_take(env->state->locks, lock);
+	rc = commit_kept(j, fp, info, op, err);
+	keylock_drop(env->state->locks, lock);
+	if (rc < 0) {
+		/* With an unknown outcome the row may be there after all; a restart looks again. */
+		if (err->kind != ERR_UNKNOWN)
+			image_sweep(env, fp);
+		return -1;
+	}
+	op_set(op, "fingerprint", json_string(fp));
+	op_set(op, "size", json_sprintf("%lld", (long long)json_int(info, "size", 0)));
+	event_lifecycle(env->events, &(struct event_source){ .action = "image-created",
+							     .url = "/1.0/images",
+							     .name = fp });
+	return 0;
+}
+
+static int run_import(struct op *op, void *arg, struct err *err)
+{
+	return take_in(arg, op, err);
+}
+
+struct op *job_image_import_start(const struct api_env *env, struct image_upload *own,
+				  struct err *err)
+{
+	struct import_job *j = xnew(struct import_job);
+
+	j->env = env;
+	j->up = *own;
+	return op_start(env->ops,
+			&(struct op_spec){ .class = OP_TASK,
+					   .description = "Downloading image",
+					   .run = run_import,
+					   .arg = j,
+					   .free_arg = import_free },
+			err);
+}
+
+/* --- delete ---------------------------------------------------------------------------------- */
+
+void image_sweep(const struct api_env *env, const char *fingerprint)
+{
+	_free_ char *lock = xasprintf("image/%s", fingerprint);
+	struct err err;
+
+	keylock_take(env->state->locks, lock);
+	if (!image_known(env, fingerprint) && image_present(env->node, fingerprint) &&
+	    image_delete(env->node, fingerprint, &err) < 0 && err.kind != ERR_NOT_FOUND)
+		log_err(LOG_WARN, "the files of a deleted image stay", &err);
+	keylock_drop(env->state->locks, lock);
+}
+
+struct delete_job {
+	const struct api_env *env;
+	char *fingerprint;
+};
+
+static void delete_free(void *arg)
+{
+	struct delete_job *j = arg;
+
+	free(j->fingerprint);
+	free(j);
+}
+
+/* The files go on every member through the watch on the rows. */
+static int run_delete(struct op *op, void *arg, struct err *err)
+{
+	struct delete_job *j = arg;
+	_rows_ struct rows aliases = { 0 };
+	_row_ struct row row = { 0 };
+	_tx_ struct tx *tx = tx_new();
+
+	if (store_get(j->env->store, ENT_IMAGE, j->fingerprint, &row, err) < 0 ||
+	    store_list(j->env->store, ENT_ALIAS, j->fingerprint, &aliases, err) < 0)
+		return -1;
+	tx_delete(tx, ENT_IMAGE, j->fingerprint, REV_ANY);
+	for (size_t i = 0; i < aliases.n; i++)
+		tx_delete(tx, ENT_ALIAS, aliases.v[i].key, REV_ANY);
+	if (store_commit(j->env->store, tx, 0, NULL, err) < 0)
+		return -1;
+	image_sweep(j->env, j->fingerprint);
+	event_lifecycle(j->env->events, &(struct event_source){ .action = "image-deleted",
+								.url = "/1.0/images",
+								.name = j->fingerprint });
+	return 0;
+}
+
+struct op *job_image_delete_start(const struct api_env *env, const char *fingerprint,
+				  struct err *err)
+{
+	struct delete_job *j = xnew(struct delete_job);
+	_free_ char *key = xasprintf("image/%s", fingerprint);
+
+	j->env = env;
+	j->fingerprint = xstrdup(fingerprint);
+	return op_start(env->ops,
+			&(struct op_spec){ .class = OP_TASK,
+					   .description = "Deleting image",
+					   .resource_kind = "images",
+					   .resource_name = fingerprint,
+					   .key = key,
+					   .run = run_delete,
+					   .arg = j,
+					   .free_arg = delete_free },
+			err);
+}

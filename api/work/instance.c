@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/work/instance.h"
+
+#include <string.h>
+
+#include "api/work/icache.h"
+#include "api/work/spec.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define EDIT_TRIES 20
+
+/* --- as clients see it ----------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	int code;
+} statuses[] = {
+	{ "Running", 103 },  { "Stopped", 102 },  { "Frozen", 110 },   { "Error", 112 },
+	{ "Starting", 106 }, { "Stopping", 107 }, { "Freezing", 109 },
+};
+
+int status_code_of(const char *status)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+		if (str_eq(statuses[i].name, status))
+			return statuses[i].code;
+	}
+	return 112;
+}
+
+static void copy_or(json_t *to, const json_t *from, const char *key, json_t *own_dflt)
+{
+	json_t *v = json_object_get(from, key);
+
+	if (v && !json_is_null(v))
+		json_object_set(to, key, v);
+	else
+		json_object_set(to, key, own_dflt);
+	json_decref(own_dflt);
+}
+
+json_t *instance_writable(const json_t *doc)
+{
+	json_t *j = json_object();
+
+	copy_or(j, doc, "architecture", json_string(""));
+	copy_or(j, doc, "config", json_object());
+	copy_or(j, doc, "devices", json_object());
+	copy_or(j, doc, "ephemeral", json_false());
+	copy_or(j, doc, "profiles", json_array());
+	copy_or(j, doc, "description", json_string(""));
+	return j;
+}
+
+json_t *instance_json(struct store *s, json_t *profiles, const json_t *doc)
+{
+	json_t *j = instance_writable(doc), *config, *devices;
+
+	spec_expand(s, profiles, doc, &config, &devices);
+	copy_or(j, doc, "stateful", json_false());
+	copy_or(j, doc, "created_at", json_string("0001-01-01T00:00:00Z"));
+	json_object_set_new(j, "expanded_config", config);
+	json_object_set_new(j, "expanded_devices", devices);
+	copy_or(j, doc, "name", json_string(""));
+	copy_or(j, doc, "last_used_at", json_string("1970-01-01T00:00:00Z"));
+	json_put_str(j, "location", json_str(doc, "member", "none"));
+	json_put_str(j, "type", "container");
+	json_put_str(j, "project", "default");
+	return j;
+}
+
+/* What a running instance is known to have when its member tells no more. */
+static json_t *leased_network(const struct api_env *env, const json_t *doc)
+{
+	json_t *networks = json_object();
+	_rows_ struct rows leases = { 0 };
+	struct err err;
+
+	if (store_list(env->store, ENT_ADDRESS, json_str(doc, "name", ""), &leases, &err) < 0)
+		return networks;
+	for (size_t i = 0; i < leases.n; i++) {
+		const json_t *l = leases.v[i].doc;
+		json_t *address = json_pack("{s:s, s:s, s:s, s:s}", "family", "inet", "address",
+					    json_str(l, "ip", ""), "netmask", "24", "scope",
+					    "global");
+
+		json_object_set_new(networks, json_str(l, "device", "eth0"),
+				    json_pack("{s:[o], s:{}, s:s, s:s, s:i, s:s, s:s}", "addresses",
+					      address, "counters", "hwaddr",
+					      json_str(l, "hwaddr", ""), "host_name", "", "mtu",
+					      1500, "state", "up", "type", "broadcast"));
+	}
+	return networks;
+}
+
+json_t *instance_state_json(const struct api_env *env, const json_t *doc, const json_t *fact)
+{
+	const char *status = json_str(fact, "status", "Stopped");
+	bool alive = str_eq(status, "Running") || str_eq(status, "Frozen");
+	const json_t *usage = json_obj(fact, "usage") ? json_obj(fact, "usage") : fact;
+	json_t *j = json_object(), *network = json_obj(fact, "network");
+
+	json_put_str(j, "status", status);
+	json_put_int(j, "status_code", status_code_of(status));
+	copy_or(j, usage, "disk", json_object());
+	copy_or(j, usage, "memory",
+		json_pack("{s:i, s:i, s:i, s:i}", "usage", 0, "usage_peak", 0, "swap_usage", 0,
+			  "swap_usage_peak", 0));
+	if (alive && json_object_size(network) == 0)
+		json_object_set_new(j, "network", leased_network(env, doc));
+	else
+		json_object_set(j, "network", alive && network ? network : json_null());
+	copy_or(j, fact, "pid", json_integer(0));
+	copy_or(j, usage, "processes", json_integer(alive ? -1 : 0));
+	copy_or(j, usage, "cpu", json_pack("{s:i}", "usage", 0));
+	return j;
+}
+
+const char *instance_status_of(enum member_life life, const json_t *fact)
+{
+	if (life == LIFE_OFFLINE || (life == LIFE_UNKNOWN && !fact))
+		return "Error";
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+		if (str_eq(statuses[i].name, json_str(fact, "status", "Stopped")))
+			return statuses[i].name;
+	}
+	return "Error";
+}
+
+const char *instance_status(const struct api_env *env, const json_t *doc)
+{
+	const char *member = json_str(doc, "member", ""), *name = json_str(doc, "name", "");
+	_json_ json_t *fact = NULL;
+	char from[64] = "";
+
+	if (str_eq(member, cluster_member_name(env->cluster)))
+		return container_status_name(container_status(env->node, name));
+	fact = store_fact_get(env->store, FACT_INSTANCE, name, from);
+	return instance_status_of(cluster_member_life(env->cluster, member, NULL),
+				  str_eq(from, member) ? fact : NULL);
+}
+
+/* --- rows ------------------------------------------------------------------------------------ */
+
+int instance_get(const struct api_env *env, const char *name, struct row *ret, struct err *err)
+{
+	if (store_get(env->store, ENT_INSTANCE, name, ret, err) == 0)
+		return 0;
+	if (err->kind == ERR_NOT_FOUND)
+		err_set(err, ERR_NOT_FOUND, "Instance not found: no instance \"%s\"", name);
+	return -1;
+}
+
+static int get_in_state(const struct api_env *env, const char *name, bool half_made,
+			struct row *ret, struct err *err)
+{
+	const char *me = cluster_member_name(env->cluster), *state;
+	bool half;
+
+	if (instance_get(env, name, ret, err) < 0)
+		return -1;
+	state = json_str(ret->doc, "state", "ready");
+	if (!str_eq(json_str(ret->doc, "member", ""), me))
+		return err_set(err, ERR_CONFLICT,
+			       "instance \"%s\" is on member \"%s\", not on \"%s\"", name,
+			       json_str(ret->doc, "member", ""), me);
+	half = str_eq(state, "creating") || str_eq(state, "deleting");
+	if (!str_eq(state, "ready") && !(half && half_made))
+		return err_set(err, ERR_CONFLICT, "instance \"%s\" is not ready: %s", name, state);
+	return 0;
+}
+
+int instance_get_here(const struct api_env *env, const char *name, struct row *ret, struct err *err)
+{
+	return get_in_state(env, name, false, ret, err);
+}
+
+int instance_get_deletable(const struct api_env *env, const char *name, struct row *ret,
+			   struct err *err)
+{
+	return get_in_state(env, name, true, ret, err);
+}
+
+int instance_commit(const struct api_env *env, struct tx *tx, int64_t deadline, struct err *err)
+{
+	int outcome;
+
+	if (store_commit(env->store, tx, deadline, NULL, err) == 0)
+		return 0;
+	if (err->kind != ERR_UNKNOWN || deadline)
+		return -1;
+	outcome = store_outcome(env->store, tx, 0, err);
+	if (outcome == 1)
+		return 0;
+	if (outcome == 0)
+		return err_set(err, ERR_UNAVAILABLE,
+			       "the database did not take the change in time");
+	err->kind = ERR_UNKNOWN;
+	return err_wrap(err, "it is not known whether the change was made");
+}
+
+struct promise {
+	const char *name, *except;
+	bool found;
+};
+
+static void find_promise(void *arg, const struct icache_view *v)
+{
+	struct promise *p = arg;
+
+	p->found |= str_eq(v->rename_to, p->name) && !str_eq(v->name, p->except);
+}
+
+bool instance_name_promised(const struct api_env *env, const char *name, const char *except)
+{
+	struct promise p = { name, except, false };
+
+	icache_each(env, find_promise, &p);
+	return p.found;
+}
+
+int instance_edit(const struct api_env *env, const char *name,
+		  int (*change)(void *arg, json_t *doc, struct err *err), void *arg,
+		  int64_t deadline, struct err *err)
+{
+	for (int i = 0; i < EDIT_TRIES; i++) {
+		_row_ struct row row = { 0 };
+		_tx_ struct tx *tx = tx_new();
+		int rc;
+
+		if (instance_get(env, name, &row, err) < 0)
+			return -1;
+		rc = change(arg, row.doc, err);
+		if (rc != 0)
+			return rc < 0 ? -1 : 0;
+		tx_put(tx, ENT_INSTANCE, name, row.rev, row.doc);
+		if (instance_commit(env, tx, deadline, err) == 0)
+			return 0;
+		if (err->kind != ERR_PRECONDITION)
+			return -1;
+	}
+	return -1;
+}
+
+void instance_event(const struct api_env *env, const char *name, const char *action,
+		    json_t *own_context)
+{
+	_free_ char *url = xasprintf("/1.0/instances/%s", name);
+	_free_ char *what = xasprintf("instance-%s", action);
+	_json_ json_t *context = own_context;
+
+	event_lifecycle(env->events, &(struct event_source){
+					     .action = what,
+					     .url = url,
+					     .name = name,
+					     .context = context,
+				     });
+}

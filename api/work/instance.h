@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api/work/instance.h - instances as clients see them, and what all handlers and jobs of them
+ * share. */
+#pragma once
+#include "api/work/env.h"
+
+/* LXD's object without status and state; new reference. profiles as for spec_expand. */
+json_t *instance_json(struct store *s, json_t *profiles, const json_t *doc);
+/* LXD's state object out of a FACT_INSTANCE document (NULL: none); new reference. */
+json_t *instance_state_json(const struct api_env *env, const json_t *doc, const json_t *fact);
+/* "Running", ... as a member's fact says, NULL when it reports none; "Error" when the member is
+ * offline, or nothing has been heard of it yet. */
+const char *instance_status_of(enum member_life life, const json_t *fact);
+/* The same for an instance's row, as it is known here. */
+const char *instance_status(const struct api_env *env, const json_t *doc);
+int status_code_of(const char *status);
+/* What a client may change: the subject of its ETag. */
+json_t *instance_writable(const json_t *doc);
+
+/* ERR_NOT_FOUND "Instance not found". */
+int instance_get(const struct api_env *env, const char *name, struct row *ret, struct err *err);
+/* instance_get, and ERR_CONFLICT unless it belongs to this member and is ready. */
+int instance_get_here(const struct api_env *env, const char *name, struct row *ret,
+		      struct err *err);
+/* Reads, lets change() edit the document, commits; again when the row changed meanwhile. change
+ * returns 0, -1 with err, or 1 when there is nothing to do. deadline as in store_commit. */
+int instance_edit(const struct api_env *env, const char *name,
+		  int (*change)(void *arg, json_t *doc, struct err *err), void *arg,
+		  int64_t deadline, struct err *err);
+/* store_commit; a lost answer is looked up before it is told as a failure, when there is no
+ * deadline. After ERR_UNKNOWN nobody could tell. */
+int instance_commit(const struct api_env *env, struct tx *tx, int64_t deadline, struct err *err);
+/* Another instance than `except` is being renamed to this name, or may get it back: what bears it
+ * on disk is that one's. */
+bool instance_name_promised(const struct api_env *env, const char *name, const char *except);
+/* For a deletion, which waits for the instance's other jobs: also one that an earlier deletion or
+ * creation left half-way. */
+int instance_get_deletable(const struct api_env *env, const char *name, struct row *ret,
+			   struct err *err);
+/* A lifecycle event "instance-<action>". */
+void instance_event(const struct api_env *env, const char *name, const char *action,
+		    json_t *own_context);

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/work/netsync.h"
+
+#include <net/if.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "api/work/address.h"
+#include "api/work/background.h"
+#include "api/work/job.h"
+#include "api/work/keys.h"
+#include "api/work/later.h"
+#include "api/work/spec.h"
+#include "api/work/state.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* Long enough to gather the rows of a burst. */
+#define GATHER_MS 15
+
+struct netsync {
+	const struct api_env *env;
+	pthread_mutex_t lock;
+	json_t *dirty; /* names of networks to look at */
+	bool all, scheduled;
+	json_t *members; /* instance -> its member as last seen by this daemon, to pass over what
+			  * changes nothing; empty after a start, when all is looked at */
+	json_t *applied; /* network name -> {net, hosts, macs}: texts of what was last done here */
+};
+
+struct netsync *netsync_new(const struct api_env *env)
+{
+	struct netsync *n = xnew(struct netsync);
+
+	n->env = env;
+	n->dirty = json_object();
+	n->applied = json_object();
+	n->members = json_object();
+	pthread_mutex_init(&n->lock, NULL);
+	return n;
+}
+
+void netsync_free(struct netsync *n)
+{
+	if (!n)
+		return;
+	json_decref(n->dirty);
+	json_decref(n->applied);
+	json_decref(n->members);
+	pthread_mutex_destroy(&n->lock);
+	free(n);
+}
+
+/* --- what the rows want ---------------------------------------------------------------------- */
+
+char *underlay_ip(const struct api_env *env, const char *member)
+{
+	_row_ struct row row = { 0 };
+	const char *address, *colon;
+	struct err err;
+
+	if (store_get(env->store, ENT_MEMBER, member, &row, &err) < 0)
+		return xstrdup("");
+	address = json_str(row.doc, "address", "");
+	colon = strrchr(address, ':');
+	if (!colon)
+		return xstrdup(address);
+	if (address[0] == '[')
+		return xstrndup(address + 1, colon - address - 2);
+	return xstrndup(address, colon - address);
+}
+
+/* Member name -> underlay ip; this member under "". */
+static json_t *underlay_map(const struct api_env *env)
+{
+	const char *me = cluster_member_name(env->cluster);
+	_rows_ struct rows members = { 0 };
+	json_t *map = json_object();
+	struct err err;
+
+	if (!cluster_enabled(env->cluster) ||
+	    store_list(env->store, ENT_MEMBER, NULL, &members, &err) < 0)
+		return map;
+	for (size_t i = 0; i < members.n; i++) {
+		_free_ char *ip = underlay_ip(env, members.v[i].key);
+
+		json_put_str(map, str_eq(members.v[i].key, me) ? "" : members.v[i].key, ip);
+	}
+	return map;
+}
+
+static json_t *network_wanted(const struct row *row, const json_t *underlays)
+{
+	json_t *net = json_object(), *peers = json_array(), *ip;
+	json_t *config = keys_filled(KEYS_NETWORK, json_obj(row->doc, "config"));
+	const char *member;
+
+	json_put_str(net, "name", row->key);
+	json_put_str(net, "type", json_str(row->doc, "type", "bridge"));
+	json_object_set_new(net, "config", config);
+	json_put_int(net, "vni", json_int(row->doc, "vni", 0));
+	json_object_foreach((json_t *)underlays, member, ip) {
+		if (*member)
+			json_array_append_new(peers, json_pack("{s:O}", "address", ip));
+		else
+			json_object_set(net, "local", ip);
+	}
+	json_object_set_new(net, "peers", peers);
+	return net;
+}
+
+static void note_member(void *arg, const char *key, int64_t rev, const char *member)
+{
+	json_put_str(arg, key, member);
+}
+
+struct leases {
+	const char *prefix;
+	const char *me;
+	bool overlay;
+	const json_t *members; /* instance -> member */
+	const json_t *underlays;
+	json_t *hosts, *macs;
+};
+
+static void add_lease(void *arg, const char *key, int64_t rev, const char *text)
+{
+	struct leases *l = arg;
+	_json_ json_t *doc = NULL;
+	const char *member, *hwaddr, *instance;
+	struct err err;
+
+	if (!str_starts(key, l->prefix))
+		return;
+	doc = json_parse(text, strlen(text), "address", &err);
+	instance = json_str(doc, "instance", NULL);
+	/* Free, or kept for the next start. */
+	if (!instance || json_bool(doc, "pending", false))
+		return;
+	hwaddr = json_str(doc, "hwaddr", "");
+	member = json_str(l->members, instance, l->me);
+	if (l->overlay || str_eq(member, l->me))
+		json_array_append_new(l->hosts,
+				      json_pack("{s:s, s:s, s:s}", "hwaddr", hwaddr, "ipv4",
+						json_str(doc, "ip", ""), "hostname", instance));
+	if (l->overlay && !str_eq(member, l->me) && json_str(l->underlays, member, NULL))
+		json_put_str(l->macs, hwaddr, json_str(l->underlays, member, ""));
+}
+
+static void collect_leases(const struct api_env *env, const struct row *row,
+			   const json_t *underlays, json_t *hosts, json_t *macs)
+{
+	_free_ char *prefix = xasprintf("%s/", row->key);
+	_json_ json_t *members = json_object();
+	struct leases l = { .prefix = prefix,
+			    .me = cluster_member_name(env->cluster),
+			    .overlay = str_eq(json_str(row->doc, "type", ""), "overlay"),
+			    .members = members,
+			    .underlays = underlays,
+			    .hosts = hosts,
+			    .macs = macs };
+
+	store_each_index(env->store, ENT_INSTANCE, note_member, members);
+	store_each_text(env->store, ENT_ADDRESS, add_lease, &l);
+}
+
+/* --- applying -------------------------------------------------------------------------------- */
+
+/* True when value is not what was last noted under the network's part; notes it. */
+static bool differs(struct netsync *n, const char *network, const char *part, const json_t *value)
+{
+	_free_ char *text = json_text(value);
+	json_t *parts;
+	bool differ;
+
+	pthread_mutex_lock(&n->lock);
+	parts = json_object_get(n->applied, network);
+	if (!parts) {
+		parts = json_object();
+		json_object_set_new(n->applied, network, parts);
+	}
+	differ = !str_eq(json_str(parts, part, ""), text);
+	json_put_str(parts, part, text);
+	pthread_mutex_unlock(&n->lock);
+	return differ;
+}
+
+static void forget(struct netsync *n, const char *network)
+{
+	pthread_mutex_lock(&n->lock);
+	json_object_del(n->applied, network);
+	pthread_mutex_unlock(&n->lock);
+}
+
+static void forget_parts(struct netsync *n, const char *network)
+{
+	json_t *parts;
+
+	pthread_mutex_lock(&n->lock);
+	parts = json_object_get(n->applied, network);
+	json_object_del(parts, "hosts");
+	json_object_del(parts, "macs");
+	pthread_mutex_unlock(&n->lock);
+}
+
+static int apply_network(const struct api_env *env, const struct row *row, struct err *err)
+{
+	struct netsync *n = env->state->net;
+	_json_ json_t *underlays = underlay_map(env);
+	_json_ json_t *net = network_wanted(row, underlays);
+	_json_ json_t *hosts = json_array(), *macs = json_object();
+	int rc = 0;
+
+	collect_leases(env, row, underlays, hosts, macs);
+	if (if_nametoindex(row->key) == 0)
+		forget(n, row->key);
+	if (differs(n, row->key, "net", net)) {
+		/* Its port may be a new one, without any entries. */
+		forget_parts(n, row->key);
+		rc = network_ensure(env->node, net, err);
+	}
+	if (rc == 0 && differs(n, row->key, "hosts", hosts))
+		rc = network_hosts(env->node, net, hosts, err);
+	if (rc == 0 && str_eq(json_str(row->doc, "type", ""), "overlay") &&
+	    differs(n, row->key, "macs", macs))
+		rc = network_forwarding(env->node, row->key, macs, err);
+	if (rc < 0)
+		forget(n, row->key);
+	return rc;
+}
+
+int netsync_now(const struct api_env *env, const char *name, struct err *err)
+{
+	_free_ char *lock = xasprintf("network/%s", name);
+	_row_ struct row row = { 0 };
+	int rc;
+
+	keylock_take(env->state->locks, lock);
+	rc = store_get(env->store, ENT_NETWORK, name, &row, err);
+	if (rc == 0)
+		rc = apply_network(env, &row, err);
+	keylock_drop(env->state->locks, lock);
+	return rc;
+}
+
+void netsync_gone(const struct api_env *env, const char *name)
+{
+	_free_ char *lock = xasprintf("network/%s", name);
+	_row_ struct row again = { 0 };
+	struct err err;
+
+	keylock_take(env->state->locks, lock);
+	/* Another of its name may have come meanwhile: it brings what is there up to date. */
+	if (store_get(env->store, ENT_NETWORK, name, &again, &err) < 0 &&
+	    err.kind == ERR_NOT_FOUND) {
+		forget(env->state->net, name);
+		if (network_remove(env->node, name, &err) < 0)
+			log_err(LOG_WARN, "a deleted network stays on this host", &err);
+	}
+	keylock_drop(env->state->locks, lock);
+}
+
+static void sync_one(const struct api_env *env, void *own_name)
+{
+	_free_ char *name = own_name;
+	struct err err;
+
+	if (netsync_now(env, name, &err) == 0)
+		return;
+	if (err.kind == ERR_NOT_FOUND)
+		netsync_gone(env, name);
+	else
+		log_err(LOG_WARN, "network not up to date", &err);
+}
+
+/* --- noticing -------------------------------------------------------------------------------- */
+
+static void submit_one(const struct api_env *env, const char *name)
+{
+	_free_ char *key = xasprintf("network/%s", name);
+
+	background(env, key, sync_one, xstrdup(name));
+}
+
+static void gather_done(void *arg)
+{
+	struct netsync *n = arg;
+	_json_ json_t *names = NULL;
+	_rows_ struct rows rows = { 0 };
+	const char *name;
+	struct err err;
+	bool all;
+	json_t *v;
+
+	pthread_mutex_lock(&n->lock);
+	names = n->dirty;
+	n->dirty = json_object();
+	all = n->all;
+	n->all = n->scheduled = false;
+	pthread_mutex_unlock(&n->lock);
+	if (all && store_list(n->env->store, ENT_NETWORK, NULL, &rows, &err) == 0) {
+		for (size_t i = 0; i < rows.n; i++)
+			json_object_set_new(names, rows.v[i].key, json_true());
+	}
+	json_object_foreach(names, name, v)
+		submit_one(n->env, name);
+}
+
+static void mark(struct netsync *n, const char *network)
+{
+	bool schedule;
+
+	pthread_mutex_lock(&n->lock);
+	if (network)
+		json_object_set_new(n->dirty, network, json_true());
+	else
+		n->all = true;
+	schedule = !n->scheduled;
+	n->scheduled = true;
+	pthread_mutex_unlock(&n->lock);
+	if (schedule)
+		later_call(n->env->state->later, GATHER_MS, gather_done, n);
+}
+
+enum sight { SEEN, NEW_HERE, MOVED };
+
+/* What is not known to be where it was counts as a change: the kernel may have entries that an
+ * earlier daemon made. */
+static enum sight look_at(struct netsync *n, const char *key, const char *text)
+{
+	_json_ json_t *now = json_object();
+	enum sight sight = SEEN;
+	const char *before, *after;
+
+	if (text)
+		note_member(now, key, 0, text);
+	pthread_mutex_lock(&n->lock);
+	before = json_str(n->members, key, NULL);
+	after = json_str(now, key, NULL);
+	if (after && !before)
+		sight = NEW_HERE;
+	else if (after && !str_eq(before, after))
+		sight = MOVED;
+	if (after)
+		json_put_str(n->members, key, after);
+	else
+		json_object_del(n->members, key);
+	pthread_mutex_unlock(&n->lock);
+	return sight;
+}
+
+static void mark_networks_of(struct netsync *n, const char *instance)
+{
+	_rows_ struct rows leases = { 0 };
+	struct err err;
+
+	if (store_list(n->env->store, ENT_ADDRESS, instance, &leases, &err) < 0)
+		return;
+	for (size_t i = 0; i < leases.n; i++)
+		mark(n, json_str(leases.v[i].doc, "network", ""));
+}
+
+/* A move at once: an answer that goes to the former member is missed for a second. One that this
+ * daemon has not seen yet may be one; only its first row since the start costs that. */
+static void instance_row(struct netsync *n, const char *key, const char *text)
+{
+	_json_ json_t *doc = NULL;
+	enum sight sight = look_at(n, key, text);
+	struct err err;
+
+	if (sight == SEEN)
+		return;
+	mark_networks_of(n, key);
+	if (sight == NEW_HERE)
+		doc = json_parse(text, strlen(text), "instance", &err);
+	if (sight == MOVED || json_int(doc, "epoch", 0) > 0)
+		gather_done(n);
+}
+
+void netsync_row(struct netsync *n, enum entity e, const char *key, const char *text)
+{
+	const char *slash = strchr(key, '/');
+	_free_ char *network = NULL;
+
+	switch (e) {
+	case ENT_NETWORK:
+		mark(n, key);
+		break;
+	case ENT_ADDRESS:
+		network = slash ? xstrndup(key, slash - key) : NULL;
+		if (network)
+			mark(n, network);
+		break;
+	case ENT_MEMBER:
+		mark(n, NULL);
+		break;
+	case ENT_INSTANCE:
+		instance_row(n, key, text);
+		break;
+	default:
+		break;
+	}
+}
+
+void netsync_all(const struct api_env *env)
+{
+	mark(env->state->net, NULL);
+}
+
+static bool is_known(struct netsync *n, const char *network)
+{
+	bool known;
+
+	pthread_mutex_lock(&n->lock);
+	known = json_object_get(n->applied, network) != NULL;
+	pthread_mutex_unlock(&n->lock);
+	return known;
+}
+
+/* What this daemon took down itself, it has forgotten before or by the time the lock is free. */
+static void restore_one(const struct api_env *env, void *own_name)
+{
+	_free_ char *name = own_name;
+	_free_ char *lock = xasprintf("network/%s", name);
+	struct netsync *n = env->state->net;
+	_row_ struct row row = { 0 };
+	struct err err;
+
+	keylock_take(env->state->locks, lock);
+	if (is_known(n, name) && store_get(env->store, ENT_NETWORK, name, &row, &err) == 0) {
+		log_warn("firewall rules of a network were removed, they are set again", "network",
+			 name);
+		forget(n, name);
+		if (apply_network(env, &row, &err) < 0)
+			log_err(LOG_WARN, "network not up to date", &err);
+	}
+	keylock_drop(env->state->locks, lock);
+}
+
+void netsync_lost(const struct api_env *env, const char *name)
+{
+	struct netsync *n = env->state->net;
+	_json_ json_t *names = json_object();
+	json_t *parts;
+	const char *key;
+
+	pthread_mutex_lock(&n->lock);
+	json_object_foreach(n->applied, key, parts) {
+		if (!name || str_eq(key, name))
+			json_object_set_new(names, key, json_true());
+	}
+	pthread_mutex_unlock(&n->lock);
+	json_object_foreach(names, key, parts) {
+		_free_ char *job = xasprintf("network/%s", key);
+
+		background(env, job, restore_one, xstrdup(key));
+	}
+}
+
+/* --- for starts ------------------------------------------------------------------------------ */
+
+static bool is_up(struct netsync *n, const char *network)
+{
+	return is_known(n, network) && if_nametoindex(network) != 0;
+}
+
+int job_need_networks(void *arg, const json_t *spec, struct err *err)
+{
+	const struct api_env *env = arg;
+	json_t *nic;
+	size_t i;
+
+	json_array_foreach(json_arr(spec, "nics"), i, nic) {
+		const char *bridge = json_str(nic, "bridge", "");
+
+		if (is_up(env->state->net, bridge))
+			continue;
+		if (netsync_now(env, bridge, err) == 0)
+			continue;
+		if (err->kind != ERR_NOT_FOUND)
+			return err_wrap(err, "network \"%s\"", bridge);
+		if (if_nametoindex(bridge) == 0)
+			return err_set(
+				err, ERR_NOT_FOUND,
+				"device \"%s\": there is neither a network nor a bridge \"%s\"",
+				json_str(nic, "device", ""), bridge);
+	}
+	return 0;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "api/work/address.h"
+#include "api/work/background.h"
+#include "api/work/boot.h"
+#include "api/work/check.h"
+#include "api/work/instance.h"
+#include "api/work/job.h"
+#include "api/work/spec.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "migrate/migrate.h"
+
+#define COMMIT_TRIES 50
+/* A member without a leader still starts and stops its instances. */
+#define NOTE_TIMEOUT_MS 5000
+
+/* --- writing down whether it should run ------------------------------------------------------ */
+
+void instance_set_power(json_t *doc, bool on)
+{
+	char now[CLOCK_TEXT_SIZE];
+
+	json_put_str(doc, "power", on ? "on" : "off");
+	json_put_str(json_obj(doc, "config"), "volatile.last_state.power",
+		     on ? "RUNNING" : "STOPPED");
+	if (on)
+		json_put_str(doc, "last_used_at", clock_now_text(now));
+}
+
+static int set_power(void *arg, json_t *doc, struct err *err)
+{
+	instance_set_power(doc, *(bool *)arg);
+	return 0;
+}
+
+static void note_power(const struct api_env *env, const char *name, bool on)
+{
+	struct err err;
+
+	if (cluster_is_island(env->cluster)) {
+		log_warn("no leader: the wanted state of an instance is not recorded", "instance",
+			 name);
+		return;
+	}
+	if (instance_edit(env, name, set_power, &on, deadline_in(NOTE_TIMEOUT_MS), &err) < 0)
+		log_err(LOG_WARN, "the wanted state of an instance is not recorded", &err);
+}
+
+/* --- start ----------------------------------------------------------------------------------- */
+
+bool instance_runs(const struct api_env *env, const char *name)
+{
+	enum container_status now = container_status(env->node, name);
+
+	return now != CT_STOPPED && now != CT_ERROR;
+}
+
+int instance_lease(const struct api_env *env, const char *name, bool dynamic, struct row *row,
+		   struct err *err)
+{
+	struct address_wish wish = { .dynamic = dynamic, .running = instance_runs(env, name) };
+
+	for (; wish.attempt < COMMIT_TRIES; wish.attempt++) {
+		_picks_ struct address_picks picks = { 0 };
+		_tx_ struct tx *tx = tx_new();
+		_json_ json_t *before = json_deep_copy(json_obj(row->doc, "config"));
+		int changes = address_plan(env, row->doc, &wish, tx, &picks, err);
+
+		if (changes < 0)
+			return -1;
+		if (changes == 0 && json_equal(before, json_obj(row->doc, "config")))
+			return 0;
+		tx_put(tx, ENT_INSTANCE, name, row->rev, row->doc);
+		if (store_commit(env->store, tx, 0, NULL, err) == 0)
+			return 0;
+		if (err->kind != ERR_CONFLICT && err->kind != ERR_PRECONDITION)
+			return -1;
+		row_free(row);
+		*row = (struct row){ 0 };
+		if (instance_get_here(env, name, row, err) < 0)
+			return -1;
+	}
+	return -1;
+}
+
+/* An overlay root needs its lower layer on this member. */
+static int ensure_image(const struct api_env *env, const json_t *doc, const json_t *pool,
+			struct err *err)
+{
+	const char *image = json_str(doc, "image", "");
+	_free_ char *root = NULL;
+
+	if (str_empty(image) || !str_eq(json_str(pool, "driver", ""), "overlay"))
+		return 0;
+	if (!image_present(env->node, image) && job_need_image((void *)env, image, NULL, err) < 0)
+		return -1;
+	root = image_root(env->node, image, err);
+	return root ? 0 : -1;
+}
+
+static int start(const struct api_env *env, const char *name, struct err *err)
+{
+	_json_ json_t *spec = NULL, *pool = NULL;
+	_row_ struct row row = { 0 };
+
+	/* As long as it is not known whether a move took it elsewhere it must not run here. */
+	if (env->mover && move_conclude_name(env->mover, name, err) < 0)
+		return -1;
+	if (instance_get_here(env, name, &row, err) < 0)
+		return -1;
+	if (boot_is_over(env))
+		return err_set(err, ERR_UNAVAILABLE,
+			       "instance \"%s\" does not start: its host is shutting down", name);
+	if (instance_runs(env, name))
+		return err_set(err, ERR_INVALID, "The instance is already running");
+	if (instance_lease(env, name, true, &row, err) < 0)
+		return -1;
+	if (instance_check_host_names_here(env, row.doc, err) < 0)
+		return -1;
+	spec = spec_build(env, row.doc, &pool, err);
+	if (!spec || job_need_networks((void *)env, spec, err) < 0 ||
+	    ensure_image(env, row.doc, pool, err) < 0 ||
+	    container_start(env->node, spec, err) < 0) {
+		instance_explain(env, row.doc, err);
+		return -1;
+	}
+	instance_event(env, name, "started", NULL);
+	return 0;
+}
+
+int instance_start(const struct api_env *env, const char *name, struct err *err)
+{
+	if (start(env, name, err) < 0)
+		return -1;
+	note_power(env, name, true);
+	return 0;
+}
+
+int instance_start_noted(const struct api_env *env, const char *name, struct err *err)
+{
+	if (start(env, name, err) == 0)
+		return 0;
+	note_power(env, name, false);
+	return -1;
+}
+
+/* --- stop ------------------------------------------------------------------------------------ */
+
+static int after_stop(const struct api_env *env, const char *name, const char *event,
+		      struct err *err)
+{
+	_row_ struct row row = { 0 };
+
+	note_power(env, name, false);
+	instance_event(env, name, event, NULL);
+	if (instance_get(env, name, &row, err) < 0)
+		return -1;
+	return json_bool(row.doc, "ephemeral", false) ? instance_delete(env, name, err) : 0;
+}
+
+static int do_stop(const struct api_env *env, const char *name, const struct state_change *c,
+		   struct err *err)
+{
+	if (container_status(env->node, name) == CT_STOPPED)
+		return err_set(err, ERR_INVALID, "The instance is already stopped");
+	return container_stop(env->node, name, c->force, c->timeout_s, err);
+}
+
+static int instance_stop(const struct api_env *env, const char *name, const struct state_change *c,
+			 struct err *err)
+{
+	if (do_stop(env, name, c, err) < 0)
+		return -1;
+	return after_stop(env, name, c->force ? "stopped" : "shutdown", err);
+}
+
+static int instance_restart(const struct api_env *env, const char *name,
+			    const struct state_change *c, struct err *err)
+{
+	if (do_stop(env, name, c, err) < 0 || instance_start(env, name, err) < 0)
+		return -1;
+	instance_event(env, name, "restarted", NULL);
+	return 0;
+}
+
+static int instance_freeze(const struct api_env *env, const char *name, bool freeze,
+			   struct err *err)
+{
+	enum container_status now = container_status(env->node, name);
+
+	if (now == CT_STOPPED)
+		return err_set(err, ERR_INVALID, "The instance isn't running");
+	if (now == (freeze ? CT_FROZEN : CT_RUNNING))
+		return err_set(err, ERR_INVALID, "The instance is already %s",
+			       freeze ? "frozen" : "running");
+	if (container_freeze(env->node, name, freeze, err) < 0)
+		return -1;
+	instance_event(env, name, freeze ? "paused" : "resumed", NULL);
+	return 0;
+}
+
+/* --- as jobs --------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *description;
+} actions[] = {
+	[ACT_START] = { "start", "Starting instance" },
+	[ACT_STOP] = { "stop", "Stopping instance" },
+	[ACT_RESTART] = { "restart", "Restarting instance" },
+	[ACT_FREEZE] = { "freeze", "Freezing instance" },
+	[ACT_UNFREEZE] = { "unfreeze", "Unfreezing instance" },
+};
+
+static int parse_action(const char *text, enum state_action *ret, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
+		if (str_eq(actions[i].name, text)) {
+			*ret = (enum state_action)i;
+			return 0;
+		}
+	}
+	return err_set(err, ERR_INVALID,
+		       "Unknown action \"%.40s\" (start, stop, restart, freeze, unfreeze)", text);
+}
+
+int state_change_parse(const json_t *body, struct state_change *ret, struct err *err)
+{
+	int64_t timeout = json_int(body, "timeout", -1);
+
+	if (json_bool(body, "stateful", false))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "stateful start and stop are not implemented");
+	if (timeout > INT32_MAX)
+		return err_set(err, ERR_INVALID, "timeout must be a number of seconds");
+	/* Clients send 0 with a start, and with a stop that shall have the default. */
+	*ret = (struct state_change){ .force = json_bool(body, "force", false),
+				      .timeout_s = timeout > 0 ? (int)timeout : -1 };
+	return parse_action(json_str(body, "action", ""), &ret->action, err);
+}
+
+int instance_change_state(const struct api_env *env, const char *name,
+			  const struct state_change *change, struct err *err)
+{
+	_row_ struct row row = { 0 };
+
+	if (instance_get_here(env, name, &row, err) < 0)
+		return -1;
+	switch (change->action) {
+	case ACT_START:
+		return instance_start(env, name, err);
+	case ACT_STOP:
+		return instance_stop(env, name, change, err);
+	case ACT_RESTART:
+		return instance_restart(env, name, change, err);
+	case ACT_FREEZE:
+		return instance_freeze(env, name, true, err);
+	case ACT_UNFREEZE:
+		return instance_freeze(env, name, false, err);
+	}
+	return 0;
+}
+
+struct state_job {
+	const struct api_env *env;
+	char *name;
+	struct state_change change;
+};
+
+static void job_free(void *arg)
+{
+	struct state_job *j = arg;
+
+	free(j->name);
+	free(j);
+}
+
+static int run_change(struct op *op, void *arg, struct err *err)
+{
+	struct state_job *j = arg;
+
+	return instance_change_state(j->env, j->name, &j->change, err);
+}
+
+struct op *job_state_start(const struct api_env *env, const char *name,
+			   const struct state_change *change, struct err *err)
+{
+	struct state_job *j = xnew(struct state_job);
+	_free_ char *key = xasprintf("instance/%s", name);
+
+	j->env = env;
+	j->name = xstrdup(name);
+	j->change = *change;
+	return op_start(env->ops,
+			&(struct op_spec){ .class = OP_TASK,
+					   .description = actions[change->action].description,
+					   .resource_kind = "instances",
+					   .resource_name = name,
+					   .key = key,
+					   .run = run_change,
+					   .arg = j,
+					   .free_arg = job_free },
+			err);
+}
+
+/* --- by itself ------------------------------------------------------------------------------- */
+
+static void settle_ended(const struct api_env *env, void *own_name)
+{
+	_free_ char *name = own_name;
+	_row_ struct row row = { 0 };
+	struct err err;
+
+	/* One that stops with its host or for its move has not ended. */
+	if (boot_is_over(env) || (env->mover && move_is_pending(env->mover, name)) ||
+	    instance_get_here(env, name, &row, &err) < 0 ||
+	    container_status(env->node, name) != CT_STOPPED ||
+	    !str_eq(json_str(row.doc, "power", "off"), "on"))
+		return;
+	log_info("instance ended by itself", "instance", name);
+	if (after_stop(env, name, "shutdown", &err) < 0)
+		log_err(LOG_WARN, "an instance that ended by itself is not settled", &err);
+}
+
+void instance_ended(const struct api_env *env, const char *name)
+{
+	_free_ char *key = xasprintf("instance/%s", name);
+
+	background(env, key, settle_ended, xstrdup(name));
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/work/recover.h"
+
+#include <dirent.h>
+#include <string.h>
+
+#include "api/work/background.h"
+#include "api/work/boot.h"
+#include "api/work/icache.h"
+#include "api/work/instance.h"
+#include "api/work/job.h"
+#include "api/work/later.h"
+#include "api/work/netsync.h"
+#include "api/work/spec.h"
+#include "api/work/state.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "migrate/migrate.h"
+#include "node/image/image.h"
+#include "node/storage/storage.h"
+
+#define RETRY_MS 3000
+
+/* --- containers ------------------------------------------------------------------------------ */
+
+/* The instances that rows place on this member. */
+static bool own_instances(const struct api_env *env, struct rows *ret)
+{
+	struct err err;
+
+	return store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), ret, &err) ==
+	       0;
+}
+
+/* What the rows say of names: here (true), or the member that has it. */
+static void note_rows(const struct api_env *env, json_t *places)
+{
+	const char *self = cluster_member_name(env->cluster);
+	_rows_ struct rows rows = { 0 };
+	struct err err;
+
+	if (store_list(env->store, ENT_INSTANCE, NULL, &rows, &err) < 0)
+		return;
+	for (size_t i = 0; i < rows.n; i++) {
+		const char *member = json_str(rows.v[i].doc, "member", "");
+		const char *other = json_str(rows.v[i].doc, "rename_to", NULL);
+
+		if (!str_eq(member, self)) {
+			json_put_str(places, rows.v[i].key, member);
+			continue;
+		}
+		json_object_set_new(places, rows.v[i].key, json_true());
+		if (!other)
+			other = json_str(rows.v[i].doc, "moved_from", NULL);
+		if (other)
+			json_object_set_new(places, other, json_true());
+	}
+}
+
+static bool rows_are_fresh(const struct api_env *env)
+{
+	return store_revision(env->store) > 0 && !cluster_is_island(env->cluster);
+}
+
+int recover_containers(const struct api_env *env, struct err *err)
+{
+	_json_ json_t *places = json_object();
+
+	/* Without a leader the rows may be old: nothing is stopped on their word. */
+	if (rows_are_fresh(env))
+		note_rows(env, places);
+	if (env->mover)
+		move_keep(env->mover, places);
+	return node_recover(env->node, places, err);
+}
+
+void facts_republish(const struct api_env *env)
+{
+	_rows_ struct rows rows = { 0 };
+
+	if (!own_instances(env, &rows))
+		return;
+	for (size_t i = 0; i < rows.n; i++) {
+		_json_ json_t *state = NULL;
+
+		if (container_status(env->node, rows.v[i].key) == CT_STOPPED)
+			continue;
+		state = container_state(env->node, rows.v[i].key);
+		store_fact_put(env->store, FACT_INSTANCE, rows.v[i].key, state);
+	}
+}
+
+/* --- what jobs left -------------------------------------------------------------------------- */
+
+/* It has its new name only if the move was made. */
+static int settle_moving(const struct api_env *env, const char *name, struct err *err)
+{
+	if (env->mover && move_conclude_name(env->mover, name, err) < 0)
+		return -1;
+	return instance_rename_back(env, name, err);
+}
+
+static int settle_row(const struct api_env *env, const struct row *row, struct err *err)
+{
+	const char *state = json_str(row->doc, "state", "ready");
+
+	if (!str_eq(json_str(row->doc, "member", ""), cluster_member_name(env->cluster)))
+		return 0;
+	if (str_eq(state, "moving"))
+		return settle_moving(env, row->key, err);
+	if (str_eq(state, "renaming"))
+		return instance_rename_settle(env, row, err);
+	if (!str_eq(state, "creating") && !str_eq(state, "deleting"))
+		return 0;
+	log_info("instance of an interrupted job removed", "instance", row->key, "state", state);
+	return instance_undo(env, row->doc, err);
+}
+
+struct unsettled {
+	const struct api_env *env;
+	char name[64]; /* a host name */
+};
+
+static void settle_again(void *own_unsettled)
+{
+	_free_ struct unsettled *u = own_unsettled;
+
+	if (!u->env->state->stopping)
+		recover_instance_later(u->env, u->name);
+}
+
+static void settle_instance(const struct api_env *env, void *own_name)
+{
+	_free_ char *name = own_name;
+	_row_ struct row row = { 0 };
+	struct unsettled *u;
+	struct err err;
+
+	if (store_get(env->store, ENT_INSTANCE, name, &row, &err) < 0 ||
+	    settle_row(env, &row, &err) == 0)
+		return;
+	log_err(LOG_WARN, "an interrupted job is not settled yet", &err);
+	u = xnew(struct unsettled);
+	u->env = env;
+	str_copy(u->name, sizeof(u->name), name);
+	if (!later_call(env->state->later, RETRY_MS, settle_again, u))
+		free(u);
+}
+
+/* In line with the instance's jobs: those of this run of the daemon are over when it looks. A move
+ * with a new name is a job of the old one. */
+void recover_instance_later(const struct api_env *env, const char *name)
+{
+	_row_ struct row row = { 0 };
+	_free_ char *key = NULL;
+	struct err err;
+
+	if (store_get(env->store, ENT_INSTANCE, name, &row, &err) < 0)
+		return;
+	key = xasprintf("instance/%s", json_str(row.doc, "moved_from", name));
+	background(env, key, settle_instance, xstrdup(name));
+}
+
+static void settle_instances(const struct api_env *env)
+{
+	_rows_ struct rows rows = { 0 };
+
+	if (!own_instances(env, &rows))
+		return;
+	for (size_t i = 0; i < rows.n; i++) {
+		if (!str_eq(json_str(rows.v[i].doc, "state", "ready"), "ready"))
+			recover_instance_later(env, rows.v[i].key);
+	}
+}
+
+/* Files whose row is gone: an import that was cut off, or a deletion this member did not hear of.
+ * One that did not come here while this server was a member as it is now, is not judged by rows. */
+static json_t *image_files(const struct api_env *env)
+{
+	_free_ char *path = xasprintf("%s/images", env->dir);
+	json_t *found = json_object();
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		if (str_is_hex(e->d_name, SHA256_HEX_SIZE - 1))
+			json_object_set_new(found, e->d_name, json_true());
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+static void settle_images(const struct api_env *env, json_t *files)
+{
+	const char *fp;
+	json_t *v;
+
+	json_object_foreach(files, fp, v) {
+		if (image_is_mine(env->node, fp))
+			image_sweep(env, fp);
+		else if (!image_known(env, fp))
+			log_warn("an image that the cluster does not know is kept", "fingerprint",
+				 fp, "remedy", "delete its files in images/ when nobody needs it");
+	}
+}
+
+static void settle_pools(const struct api_env *env)
+{
+	_rows_ struct rows rows = { 0 };
+	struct err err;
+
+	if (store_list(env->store, ENT_POOL, NULL, &rows, &err) < 0)
+		return;
+	for (size_t i = 0; i < rows.n; i++) {
+		_json_ json_t *pool = spec_pool_of(env, rows.v[i].key, &err);
+
+		if (!pool || pool_create(env->node, pool, &err) < 0)
+			log_err(LOG_WARN, "a storage pool is not usable on this member", &err);
+	}
+}
+
+/* A row is there before its volume and goes after it: a volume without one was made by another
+ * server, or by this one before it joined or was removed. Nobody asked for its end. */
+static void warn_of_volumes(const struct api_env *env, const char *pool_name)
+{
+	struct err err;
+	_json_ json_t *pool = spec_pool_of(env, pool_name, &err);
+	_json_ json_t *names = pool ? volume_list(env->node, pool) : NULL;
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(names, i, v) {
+		const char *name = json_string_value(v);
+		_row_ struct row row = { 0 };
+
+		/* In this order: a renaming that ends meanwhile has made the row. */
+		if (!instance_name_promised(env, name, NULL) &&
+		    store_get(env->store, ENT_INSTANCE, name, &row, &err) < 0 &&
+		    err.kind == ERR_NOT_FOUND)
+			log_warn("a volume of no known instance is kept", "pool", pool_name,
+				 "volume", name, "remedy",
+				 "copy what is needed, then delete its folder");
+	}
+}
+
+static void warn_of_all_volumes(const struct api_env *env)
+{
+	_rows_ struct rows rows = { 0 };
+	struct err err;
+
+	if (store_list(env->store, ENT_POOL, NULL, &rows, &err) < 0)
+		return;
+	for (size_t i = 0; i < rows.n; i++)
+		warn_of_volumes(env, rows.v[i].key);
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+struct rest {
+	const struct api_env *env;
+	json_t *images; /* that were here before any request could bring a new one */
+};
+
+static void rest_free(struct rest *r)
+{
+	json_decref(r->images);
+	free(r);
+}
+
+static void recover_rest(const struct api_env *env, void *own_rest);
+
+static void again(void *arg)
+{
+	struct rest *r = arg;
+
+	if (r->env->state->stopping)
+		rest_free(r);
+	else
+		background(r->env, "recover", recover_rest, r);
+}
+
+static void settle_device(const struct api_env *env, void *own_name)
+{
+	_free_ char *name = own_name;
+	struct err err;
+
+	if (instance_apply(env, name, &err) < 0)
+		log_err(LOG_WARN, "a running instance is not as its row says", &err);
+}
+
+/* A change that was written down, but not carried out when the daemon died. */
+static void settle_devices(const struct api_env *env)
+{
+	_rows_ struct rows rows = { 0 };
+
+	if (!own_instances(env, &rows))
+		return;
+	for (size_t i = 0; i < rows.n; i++) {
+		_free_ char *key = xasprintf("instance/%s", rows.v[i].key);
+
+		if (container_pid(env->node, rows.v[i].key) > 0)
+			background(env, key, settle_device, xstrdup(rows.v[i].key));
+	}
+}
+
+/* Whoever ended while the daemon was away is written down as stopped, unless the host booted. */
+static void settle_power(const struct api_env *env)
+{
+	_rows_ struct rows rows = { 0 };
+
+	if (!own_instances(env, &rows))
+		return;
+	for (size_t i = 0; i < rows.n; i++) {
+		if (str_eq(json_str(rows.v[i].doc, "power", "off"), "on") &&
+		    container_status(env->node, rows.v[i].key) == CT_STOPPED)
+			instance_ended(env, rows.v[i].key);
+	}
+}
+
+static void recover_rest(const struct api_env *env, void *own_rest)
+{
+	struct rest *rest = own_rest;
+	struct err err = { 0 };
+
+	if (!rows_are_fresh(env)) {
+		if (!later_call(env->state->later, RETRY_MS, again, rest))
+			rest_free(rest);
+		return;
+	}
+	if (env->mover && move_recover(env->mover, &err) < 0)
+		log_err(LOG_WARN, "moves that were cut off are not settled", &err);
+	settle_pools(env);
+	settle_instances(env);
+	warn_of_all_volumes(env);
+	settle_images(env, rest->images);
+	netsync_all(env);
+	settle_devices(env);
+	if (boot_is_new(env))
+		boot_start_instances(env);
+	else
+		settle_power(env);
+	icache_warm(env);
+	rest_free(rest);
+}
+
+void recover_later(const struct api_env *env)
+{
+	struct rest *r = xnew(struct rest);
+
+	r->env = env;
+	r->images = image_files(env);
+	background(env, "recover", recover_rest, r);
+}

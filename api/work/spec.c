@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/work/spec.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/work/address.h"
+#include "api/work/keys.h"
+#include "base/digest.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+/* --- expansion ------------------------------------------------------------------------------- */
+
+static json_t *profile_doc(struct store *s, json_t *profiles, const char *name)
+{
+	json_t *doc = json_incref(json_object_get(profiles, name));
+	_row_ struct row row = { 0 };
+	struct err err;
+
+	if (doc)
+		return doc;
+	doc = store_get(s, ENT_PROFILE, name, &row, &err) == 0 ? json_incref(row.doc)
+							       : json_object();
+	if (profiles)
+		json_object_set(profiles, name, doc);
+	return doc;
+}
+
+void spec_expand(struct store *s, json_t *profiles, const json_t *instance, json_t **ret_config,
+		 json_t **ret_devices)
+{
+	json_t *config = json_object(), *devices = json_object(), *name;
+	size_t i;
+
+	json_array_foreach(json_arr(instance, "profiles"), i, name) {
+		_json_ json_t *p = profile_doc(s, profiles, json_string_value(name));
+
+		json_object_update(config, json_obj(p, "config"));
+		json_object_update(devices, json_obj(p, "devices"));
+	}
+	json_object_update(config, json_obj(instance, "config"));
+	json_object_update(devices, json_obj(instance, "devices"));
+	*ret_config = config;
+	*ret_devices = devices;
+}
+
+json_t *spec_root_device(const json_t *devices)
+{
+	const char *name;
+	json_t *dev;
+
+	json_object_foreach((json_t *)devices, name, dev) {
+		if (str_eq(json_str(dev, "type", ""), "disk") &&
+		    str_eq(json_str(dev, "path", ""), "/"))
+			return dev;
+	}
+	return NULL;
+}
+
+const char *spec_nic_network(const json_t *dev)
+{
+	if (!str_eq(json_str(dev, "type", ""), "nic"))
+		return NULL;
+	return json_str(dev, "network", json_str(dev, "parent", NULL));
+}
+
+/* --- pools ----------------------------------------------------------------------------------- */
+
+json_t *spec_pool_of(const struct api_env *env, const char *name, struct err *err)
+{
+	_row_ struct row row = { 0 };
+
+	if (store_get(env->store, ENT_POOL, name, &row, err) < 0)
+		return NULL;
+	return json_pack("{s:s, s:s, s:O}", "name", name, "driver", json_str(row.doc, "driver", ""),
+			 "config", json_obj(row.doc, "config"));
+}
+
+static json_t *pool_of_devices(const struct api_env *env, const json_t *instance,
+			       const json_t *devices, struct err *err)
+{
+	json_t *root = spec_root_device(devices);
+
+	if (!root) {
+		err_set(err, ERR_INVALID,
+			"instance \"%s\": no root disk; give a profile or the instance a disk "
+			"device with path=/ and a pool",
+			json_str(instance, "name", "?"));
+		return NULL;
+	}
+	return spec_pool_of(env, json_str(root, "pool", ""), err);
+}
+
+json_t *spec_pool(const struct api_env *env, const json_t *instance, struct err *err)
+{
+	_json_ json_t *config = NULL, *devices = NULL;
+
+	spec_expand(env->store, NULL, instance, &config, &devices);
+	return pool_of_devices(env, instance, devices, err);
+}
+
+static json_t *make_rootfs(const struct api_env *env, const json_t *instance, const json_t *pool,
+			   struct err *err)
+{
+	_free_ char *volume = volume_path(env->node, pool, json_str(instance, "name", ""));
+	const char *image = json_str(instance, "image", NULL);
+	json_t *j = json_object();
+
+	json_put_str(j, "driver", json_str(pool, "driver", ""));
+	json_put_str(j, "volume", volume);
+	if (!str_empty(image))
+		json_object_set_new(j, "image", json_sprintf("%s/images/%s.root", env->dir, image));
+	return j;
+}
+
+/* --- nics ------------------------------------------------------------------------------------ */
+
+/* Stable, so that nothing has to be written when an instance starts. */
+static void host_name_of(const json_t *instance, const char *device, const json_t *dev,
+			 char ret[16])
+{
+	_free_ char *id = xasprintf("%s/%s", json_str(instance, "uuid", ""), device);
+	const char *wanted = json_str(dev, "host_name", NULL);
+	char hex[SHA256_HEX_SIZE];
+
+	if (wanted)
+		str_copy(ret, 16, wanted);
+	else
+		snprintf(ret, 16, "veth%.8s", sha256_hex(id, strlen(id), hex));
+}
+
+static void add_addressing(const struct api_env *env, const json_t *instance, const char *device,
+			   const char *network, json_t *nic)
+{
+	_row_ struct row net = { 0 };
+	struct net4 n4;
+	struct err err;
+	char ip[16];
+	bool leased;
+
+	if (store_get(env->store, ENT_NETWORK, network, &net, &err) < 0 ||
+	    !net4_parse(net.doc, &n4))
+		return;
+	leased = address_of(env, json_str(instance, "name", ""), device, network, ip);
+	if (leased) {
+		json_object_set_new(nic, "ipv4", json_sprintf("%s/%d", ip, n4.bits));
+		json_object_set_new(nic, "ipv4_gateway", json_string(net4_text(n4.gateway, ip)));
+	}
+	/* A leased address is there from the start: for roots without a DHCP client, and for moves.
+	 */
+	json_put_bool(nic, "ipv4_dhcp", n4.dhcp && !leased);
+}
+
+static json_t *make_nic(const struct api_env *env, const json_t *instance, const json_t *config,
+			const char *device, const json_t *dev)
+{
+	_free_ char *mac_key = xasprintf("volatile.%s.hwaddr", device);
+	const char *network = spec_nic_network(dev);
+	json_t *nic = json_object();
+	char host_name[16];
+	int64_t mtu;
+
+	host_name_of(instance, device, dev, host_name);
+	json_put_str(nic, "device", device);
+	json_put_str(nic, "name", json_str(dev, "name", device));
+	json_put_str(nic, "hwaddr", json_str(dev, "hwaddr", json_str(config, mac_key, "")));
+	json_put_str(nic, "host_name", host_name);
+	json_put_str(nic, "bridge", network);
+	if (str_to_i64(json_str(dev, "mtu", ""), 0, 65535, &mtu))
+		json_put_int(nic, "mtu", mtu);
+	add_addressing(env, instance, device, network, nic);
+	return nic;
+}
+
+static json_t *make_disk(const char *device, const json_t *dev)
+{
+	json_t *disk = json_object();
+
+	json_put_str(disk, "device", device);
+	json_put_str(disk, "source", json_str(dev, "source", ""));
+	json_put_str(disk, "path", json_str(dev, "path", ""));
+	json_put_bool(disk, "readonly", key_bool(KEYS_DISK, dev, "readonly"));
+	json_put_bool(disk, "shift", key_bool(KEYS_DISK, dev, "shift"));
+	json_put_bool(disk, "required", key_bool(KEYS_DISK, dev, "required"));
+	return disk;
+}
+
+static void add_devices(const struct api_env *env, const json_t *instance, const json_t *config,
+			json_t *devices, json_t *spec)
+{
+	json_t *nics = json_array(), *disks = json_array(), *dev;
+	const char *name;
+
+	json_object_foreach(devices, name, dev) {
+		const char *type = json_str(dev, "type", "");
+
+		if (str_eq(type, "nic"))
+			json_array_append_new(nics, make_nic(env, instance, config, name, dev));
+		else if (str_eq(type, "disk") && !str_eq(json_str(dev, "path", ""), "/"))
+			json_array_append_new(disks, make_disk(name, dev));
+	}
+	json_object_set_new(spec, "nics", nics);
+	json_object_set_new(spec, "disks", disks);
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+json_t *spec_build(const struct api_env *env, const json_t *instance, json_t **ret_pool,
+		   struct err *err)
+{
+	_json_ json_t *config = NULL, *devices = NULL, *pool = NULL;
+	json_t *spec;
+
+	spec_expand(env->store, NULL, instance, &config, &devices);
+	pool = pool_of_devices(env, instance, devices, err);
+	if (!pool)
+		return NULL;
+	spec = json_object();
+	json_put_str(spec, "name", json_str(instance, "name", ""));
+	json_put_str(spec, "uuid", json_str(instance, "uuid", ""));
+	json_put_str(spec, "architecture", json_str(instance, "architecture", ""));
+	json_object_set(spec, "config", config);
+	json_put_bool(spec, "privileged", key_bool(KEYS_INSTANCE, config, "security.privileged"));
+	json_object_set_new(spec, "idmap",
+			    json_pack("{s:i, s:i}", "base", IDMAP_BASE, "size", IDMAP_SIZE));
+	json_object_set_new(spec, "rootfs", make_rootfs(env, instance, pool, err));
+	add_devices(env, instance, config, devices, spec);
+	if (ret_pool)
+		*ret_pool = json_incref(pool);
+	return spec;
+}
+
+json_t *spec_for_move(void *arg, const json_t *instance, json_t **ret_pool, struct err *err)
+{
+	return spec_build(arg, instance, ret_pool, err);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api/work/spec.h - from rows to the description of a container that node/node.h takes.
+ *
+ * An instance row: {name, uuid, project, member, epoch, type, architecture, description,
+ * created_at, last_used_at, ephemeral, stateful, profiles[], config{}, devices{}, image, power:
+ * "on|off", state: "creating|ready|deleting|renaming"}.
+ */
+#pragma once
+#include "api/work/env.h"
+
+#define IDMAP_BASE 1000000
+#define IDMAP_SIZE 65536
+
+/* Profiles in order, then the instance's own; both are new references. `profiles` maps names to
+ * profile documents and is filled as needed; NULL when nothing is to be kept. */
+void spec_expand(struct store *s, json_t *profiles, const json_t *instance, json_t **ret_config,
+		 json_t **ret_devices);
+/* The device of a type and path "/", borrowed; NULL when there is none. */
+json_t *spec_root_device(const json_t *devices);
+/* The managed network a nic is plugged into by name, or NULL. */
+const char *spec_nic_network(const json_t *dev);
+/* The pool document of the instance's root disk; new reference. */
+json_t *spec_pool(const struct api_env *env, const json_t *instance, struct err *err);
+/* What node/ takes as a pool: {name, driver, config}. */
+json_t *spec_pool_of(const struct api_env *env, const char *name, struct err *err);
+/* The whole description; ret_pool may be NULL. */
+json_t *spec_build(const struct api_env *env, const json_t *instance, json_t **ret_pool,
+		   struct err *err);
+/* spec_build as migrate/ wants it: arg is the struct api_env. */
+json_t *spec_for_move(void *arg, const json_t *instance, json_t **ret_pool, struct err *err);

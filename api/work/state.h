@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api/work/state.h - what handlers and jobs keep between requests. */
+#pragma once
+#include <pthread.h>
+
+#include "api/work/env.h"
+
+struct address_book;
+struct disk_usage;
+struct icache;
+struct keylock;
+struct later;
+struct localconf;
+struct netsync;
+struct serverinfo;
+
+struct api_state {
+	struct later *later;
+	struct keylock *locks;
+	struct address_book *addresses;
+	struct icache *instances;
+	struct disk_usage *disks;
+	struct serverinfo *info;
+	struct localconf *conf;
+	struct netsync *net;
+	/* Background work: how much of it is under way. */
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+	int background;
+	bool stopping;
+	bool host_stops; /* instances are stopped with their host (boot.h); atomic */
+	bool warming; /* a refresh of the list of instances is due; atomic */
+};

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* profile list, create, copy, add, remove, assign. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/cmd/cmds.h"
+#include "cli/form/fmt.h"
+#include "cli/form/kv.h"
+#include "cli/net/client.h"
+#include "cli/net/entity.h"
+
+int c_profile_list(struct cli *c, struct err *err)
+{
+	static const char *const headers[] = { "NAME", "DESCRIPTION", "USED BY" };
+	struct client *cl = client_of_remote(c, args_pos(&c->args, 0), err);
+	_table_ struct table *t = table_new(ARRAY_SIZE(headers), headers);
+	_json_ json_t *list = NULL;
+	enum fmt_kind kind;
+	json_t *p;
+	size_t i;
+
+	if (!cl || fmt_parse(args_value(&c->args, "format"), &kind, err) < 0)
+		return -1;
+	list = api_get(cl, "/1.0/profiles?recursion=1", err);
+	if (!list)
+		return -1;
+	json_array_foreach(list, i, p) {
+		char *cells[] = { xstrdup(json_str(p, "name", "")),
+				  xstrdup(json_str(p, "description", "")),
+				  xasprintf("%zu", json_array_size(json_arr(p, "used_by"))) };
+
+		table_add(t, cells);
+	}
+	table_sort(t);
+	return fmt_print(t, list, kind, err);
+}
+
+int c_profile_create(struct cli *c, struct err *err)
+{
+	const char *name;
+	struct client *cl = client_of(c, args_pos(&c->args, 0), &name, err);
+	_json_ json_t *given = NULL, *body = NULL;
+
+	if (!cl)
+		return -1;
+	given = stdin_yaml(err);
+	if (!given && err->kind != ERR_NONE)
+		return -1;
+	body = given ? pick_fields(given, "config description devices") : json_object();
+	config_to_strings(body);
+	json_put_str(body, "name", name);
+	json_put_str(body, "description", args_value(&c->args, "description"));
+	if (api_do(cl, "POST", "/1.0/profiles", body, err) < 0)
+		return -1;
+	cli_say(c, "Profile %s created\n", name);
+	return 0;
+}
+
+int c_profile_copy(struct cli *c, struct err *err)
+{
+	const char *to;
+	struct client *cl = client_of(c, args_pos(&c->args, 1), &to, err);
+	_object_ struct object o = { 0 };
+	_json_ json_t *from = NULL, *body = NULL;
+	_free_ char *path = NULL;
+
+	if (!cl || object_open(c, args_pos(&c->args, 0), &o, err) < 0)
+		return -1;
+	from = object_get(&o, err);
+	if (!from)
+		return -1;
+	body = pick_fields(from, o.kind->put);
+	path = api_path("profiles/%s", to);
+	if (args_flag(&c->args, "refresh")) {
+		if (api_do(cl, "PUT", path, body, err) == 0)
+			return 0;
+		if (err->kind != ERR_NOT_FOUND)
+			return -1;
+	}
+	json_put_str(body, "name", to);
+	return api_do(cl, "POST", "/1.0/profiles", body, err);
+}
+
+static json_t *list_of(json_t *inst)
+{
+	if (!json_arr(inst, "profiles"))
+		json_object_set_new(inst, "profiles", json_array());
+	return json_arr(inst, "profiles");
+}
+
+static int index_of(const json_t *list, const char *name)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (str_eq(json_string_value(json_array_get(list, i)), name))
+			return i;
+	return -1;
+}
+
+static int change_add(json_t *inst, void *arg, struct err *err)
+{
+	if (index_of(list_of(inst), arg) >= 0)
+		return err_set(err, ERR_CONFLICT, "instance \"%s\" has the profile \"%s\" already",
+			       json_str(inst, "name", ""), (const char *)arg);
+	json_array_append_new(list_of(inst), json_string(arg));
+	return 0;
+}
+
+static int change_remove(json_t *inst, void *arg, struct err *err)
+{
+	int i = index_of(list_of(inst), arg);
+
+	if (i < 0)
+		return err_set(err, ERR_NOT_FOUND,
+			       "instance \"%s\" does not have the profile \"%s\"",
+			       json_str(inst, "name", ""), (const char *)arg);
+	json_array_remove(list_of(inst), i);
+	return 0;
+}
+
+static int change_assign(json_t *inst, void *arg, struct err *err)
+{
+	json_t *list = json_array();
+
+	for (const char *p = arg; *p;) {
+		size_t len = strcspn(p, ",");
+		_free_ char *name = xstrndup(p, len);
+
+		if (len)
+			json_array_append_new(list, json_string(name));
+		p += len + (p[len] == ',');
+	}
+	json_object_set_new(inst, "profiles", list);
+	return 0;
+}
+
+static int change_profiles(struct cli *c, int (*change)(json_t *, void *, struct err *),
+			   struct err *err)
+{
+	_object_ struct object o = { 0 };
+	_free_ char *names = xstrdup(args_pos(&c->args, 1));
+
+	if (object_open(c, args_pos(&c->args, 0), &o, err) < 0)
+		return -1;
+	if (!o.name)
+		return err_set(err, ERR_INVALID, "the name of the instance is missing");
+	return object_update(&o, change, names, err);
+}
+
+int c_profile_add(struct cli *c, struct err *err)
+{
+	if (change_profiles(c, change_add, err) < 0)
+		return -1;
+	cli_say(c, "Profile %s added to %s\n", args_pos(&c->args, 1), args_pos(&c->args, 0));
+	return 0;
+}
+
+int c_profile_remove(struct cli *c, struct err *err)
+{
+	if (change_profiles(c, change_remove, err) < 0)
+		return -1;
+	cli_say(c, "Profile %s removed from %s\n", args_pos(&c->args, 1), args_pos(&c->args, 0));
+	return 0;
+}
+
+int c_profile_assign(struct cli *c, struct err *err)
+{
+	if (change_profiles(c, change_assign, err) < 0)
+		return -1;
+	if (strspn(args_pos(&c->args, 1), ",") == strlen(args_pos(&c->args, 1)))
+		cli_say(c, "All profiles removed from %s\n", args_pos(&c->args, 0));
+	else
+		cli_say(c, "Profiles %s applied to %s\n", args_pos(&c->args, 1),
+			args_pos(&c->args, 0));
+	return 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cluster/member/renew.h - certificates do not run out unseen.
+ *
+ * Members pin each other's certificates, whatever their dates. Clients look at the dates of what
+ * they are shown: a single host makes itself a new pair RENEW_DAYS before the end of its own, the
+ * leader orders another for the cluster (rotate.h). Expired ones stop nothing.
+ */
+#pragma once
+#include "cluster/state.h"
+
+#define RENEW_DAYS 30
+
+/* Looks at the dates, and says once an hour what is wrong with them. For the keeper's thread. */
+void renew_run(struct cluster *c, int64_t *next_ms);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/self/discover.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#define ASK_MS 700
+
+/* The row of this member was there at the revision that it has seen itself: at that one or a later
+ * one a member that does not find it has seen it go. One that is behind proves nothing. */
+static bool knows_better(struct cluster *c, const json_t *answer)
+{
+	int64_t seen = replica_revision(c->replica);
+	struct identity self;
+
+	cluster_self(c, &self);
+	if (seen < self.joined)
+		seen = self.joined;
+	return !json_bool(answer, "member", true) && json_int(answer, "revision", -1) >= seen;
+}
+
+void discover_refused(struct cluster *c, const char *address)
+{
+	struct err err = { 0 };
+	_json_ json_t *j = cluster_call(c, address, "GET", "/internal/membership", NULL,
+					deadline_in(ASK_MS), &err);
+
+	if (j && knows_better(c, j))
+		cluster_set_removed(c);
+	else
+		log_warn("refused by a member, but not known to be removed", "by", address, "why",
+			 j ? "it knows less than this member" : err.msg);
+}
+
+static bool ask(struct cluster *c, const char *address, char *buf, size_t size)
+{
+	struct err err = { 0 };
+	_json_ json_t *j = cluster_call(c, address, "GET", "/internal/leader", NULL,
+					deadline_in(ASK_MS), &err);
+	const char *leader = json_str(j, "address", "");
+
+	if (!j && err.kind == ERR_FORBIDDEN)
+		discover_refused(c, address);
+	if (!*leader || !str_copy(buf, size, leader))
+		return false;
+	cluster_expect_leader(c, json_str(j, "fingerprint", ""));
+	cluster_set_leader(c, json_str(j, "name", ""), leader);
+	return true;
+}
+
+bool discover_leader(struct cluster *c, unsigned *asked, char *buf, size_t size)
+{
+	struct identity self;
+	struct peer_info p;
+
+	if (cluster_leader_address(c, buf, size) && !cluster_is_leader(c))
+		return true;
+	cluster_self(c, &self);
+	if (!peers_ask(c->peers, (*asked)++, &p) || str_eq(p.uuid, self.uuid) || !*p.address)
+		return false;
+	return ask(c, p.address, buf, size) && !str_eq(buf, self.address);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/store/store.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cluster/feed/follow.h"
+#include "cluster/feed/hub.h"
+#include "cluster/model/schema.h"
+#include "cluster/store/commit.h"
+#include "cluster/store/store_int.h"
+
+struct store {
+	struct cluster *c;
+	struct replica *replica;
+};
+
+struct store *store_new(struct cluster *c)
+{
+	struct store *s = xnew(struct store);
+
+	s->c = c;
+	s->replica = c->replica;
+	return s;
+}
+
+void store_free(struct store *s)
+{
+	free(s);
+}
+
+/* --- rows ------------------------------------------------------------------------------------- */
+
+static int not_found(enum entity e, const char *key, struct err *err)
+{
+	return err_set(err, ERR_NOT_FOUND, "%s \"%s\" not found", entity_name(e), key);
+}
+
+static int fill_row(struct row *ret, enum entity e, const char *key, int64_t rev, const char *text,
+		    struct err *err)
+{
+	json_t *doc = json_parse(text, strlen(text), entity_name(e), err);
+
+	if (!doc)
+		return -1;
+	*ret = (struct row){ xstrdup(key), rev, doc };
+	return 0;
+}
+
+int store_get(struct store *s, enum entity e, const char *key, struct row *ret, struct err *err)
+{
+	int64_t rev = 0;
+	_free_ char *text = replica_text(s->replica, e, key, &rev);
+
+	return text ? fill_row(ret, e, key, rev, text, err) : not_found(e, key, err);
+}
+
+struct texts {
+	struct {
+		char *key, *text;
+		int64_t rev;
+	} * v;
+	size_t n, room;
+};
+
+static void collect(void *arg, const char *key, int64_t rev, const char *text)
+{
+	struct texts *t = arg;
+
+	if (t->n == t->room) {
+		t->room = t->room ? t->room * 2 : 16;
+		t->v = xrealloc(t->v, t->room * sizeof(*t->v));
+	}
+	t->v[t->n].key = xstrdup(key);
+	t->v[t->n].text = xstrdup(text);
+	t->v[t->n++].rev = rev;
+}
+
+/* Texts are copied under the replica's lock and parsed outside it. */
+int store_list(struct store *s, enum entity e, const char *value, struct rows *ret, struct err *err)
+{
+	struct texts t = { 0 };
+	struct rows rows = { 0 };
+	int rc = 0;
+
+	replica_each(s->replica, e, value, collect, &t);
+	rows.v = xcalloc(t.n + 1, sizeof(*rows.v));
+	for (size_t i = 0; i < t.n; i++) {
+		if (rc == 0)
+			rc = fill_row(&rows.v[rows.n], e, t.v[i].key, t.v[i].rev, t.v[i].text, err);
+		rows.n += rc == 0;
+		free(t.v[i].key);
+		free(t.v[i].text);
+	}
+	free(t.v);
+	if (rc < 0)
+		rows_free(&rows);
+	else
+		*ret = rows;
+	return rc;
+}
+
+int64_t store_count(struct store *s, enum entity e, const char *value)
+{
+	return replica_count(s->replica, e, value);
+}
+
+void store_each_text(struct store *s, enum entity e,
+		     void (*cb)(void *arg, const char *key, int64_t rev, const char *text),
+		     void *arg)
+{
+	replica_each(s->replica, e, NULL, cb, arg);
+}
+
+void store_each_index(struct store *s, enum entity e,
+		      void (*cb)(void *arg, const char *key, int64_t rev, const char *value),
+		      void *arg)
+{
+	replica_each_index(s->replica, e, cb, arg);
+}
+
+int64_t store_revision(struct store *s)
+{
+	return replica_revision(s->replica);
+}
+
+uint64_t store_change_count(struct store *s)
+{
+	return replica_changes(s->replica);
+}
+
+/* --- transactions ----------------------------------------------------------------------------- */
+
+int store_commit(struct store *s, struct tx *t, int64_t deadline, int64_t *ret_rev, struct err *err)
+{
+	int64_t rev = 0;
+
+	if (commit_run(s->c, t, deadline, &rev, err) < 0)
+		return -1;
+	if (ret_rev)
+		*ret_rev = rev;
+	return 0;
+}
+
+int store_outcome(struct store *s, struct tx *t, int64_t deadline, struct err *err)
+{
+	return commit_outcome(s->c, t, deadline, err);
+}
+
+struct row_query {
+	enum entity e;
+	const char *key;
+	bool commit; /* proves that the leader still leads */
+	int64_t deadline;
+};
+
+static json_t *leaders_row(struct store *s, const struct row_query *q, struct err *err)
+{
+	_json_ json_t *body = json_pack("{s:s,s:s,s:b,s:i}", "table", entity_table(q->e), "key",
+					q->key, "commit", q->commit, "timeout_ms",
+					deadline_left(q->deadline));
+
+	if (cluster_is_leader(s->c))
+		return cluster_serve_row(s->c, body, err);
+	return cluster_call_leader(s->c, "POST", "/internal/row", body, q->deadline, err);
+}
+
+static int get_at_leader(struct store *s, const struct row_query *q, struct row *ret,
+			 struct err *err)
+{
+	_json_ json_t *answer = leaders_row(s, q, err);
+	const char *text = answer ? json_str(answer, "doc", NULL) : NULL;
+
+	if (!answer)
+		return -1;
+	if (!text)
+		return not_found(q->e, q->key, err);
+	/* What is told here must not be taken back by the next read. */
+	replica_wait(s->replica, json_int(answer, "rev", 0), q->deadline);
+	return fill_row(ret, q->e, q->key, json_int(answer, "rev", 0), text, err);
+}
+
+int store_get_leaders(struct store *s, enum entity e, const char *key, struct row *ret,
+		      int64_t deadline, struct err *err)
+{
+	const struct row_query q = { e, key, false, deadline };
+
+	return get_at_leader(s, &q, ret, err);
+}
+
+int store_get_latest(struct store *s, enum entity e, const char *key, struct row *ret,
+		     int64_t deadline, struct err *err)
+{
+	const struct row_query q = { e, key, true,
+				     deadline ? deadline : deadline_in(COMMIT_TIMEOUT_MS) };
+
+	return get_at_leader(s, &q, ret, err);
+}
+
+/* --- facts ------------------------------------------------------------------------------------ */
+
+void store_fact_put(struct store *s, enum fact f, const char *key, const json_t *doc)
+{
+	_free_ char *text = doc ? json_text(doc) : NULL;
+
+	replica_fact_put(s->replica, f, key, cluster_member_name(s->c), text, true);
+}
+
+json_t *store_fact_get(struct store *s, enum fact f, const char *key, char *ret_member)
+{
+	_free_ char *text = replica_fact(s->replica, f, key, ret_member);
+	struct err ignored;
+
+	return text ? json_parse(text, strlen(text), "fact", &ignored) : NULL;
+}
+
+struct fact_caller {
+	void (*cb)(void *arg, const char *key, const char *member, const char *text);
+	void *arg;
+};
+
+static void call_fact(void *arg, enum fact f, const char *key, const char *member, const char *text)
+{
+	const struct fact_caller *k = arg;
+
+	k->cb(k->arg, key, member, text);
+}
+
+void store_each_fact(struct store *s, enum fact f,
+		     void (*cb)(void *arg, const char *key, const char *member, const char *text),
+		     void *arg)
+{
+	struct fact_caller k = { cb, arg };
+
+	replica_each_fact(s->replica, f, call_fact, &k);
+}
+
+/* --- changes ---------------------------------------------------------------------------------- */
+
+void store_watch(struct store *s, const struct store_watch *w)
+{
+	notifier_watch(s->c->notifier, w);
+}
+
+void store_event(struct store *s, const char *text)
+{
+	notify_event(s->c->notifier, text);
+	if (cluster_is_leader(s->c))
+		hub_event(s->c->hub, text);
+	else
+		follow_event(s->c->follow, text);
+}

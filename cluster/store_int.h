@@ -1,7 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* cluster/store_int.h - inside of the store. */
-#pragma once
-#include "cluster/state.h"
-
-struct store *store_new(struct cluster *c);
-void store_free(struct store *s);

@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/container/lxcconf.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "node/console/console.h"
+#include "node/helper/helper.h"
+#include "node/host/cgroup.h"
+#include "node/host/idmap.h"
+#include "node/netlink/link.h"
+#include "node/storage/rootfs.h"
+
+#define CONF_MAX (256 << 10)
+#define RAW_LINE_MAX 4096
+#define TRY_TIMEOUT_MS 20000
+
+struct conf {
+	const json_t *spec, *config;
+	const char *name, *lxcpath, *cgroup_name;
+	struct sbuf *out;
+	struct err *err;
+};
+
+/* The last defence against a value that would become a line of its own. */
+static int put(struct conf *c, const char *key, const char *value)
+{
+	if (strpbrk(value, "\n\r"))
+		return err_set(c->err, ERR_INVALID, "instance %s: %s: a line break in the value",
+			       c->name, key);
+	sbuf_printf(c->out, "%s = %s\n", key, value);
+	return 0;
+}
+
+static int putf(struct conf *c, const char *key, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int putf(struct conf *c, const char *key, const char *fmt, ...)
+{
+	_free_ char *value = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	value = xvasprintf(fmt, ap);
+	va_end(ap);
+	return put(c, key, value);
+}
+
+/* --- parts, in the order of the file ------------------------------------------------------ */
+
+/* A reboot from inside must not be liblxc's: the monitor would look for a network device that
+ * went with the old network namespace. The failing hook turns it into a stop and leaves a mark
+ * for the daemon. The text is constant: what differs comes through the environment. */
+#define REBOOT_HOOK                                     \
+	"/bin/sh -c '[ \"$LXC_TARGET\" != reboot ] || " \
+	"{ : > \"${LXC_CONFIG_FILE%/config}/reboot\"; exit 1; }'"
+
+static const char *const fixed[][2] = {
+	/* liblxc's own console has its other end in the monitor, out of CRIU's reach. */
+	{ "lxc.console.path", "none" },
+	{ "lxc.tty.max", "0" },
+	{ "lxc.pty.max", "1024" },
+	{ "lxc.mount.auto", "proc:mixed sys:mixed cgroup:mixed" },
+	{ "lxc.log.level", "warn" },
+	{ "lxc.hook.version", "1" },
+	{ "lxc.hook.post-stop", REBOOT_HOOK },
+};
+
+/* Only for privileged containers: in a user namespace of its own root has no power over these. */
+static const char *const privileged[][2] = {
+	{ "lxc.cap.drop", "mac_admin mac_override sys_module sys_rawio sys_time" },
+};
+
+static const char *const devices_allowed[] = {
+	"c *:* m",   "b *:* m",   "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm",   "c 1:8 rwm",
+	"c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm",
+};
+
+static int put_fixed(struct conf *c)
+{
+	_free_ char *root = rootfs_mountpoint(c->lxcpath, c->name);
+
+	if (put(c, "lxc.uts.name", c->name) < 0 || putf(c, "lxc.rootfs.path", "dir:%s", root) < 0 ||
+	    putf(c, "lxc.log.file", "%s/%s/lxc.log", c->lxcpath, c->name) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+		put(c, fixed[i][0], fixed[i][1]);
+	return 0;
+}
+
+static int put_arch(struct conf *c)
+{
+	const char *arch = json_str(c->spec, "architecture", "");
+
+	return *arch ? put(c, "lxc.arch", arch) : 0;
+}
+
+static int put_devices(struct conf *c)
+{
+	const char *key = cgroup_is_v1("devices") ? "lxc.cgroup.devices" : "lxc.cgroup2.devices";
+
+	sbuf_printf(c->out, "%s.deny = a\n", key);
+	for (size_t i = 0; i < ARRAY_SIZE(devices_allowed); i++)
+		sbuf_printf(c->out, "%s.allow = %s\n", key, devices_allowed[i]);
+	return 0;
+}
+
+static int put_ids(struct conf *c)
+{
+	struct idmap m;
+
+	if (idmap_of_spec(c->spec, &m, c->err) < 0)
+		return -1;
+	if (m.size) {
+		putf(c, "lxc.idmap", "u 0 %u %u", m.base, m.size);
+		return putf(c, "lxc.idmap", "g 0 %u %u", m.base, m.size);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(privileged); i++)
+		put(c, privileged[i][0], privileged[i][1]);
+	return put_devices(c);
+}
+
+static int put_cgroup(struct conf *c)
+{
+	if (putf(c, "lxc.cgroup.dir.container", "%s/%s/payload", c->cgroup_name, c->name) < 0)
+		return -1;
+	putf(c, "lxc.cgroup.dir.monitor", "%s/%s/monitor", c->cgroup_name, c->name);
+	return putf(c, "lxc.cgroup.dir.monitor.pivot", "%s/%s/pivot", c->cgroup_name, c->name);
+}
+
+static int put_limits(struct conf *c)
+{
+	struct cgroup_limits l;
+
+	if (cgroup_limits_parse(c->config, &l, c->err) < 0)
+		return err_wrap(c->err, "instance %s", c->name);
+	for (size_t i = 0; cgroup_limit_rows[i].controller; i++) {
+		const struct cgroup_limit_row *r = &cgroup_limit_rows[i];
+		bool v1 = cgroup_is_v1(r->controller);
+		_free_ char *value = r->value(&l, v1);
+		_free_ char *key = NULL;
+
+		if (!value)
+			continue;
+		key = xasprintf("lxc.cgroup%s.%s", v1 ? "" : "2", v1 ? r->file_v1 : r->file_v2);
+		put(c, key, value);
+	}
+	return 0;
+}
+
+/* What no container should ever ask of the host's kernel. Other calls are the kernel's own
+ * business: in a user namespace it refuses what is not harmless. CRIU carries the filter over. */
+static const char seccomp_profile[] = "2\n"
+				      "denylist\n"
+				      "reject_force_umount\n"
+				      "[all]\n"
+				      "kexec_load errno 1\n"
+				      "open_by_handle_at errno 1\n"
+				      "init_module errno 1\n"
+				      "finit_module errno 1\n"
+				      "delete_module errno 1\n";
+
+#define SECCOMP_FILE "seccomp"
+
+/* Values of /sys are read where the container will be started. */
+static bool file_has(const char *path, const char *text)
+{
+	struct err err;
+	_free_ char *s = io_read_file(path, 1 << 20, NULL, &err);
+
+	return s && strstr(s, text);
+}
+
+#define AA_PROFILE "lxc-container-default-cgns"
+
+static int put_security(struct conf *c)
+{
+	if (io_exists("/proc/sys/kernel/seccomp"))
+		putf(c, "lxc.seccomp.profile", "%s/%s/" SECCOMP_FILE, c->lxcpath, c->name);
+	if (!file_has("/sys/module/apparmor/parameters/enabled", "Y"))
+		return 0;
+	return put(c, "lxc.apparmor.profile",
+		   file_has("/sys/kernel/security/apparmor/profiles", AA_PROFILE) ? AA_PROFILE
+										  : "unconfined");
+}
+
+static int put_nic_key(struct conf *c, size_t i, const char *key, const char *value)
+{
+	_free_ char *full = xasprintf("lxc.net.%zu.%s", i, key);
+
+	return str_empty(value) ? 0 : put(c, full, value);
+}
+
+/* A second default route is an error to the kernel: the first interface with a gateway has it. */
+static bool owns_gateway(const struct conf *c, size_t i, const char *key)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (json_str(json_array_get(json_arr(c->spec, "nics"), k), key, NULL))
+			return false;
+	}
+	return true;
+}
+
+char *lxcconf_ipv4(const char *address)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct ip ip, b = { .family = AF_INET };
+	uint32_t raw;
+
+	if (!ip_parse(address, &ip) || ip.family != AF_INET || ip.prefix > 30)
+		return xstrdup(address);
+	raw = ip_broadcast(&ip);
+	memcpy(b.bytes, &raw, sizeof(raw));
+	return xasprintf("%s %s", address, ip_text(&b, text));
+}
+
+static int put_ipv4(struct conf *c, size_t i, const char *address)
+{
+	_free_ char *both = lxcconf_ipv4(address);
+
+	return put_nic_key(c, i, "ipv4.address", both);
+}
+
+static int put_addresses(struct conf *c, size_t i, const json_t *nic)
+{
+	if (!json_bool(nic, "ipv4_dhcp", false) &&
+	    (put_ipv4(c, i, json_str(nic, "ipv4", NULL)) < 0 ||
+	     (owns_gateway(c, i, "ipv4_gateway") &&
+	      put_nic_key(c, i, "ipv4.gateway", json_str(nic, "ipv4_gateway", NULL)) < 0)))
+		return -1;
+	if (json_bool(nic, "ipv6_dhcp", false))
+		return 0;
+	if (put_nic_key(c, i, "ipv6.address", json_str(nic, "ipv6", NULL)) < 0)
+		return -1;
+	if (!owns_gateway(c, i, "ipv6_gateway"))
+		return 0;
+	return put_nic_key(c, i, "ipv6.gateway", json_str(nic, "ipv6_gateway", NULL));
+}
+
+static int put_nic(struct conf *c, size_t i, const json_t *nic)
+{
+	const char *name = json_str(nic, "name", ""), *host = json_str(nic, "host_name", "");
+	_free_ char *peer = xasprintf("%sp", host);
+
+	if (!str_is_ifname(name) || !str_is_ifname(peer))
+		return err_set(c->err, ERR_INVALID,
+			       "instance %s: device %s: \"%s\" or \"%s\" is no interface name",
+			       c->name, json_str(nic, "device", "?"), name, peer);
+	/* liblxc moves the ready-made end inside, at start and at restore alike. */
+	put_nic_key(c, i, "type", "phys");
+	put_nic_key(c, i, "link", peer);
+	put_nic_key(c, i, "name", name);
+	put_nic_key(c, i, "flags", "up");
+	return put_addresses(c, i, nic);
+}
+
+static int put_nics(struct conf *c)
+{
+	json_t *nic;
+	size_t i;
+
+	if (json_array_size(json_arr(c->spec, "nics")) == 0) {
+		put(c, "lxc.net.0.type", "empty");
+		return put(c, "lxc.net.0.flags", "up"); /* the loopback */
+	}
+	json_array_foreach(json_arr(c->spec, "nics"), i, nic)
+		if (put_nic(c, i, nic) < 0)
+			return -1;
+	return 0;
+}
+
+/* fstab(5) fields: blanks and backslashes as octal. */
+static void put_field(struct sbuf *out, const char *s)
+{
+	for (; *s; s++) {
+		if (strchr(" \t\\#", *s))
+			sbuf_printf(out, "\\%03o", (unsigned char)*s);
+		else
+			sbuf_putc(out, *s);
+	}
+}
+
+static int put_disk(struct conf *c, size_t i, const json_t *disk)
+{
+	const char *path = json_str(disk, "path", "");
+	_free_ char *source = rootfs_disk_path(c->lxcpath, c->name, i);
+	bool file = false;
+
+	if (!rootfs_disk_wanted(disk, &file))
+		return 0;
+	while (*path == '/')
+		path++;
+	if (!*path || strpbrk(path, "\n\r"))
+		return err_set(c->err, ERR_INVALID, "instance %s: disk %s: not a path inside",
+			       c->name, json_str(disk, "device", "?"));
+	sbuf_puts(c->out, "lxc.mount.entry = ");
+	put_field(c->out, source);
+	sbuf_putc(c->out, ' ');
+	put_field(c->out, path);
+	sbuf_printf(c->out, " none bind,%screate=%s 0 0\n",
+		    json_bool(disk, "readonly", false) ? "ro," : "",
+		    file ? "file" : "dir");
+	return 0;
+}
+
+static int put_disks(struct conf *c)
+{
+	json_t *disk;
+	size_t i;
+
+	json_array_foreach(json_arr(c->spec, "disks"), i, disk)
+		if (put_disk(c, i, disk) < 0)
+			return -1;
+	return 0;
+}
+
+/* Made before the configuration is written; without it /dev has no console. */
+static int put_console(struct conf *c)
+{
+	_free_ char *folder = xasprintf("%s/%s", c->lxcpath, c->name);
+	struct console_tty tty;
+
+	if (!console_find(folder, &tty))
+		return 0;
+	return putf(c, "lxc.mount.entry", "%s dev/console none bind,create=file 0 0", tty.path);
+}
+
+static const char *const default_env[][2] = {
+	{ "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+	{ "HOME", "/root" },
+};
+
+static int put_environment(struct conf *c)
+{
+	const char *key;
+	json_t *v;
+
+	for (size_t i = 0; i < ARRAY_SIZE(default_env); i++)
+		putf(c, "lxc.environment", "%s=%s", default_env[i][0], default_env[i][1]);
+	json_object_foreach((json_t *)c->config, key, v) {
+		if (!str_starts(key, "environment.") || !json_is_string(v))
+			continue;
+		if (putf(c, "lxc.environment", "%s=%s", key + strlen("environment."),
+			 json_string_value(v)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int put_raw(struct conf *c)
+{
+	const char *raw = json_str(c->config, "raw.lxc", "");
+
+	if (lxcconf_check_raw(raw, c->err) < 0)
+		return err_wrap(c->err, "instance %s: raw.lxc", c->name);
+	sbuf_puts(c->out, raw);
+	sbuf_putc(c->out, '\n');
+	return 0;
+}
+
+static int (*const parts[])(struct conf *c) = {
+	put_fixed,    put_arch, put_ids,   put_cgroup,      put_limits,
+	put_security, put_nics, put_disks, put_console, put_environment, put_raw,
+};
+
+int lxcconf_text(const json_t *spec, const char *lxcpath, const char *cgroup_name, struct sbuf *out,
+		 struct err *err)
+{
+	struct conf c = { .spec = spec,
+			  .config = json_obj(spec, "config"),
+			  .name = json_str(spec, "name", ""),
+			  .lxcpath = lxcpath,
+			  .cgroup_name = cgroup_name,
+			  .out = out,
+			  .err = err };
+
+	if (!str_is_hostname(c.name))
+		return err_set(err, ERR_INVALID, "\"%s\" is not a valid instance name", c.name);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		if (parts[i](&c) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Not synced to disk: these files are made again at each start. */
+static int write_in(const char *dir, const char *file, const char *text, size_t len,
+		    struct err *err)
+{
+	_free_ char *path = xasprintf("%s/%s", dir, file), *tmp = xasprintf("%s.new", path);
+	_close_ int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0 || io_write_full(fd, text, len) < 0 || rename(tmp, path) < 0)
+		return err_sys(err, "write %s", path);
+	return 0;
+}
+
+int lxcconf_write(const json_t *spec, const char *dir, const char *cgroup_name, struct err *err)
+{
+	_sbuf_ struct sbuf text = SBUF(CONF_MAX);
+	_free_ char *lxcpath = xstrdup(dir);
+
+	if (!strrchr(lxcpath, '/'))
+		return err_set(err, ERR_INTERNAL, "%s: not an absolute path", dir);
+	*strrchr(lxcpath, '/') = '\0';
+	if (lxcconf_text(spec, lxcpath, cgroup_name, &text, err) < 0)
+		return -1;
+	if (text.overflow)
+		return err_set(err, ERR_TOO_LARGE, "instance %s: configuration is too large",
+			       json_str(spec, "name", "?"));
+	if (write_in(dir, SECCOMP_FILE, seccomp_profile, strlen(seccomp_profile), err) < 0)
+		return -1;
+	return write_in(dir, "config", text.data, text.len, err);
+}
+
+/* --- raw.lxc ------------------------------------------------------------------------------ */
+
+/* What would take the ground from under Dunlin, or read other files. */
+static const char *const refused[] = {
+	"lxc.include", "lxc.rootfs",	"lxc.idmap",   "lxc.cgroup.dir", "lxc.cgroup.relative",
+	"lxc.log",     "lxc.console",	"lxc.net",     "lxc.uts.name",	 "lxc.ephemeral",
+	"lxc.execute", "lxc.monitor",	"lxc.hook",    "lxc.namespace",	 "lxc.arch",
+	"lxc.tty",     "lxc.pty",
+};
+
+static int check_raw_line(char *line, const char **ret_key, const char **ret_value, struct err *err)
+{
+	char *s = line + strspn(line, " \t"), *eq = strchr(s, '=');
+
+	*ret_key = *ret_value = NULL;
+	if (!*s || *s == '#')
+		return 0;
+	for (const char *p = s; *p; p++) {
+		if ((unsigned char)*p < ' ' && *p != '\t')
+			return err_set(err, ERR_INVALID, "control characters");
+	}
+	if (!eq || !str_starts(s, "lxc."))
+		return err_set(err, ERR_INVALID, "\"%.60s\" is not \"lxc.KEY = VALUE\"", s);
+	*eq = '\0';
+	s[strcspn(s, " \t")] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		size_t n = strlen(refused[i]);
+
+		if (str_starts(s, refused[i]) && (!s[n] || s[n] == '.'))
+			return err_set(err, ERR_INVALID, "%.60s belongs to the server", s);
+	}
+	*ret_key = s;
+	*ret_value = eq + 1 + strspn(eq + 1, " \t");
+	return 0;
+}
+
+int lxcconf_each_raw(const char *raw,
+		     int (*line)(void *arg, const char *key, const char *value, struct err *err),
+		     void *arg, struct err *err)
+{
+	for (int number = 1; *raw; number++) {
+		size_t len = strcspn(raw, "\n");
+		_free_ char *copy = xstrndup(raw, len);
+		const char *key, *value;
+
+		if (len > RAW_LINE_MAX)
+			return err_set(err, ERR_INVALID, "line %d is longer than %d bytes", number,
+				       RAW_LINE_MAX);
+		if (check_raw_line(copy, &key, &value, err) < 0 ||
+		    (key && line && line(arg, key, value, err) < 0))
+			return err_wrap(err, "line %d", number);
+		raw += len + (raw[len] == '\n');
+	}
+	return 0;
+}
+
+int lxcconf_check_raw(const char *raw, struct err *err)
+{
+	return lxcconf_each_raw(raw, NULL, NULL, err);
+}
+
+int lxcconf_try_raw(const char *raw, struct err *err)
+{
+	_json_ json_t *request = json_pack("{ss}", "raw", raw);
+	_json_ json_t *done = helper_run("helper-check", request, NULL, 0,
+					 deadline_in(TRY_TIMEOUT_MS), err);
+
+	return done ? 0 : -1;
+}
+
+static const struct {
+	const char *name;
+	int sig;
+} signals[] = {
+	{ "SIGPWR", SIGPWR },   { "SIGTERM", SIGTERM }, { "SIGINT", SIGINT },
+	{ "SIGQUIT", SIGQUIT }, { "SIGHUP", SIGHUP },   { "SIGUSR1", SIGUSR1 },
+	{ "SIGUSR2", SIGUSR2 }, { "SIGKILL", SIGKILL },
+};
+
+static int signal_number(const char *text)
+{
+	uint64_t v;
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		if (str_eq(text, signals[i].name))
+			return signals[i].sig;
+	}
+	if (str_starts(text, "SIGRTMIN+") && str_to_u64(text + strlen("SIGRTMIN+"), 15, &v))
+		return SIGRTMIN + (int)v;
+	return str_to_u64(text, 64, &v) ? (int)v : 0;
+}
+
+int lxcconf_halt_signal(const char *raw)
+{
+	static const char key[] = "lxc.signal.halt";
+	const char *p = raw;
+	char value[32];
+	int sig = 0;
+
+	for (; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+		p += strspn(p, " \t");
+		if (str_starts(p, key) && sscanf(p + strlen(key), " = %31[A-Z0-9+]", value) == 1)
+			sig = signal_number(value);
+	}
+	return sig;
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Child side: dumping and restoring containers with liblxc and CRIU.
+ *
+ * Everything that can be done beforehand is done before the container stands still: the helper
+ * says 'r' on descriptor 5 (a socket), and begins when it reads a byte there; an end of file
+ * makes it go away. From then on the action script (node/hook/criu_hook.c) talks to the daemon.
+ * Both outlive a daemon that dies.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <lxc/lxccontainer.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/sbuf.h"
+#include "base/str.h"
+#include "node/console/console.h"
+#include "node/container/verb_lxc.h"
+#include "node/criu/criu.h"
+#include "node/criu/tcp_left.h"
+#include "node/helper/verbs.h"
+#include "node/host/cgroup.h"
+#include "node/host/owner.h"
+#include "node/host/pids.h"
+#include "node/netlink/link.h"
+#include "node/storage/rootfs.h"
+
+#define GHOST_LIMIT (64 << 20) /* unlinked files that go into the images */
+#define FREEZE_MS 10000
+#define THAW_MS 10000
+#define ACCEPT_MS 50
+#define ACCEPT_STEP_MS 2
+#define EXIT_NOT_ASKED 3
+
+/* What both helpers are told beside name, lxcpath and cgroup_name. */
+struct job {
+	const json_t *request;
+	const char *name, *cgroup_name;
+	const char *run, *shm, *images, *hook, *id, *sent;
+	bool keep_frozen;
+};
+
+static void put_container(struct lxc_container **c)
+{
+	if (*c)
+		lxc_container_put(*c);
+}
+#define _lxc_ __attribute__((cleanup(put_container)))
+
+static struct job job_of(const json_t *request)
+{
+	return (struct job){
+		.request = request,
+		.name = json_str(request, "name", ""),
+		.cgroup_name = json_str(request, "cgroup_name", ""),
+		.run = json_str(request, "run", ""),
+		.shm = json_str(request, "shm", ""),
+		.images = json_str(request, "images", ""),
+		.hook = json_str(request, "hook", ""),
+		.id = json_str(request, "id", ""),
+		.sent = json_str(request, "sent", ""),
+		.keep_frozen = json_bool(request, "keep_frozen", false),
+	};
+}
+
+/* --- the environment of liblxc, CRIU and the action script -------------------------------- */
+
+static void set_freezer(const struct job *j)
+{
+	bool v1 = cgroup_is_v1("freezer");
+	_free_ char *dir = cgroup_path("freezer", j->cgroup_name, j->name, "payload");
+	_free_ char *file = xasprintf("%s/%s", dir, v1 ? "freezer.state" : "cgroup.freeze");
+
+	setenv("DUNLIN_HOOK_FREEZER", file, 1);
+	setenv("DUNLIN_HOOK_FROZEN", v1 ? "FROZEN" : "1", 1);
+	setenv("DUNLIN_HOOK_THAWED", v1 ? "THAWED" : "0", 1);
+	if (j->keep_frozen)
+		setenv("DUNLIN_HOOK_KEEP", "1", 1);
+}
+
+static void set_nics(const struct job *j)
+{
+	_sbuf_ struct sbuf list = SBUF(64 << 10);
+	json_t *nic;
+	size_t i;
+
+	json_array_foreach(json_arr(j->request, "nics"), i, nic) {
+		const char *bridge = json_str(nic, "bridge", "");
+
+		if (*bridge)
+			sbuf_printf(&list, "%s%s:%s", list.len ? " " : "", bridge,
+				    json_str(nic, "host_name", ""));
+	}
+	setenv("DUNLIN_HOOK_NICS", list.data ? list.data : "", 1);
+}
+
+static void set_hook(const struct job *j, const char *role)
+{
+	_free_ char *cgroup = xasprintf("%s/%s/payload", j->cgroup_name, j->name);
+	_free_ char *helper = xasprintf("%d", (int)getpid());
+
+	setenv("DUNLIN_HOOK_ROLE", role, 1);
+	setenv("DUNLIN_HOOK_DIR", j->run, 1);
+	setenv("DUNLIN_HOOK_ID", j->id, 1);
+	setenv("DUNLIN_HOOK_HELPER", helper, 1);
+	setenv("DUNLIN_HOOK_SENT", j->sent, 1);
+	setenv("DUNLIN_HOOK_CGROUP", cgroup, 1);
+	setenv("DUNLIN_HOOK_IMAGES", j->images, 1);
+	set_freezer(j);
+	set_nics(j);
+}
+
+/* Options that liblxc does not know. The hook does what the network lock is for, at a tenth of
+ * its cost; cgroup-root without a controller also covers the v2 hierarchy. */
+static char *options_path(const struct job *j)
+{
+	return xasprintf("%s/criu.conf", j->images);
+}
+
+static char *folder_of(const struct job *j)
+{
+	return xasprintf("%s/%s", json_str(j->request, "lxcpath", ""), j->name);
+}
+
+static int write_options(const struct job *j, struct err *err)
+{
+	_free_ char *path = options_path(j);
+	_free_ char *text = xasprintf("network-lock skip\ncgroup-root /%s/%s/payload\n",
+				      j->cgroup_name, j->name);
+	_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0 || io_write_full(fd, text, strlen(text)) < 0)
+		return err_sys(err, "write %s", path);
+	setenv("CRIU_CONFIG_FILE", path, 1);
+	return 0;
+}
+
+static struct lxc_container *prepare(const struct job *j, const char *role, struct err *err)
+{
+	_free_ char *tools = criu_tools(j->shm, err);
+	struct lxc_container *c;
+
+	if (!tools || rootfs_private_ns(err) < 0)
+		return NULL;
+	criu_cache(j->run, tools);
+	c = helper_lxc_open(j->request, err);
+	if (!c)
+		return NULL;
+	setenv("PATH", tools, 1);
+	set_hook(j, role);
+	if (write_options(j, err) == 0)
+		return c;
+	lxc_container_put(c);
+	return NULL;
+}
+
+/* False when the daemon went away or changed its mind. */
+static bool await_start(void)
+{
+	char c;
+	ssize_t n;
+
+	if (write(HELPER_FD_EXTRA, "r", 1) != 1)
+		return false;
+	while ((n = read(HELPER_FD_EXTRA, &c, 1)) < 0 && errno == EINTR)
+		;
+	close(HELPER_FD_EXTRA);
+	return n == 1;
+}
+
+/* --- dump --------------------------------------------------------------------------------- */
+
+static void plug(const struct job *j, bool on)
+{
+	json_t *nic;
+	size_t i;
+
+	json_array_foreach(json_arr(j->request, "nics"), i, nic) {
+		const char *bridge = json_str(nic, "bridge", "");
+		struct err err;
+
+		if (*bridge && link_set_master(json_str(nic, "host_name", ""), on ? bridge : NULL,
+					       &err) < 0)
+			log_err(LOG_WARN, "interface of a container that moves", &err);
+	}
+}
+
+/* While a commit may have been sent only the database knows whether the tasks may go on. */
+static void let_go_on(const struct job *j)
+{
+	_free_ char *sent = xasprintf("%s/%s", j->run, j->sent);
+
+	if (access(sent, F_OK) == 0)
+		return;
+	plug(j, true);
+	criu_mend(j->cgroup_name, j->name);
+	if (!j->keep_frozen)
+		cgroup_freeze(j->cgroup_name, j->name, false, deadline_in(THAW_MS),
+			      &(struct err){ 0 });
+}
+
+static int if_stopped(void *arg, pid_t pid)
+{
+	*(pid_t *)arg = pid;
+	return pids_is_stopped(pid);
+}
+
+/* In a frozen cgroup of v1 CRIU would wait for ever to get hold of such a process. */
+static int check_stopped(const struct job *j, struct err *err)
+{
+	pid_t pid = 0;
+
+	if (cgroup_each_pid(j->cgroup_name, j->name, "payload", if_stopped, &pid) == 0)
+		return 0;
+	return err_set(err, ERR_CONFLICT, "process %d is stopped by a signal", pid);
+}
+
+/* A connection that a process has accepted is carried over, one that waits for that is not. The
+ * interface is off the bridge: no new ones come. */
+static int await_accepts(pid_t init, struct err *err)
+{
+	_free_ char *path = xasprintf("/proc/%d/ns/net", init);
+	_close_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	_close_ int theirs = open(path, O_RDONLY | O_CLOEXEC);
+	int64_t deadline = deadline_in(ACCEPT_MS);
+
+	if (own < 0 || theirs < 0 || setns(theirs, CLONE_NEWNET) < 0)
+		return err_sys(err, "enter the network of process %d", init);
+	while (tcp_waiting() > 0 && clock_ms() < deadline)
+		poll(NULL, 0, ACCEPT_STEP_MS); /* nobody tells when a process accepts */
+	return setns(own, CLONE_NEWNET) < 0 ? err_sys(err, "leave the network of process %d", init)
+					    : 0;
+}
+
+static int freeze(const struct job *j, pid_t init, struct err *err)
+{
+	_free_ char *folder = folder_of(j), *options = options_path(j);
+
+	if (check_stopped(j, err) < 0)
+		return -1;
+	/* From here on no handshake ends here: the kernel would end it for a process that cannot
+	 * take the connection any more. */
+	plug(j, false);
+	if (!j->keep_frozen && await_accepts(init, err) < 0)
+		return -1;
+	/* CRIU polls the freezer every 100 ms; it takes a frozen cgroup as it is. */
+	if (cgroup_freeze(j->cgroup_name, j->name, true, deadline_in(FREEZE_MS), err) < 0 ||
+	    pids_check_outside(j->cgroup_name, j->name, init, err) < 0 ||
+	    cgroup_owners_save(j->cgroup_name, j->name, j->images, err) < 0)
+		return -1;
+	return console_dump(folder, j->images, options, j->cgroup_name, j->name, err);
+}
+
+/* {} when it is done; {again, cause} when it should be tried once more. */
+static json_t *dump(const struct job *j, struct lxc_container *c, struct err *err)
+{
+	const char *why = NULL;
+	struct migrate_opts o = {
+		.directory = (char *)j->images,
+		.stop = true,
+		.preserves_inodes = true,
+		.ghost_limit = GHOST_LIMIT,
+		.action_script = (char *)j->hook,
+	};
+
+	if (freeze(j, c->init_pid(c), err) == 0) {
+		if (c->migrate(c, MIGRATE_DUMP, &o, sizeof(o)) == 0)
+			return json_object();
+		_free_ char *cause = criu_cause(j->images, "dump.log");
+
+		err_set(err, ERR_INTERNAL, "%s", cause);
+		why = criu_transient(cause);
+	}
+	let_go_on(j);
+	return why ? json_pack("{ss,ss}", "again", why, "cause", err->msg) : NULL;
+}
+
+json_t *helper_dump(const json_t *request, struct err *err)
+{
+	struct job j = job_of(request);
+	_lxc_ struct lxc_container *c = prepare(&j, "source", err);
+
+	if (!c)
+		return NULL;
+	if (!await_start()) {
+		err_set(err, ERR_CANCELLED, "the move was given up");
+		return NULL;
+	}
+	return dump(&j, c, err);
+}
+
+/* --- restore ------------------------------------------------------------------------------ */
+
+/* The monitor inherits every descriptor that is open here. */
+static void clean_process(void)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	setsid();
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	syscall(SYS_close_range, 3, HELPER_FD_EXTRA - 1, 0);
+	syscall(SYS_close_range, HELPER_FD_EXTRA + 1, ~0U, 0);
+	signal(SIGPIPE, SIG_DFL);
+	umask(INSIDE_UMASK);
+}
+
+static int mount_root(const struct job *j, struct err *err)
+{
+	const json_t *spec = json_obj(j->request, "spec");
+	const char *lxcpath = json_str(j->request, "lxcpath", "");
+	_free_ char *root = rootfs_mountpoint(lxcpath, j->name);
+
+	if (rootfs_assemble(spec, root, err) < 0)
+		return -1;
+	return rootfs_disks(spec, lxcpath, err);
+}
+
+static int restore(const struct job *j, struct lxc_container *c, struct err *err)
+{
+	_free_ char *folder = folder_of(j), *options = options_path(j);
+	struct migrate_opts o = {
+		.directory = (char *)j->images,
+		.preserves_inodes = true,
+		.action_script = (char *)j->hook,
+	};
+
+	if (mount_root(j, err) < 0 || console_restore(folder, j->images, options, err) < 0)
+		return -1;
+	criu_fix_timers(j->images);
+	if (c->migrate(c, MIGRATE_RESTORE, &o, sizeof(o)) == 0)
+		return 0;
+	_free_ char *cause = criu_cause(j->images, "restore.log");
+
+	return err_set(err, ERR_INTERNAL, "%s", cause);
+}
+
+static void note_failure(const struct job *j, const struct err *err)
+{
+	_free_ char *path = xasprintf("%s/failure", j->images);
+
+	io_write_file(path, err->msg, strlen(err->msg), 0600, &(struct err){ 0 });
+}
+
+/* Ends with the monitor's start, or never began: what is left behind is the monitor, with nothing
+ * of ours. */
+static int restore_worker(const struct job *j)
+{
+	struct err err = { 0 };
+	struct lxc_container *c;
+
+	clean_process();
+	c = prepare(j, "target", &err);
+	if (c && !await_start())
+		return EXIT_NOT_ASKED;
+	if (c && restore(j, c, &err) == 0)
+		return 0;
+	note_failure(j, &err);
+	return 1;
+}
+
+static int worker_failed(const struct job *j, int status, struct err *err)
+{
+	_free_ char *path = xasprintf("%s/failure", j->images);
+	_free_ char *text = io_read_file(path, sizeof(err->msg), NULL, err);
+
+	if (WIFSIGNALED(status))
+		return err_set(err, ERR_INTERNAL, "the restore was killed by signal %d",
+			       WTERMSIG(status));
+	if (WEXITSTATUS(status) == EXIT_NOT_ASKED)
+		return err_set(err, ERR_CANCELLED, "the move was given up");
+	return err_set(err, ERR_INTERNAL, "%s", text ? text : "the restore gave no reason");
+}
+
+json_t *helper_restore(const json_t *request, struct err *err)
+{
+	struct job j = job_of(request);
+	_lxc_ struct lxc_container *c = NULL;
+	int status = 0;
+	pid_t worker = fork();
+
+	if (worker == 0)
+		_exit(restore_worker(&j));
+	close(HELPER_FD_EXTRA);
+	if (worker < 0) {
+		err_sys(err, "start a process");
+		return NULL;
+	}
+	while (waitpid(worker, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status != 0) {
+		worker_failed(&j, status, err);
+		return NULL;
+	}
+	c = helper_lxc_open(request, err);
+	return c ? json_pack("{si}", "pid", (int)c->init_pid(c)) : NULL;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node/daemon/dunlind.c - argv to the daemon, one of its verbs, or a helper job. */
+#include <getopt.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "node/daemon/daemon.h"
+#include "node/daemon/init_client.h"
+#include "node/daemon/init_main.h"
+#include "node/helper/verbs.h"
+
+#define SHUTDOWN_TIMEOUT_S 60
+#define ANSWER_MS 10000
+#define PATIENCE_MS (24 * 3600 * 1000)
+
+static const char usage[] =
+	"Usage: dunlind [--group GROUP] [--log-level LEVEL]\n"
+	"       dunlind VERB [options]\n"
+	"\n"
+	"The node daemon of Dunlin. Without a verb it runs in the foreground and logs to stderr.\n"
+	"Stopping or restarting it leaves containers running.\n"
+	"\n"
+	"Verbs:\n"
+	"  init        configure a running daemon, or join a cluster (see dunlind init --help)\n"
+	"  waitready   return once the daemon answers: --timeout SECONDS (default: for ever)\n"
+	"  shutdown    stop the daemon cleanly; containers go on\n"
+	"                --timeout SECONDS  for all of it (default 60 and the containers' time)\n"
+	"                --instances        stop the containers first, each within its\n"
+	"                                   boot.host_shutdown_timeout; the next daemon\n"
+	"                                   starts them again\n"
+	"                --if-host-stops    only when systemd is shutting the host down\n"
+	"\n"
+	"Options:\n"
+	"  --group GROUP      members of GROUP administer through the unix socket (default: root)\n"
+	"  --log-level LEVEL  error, warn, info (default), debug or trace\n"
+	"  --debug, --verbose the same as --log-level debug\n"
+	"  --help, --version\n"
+	"\n"
+	"Environment:\n"
+	"  DUNLIN_DIR         state directory (default /var/lib/dunlin); several daemons with\n"
+	"                     different directories can run on one host\n";
+
+static int fail(const struct err *err)
+{
+	fprintf(stderr, "Error: %s\n", err->msg);
+	return 1;
+}
+
+/* --timeout N; false on anything else. */
+static bool timeout_opt(int argc, char **argv, uint64_t *ret_s)
+{
+	if (argc == 1)
+		return true;
+	if (argc == 2 && str_starts(argv[1], "--timeout="))
+		return str_to_u64(argv[1] + strlen("--timeout="), 86400, ret_s);
+	return argc == 3 && (str_eq(argv[1], "--timeout") || str_eq(argv[1], "-t")) &&
+	       str_to_u64(argv[2], 86400, ret_s);
+}
+
+static int waitready_main(int argc, char **argv)
+{
+	uint64_t s = 0;
+	struct err err;
+
+	if (!timeout_opt(argc, argv, &s)) {
+		fputs("Usage: dunlind waitready [--timeout SECONDS]\n", stderr);
+		return 1;
+	}
+	return init_wait_ready(s ? deadline_in((int64_t)s * 1000) : 0, &err) < 0 ? fail(&err) : 0;
+}
+
+/* Of the running daemon, to see its end. */
+static int daemon_pidfd(struct err *err)
+{
+	_json_ json_t *server = init_call("GET", "/1.0", NULL, 0, err);
+	pid_t pid = (pid_t)json_int(json_obj(server, "environment"), "server_pid", 0);
+	int fd;
+
+	if (!server)
+		return -1;
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	return fd < 0 ? err_sys(err, "watch the daemon, process %d", pid) : fd;
+}
+
+struct shutdown {
+	bool instances, if_host_stops;
+	uint64_t timeout_s; /* 0: not given */
+};
+
+static int64_t shutdown_deadline(const struct shutdown *s)
+{
+	return deadline_in((int64_t)(s->timeout_s ? s->timeout_s : SHUTDOWN_TIMEOUT_S) * 1000);
+}
+
+/* Containers have times of their own, unless the caller has set one for all. */
+static int shut_down(const struct shutdown *s, struct err *err)
+{
+	_json_ json_t *body = json_pack("{sb}", "instances", s->instances);
+	bool patient = s->instances && !s->timeout_s;
+	int64_t deadline = patient ? deadline_in(PATIENCE_MS) : shutdown_deadline(s);
+	_close_ int fd = daemon_pidfd(err);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	_json_ json_t *asked = NULL;
+
+	if (fd < 0)
+		return -1;
+	asked = init_call("PUT", "/internal/shutdown", body, deadline, err);
+	if (!asked)
+		return -1;
+	if (patient)
+		deadline = shutdown_deadline(s);
+	if (poll(&p, 1, deadline_left(deadline)) <= 0)
+		return err_set(err, ERR_TIMEOUT, "dunlind is still stopping");
+	return 0;
+}
+
+/* Nobody else knows what runs here: one that has stopped or died is started for it. */
+static int shut_down_stopped(const struct shutdown *s, struct err *err)
+{
+	const char *const argv[] = { "/proc/self/exe", NULL };
+	struct proc_spec spec = { .argv = argv, .fds = { -1, 2, 2 }, .nfds = 3 };
+	struct proc p = { .pidfd = -1 };
+	int status, rc = -1;
+
+	if (proc_spawn(&spec, &p, err) < 0)
+		return -1;
+	if (init_wait_ready(shutdown_deadline(s), err) == 0)
+		rc = shut_down(s, err);
+	if (rc == 0)
+		rc = proc_wait(&p, shutdown_deadline(s), &status, err);
+	proc_kill(&p);
+	return rc;
+}
+
+static bool answers(void)
+{
+	struct err ignored;
+	_json_ json_t *server = init_call("GET", "/1.0", NULL, deadline_in(ANSWER_MS), &ignored);
+
+	return server != NULL;
+}
+
+static int shut_down_all(const struct shutdown *s, struct err *err)
+{
+	if (answers()) {
+		if (shut_down(s, err) == 0)
+			return 0;
+		/* Unless it died meanwhile, and left the rest running. */
+		if (err->kind == ERR_TIMEOUT || answers())
+			return -1;
+	}
+	return shut_down_stopped(s, err);
+}
+
+/* As systemctl says it: the job that stops the host is queued or runs. */
+static bool host_stops(void)
+{
+	static const char *const argv[] = { "systemctl", "is-system-running", NULL };
+	_sbuf_ struct sbuf out = SBUF(4096);
+	struct err ignored;
+
+	/* Its exit status is that of any state but "running". */
+	proc_run(argv, &out, deadline_in(ANSWER_MS), &ignored);
+	return out.data && str_starts(out.data, "stopping");
+}
+
+static bool shutdown_opts(int argc, char **argv, struct shutdown *s)
+{
+	static const struct option opts[] = { { "timeout", required_argument, NULL, 't' },
+					      { "instances", no_argument, NULL, 'i' },
+					      { "if-host-stops", no_argument, NULL, 'h' },
+					      { NULL, 0, NULL, 0 } };
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "t:", opts, NULL)) != -1) {
+		if (opt == 'i')
+			s->instances = true;
+		else if (opt == 'h')
+			s->if_host_stops = true;
+		else if (opt != 't' || !str_to_u64(optarg, 86400, &s->timeout_s))
+			return false;
+	}
+	return optind == argc;
+}
+
+static int shutdown_main(int argc, char **argv)
+{
+	struct shutdown s = { 0 };
+	struct err err;
+
+	if (!shutdown_opts(argc, argv, &s)) {
+		fputs("Usage: dunlind shutdown [--instances] [--if-host-stops] "
+		      "[--timeout SECONDS]\n",
+		      stderr);
+		return 1;
+	}
+	if (s.if_host_stops && !host_stops())
+		return 0;
+	return (s.instances ? shut_down_all(&s, &err) : shut_down(&s, &err)) < 0 ? fail(&err) : 0;
+}
+
+static const struct {
+	const char *name;
+	int (*main)(int argc, char **argv);
+} verbs[] = {
+	{ "init", init_main },
+	{ "waitready", waitready_main },
+	{ "shutdown", shutdown_main },
+};
+
+static const struct option long_opts[] = {
+	{ "group", required_argument, NULL, 'g' },   { "log-level", required_argument, NULL, 'l' },
+	{ "debug", no_argument, NULL, 'd' },	     { "verbose", no_argument, NULL, 'd' },
+	{ "help", no_argument, NULL, 'h' },	     { "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int run_daemon(int argc, char **argv)
+{
+	struct daemon_opts o = { .dir = init_dir() };
+	int level = LOG_INFO, opt;
+	struct err err;
+
+	while ((opt = getopt_long(argc, argv, "h", long_opts, NULL)) != -1) {
+		if (opt == 'h')
+			return fputs(usage, stdout) < 0;
+		if (opt == 'V')
+			return puts(DUNLIN_VERSION) < 0;
+		if (opt == 'g')
+			o.group = optarg;
+		else if (opt == 'd')
+			level = LOG_DEBUG;
+		else if (opt != 'l' || (level = log_level_parse(optarg)) < 0)
+			return fputs(usage, stderr), 1;
+	}
+	if (optind < argc) {
+		fprintf(stderr, "Error: unknown verb \"%s\"; see dunlind --help\n", argv[optind]);
+		return 1;
+	}
+	log_init(level);
+	if (fault_init(&err) < 0 || daemon_run(&o, &err) < 0)
+		return fail(&err);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int rc;
+
+	/* Nothing that is made here is for others; what must be says so where it is made. */
+	umask(077);
+	rc = helper_main(helper_verbs, argc, argv);
+	if (rc >= 0)
+		return rc;
+	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(verbs); i++) {
+		if (str_eq(argv[1], verbs[i].name))
+			return verbs[i].main(argc - 1, argv + 1);
+	}
+	return run_daemon(argc, argv);
+}

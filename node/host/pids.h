@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node/host/pids.h - facts about processes, from /proc and pidfds. */
+#pragma once
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+int pids_open(pid_t pid, struct err *err); /* a pidfd */
+/* Where a process of a container comes from. A process that ends on the way up to init leaves its
+ * children to another, so they are asked again; who knows no answer even then is UNKNOWN. */
+enum pids_origin { PIDS_INSIDE, PIDS_OUTSIDE, PIDS_GONE, PIDS_UNKNOWN };
+enum pids_origin pids_origin(const char *proc, pid_t pid, pid_t init);
+pid_t pids_parent(pid_t pid);              /* 0 when it is gone */
+int64_t pids_started_ns(pid_t pid);        /* wall clock; now when unknown */
+/* How the process behind a pidfd ended, as of waitpid(2); -1 when the kernel (before 6.15) does
+ * not tell or nobody has reaped it. */
+int pids_exit_status(int pidfd);
+bool pids_blocks_signal(pid_t pid, int sig);
+int pids_signal(int pidfd, int sig);
+bool pids_is_stopped(pid_t pid); /* by Ctrl-Z, SIGSTOP */
+/* The init of a container: the process in its payload whose parent is its monitor. 0 when there
+ * is none. */
+pid_t pids_container_init(const char *cgroup_name, const char *name);
+/* Refuses processes in the payload that are not init's offspring: CRIU dumps only that, and
+ * a command of an exec session would be lost without a word. */
+int pids_check_outside(const char *cgroup_name, const char *name, pid_t init, struct err *err);

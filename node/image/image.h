@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node/image/image.h - images beyond node/node.h: for start-up, for sending split pairs, and for
+ * storage.
+ *
+ * images/FP             the unified tarball, or the metadata tarball of a pair
+ * images/FP.rootfs      the root tarball of a pair
+ * images/FP.meta.json   what the first pass learned
+ * images/FP.root/       unpacked
+ * images/FP.deleted     deleted by the user, but overlay volumes stand on it: goes with the
+ *                       last of them (their moves still need the tarball)
+ */
+#pragma once
+#include "node/node.h"
+
+/* Removes what an interrupted import, unpacking or deletion left. */
+int image_recover(struct node *n, struct err *err);
+/* The second tarball of a split image; ERR_NOT_FOUND when it is unified. image_open opens the
+ * first. */
+int image_open_rootfs(struct node *n, const char *fingerprint, int64_t *ret_size, struct err *err);
+/* metadata.yaml as JSON; NULL when absent. New reference. */
+json_t *image_metadata(struct node *n, const char *fingerprint);
+/* It came here since this server is the member that it is: what the rows say holds for it. */
+bool image_is_mine(struct node *n, const char *fingerprint);
+/* Another membership begins. */
+int image_disown_all(struct node *n, struct err *err);
+/* A volume that stood on the image is gone. */
+void image_released(struct node *n, const char *fingerprint);

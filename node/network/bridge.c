@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "node/network/network_int.h"
+
+#define ADDRESSES_MAX 32
+
+int bridge_sysctl(const char *value, struct err *err, const char *path_fmt, ...)
+{
+	_free_ char *tail = NULL, *path = NULL;
+	_close_ int fd = -1;
+	char old[32] = "";
+	va_list ap;
+
+	va_start(ap, path_fmt);
+	tail = xvasprintf(path_fmt, ap);
+	va_end(ap);
+	path = xasprintf("/proc/sys/net/%s", tail);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "open %s", path);
+	if (read(fd, old, sizeof(old) - 1) < 0)
+		return err_sys(err, "read %s", path);
+	old[strcspn(old, "\n")] = '\0';
+	if (str_eq(old, value))
+		return 0;
+	close(take_fd(&fd));
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || io_write_full(fd, value, strlen(value)) < 0)
+		return err_sys(err, "write %s to %s", value, path);
+	return 0;
+}
+
+/* A router ignores router advertisements, unless told twice: the host must not lose its own
+ * routes. */
+static void keep_accepting_ra(void)
+{
+	DIR *d = opendir("/proc/sys/net/ipv6/conf");
+	struct dirent *e;
+	struct err ignored;
+
+	while (d && (e = readdir(d))) {
+		_free_ char *path = xasprintf("/proc/sys/net/ipv6/conf/%s/accept_ra", e->d_name);
+		_free_ char *text = e->d_name[0] == '.' ? NULL
+							: io_read_file(path, 16, NULL, &ignored);
+
+		if (text && text[0] == '1')
+			bridge_sysctl("2", &ignored, "ipv6/conf/%s/accept_ra", e->d_name);
+	}
+	if (d)
+		closedir(d);
+}
+
+static int set_ipv6(const struct net *net, struct err *err)
+{
+	bool wanted = net->v6.gateway.family != 0;
+
+	/* A kernel without IPv6 needs nothing turned off. */
+	if (!wanted && !io_exists("/proc/sys/net/ipv6"))
+		return 0;
+	/* There is none to disable where the kernel has none, or the MTU is below 1280. */
+	if (bridge_sysctl(wanted ? "0" : "1", err, "ipv6/conf/%s/disable_ipv6", net->name) < 0)
+		return wanted || err->kind != ERR_NOT_FOUND ? -1 : 0;
+	if (!wanted)
+		return 0;
+	if (bridge_sysctl("0", err, "ipv6/conf/%s/accept_dad", net->name) < 0 ||
+	    bridge_sysctl("0", err, "ipv6/conf/%s/accept_ra", net->name) < 0)
+		return -1;
+	if (net->v6.routing)
+		keep_accepting_ra();
+	return net->v6.routing ? bridge_sysctl("1", err, "ipv6/conf/all/forwarding") : 0;
+}
+
+static int set_forwarding(const struct net *net, struct err *err)
+{
+	if (net->v4.gateway.family && net->v4.routing &&
+	    bridge_sysctl("1", err, "ipv4/ip_forward") < 0)
+		return -1;
+	return set_ipv6(net, err);
+}
+
+struct addresses {
+	const struct net *net;
+	struct ip extra[ADDRESSES_MAX];
+	size_t count;
+};
+
+static bool is_wanted(const struct ip *ip, const struct ip *want)
+{
+	return ip_equal(ip, want) && ip->prefix == want->prefix;
+}
+
+static int note_extra(void *arg, int index, uint8_t scope, const struct ip *ip)
+{
+	struct addresses *a = arg;
+
+	if (scope != RT_SCOPE_LINK && !is_wanted(ip, &a->net->v4.gateway) &&
+	    !is_wanted(ip, &a->net->v6.gateway) && a->count < ADDRESSES_MAX)
+		a->extra[a->count++] = *ip;
+	return 0;
+}
+
+static int set_addresses(const struct net *net, int index, struct err *err)
+{
+	const struct ip *want[] = { &net->v4.gateway, &net->v6.gateway };
+	struct addresses a = { .net = net };
+
+	if (addr_each(index, note_extra, &a, err) < 0)
+		return -1;
+	for (size_t i = 0; i < a.count; i++) {
+		if (addr_del(index, &a.extra[i], err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		if (want[i]->family && addr_add(index, want[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int get_or_create(const struct net *net, struct link_info *l, bool *ret_created,
+			 struct err *err)
+{
+	*ret_created = false;
+	if (link_get(net->name, l, err) == 0) {
+		if (str_eq(l->kind, "bridge") && str_eq(l->alias, NETWORK_ALIAS))
+			return 0;
+		return err_set(
+			err, ERR_CONFLICT,
+			"network \"%s\": this member has an interface of that name that is not "
+			"Dunlin's",
+			net->name);
+	}
+	if (err->kind != ERR_NOT_FOUND || link_add_bridge(net->name, net->mac, err) < 0)
+		return -1;
+	*ret_created = true;
+	if (link_set_alias(net->name, NETWORK_ALIAS, err) < 0)
+		return -1;
+	return link_get(net->name, l, err);
+}
+
+int bridge_ensure(const struct net *net, bool *ret_created, struct err *err)
+{
+	struct link_info l;
+
+	if (get_or_create(net, &l, ret_created, err) < 0)
+		return -1;
+	if (memcmp(l.mac, net->mac, MAC_LEN) != 0 && link_set_mac(net->name, net->mac, err) < 0)
+		return -1;
+	if (l.mtu != net->mtu && link_set_mtu(net->name, net->mtu, err) < 0)
+		return -1;
+	if (set_forwarding(net, err) < 0 || set_addresses(net, l.index, err) < 0)
+		return -1;
+	return l.flags & IFF_UP ? 0 : link_up(net->name, true, err);
+}
+
+int bridge_remove(const char *name, struct err *err)
+{
+	struct link_info l;
+
+	if (link_get(name, &l, err) < 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	return str_eq(l.alias, NETWORK_ALIAS) ? link_delete(name, err) : 0;
+}

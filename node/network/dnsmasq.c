@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One dnsmasq a bridge: it goes on while the daemon restarts, and is found again by its pid
+ * file. Its command line is its configuration: another one means another process.
+ *
+ * DUNLIN_DIR/networks/NAME/: dnsmasq.pid, and the files of leases.c and
+ * hosts.c
+ */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "node/network/dnsmasq_int.h"
+
+#define DNSMASQ "/usr/sbin/dnsmasq"
+#define START_MS 15000
+#define STOP_MS 3000
+#define ARGS_MAX 64
+#define DEFAULT_MTU 1500
+#define HOSTS_PREFIX_MAX 30 /* with a longer one no address is left */
+
+/* --- the running one ------------------------------------------------------------------------ */
+
+struct running {
+	pid_t pid; /* 0: none */
+	int pidfd;
+	char *cmdline; /* arguments, each ended by NUL */
+	size_t len;
+};
+
+static void running_done(struct running *r)
+{
+	if (r->pidfd >= 0)
+		close(r->pidfd);
+	free(r->cmdline);
+}
+
+static pid_t read_pid(const char *dir)
+{
+	_free_ char *path = xasprintf("%s/dnsmasq.pid", dir), *text = NULL;
+	struct err err;
+	uint64_t pid;
+
+	text = io_read_file(path, 32, NULL, &err);
+	if (!text)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	return str_to_u64(text, INT32_MAX, &pid) ? (pid_t)pid : 0;
+}
+
+/* Whether the process carries this folder in its command line: numbers are used again. */
+static bool is_ours(const struct running *r, const char *dir)
+{
+	_free_ char *mark = xasprintf("--pid-file=%s/dnsmasq.pid", dir);
+
+	for (size_t i = 0; i < r->len; i += strlen(r->cmdline + i) + 1) {
+		if (str_eq(r->cmdline + i, mark))
+			return true;
+	}
+	return false;
+}
+
+static bool in_this_netns(pid_t pid)
+{
+	_free_ char *path = xasprintf("/proc/%d/ns/net", pid);
+	struct stat its, ours;
+
+	return stat(path, &its) == 0 && stat("/proc/thread-self/ns/net", &ours) == 0 &&
+	       its.st_ino == ours.st_ino && its.st_dev == ours.st_dev;
+}
+
+static bool take_running(const char *dir, pid_t pid, struct running *ret)
+{
+	struct running r = { .pid = pid, .pidfd = -1 };
+	_free_ char *path = xasprintf("/proc/%d/cmdline", pid);
+	struct err err;
+
+	if (pid <= 1)
+		return false;
+	/* Opened first: afterwards the number can't come to mean another process. */
+	r.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (r.pidfd >= 0)
+		r.cmdline = io_read_file(path, DNSMASQ_TEXT_MAX, &r.len, &err);
+	if (r.cmdline && is_ours(&r, dir)) {
+		*ret = r;
+		return true;
+	}
+	running_done(&r);
+	return false;
+}
+
+/* Its pid file went with a state folder that was emptied while it ran, or was never written. */
+static void search_running(const char *dir, struct running *ret)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	bool found = false;
+	uint64_t pid;
+
+	while (d && !found && (e = readdir(d)))
+		found = str_to_u64(e->d_name, INT32_MAX, &pid) && in_this_netns((pid_t)pid) &&
+			take_running(dir, (pid_t)pid, ret);
+	if (d)
+		closedir(d);
+}
+
+static void find_running(const char *dir, struct running *ret)
+{
+	*ret = (struct running){ .pidfd = -1 };
+	if (!take_running(dir, read_pid(dir), ret))
+		search_running(dir, ret);
+}
+
+static bool wait_end(int pidfd, int ms)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int64_t deadline = deadline_in(ms);
+	int n;
+
+	while ((n = poll(&p, 1, deadline_left(deadline))) < 0 && errno == EINTR)
+		;
+	return n > 0;
+}
+
+static void stop_running(struct running *r)
+{
+	if (!r->pid)
+		return;
+	syscall(SYS_pidfd_send_signal, r->pidfd, SIGTERM, NULL, 0);
+	if (wait_end(r->pidfd, STOP_MS))
+		return;
+	syscall(SYS_pidfd_send_signal, r->pidfd, SIGKILL, NULL, 0);
+	wait_end(r->pidfd, STOP_MS);
+}
+
+/* --- the command line ----------------------------------------------------------------------- */
+
+struct args {
+	char *v[ARGS_MAX + 1];
+	size_t n;
+	bool overflow;
+};
+
+static void args_done(struct args *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		free(a->v[i]);
+}
+
+static void add(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct args *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (a->n == ARGS_MAX) {
+		a->overflow = true;
+		return;
+	}
+	va_start(ap, fmt);
+	a->v[a->n++] = xvasprintf(fmt, ap);
+	va_end(ap);
+}
+
+static uint32_t mask_bits(const struct ip *net)
+{
+	return net->prefix ? ~0U << (32 - net->prefix) : 0;
+}
+
+static const char *v4_text(uint32_t address, char buf[INET6_ADDRSTRLEN])
+{
+	struct in_addr in = { htonl(address) };
+
+	return inet_ntop(AF_INET, &in, buf, INET6_ADDRSTRLEN);
+}
+
+static const char *mask_of(const struct ip *net, char buf[INET6_ADDRSTRLEN])
+{
+	return v4_text(mask_bits(net), buf);
+}
+
+static const char *subnet_of(const struct ip *net, char buf[INET6_ADDRSTRLEN])
+{
+	uint32_t address;
+
+	memcpy(&address, net->bytes, sizeof(address));
+	return v4_text(ntohl(address) & mask_bits(net), buf);
+}
+
+/* Only whose address the cluster has settled gets one: each member has a dnsmasq of its own, and
+ * none knows what the others, or the cluster, would give to somebody else. */
+static void add_dhcp4(struct args *a, const struct net *net)
+{
+	char subnet[INET6_ADDRSTRLEN], mask[INET6_ADDRSTRLEN];
+
+	if (!net->v4.gateway.family || !net->v4.dhcp || net->v4.gateway.prefix > HOSTS_PREFIX_MAX)
+		return;
+	add(a, "--dhcp-range=%s,static,%s,%s", subnet_of(&net->v4.gateway, subnet),
+	    mask_of(&net->v4.gateway, mask), net_config(net, "ipv4.dhcp.expiry", "1h"));
+	add(a, "--dhcp-no-override");
+	add(a, "--dhcp-authoritative");
+	add(a, "--dhcp-rapid-commit");
+	add(a, "--no-ping"); /* its answer would be delayed by seconds; leases are known */
+	if (net->mtu != DEFAULT_MTU)
+		add(a, "--dhcp-option-force=26,%u", net->mtu);
+}
+
+static void add_dhcp6(struct args *a, const struct net *net)
+{
+	if (!net->v6.gateway.family)
+		return;
+	add(a, "--enable-ra");
+	if (!net->v6.dhcp)
+		add(a, "--dhcp-range=::,constructor:%s,ra-only", net->name);
+	else
+		add(a, "--dhcp-range=::,constructor:%s,ra-stateless,ra-names", net->name);
+}
+
+static void add_dns(struct args *a, const struct net *net, const char *dir)
+{
+	const char *domain = net_config(net, "dns.domain", "");
+
+	if (str_eq(net_config(net, "dns.mode", ""), "none")) {
+		add(a, "--port=0");
+		return;
+	}
+	add(a, "--no-hosts");
+	add(a, "--hostsdir=%s/" NAMES_DIR, dir);
+	add(a, "--strict-order");
+	if (*domain) {
+		add(a, "--local=/%s/", domain);
+		add(a, "--domain=%s", domain);
+	}
+}
+
+/* Root's rights are given up where its files stay readable without them: the folders above allow
+ * passing. */
+static const char *run_as(const char *dir)
+{
+	_free_ char *p = xstrdup(dir);
+
+	for (char *s = p + strlen(p); s > p; s--) {
+		struct stat st;
+
+		if (*s != '/' && *s != '\0')
+			continue;
+		*s = '\0';
+		if (stat(p, &st) < 0 || !(st.st_mode & S_IXOTH))
+			return "root";
+	}
+	return "nobody";
+}
+
+static int build_args(struct args *a, const struct net *net, const char *dir, struct err *err)
+{
+	add(a, "%s", DNSMASQ);
+	add(a, "--conf-file="); /* not the host's */
+	add(a, "--pid-file=%s/dnsmasq.pid", dir);
+	add(a, "--user=%s", run_as(dir));
+	add(a, "--interface=%s", net->name);
+	add(a, "--except-interface=lo");
+	add(a, "--bind-interfaces");
+	add(a, "--dhcp-leasefile=%s/dnsmasq.leases", dir);
+	add(a, "--dhcp-hostsfile=%s/dnsmasq.hosts", dir);
+	add(a, "--quiet-dhcp");
+	add(a, "--quiet-dhcp6");
+	add(a, "--quiet-ra");
+	add_dns(a, net, dir);
+	add_dhcp6(a, net);
+	add_dhcp4(a, net);
+	if (a->overflow)
+		return err_set(err, ERR_INVALID, "network \"%s\": too many options for dnsmasq",
+			       net->name);
+	return 0;
+}
+
+static bool same_args(const struct args *a, const struct running *r)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		if (at >= r->len || !str_eq(a->v[i], r->cmdline + at))
+			return false;
+		at += strlen(a->v[i]) + 1;
+	}
+	return at == r->len;
+}
+
+void dnsmasq_reload(const char *dir)
+{
+	struct running r;
+
+	find_running(dir, &r);
+	if (r.pid)
+		syscall(SYS_pidfd_send_signal, r.pidfd, SIGHUP, NULL, 0);
+	running_done(&r);
+}
+
+/* --- ensure --------------------------------------------------------------------------------- */
+
+static int prepare_files(const char *dir, struct err *err)
+{
+	_free_ char *hosts = xasprintf("%s/dnsmasq.hosts", dir),
+		    *leases = xasprintf("%s/dnsmasq.leases", dir),
+		    *names = xasprintf("%s/" NAMES_DIR, dir);
+	bool unused;
+
+	/* It opens this one before it gives up root's rights, and keeps it open. */
+	if (!io_exists(leases) && io_write_file(leases, "", 0, 0600, err) < 0)
+		return -1;
+	if (io_folder(names, 0755, err) < 0)
+		return -1;
+	return io_exists(hosts) ? 0 : dnsmasq_write(hosts, "", 0644, &unused, err);
+}
+
+static int start(const struct args *a, const struct net *net, const char *dir, struct err *err)
+{
+	if (dnsmasq_forget_former(dir, err) < 0)
+		return -1;
+	if (proc_run((const char *const *)a->v, NULL, deadline_in(START_MS), err) < 0)
+		return err_wrap(err, "network \"%s\": DHCP and DNS", net->name);
+	return 0;
+}
+
+int dnsmasq_ensure(const struct net *net, const char *dir, bool restart, struct err *err)
+{
+	struct args a = { .n = 0 };
+	struct running r;
+	int rc = -1;
+
+	if (!net->v4.gateway.family && !net->v6.gateway.family)
+		return dnsmasq_remove(dir, err);
+	if (prepare_files(dir, err) < 0)
+		return -1;
+	find_running(dir, &r);
+	if (build_args(&a, net, dir, err) == 0) {
+		if (r.pid && !restart && same_args(&a, &r) && in_this_netns(r.pid)) {
+			rc = 0;
+		} else {
+			stop_running(&r);
+			rc = start(&a, net, dir, err);
+		}
+	}
+	running_done(&r);
+	args_done(&a);
+	return rc;
+}
+
+int dnsmasq_remove(const char *dir, struct err *err)
+{
+	_free_ char *path = xasprintf("%s/dnsmasq.pid", dir);
+	struct running r;
+
+	find_running(dir, &r);
+	stop_running(&r);
+	running_done(&r);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_sys(err, "delete %s", path);
+	return 0;
+}

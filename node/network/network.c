@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/network/network.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "base/io.h"
+#include "base/lockfile.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "node/network/network_int.h"
+#include "node/node_int.h"
+
+#define VXLAN_OVERHEAD_V4 50
+#define VXLAN_OVERHEAD_V6 70
+#define VNI_MAX 0xffffff
+#define MTU_DEFAULT 1500
+#define MTU_MIN 576
+#define MTU_MAX 65535
+
+const char *net_config(const struct net *net, const char *key, const char *dflt)
+{
+	const char *v = json_str(net->config, key, "");
+
+	return *v ? v : dflt;
+}
+
+/* --- from the description ------------------------------------------------------------------- */
+
+static int config_bool(const struct net *net, const char *family, const char *key, bool dflt,
+		       bool *ret, struct err *err)
+{
+	_free_ char *full = xasprintf("%s.%s", family, key);
+	const char *v = net_config(net, full, "");
+
+	*ret = dflt;
+	if (*v && !str_to_bool(v, ret))
+		return err_set(err, ERR_INVALID,
+			       "network \"%s\": %s is \"%.40s\", not true or false", net->name,
+			       full, v);
+	return 0;
+}
+
+static int config_ip(const struct net *net, const char *key, int family, struct ip *ret,
+		     struct err *err)
+{
+	const char *v = net_config(net, key, "");
+	struct ip ip = { 0 };
+
+	if (*v && !str_eq(v, "none") && (!ip_parse(v, &ip) || ip.family != family))
+		return err_set(err, ERR_INVALID, "network \"%s\": %s is \"%.60s\", no address",
+			       net->name, key, v);
+	*ret = ip;
+	return 0;
+}
+
+static int parse_family(const struct net *net, const char *family, int af, struct net_family *f,
+			struct err *err)
+{
+	_free_ char *address = xasprintf("%s.address", family);
+
+	if (config_ip(net, address, af, &f->gateway, err) < 0 ||
+	    config_bool(net, family, "nat", false, &f->nat, err) < 0 ||
+	    config_bool(net, family, "dhcp", true, &f->dhcp, err) < 0 ||
+	    config_bool(net, family, "firewall", true, &f->firewall, err) < 0 ||
+	    config_bool(net, family, "routing", true, &f->routing, err) < 0)
+		return -1;
+	if (f->gateway.family && !strchr(net_config(net, address, ""), '/'))
+		return err_set(err, ERR_INVALID,
+			       "network \"%s\": %s needs a prefix, as in 10.1.2.1/24", net->name,
+			       address);
+	return 0;
+}
+
+/* The same on every member, so that a gateway is where a container comes to; in a range of its
+ * own, where no container's address can be. */
+static void make_mac(struct net *net)
+{
+	uint32_t hash = crc32c(0, net->name, strlen(net->name));
+
+	net->mac[0] = 0x02;
+	net->mac[1] = 0xd0;
+	memcpy(net->mac + 2, &hash, sizeof(hash));
+}
+
+static int parse_peers(struct net *net, const json_t *desc, struct err *err)
+{
+	json_t *peers = json_arr(desc, "peers"), *p;
+	size_t i;
+
+	net->peers = xcalloc(json_array_size(peers) + 1, sizeof(*net->peers));
+	json_array_foreach(peers, i, p) {
+		const char *address = json_str(p, "address", "");
+		struct ip *ip = &net->peers[net->npeers];
+
+		if (!ip_parse(address, ip) || ip->family != net->local.family)
+			return err_set(
+				err, ERR_INVALID,
+				"network \"%s\": the peer address \"%.60s\" does not fit ours",
+				net->name, address);
+		if (!ip_equal(ip, &net->local))
+			net->npeers++;
+	}
+	return 0;
+}
+
+static int parse_overlay(struct net *net, const json_t *desc, struct err *err)
+{
+	int64_t vni = json_int(desc, "vni", 0);
+
+	if (!net->overlay)
+		return 0;
+	if (vni < 1 || vni > VNI_MAX)
+		return err_set(err, ERR_INVALID, "network \"%s\": VXLAN id %lld is out of range",
+			       net->name, (long long)vni);
+	net->vni = (uint32_t)vni;
+	if (str_empty(json_str(desc, "local", "")) && json_array_size(json_arr(desc, "peers")) == 0)
+		return 0;
+	if (!ip_parse(json_str(desc, "local", ""), &net->local))
+		return err_set(
+			err, ERR_INVALID,
+			"network \"%s\": this member has no address that others reach it at: "
+			"set cluster.https_address",
+			net->name);
+	return parse_peers(net, desc, err);
+}
+
+static int parse_mtu(struct net *net, struct err *err)
+{
+	const char *given = net_config(net, "bridge.mtu", "");
+	uint32_t underlay = MTU_DEFAULT;
+	uint64_t mtu = MTU_DEFAULT;
+
+	if (*given && (!str_to_u64(given, MTU_MAX, &mtu) || mtu < MTU_MIN))
+		return err_set(err, ERR_INVALID, "network \"%s\": bridge.mtu is \"%.40s\"",
+			       net->name, given);
+	net->mtu = (uint32_t)mtu;
+	if (!net->overlay)
+		return 0;
+	if (net->local.family && vxlan_underlay_mtu(&net->local, &underlay, err) < 0)
+		return err_wrap(err, "network \"%s\"", net->name);
+	if (*given)
+		return 0;
+	net->mtu = underlay;
+	net->mtu -= net->local.family == AF_INET6 ? VXLAN_OVERHEAD_V6 : VXLAN_OVERHEAD_V4;
+	/* Loopback underlays have more than a bridge takes. */
+	if (net->mtu > MTU_MAX - VXLAN_OVERHEAD_V6)
+		net->mtu = MTU_DEFAULT;
+	return 0;
+}
+
+int net_parse(struct net *net, const json_t *desc, struct err *err)
+{
+	const char *type = json_str(desc, "type", "bridge");
+
+	*net = (struct net){ .name = json_str(desc, "name", ""),
+			     .config = json_obj(desc, "config"),
+			     .overlay = str_eq(type, "overlay") };
+	if (!str_is_ifname(net->name))
+		return err_set(err, ERR_INVALID,
+			       "network \"%.80s\": its name must be one of an interface: 1 to 15 "
+			       "letters, digits, '-', '_' or '.'",
+			       net->name);
+	if (!net->overlay && !str_eq(type, "bridge"))
+		return err_set(err, ERR_INVALID, "network \"%s\": unknown type \"%.40s\"",
+			       net->name, type);
+	if (parse_family(net, "ipv4", AF_INET, &net->v4, err) < 0 ||
+	    parse_family(net, "ipv6", AF_INET6, &net->v6, err) < 0 ||
+	    parse_overlay(net, desc, err) < 0 || parse_mtu(net, err) < 0) {
+		net_done(net);
+		return -1;
+	}
+	make_mac(net);
+	return 0;
+}
+
+void net_done(struct net *net)
+{
+	free(net->peers);
+	net->peers = NULL;
+}
+
+/* --- the calls ------------------------------------------------------------------------------ */
+
+/* The lock of all networks of this member, held while the descriptor is open. */
+static int lock_networks(struct node *n, struct err *err)
+{
+	_free_ char *path = node_path(n, "networks");
+
+	return lockfile_folder(path, 0711, err);
+}
+
+static int take_down(const char *name, const char *dir, struct err *err)
+{
+	if (dnsmasq_remove(dir, err) < 0 || firewall_remove(name, err) < 0 ||
+	    overlay_routes_remove(name, err) < 0 || vxlan_remove(name, err) < 0 ||
+	    bridge_remove(name, err) < 0)
+		return -1;
+	return io_remove_tree(dir, err);
+}
+
+static int update_routes(const char *name, const char *dir, struct err *err)
+{
+	_json_ json_t *ips = dnsmasq_addresses(dir);
+
+	return overlay_routes(name, ips, err);
+}
+
+static int set_up(const struct net *net, const char *dir, bool created, struct err *err)
+{
+	bool port = net->overlay && net->local.family;
+
+	/* The rules come before the port: nothing of the gateway may slip out in between. */
+	if (firewall_ensure(net, err) < 0)
+		return -1;
+	if (port ? vxlan_ensure(net, err) < 0 : vxlan_remove(net->name, err) < 0)
+		return -1;
+	if (dnsmasq_ensure(net, dir, created, err) < 0)
+		return -1;
+	return update_routes(net->name, dir, err);
+}
+
+static int ensure_locked(const struct net *net, const char *dir, struct err *err)
+{
+	bool created, fresh = !io_exists(dir);
+	struct err ignored;
+
+	if (bridge_ensure(net, &created, err) == 0 && io_folder(dir, 0711, err) == 0 &&
+	    set_up(net, dir, created, err) == 0)
+		return 0;
+	if (created && fresh)
+		take_down(net->name, dir, &ignored);
+	return -1;
+}
+
+int network_ensure(struct node *n, const json_t *desc, struct err *err)
+{
+	_free_ char *dir = NULL;
+	_close_ int lock = -1;
+	struct net net;
+	int rc = -1;
+
+	if (net_parse(&net, desc, err) < 0)
+		return -1;
+	dir = node_path(n, "networks/%s", net.name);
+	lock = lock_networks(n, err);
+	if (lock >= 0)
+		rc = ensure_locked(&net, dir, err);
+	net_done(&net);
+	return rc;
+}
+
+int network_remove(struct node *n, const char *name, struct err *err)
+{
+	_free_ char *dir = node_path(n, "networks/%s", name);
+	_close_ int lock = -1;
+
+	if (!str_is_ifname(name))
+		return err_set(err, ERR_INVALID, "network \"%.80s\": invalid name", name);
+	lock = lock_networks(n, err);
+	return lock < 0 ? -1 : take_down(name, dir, err);
+}
+
+int network_forwarding(struct node *n, const char *name, const json_t *macs, struct err *err)
+{
+	_free_ char *dir = node_path(n, "networks/%s", name);
+	_close_ int lock = lock_networks(n, err);
+
+	if (lock < 0)
+		return -1;
+	if (vxlan_forwarding(name, macs, err) < 0 || update_routes(name, dir, err) < 0)
+		return err_wrap(err, "network \"%s\"", name);
+	return 0;
+}
+
+static int hosts_locked(struct node *n, const struct net *net, const json_t *hosts, struct err *err)
+{
+	_free_ char *dir = node_path(n, "networks/%s", net->name);
+	_close_ int lock = lock_networks(n, err);
+
+	if (lock < 0)
+		return -1;
+	if (!io_exists(dir))
+		return err_set(err, ERR_NOT_FOUND, "network \"%s\" is not on this member",
+			       net->name);
+	if (dnsmasq_hosts(net, dir, hosts, err) < 0 ||
+	    dnsmasq_ensure(net, dir, dnsmasq_has_former(dir), err) < 0 ||
+	    update_routes(net->name, dir, err) < 0)
+		return err_wrap(err, "network \"%s\"", net->name);
+	return 0;
+}
+
+int network_hosts(struct node *n, const json_t *desc, const json_t *hosts, struct err *err)
+{
+	struct net net;
+	int rc;
+
+	if (net_parse(&net, desc, err) < 0)
+		return -1;
+	rc = hosts_locked(n, &net, hosts, err);
+	net_done(&net);
+	return rc;
+}
+
+json_t *network_list(struct node *n)
+{
+	_free_ char *path = node_path(n, "networks");
+	json_t *list = json_array();
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		if (e->d_name[0] != '.')
+			json_array_append_new(list, json_string(e->d_name));
+	}
+	if (d)
+		closedir(d);
+	return list;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/net/connect.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "tests/unit/base/tls_pair.h"
+
+#define BIG (3 << 20)
+
+static void echo(struct stream *s, void *arg)
+{
+	char buf[20000];
+	struct err err;
+	ssize_t n;
+
+	if (arg)
+		str_copy(arg, SHA256_HEX_SIZE, stream_peer(s));
+	while ((n = stream_read(s, buf, sizeof(buf), &err)) > 0) {
+		if (stream_write(s, buf, n, &err) < 0)
+			break;
+	}
+	stream_free(s);
+}
+
+static void *echo_thread(void *arg)
+{
+	echo(arg, NULL);
+	return NULL;
+}
+
+/* Sends in pieces, so that neither side's buffers fill up for good. */
+static void echo_all(struct stream *s, size_t total)
+{
+	_free_ char *out = xcalloc(total, 1);
+	_free_ char *in = xcalloc(total, 1);
+	struct err err;
+
+	rng_bytes(out, total);
+	for (size_t at = 0; at < total;) {
+		size_t n = total - at < 50000 ? total - at : 50000;
+
+		assert_int_equal(stream_write(s, out + at, n, &err), 0);
+		assert_int_equal(stream_read_full(s, in + at, n, &err), 0);
+		at += n;
+	}
+	assert_memory_equal(in, out, total);
+}
+
+static void plain_both_ways(void **state)
+{
+	struct stream *s;
+	pthread_t t;
+	int pair[2];
+	char b;
+	struct err err;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	pthread_create(&t, NULL, echo_thread, stream_from_fd(pair[1]));
+	s = stream_from_fd_ahead(pair[0], "ab", 2);
+	stream_unread(s, "x", 1);
+	assert_true(stream_pending(s));
+	assert_int_equal(stream_read(s, &b, 1, &err), 1);
+	assert_int_equal(b, 'x');
+	assert_int_equal(stream_read(s, &b, 1, &err), 1);
+	assert_int_equal(stream_read(s, &b, 1, &err), 1);
+	assert_int_equal(b, 'b');
+	assert_false(stream_pending(s));
+	echo_all(s, BIG);
+	stream_end_write(s);
+	assert_int_equal(stream_read(s, &b, 1, &err), 0);
+	assert_string_equal(stream_peer(s), "");
+	assert_string_equal(stream_local_ip(s), "");
+	stream_free(s);
+	pthread_join(t, NULL);
+}
+
+static void tls_both_ways(void **state)
+{
+	char seen[SHA256_HEX_SIZE] = "", mine[SHA256_HEX_SIZE];
+	_free_ char *cert = NULL;
+	_free_ char *key = NULL;
+	struct tls_peer p;
+	struct tls_ctx *t;
+	struct stream *s;
+	struct err err;
+	char b;
+
+	assert_int_equal(tls_peer_start(&p, echo, seen), 0);
+	assert_int_equal(x509_make("client", &cert, &key, &err), 0);
+	assert_int_equal(x509_fingerprint(cert, mine, &err), 0);
+	t = tls_client_new(cert, key, &err);
+	s = stream_connect_tls(t, p.address, p.fingerprint, deadline_in(5000), &err);
+	assert_non_null(s);
+	tls_unref(t);
+	assert_string_equal(stream_peer(s), p.fingerprint);
+	assert_string_equal(stream_local_ip(s), "127.0.0.1");
+	echo_all(s, BIG);
+	stream_end_write(s);
+	assert_int_equal(stream_read(s, &b, 1, &err), 0);
+	stream_free(s);
+	tls_peer_end(&p);
+	assert_string_equal(seen, mine);
+}
+
+static void pin_is_checked(void **state)
+{
+	char wrong[SHA256_HEX_SIZE];
+	struct tls_peer p;
+	struct tls_ctx *t;
+	struct err err = { 0 };
+
+	assert_int_equal(tls_peer_start(&p, echo, NULL), 0);
+	memset(wrong, 'a', 64);
+	wrong[64] = '\0';
+	t = tls_client_new(NULL, NULL, &err);
+	assert_null(stream_connect_tls(t, p.address, wrong, deadline_in(5000), &err));
+	assert_int_equal(err.kind, ERR_STRANGER);
+	tls_unref(t);
+	tls_peer_end(&p);
+}
+
+static void deadlines(void **state)
+{
+	int64_t start = clock_ms();
+	struct err err = { 0 };
+	struct stream *s;
+	int pair[2];
+	char b;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	s = stream_from_fd(pair[0]);
+	stream_set_deadline(s, deadline_in(50));
+	assert_int_equal(stream_read(s, &b, 1, &err), -1);
+	assert_int_equal(err.kind, ERR_TIMEOUT);
+	assert_true(clock_ms() - start < 5000);
+	stream_set_nonblock(s, true);
+	assert_int_equal(stream_read(s, &b, 1, &err), -1);
+	assert_int_equal(err.kind, ERR_BUSY);
+	stream_set_nonblock(s, false);
+	stream_set_deadline(s, 0);
+	close(pair[1]);
+	assert_int_equal(stream_read(s, &b, 1, &err), 0);
+	assert_int_equal(stream_write(s, "x", 1, &err), -1);
+	assert_int_equal(err.kind, ERR_UNAVAILABLE);
+	stream_free(s);
+}
+
+static void nobody_listens(void **state)
+{
+	struct tls_ctx *t;
+	struct err err = { 0 };
+
+	t = tls_client_new(NULL, NULL, &err);
+	assert_null(stream_connect_tls(t, "127.0.0.1:1", NULL, deadline_in(1000), &err));
+	assert_int_equal(err.kind, ERR_UNAVAILABLE);
+	assert_null(stream_connect_unix("/nonexistent/socket", &err));
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	tls_unref(t);
+}
+
+static void sends_files(void **state)
+{
+	_free_ char *data = xcalloc(300000, 1);
+	_free_ char *back = xcalloc(200000, 1);
+	struct err err;
+	struct stream *a, *b;
+	pthread_t t;
+	int pair[2], fd;
+
+	rng_bytes(data, 300000);
+	fd = io_temp_fd("/tmp", &err);
+	assert_int_equal(io_write_full(fd, data, 300000), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	a = stream_from_fd(pair[0]);
+	b = stream_from_fd(pair[1]);
+	pthread_create(&t, NULL, echo_thread, b);
+	assert_int_equal(stream_send_file(a, fd, 1000, 100000, &err), 0);
+	assert_int_equal(stream_read_full(a, back, 100000, &err), 0);
+	assert_memory_equal(back, data + 1000, 100000);
+	assert_int_equal(stream_send_file(a, fd, 299990, 20, &err), -1);
+	close(fd);
+	stream_free(a);
+	pthread_join(t, NULL);
+}
+
+struct pump {
+	struct stream *a, *b;
+};
+
+static void *pump_thread(void *arg)
+{
+	struct pump *p = arg;
+
+	stream_pump(p->a, p->b, 10000);
+	stream_free(p->a);
+	stream_free(p->b);
+	return NULL;
+}
+
+/* test <-> pair 1 <-> pump <-> TLS <-> echo */
+static void pumps(void **state)
+{
+	struct tls_peer p;
+	struct tls_ctx *t;
+	struct pump pump;
+	struct stream *s;
+	struct err err;
+	pthread_t thread;
+	int pair[2];
+	char b;
+
+	assert_int_equal(tls_peer_start(&p, echo, NULL), 0);
+	t = tls_client_new(NULL, NULL, &err);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	pump.a = stream_from_fd(pair[1]);
+	pump.b = stream_connect_tls(t, p.address, NULL, deadline_in(5000), &err);
+	assert_non_null(pump.b);
+	pthread_create(&thread, NULL, pump_thread, &pump);
+	s = stream_from_fd(pair[0]);
+	echo_all(s, BIG);
+	stream_end_write(s);
+	assert_int_equal(stream_read(s, &b, 1, &err), 0);
+	pthread_join(thread, NULL);
+	stream_free(s);
+	tls_unref(t);
+	tls_peer_end(&p);
+}
+
+static void pump_gives_up_idle(void **state)
+{
+	int one[2], two[2];
+	struct stream *a, *b;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, one), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, two), 0);
+	a = stream_from_fd(one[0]);
+	b = stream_from_fd(two[0]);
+	stream_pump(a, b, 50);
+	stream_free(a);
+	stream_free(b);
+	close(one[1]);
+	close(two[1]);
+}
+
+static void splits_addresses(void **state)
+{
+	static const struct {
+		const char *text, *host, *port;
+	} cases[] = {
+		{ "10.0.0.1:8443", "10.0.0.1", "8443" },
+		{ "[fd00::1]:1", "fd00::1", "1" },
+		{ ":8443", "", "8443" },
+		{ "host.example:65535", "host.example", "65535" },
+		{ "10.0.0.1", NULL, NULL },
+		{ "fd00::1:8443", NULL, NULL },
+		{ "a:65536", NULL, NULL },
+		{ "a:", NULL, NULL },
+		{ "a:1x", NULL, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char host[64], port[8];
+		struct err err = { 0 };
+		int rc = address_split(cases[i].text, host, sizeof(host), port, &err);
+
+		assert_int_equal(rc, cases[i].host ? 0 : -1);
+		if (rc < 0)
+			continue;
+		assert_string_equal(host, cases[i].host);
+		assert_string_equal(port, cases[i].port);
+	}
+}
+
+static void cutting_ends_the_stream_and_nobody_elses(void **state)
+{
+	int pair[2], other[2];
+	struct cutter *c, *late;
+	struct stream *s;
+	struct err err = { 0 };
+	char buf[1];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	s = stream_from_fd(pair[0]);
+	c = stream_cutter(s);
+	late = stream_cutter(s);
+	cutter_cut(c);
+	cutter_unref(c);
+	assert_int_equal(stream_read(s, buf, 1, &err), 0);
+	stream_free(s);
+	/* The number is another's now. */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, other), 0);
+	assert_int_equal(other[0], pair[0]);
+	cutter_cut(late);
+	cutter_unref(late);
+	assert_int_equal(write(other[0], "x", 1), 1);
+	assert_int_equal(read(other[1], buf, 1), 1);
+	close(pair[1]);
+	close(other[0]);
+	close(other[1]);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cutting_ends_the_stream_and_nobody_elses),
+		cmocka_unit_test(plain_both_ways),
+		cmocka_unit_test(tls_both_ways),
+		cmocka_unit_test(pin_is_checked),
+		cmocka_unit_test(deadlines),
+		cmocka_unit_test(nobody_listens),
+		cmocka_unit_test(sends_files),
+		cmocka_unit_test(pumps),
+		cmocka_unit_test(pump_gives_up_idle),
+		cmocka_unit_test(splits_addresses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "migrate/memory/images.h"
+#include "tests/unit/migrate/channel_pair.h"
+
+struct world {
+	char dir[64], from[96], to[96];
+	struct pair p;
+	struct image_source *source;
+	struct image_target *target;
+};
+
+static int setup(void **state)
+{
+	struct world *w = xnew(struct world);
+	struct err err;
+
+	snprintf(w->dir, sizeof(w->dir), "/tmp/test-images-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	snprintf(w->from, sizeof(w->from), "%s/from", w->dir);
+	snprintf(w->to, sizeof(w->to), "%s/to", w->dir);
+	assert_int_equal(images_make_dir(w->dir, w->from, getegid(), &err), 0);
+	assert_int_equal(images_make_dir(w->dir, w->to, getegid(), &err), 0);
+	w->p = pair_new();
+	w->source = image_source_new(w->from, &err);
+	assert_int_equal(images_reserve(w->to, "reserve", 1 << 20, &err), 0);
+	w->target = image_target_new(w->to, "reserve", &err);
+	assert_non_null(w->source);
+	assert_non_null(w->target);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	struct err err;
+
+	image_source_free(w->source);
+	image_target_free(w->target);
+	pair_free(&w->p);
+	io_remove_tree(w->dir, &err);
+	free(w);
+	return 0;
+}
+
+static void append(struct world *w, const char *name, char c, size_t len)
+{
+	_free_ char *path = xasprintf("%s/%s", w->from, name);
+	_free_ char *data = xcalloc(len + 1, 1);
+	_close_ int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+
+	memset(data, c, len);
+	assert_int_equal(io_write_full(fd, data, len), 0);
+}
+
+static void take(struct world *w, int frames)
+{
+	struct frame f;
+	struct err err;
+
+	while (frames-- > 0) {
+		assert_int_equal(frame_recv(w->p.b, &f, 0, &err), 0);
+		assert_int_equal(image_take(w->target, &f, &err), 0);
+	}
+}
+
+static void check_file(struct world *w, const char *name, const char *want)
+{
+	_free_ char *path = xasprintf("%s/%s", w->to, name);
+	struct err err;
+	_free_ char *got = io_read_file(path, 1 << 20, NULL, &err);
+
+	assert_non_null(got);
+	assert_string_equal(got, want);
+}
+
+static void pages_go_ahead_and_all_arrives(void **state)
+{
+	struct world *w = *state;
+	int64_t sent;
+	struct err err;
+
+	append(w, "pages-1.img", 'a', 5);
+	append(w, "core-1.img", 'c', 3);
+	append(w, "dump.log", 'l', 3);
+	assert_int_equal(image_source_follow(w->source, w->p.a, &sent, &err), 0);
+	assert_int_equal(sent, 5);
+	append(w, "pages-1.img", 'b', 2);
+	append(w, "pages-2.img", 'z', 1);
+	append(w, "empty.img", 'e', 0);
+	assert_int_equal(image_source_follow(w->source, w->p.a, &sent, &err), 0);
+	assert_int_equal(sent, 3);
+	assert_int_equal(image_source_follow(w->source, w->p.a, &sent, &err), 0);
+	assert_int_equal(sent, 0);
+	append(w, "core-1.img", 'd', 1);
+	assert_int_equal(image_source_finish(w->source, w->p.a, &err), 0);
+	take(w, 6); /* pages-1 twice, pages-2, core-1, empty, the end */
+	check_file(w, "pages-1.img", "aaaaabb");
+	check_file(w, "pages-2.img", "z");
+	check_file(w, "core-1.img", "cccd");
+	check_file(w, "empty.img", "");
+	assert_int_equal(image_taken(w->target), 12);
+}
+
+static void growth_is_told(void **state)
+{
+	struct world *w = *state;
+	struct pollfd pf = { .fd = image_source_fd(w->source), .events = POLLIN };
+
+	assert_int_equal(poll(&pf, 1, 0), 0);
+	append(w, "pages-1.img", 'a', 5);
+	assert_int_equal(poll(&pf, 1, 1000), 1);
+}
+
+static int give(struct world *w, enum frame_type type, uint64_t at, const char *name,
+		const char *bytes, struct err *err)
+{
+	uint8_t buf[256];
+	size_t n = strlen(name);
+	struct frame f = { type, (uint32_t)(9 + n + strlen(bytes)), buf };
+
+	put_u64(buf, at);
+	buf[8] = (uint8_t)n;
+	memcpy(buf + 9, name, n);
+	memcpy(buf + 9 + n, bytes, strlen(bytes));
+	return image_take(w->target, &f, err);
+}
+
+static void names_cannot_lead_out(void **state)
+{
+	static const char *const bad[] = { "",       "../x.img", "/etc/x.img", "a/b.img",
+					   ".x.img", "pages-1",  "..",         "x.img\n" };
+	struct world *w = *state;
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(give(w, FR_IMAGE, 0, bad[i], "x", &err), -1);
+		assert_int_equal(err.kind, ERR_INVALID);
+	}
+}
+
+static void links_in_the_folder_are_not_followed(void **state)
+{
+	struct world *w = *state;
+	_free_ char *path = xasprintf("%s/core-1.img", w->to);
+	struct err err;
+
+	assert_int_equal(symlink("/tmp/test-images-escape", path), 0);
+	assert_int_equal(give(w, FR_IMAGE, 0, "core-1.img", "x", &err), -1);
+	assert_false(io_exists("/tmp/test-images-escape"));
+}
+
+static void gaps_and_missing_images_are_noticed(void **state)
+{
+	struct world *w = *state;
+	struct frame end = { FR_RESTORE, 16, (uint8_t[16]){ 2, 0, 0, 0, 0, 0, 0, 0, 3 } };
+	struct err err;
+
+	assert_int_equal(give(w, FR_IMAGE, 0, "pages-1.img", "xyz", &err), 0);
+	assert_int_equal(give(w, FR_IMAGE, 4, "pages-1.img", "x", &err), -1);
+	assert_non_null(strstr(err.msg, "gap"));
+	assert_int_equal(image_take(w->target, &end, &err), -1);
+	assert_non_null(strstr(err.msg, "missing"));
+	end.len = 3;
+	assert_int_equal(image_take(w->target, &end, &err), -1);
+}
+
+static void room_is_asked_for_beforehand(void **state)
+{
+	struct world *w = *state;
+	struct err err;
+
+	assert_int_equal(images_reserve("/nowhere/at/all", "reserve", 1, &err), -1);
+	assert_int_equal(images_reserve("/sys", "reserve", 1, &err), -1);
+	assert_int_equal(images_reserve(w->to, "more", 300000, &err), 0);
+	images_release(w->to, "more");
+	images_release(w->to, "more");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(pages_go_ahead_and_all_arrives, setup, teardown),
+		cmocka_unit_test_setup_teardown(growth_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(names_cannot_lead_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(links_in_the_folder_are_not_followed, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(gaps_and_missing_images_are_noticed, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(room_is_asked_for_beforehand, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/io.h"
+#include "base/mem.h"
+#include "migrate/plan.h"
+#include "node/host/pids.h"
+
+static const char *text_of(const struct move_plan *plan)
+{
+	static char buf[8192];
+
+	return move_plan_text(plan, buf, sizeof(buf));
+}
+
+static json_t *facts(const char *member)
+{
+	return json_pack("{ss,ss,ss,ss,s[sss],s[{ss},{ss}],si,ss,sb,sb}", "member", member,
+			 "kernel_architecture", "x86_64", "kernel_version", "6.18.44",
+			 "criu_version", "4.2.1", "cpu_flags", "sse4_2", "avx", "avx2",
+			 "storage_drivers", "Name", "dir", "Name", "overlay", "page_size", 4096,
+			 "lsm", "capability,apparmor", "cgroup2", 1, "idmapped_mounts", 1);
+}
+
+static void members_are_compared(void **state)
+{
+	static const struct {
+		const char *source, *target; /* what differs from the usual, as JSON */
+		enum move_kind kind;
+		const char *words[3];
+	} cases[] = {
+		{ "{}", "{}", MOVE_LIVE, { "" } },
+		{ "{}", "{\"kernel_version\": \"6.19.1\"}", MOVE_LIVE, { "" } },
+		{ "{}", "{\"criu_version\": \"4.3\"}", MOVE_LIVE, { "" } },
+		{ "{}",
+		  "{\"cpu_flags\": [\"sse4_2\", \"avx\", \"avx2\", \"sha_ni\"]}",
+		  MOVE_LIVE,
+		  { "" } },
+		{ "{}",
+		  "{\"cpu_flags\": [\"sse4_2\", \"avx2\"]}",
+		  MOVE_COLD,
+		  { "m2", "avx", "m1" } },
+		{ "{}", "{\"kernel_version\": \"6.12.3\"}", MOVE_COLD, { "6.12.3", "older" } },
+		{ "{}", "{\"criu_version\": \"\"}", MOVE_COLD, { "CRIU", "not installed", "m2" } },
+		{ "{\"criu_version\": \"4.1.1\"}", "{}", MOVE_COLD, { "m1", "needs 4.2" } },
+		{ "{\"criu_version\": \"4.3.0\"}", "{}", MOVE_COLD, { "CRIU", "older", "m2" } },
+		{ "{\"kernel_version\": \"6.12.0\", \"criu_version\": \"4.1.1\"}",
+		  "{}",
+		  MOVE_LIVE,
+		  { "" } },
+		{ "{}", "{\"page_size\": 16384}", MOVE_COLD, { "pages" } },
+		{ "{}", "{\"lsm\": \"capability\"}", MOVE_COLD, { "security modules" } },
+		{ "{}", "{\"cgroup2\": false}", MOVE_COLD, { "cgroups" } },
+		{ "{}",
+		  "{\"no_live\": \"its hook is missing\"}",
+		  MOVE_COLD,
+		  { "m2", "hook is missing" } },
+		{ "{}", "{\"kernel_architecture\": \"aarch64\"}", MOVE_REFUSED, { "aarch64" } },
+		{ "{}",
+		  "{\"storage_drivers\": [{\"Name\": \"dir\"}]}",
+		  MOVE_REFUSED,
+		  { "overlay", "m2" } },
+		{ "{}", "{\"idmapped_mounts\": false}", MOVE_REFUSED, { "idmapped" } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_json_ json_t *s = facts("m1"), *t = facts("m2");
+		struct err err;
+		_json_ json_t *ds = json_parse(cases[i].source, strlen(cases[i].source), "s", &err);
+		_json_ json_t *dt = json_parse(cases[i].target, strlen(cases[i].target), "t", &err);
+		struct move_plan plan;
+
+		json_object_update(s, ds);
+		json_object_update(t, dt);
+		plan_compare(s, t, "overlay", &plan);
+		if (plan.kind != cases[i].kind)
+			fail_msg("%s %s: %d %s", cases[i].source, cases[i].target, plan.kind,
+				 text_of(&plan));
+		for (size_t k = 0; k < 3 && cases[i].words[k]; k++)
+			assert_non_null(strstr(text_of(&plan), cases[i].words[k]));
+	}
+}
+
+static void all_that_differs_is_told(void **state)
+{
+	_json_ json_t *s = facts("m1"), *t = facts("m2");
+	struct move_plan plan;
+
+	json_put_int(t, "page_size", 16384);
+	json_put_str(t, "lsm", "capability");
+	json_put_str(t, "kernel_version", "6.12.3");
+	json_object_set_new(t, "cpu_flags", json_array());
+	plan_compare(s, t, "overlay", &plan);
+	assert_int_equal(plan.n, 6); /* three processor flags */
+	assert_non_null(strstr(text_of(&plan), "security modules"));
+	assert_non_null(strstr(text_of(&plan), "\"avx2\""));
+}
+
+static void a_list_ends_with_how_many_are_left(void **state)
+{
+	struct move_plan plan = { .kind = MOVE_LIVE };
+	char buf[60];
+
+	for (int i = 0; i < 30; i++)
+		move_plan_add(&plan, MOVE_COLD, "reason %d", i);
+	_json_ json_t *j = move_plan_json(&plan);
+	assert_int_equal(json_array_size(json_arr(j, "reasons")), MOVE_REASONS_MAX);
+	assert_int_equal(json_int(j, "more", 0), 10);
+	assert_non_null(strstr(json_str(j, "reason", ""), "reason 19; and 10 more"));
+	assert_string_equal(move_plan_text(&plan, buf, sizeof(buf)),
+			    "reason 0; reason 1; reason 2; reason 3; and 26 more");
+}
+
+static void versions_are_numbers(void **state)
+{
+	assert_int_equal(plan_version_cmp("4.2", "4.2.0"), 0);
+	assert_int_equal(plan_version_cmp("4.10", "4.9"), 1);
+	assert_int_equal(plan_version_cmp("6.1.0-13-amd64", "6.16"), -1);
+	assert_int_equal(plan_version_cmp("", "1"), -1);
+}
+
+/* --- a /proc of our own ------------------------------------------------------------------- */
+
+struct proc_world {
+	char dir[64];
+	pid_t pids[3];
+};
+
+static void put(const struct proc_world *w, int pid, const char *file, const char *text)
+{
+	_free_ char *path = xasprintf("%s/%d/%s", w->dir, pid, file);
+	struct err err;
+
+	assert_int_equal(io_write_file(path, text, strlen(text), 0644, &err), 0);
+}
+
+static void point(const struct proc_world *w, int pid, const char *file, const char *target)
+{
+	_free_ char *path = xasprintf("%s/%d/%s", w->dir, pid, file);
+
+	unlink(path);
+	assert_int_equal(symlink(target, path), 0);
+}
+
+static void make_task(const struct proc_world *w, int pid, int parent, const char *comm)
+{
+	static const char *const ns[] = { "mnt",  "uts", "ipc",    "net",
+					  "user", "pid", "cgroup", "time_for_children" };
+	_free_ char *fd = xasprintf("%s/%d/fd", w->dir, pid),
+		    *nsdir = xasprintf("%s/%d/ns", w->dir, pid),
+		    *info = xasprintf("%s/%d/fdinfo", w->dir, pid);
+	_free_ char *status = xasprintf("Name:\t%s\nPPid:\t%d\nTracerPid:\t0\n", comm, parent);
+	_free_ char *name = xasprintf("%s\n", comm);
+	struct err err;
+
+	assert_int_equal(io_mkdirs(fd, 0755, &err), 0);
+	assert_int_equal(io_mkdirs(nsdir, 0755, &err), 0);
+	assert_int_equal(io_mkdirs(info, 0755, &err), 0);
+	put(w, pid, "status", status);
+	put(w, pid, "comm", name);
+	put(w, pid, "cgroup", "0::/dunlin/c1/payload/system.slice/redis.service\n");
+	put(w, pid, "mountinfo",
+	    "1 0 0:1 / / rw - overlay dunlin rw\n2 1 0:2 / /proc rw - proc proc rw\n");
+	for (size_t i = 0; i < ARRAY_SIZE(ns); i++) {
+		_free_ char *file = xasprintf("ns/%s", ns[i]), *at = xasprintf("%s:[100]", ns[i]);
+
+		point(w, pid, file, at);
+	}
+	point(w, pid, "fd/0", "/dev/null");
+	point(w, pid, "fd/1", "socket:[123]");
+	put(w, pid, "fdinfo/5", "pos:\t0\nflags:\t0100002\nmnt_id:\t1\n");
+	put(w, pid, "fdinfo/6", "pos:\t0\nflags:\t0100000\nmnt_id:\t1\n");
+}
+
+static int setup(void **state)
+{
+	struct proc_world *w = xnew(struct proc_world);
+
+	snprintf(w->dir, sizeof(w->dir), "/tmp/test-plan-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	memcpy(w->pids, (pid_t[]){ 100, 101, 102 }, sizeof(w->pids));
+	make_task(w, 1, 0, "init of the host");
+	make_task(w, 100, 1, "init");
+	make_task(w, 101, 100, "redis-server");
+	make_task(w, 102, 101, "worker");
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct proc_world *w = *state;
+	struct err err;
+
+	io_remove_tree(w->dir, &err);
+	free(w);
+	return 0;
+}
+
+static struct move_plan look(const struct proc_world *w)
+{
+	struct plan_tasks t = { .proc = w->dir, .pids = w->pids, .npids = 3, .init = 100 };
+	struct move_plan plan = { .kind = MOVE_LIVE };
+
+	plan_tasks(&t, &plan);
+	return plan;
+}
+
+static void ordinary_processes_may_move(void **state)
+{
+	struct move_plan plan = look(*state);
+
+	assert_string_equal(text_of(&plan), "");
+	assert_int_equal(plan.kind, MOVE_LIVE);
+}
+
+static void what_processes_hold_is_named(void **state)
+{
+	static const struct {
+		const char *link, *target, *words[3];
+	} cases[] = {
+		{ "ns/uts", "uts:[200]", { "redis-server", "redis.service", "UTS" } },
+		{ "ns/mnt", "mnt:[200]", { "process 101", "mount namespace" } },
+		{ "ns/net", "net:[200]", { "network namespace" } },
+		{ "ns/user", "user:[200]", { "user namespace" } },
+		{ "ns/pid", "pid:[200]", { "process namespace" } },
+		{ "ns/cgroup", "cgroup:[200]", { "cgroup namespace" } },
+		{ "ns/time_for_children", "time:[200]", { "time namespace" } },
+		{ "fd/5", "/dev/kmsg", { "redis-server", "/dev/kmsg" } },
+		{ "fd/5", "anon_inode:[io_uring]", { "io_uring" } },
+		{ "fd/5", "anon_inode:[perf_event]", { "performance counter" } },
+		{ "fd/5", "anon_inode:[fscontext]", { "[fscontext]" } },
+		{ "fd/5", "/proc/pressure/memory", { "pressure", "redis-server" } },
+		{ "fd/5", "/sys/fs/cgroup/unified/x/memory.pressure", { "pressure" } },
+		{ "fd/6", "/proc/pressure/memory", { NULL } },
+		{ "fd/5", "anon_inode:[eventpoll]", { NULL } },
+		{ "fd/5", "/dev/zero", { NULL } },
+		{ "fd/5", "/dev/shm/file", { NULL } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct proc_world *w;
+		struct move_plan plan;
+
+		setup((void **)&w);
+		point(w, 101, cases[i].link, cases[i].target);
+		plan = look(w);
+		assert_int_equal(plan.kind, cases[i].words[0] ? MOVE_COLD : MOVE_LIVE);
+		for (size_t k = 0; k < 3 && cases[i].words[k]; k++) {
+			if (!strstr(text_of(&plan), cases[i].words[k]))
+				fail_msg("%s: %s", cases[i].target, text_of(&plan));
+		}
+		teardown((void **)&w);
+	}
+}
+
+/* Sockets are looked at themselves: their links tell nothing. */
+static void look_at_own(const struct proc_world *w, int fd, const char *word)
+{
+	_free_ char *file = xasprintf("fd/%d", fd);
+	struct plan_tasks t = {
+		.proc = w->dir, .pids = (pid_t[]){ getpid() }, .npids = 1, .init = 100
+	};
+	struct move_plan plan = { .kind = MOVE_LIVE };
+
+	assert_true(fd >= 0);
+	point(w, getpid(), file, "socket:[123]");
+	plan_tasks(&t, &plan);
+	assert_int_equal(plan.kind, word ? MOVE_COLD : MOVE_LIVE);
+	if (word && !strstr(text_of(&plan), word))
+		fail_msg("%s: %s", word, text_of(&plan));
+	close(fd);
+}
+
+static void sockets_that_stay_behind_are_named(void **state)
+{
+	struct proc_world *w = *state;
+
+	make_task(w, getpid(), 100, "server");
+	look_at_own(w, socket(AF_INET, SOCK_STREAM, 0), NULL);
+	look_at_own(w, socket(AF_INET6, SOCK_DGRAM, 0), NULL);
+	look_at_own(w, socket(AF_UNIX, SOCK_SEQPACKET, 0), NULL);
+	look_at_own(w, socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), NULL);
+	look_at_own(w, socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP), "Multipath TCP");
+	look_at_own(w, socket(AF_INET6, SOCK_STREAM, IPPROTO_MPTCP), "Multipath TCP");
+}
+
+static void message_queues_are_named(void **state)
+{
+	struct proc_world *w = *state;
+	_free_ char *dir = xasprintf("%s/100/root/dev/mqueue", w->dir);
+	struct move_plan plan;
+	struct err err;
+
+	put(w, 100, "mountinfo", "1 0 0:1 / /dev/mqueue rw - mqueue mqueue rw\n");
+	assert_int_equal(io_mkdirs(dir, 0755, &err), 0);
+	assert_int_equal(look(w).kind, MOVE_LIVE);
+	put(w, 100, "root/dev/mqueue/orders", "");
+	plan = look(w);
+	assert_int_equal(plan.kind, MOVE_COLD);
+	assert_non_null(strstr(text_of(&plan), "/dev/mqueue/orders"));
+}
+
+static void relations_to_the_outside_are_found(void **state)
+{
+	struct proc_world *w = *state;
+	struct move_plan plan;
+
+	make_task(w, 77, 1, "daemon");
+	put(w, 102, "status", "Name:\tsh\nPPid:\t77\nTracerPid:\t0\n");
+	plan = look(w);
+	assert_non_null(strstr(text_of(&plan), "started from outside"));
+	put(w, 102, "status", "Name:\tsh\nPPid:\t100\nTracerPid:\t88\n");
+	plan = look(w);
+	assert_non_null(strstr(text_of(&plan), "debugger (process 88)"));
+}
+
+static void strays_of_cgroups_are_found(void **state)
+{
+	struct proc_world *w = *state;
+	struct plan_tasks t = { .proc = w->dir,
+				.pids = w->pids,
+				.npids = 3,
+				.init = 100,
+				.cgroup = "cg/c1/payload" };
+	struct move_plan plan = { 0 };
+
+	put(w, 100, "cgroup", "3:cpu,cpuacct:/cg/c1/payload\n2:memory:/a/cg/c1/payload/b\n0::/\n");
+	put(w, 101, "cgroup", "2:memory:/\n");
+	put(w, 101, "status", "Name:\tsh\nState:\tZ (zombie)\nPPid:\t100\n");
+	plan_tasks(&t, &plan);
+	assert_int_equal(plan.kind, MOVE_LIVE);
+	put(w, 102, "cgroup", "3:cpu,cpuacct:/cg/c1/payload\n2:memory:/cg/c1/payload2\n0::/\n");
+	plan_tasks(&t, &plan);
+	assert_int_equal(plan.kind, MOVE_COLD);
+	assert_non_null(strstr(text_of(&plan), "(memory:/cg/c1/payload2); restart the instance"));
+}
+
+static void who_ends_meanwhile_is_no_obstacle(void **state)
+{
+	struct proc_world *w = *state;
+	_free_ char *parent = xasprintf("%s/101", w->dir), *self = xasprintf("%s/102", w->dir);
+	struct err err;
+
+	/* Its parent has gone, and nobody has taken it over yet. */
+	assert_int_equal(io_remove_tree(parent, &err), 0);
+	assert_int_equal(pids_origin(w->dir, 102, 100), PIDS_UNKNOWN);
+	assert_int_equal(look(w).kind, MOVE_LIVE);
+	assert_int_equal(io_remove_tree(self, &err), 0);
+	assert_int_equal(pids_origin(w->dir, 102, 100), PIDS_GONE);
+	assert_int_equal(look(w).kind, MOVE_LIVE);
+	/* One that came after the list was made is inside all the same. */
+	make_task(w, 150, 100, "new");
+	make_task(w, 102, 150, "worker");
+	assert_int_equal(pids_origin(w->dir, 102, 100), PIDS_INSIDE);
+	assert_int_equal(look(w).kind, MOVE_LIVE);
+}
+
+static void all_offenders_are_named(void **state)
+{
+	struct proc_world *w = *state;
+	struct move_plan plan;
+
+	point(w, 101, "fd/5", "/dev/kmsg");
+	point(w, 101, "ns/uts", "uts:[200]");
+	point(w, 101, "ns/ipc", "ipc:[200]");
+	point(w, 102, "fd/5", "anon_inode:[io_uring]");
+	plan = look(w);
+	assert_int_equal(plan.n, 3);
+	assert_non_null(strstr(text_of(&plan), "UTS (host name), IPC namespace"));
+	assert_non_null(strstr(text_of(&plan), "/dev/kmsg"));
+	assert_non_null(strstr(text_of(&plan), "io_uring"));
+}
+
+static void mounts_of_the_host_are_found(void **state)
+{
+	struct proc_world *w = *state;
+	struct move_plan plan;
+
+	put(w, 100, "mountinfo",
+	    "1 0 0:1 / / rw - overlay a rw\n9 1 0:9 / /home rw - nfs4 srv:/ rw\n");
+	plan = look(w);
+	assert_non_null(strstr(text_of(&plan), "nfs4 at /home"));
+	put(w, 100, "mountinfo", "7 1 0:7 / /run/credentials/x ro - ramfs none rw\n");
+	plan = look(w);
+	assert_non_null(strstr(text_of(&plan), "ramfs at /run/credentials/x"));
+	put(w, 100, "mountinfo",
+	    "9 1 0:9 / /var/lib/docker/x rw shared:1 - overlay o rw\nodd line\n");
+	plan = look(w);
+	assert_non_null(strstr(text_of(&plan), "/var/lib/docker/x"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(members_are_compared),
+		cmocka_unit_test(versions_are_numbers),
+		cmocka_unit_test(all_that_differs_is_told),
+		cmocka_unit_test(a_list_ends_with_how_many_are_left),
+		cmocka_unit_test_setup_teardown(strays_of_cgroups_are_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_ends_meanwhile_is_no_obstacle, setup, teardown),
+		cmocka_unit_test_setup_teardown(all_offenders_are_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(ordinary_processes_may_move, setup, teardown),
+		cmocka_unit_test(what_processes_hold_is_named),
+		cmocka_unit_test_setup_teardown(sockets_that_stay_behind_are_named, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(message_queues_are_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(relations_to_the_outside_are_found, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(mounts_of_the_host_are_found, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
