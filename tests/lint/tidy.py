@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import names
+import rooms
 import tables
 
 FILE_LINES, FUNCTION_LINES, PARAMETERS = 600, 70, 5
@@ -311,6 +312,7 @@ class Tidy:
             self.report(ALLOW, self.allowed[key], "allow", f"remove {key}: it is within the limits now")
         self.check_outside(files)
         codes = {path: bare_code(text) for path, text in texts.items() if path.endswith(C_LIKE)}
+        rooms.check(texts, self.report)
         tables.check(self.root, texts, codes, self.report)
         names.check(texts, self.report)
         return [message for *_, message in sorted(self.found)]

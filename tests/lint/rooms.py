@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rooms of the tree (rooms.txt): which folder may include which."""
+import re
+from pathlib import Path
+
+LIST = "tests/lint/rooms.txt"
+ROW = re.compile(r"([\w/]+):((?: \^?[\w/]+)*) *\| (\S.*)")
+INCLUDE = re.compile(r'\s*#\s*include\s*"([^"]+)"')
+FREE = ("tests/", "bench/")
+
+
+class Rooms:
+    """Rows of rooms.txt, lowest room first."""
+
+    def __init__(self, text, report):
+        self.sees, self.line, self.used, self.report = {}, {}, set(), report
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            m = ROW.fullmatch(line)
+            if not m:
+                report(LIST, number, "rooms", 'write "room: rooms it sees | what is in it"')
+                continue
+            self.sees[m[1]], self.line[m[1]] = m[2].split(), number
+        for room, sees in self.sees.items():
+            for seen in sees:
+                self.check_row(room, seen)
+
+    def check_row(self, room, seen):
+        order, name = list(self.sees), seen.lstrip("^")
+        if name not in self.sees:
+            self.report(LIST, self.line[room], "rooms", f"there is no room {name}")
+        elif order.index(name) > order.index(room) and name == seen:
+            self.report(LIST, self.line[room], "rooms",
+                        f"{name} is above {room}: pass what it needs down by pointer")
+        elif order.index(name) < order.index(room) and name != seen:
+            self.report(LIST, self.line[room], "rooms", f"{name} is below {room}: without ^")
+
+    def check_include(self, path, number, target):
+        room, into = str(Path(path).parent), str(Path(target).parent)
+        if into in (room, "base") or (into == "base/net" and not room.startswith("base")):
+            return
+        if target.endswith(".def"):  # a table names nobody; the floors hold for it
+            return
+        seen = into if into in self.sees[room] else "^" + into
+        self.used.add((room, seen))
+        if seen not in self.sees[room]:
+            self.report(path, number, "room", f"{room} must not see {into} ({LIST}): pass what it "
+                        "needs down by pointer, or move the code to the room that may")
+
+    def check(self, texts):
+        for path, text in texts.items():
+            room = str(Path(path).parent)
+            if not path.endswith((".c", ".h", ".def")) or path.startswith(FREE):
+                continue
+            if room not in self.sees:
+                self.report(path, 1, "room", f"{room} is no room of {LIST}")
+                continue
+            self.check_name(path, texts)
+            for number, line in enumerate(text.splitlines(), 1):
+                m = INCLUDE.match(line)
+                if m and m[1].split("/")[0] in {r.split("/")[0] for r in self.sees}:
+                    self.check_include(path, number, m[1])
+        for room, sees in self.sees.items():
+            for seen in sees:
+                if (room, seen) not in self.used:
+                    self.report(LIST, self.line[room], "rooms", f"{room} does not include {seen}: "
+                                "take it out")
+
+    def check_name(self, path, texts):
+        """`conn_read.c` beside `conn.c` is in want of a room, or of a name of its own."""
+        folder, stem = str(Path(path).parent), Path(path).stem
+        head = stem.rpartition("_")[0]
+        if not head or stem.endswith("_int"):
+            return
+        if head == Path(folder).name or any(f"{folder}/{head}{end}" in texts for end in (".c", ".h")):
+            self.report(path, 1, "room", f"drop the neighbour's prefix {head}_")
+
+
+def check(texts, report):
+    if LIST in texts:
+        Rooms(texts[LIST], report).check(texts)
