@@ -188,7 +188,7 @@ def test_a_daemon_that_starts_for_the_stop_forgets_nothing(host):
 
 def test_units_are_complete():
     """One unit stops the instances, before the daemon, and the daemon's unit brings it along."""
-    units = {p.name: p.read_text() for p in (ROOT / "node").glob("*.service")}
+    units = {p.name: p.read_text() for p in (ROOT / "node/daemon").glob("*.service")}
     stop = units["dunlind-instances.service"]
     assert "After=dunlind.service" in stop and "ExecStop=@BINDIR@/dunlind shutdown --instances --if-host-stops" in stop
     assert "RemainAfterExit=yes" in stop and "TimeoutStopSec=infinity" in stop
