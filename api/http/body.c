@@ -137,12 +137,16 @@ static void hand_over(struct conn *c)
 	release(s);
 }
 
-static void write_failed(struct conn *c, int error)
+static void refuse(struct conn *c)
 {
-	errno = error;
-	err_sys(&c->req->err, "store the body in %s", c->req->env->dir);
 	conn_refuse(c);
 	conn_process(c);
+}
+
+/* One of known length was checked before. */
+static bool is_tight(const struct req *r)
+{
+	return r->head.chunked && io_free_bytes(r->env->dir) < DISK_RESERVE;
 }
 
 static void on_written(uv_fs_t *fs)
@@ -158,11 +162,18 @@ static void on_written(uv_fs_t *fs)
 		return;
 	}
 	if (n < 0) {
-		write_failed(c, (int)-n);
+		errno = (int)-n;
+		err_sys(&c->req->err, "store the body in %s", c->req->env->dir);
+		refuse(c);
 		return;
 	}
 	s->offset += n;
 	sbuf_consume(&s->flying, n);
+	if (!s->flying.len && s->filling.len >= WRITE_BYTES && is_tight(c->req)) {
+		no_room(c->req, s->offset);
+		refuse(c);
+		return;
+	}
 	if (s->flying.len || s->filling.len >= WRITE_BYTES || (c->body.done && s->filling.len))
 		start_write(s);
 	else if (c->body.done) {
@@ -216,9 +227,7 @@ int body_put(struct conn *c, const char *data, size_t len)
 		return 0;
 	if (!s)
 		return add_to_memory(r, data, len);
-	/* One of known length was checked before. */
-	if (r->head.chunked && !s->busy && s->filling.len + len >= WRITE_BYTES &&
-	    io_free_bytes(r->env->dir) < DISK_RESERVE)
+	if (!s->busy && s->filling.len + len >= WRITE_BYTES && is_tight(r))
 		return no_room(r, s->offset);
 	sbuf_add(&s->filling, data, len);
 	if (!s->busy && s->filling.len >= WRITE_BYTES)
