@@ -232,12 +232,12 @@ static struct dqclient *connect_node(struct cluster *c, struct err *err)
 	return dq;
 }
 
-/* Fewer are left to agree. */
-static bool lessens(const struct picture *p, const struct role_step *s)
+/* Others decide afterwards: one voter less, or one more. */
+static bool moves_majority(const struct picture *p, const struct role_step *s)
 {
-	return p->v[s->member].role == RAFT_VOTER &&
-	       (s->action == ROLE_REMOVE ||
-		(s->action == ROLE_ASSIGN && s->role != RAFT_VOTER));
+	if (s->action != ROLE_REMOVE && s->action != ROLE_ASSIGN)
+		return false;
+	return p->v[s->member].role == RAFT_VOTER || s->role == RAFT_VOTER;
 }
 
 static bool answers(struct cluster *c, const struct row *row)
@@ -251,14 +251,15 @@ static bool answers(struct cluster *c, const struct row *row)
 }
 
 /* A host that has lost its power looks alive until it is missed. False when one does. */
-static bool voters_answer(struct picture *p)
+static bool voters_answer(struct picture *p, const struct role_step *s)
 {
 	bool all = true;
 
 	for (size_t i = 0; i < p->n; i++) {
 		struct role_member *m = &p->v[i];
+		bool counts = m->role == RAFT_VOTER || (i == s->member && s->role == RAFT_VOTER);
 
-		if (m->leader || !m->online || m->role != RAFT_VOTER || !p->rows[i].key ||
+		if (m->leader || !m->online || !counts || !p->rows[i].key ||
 		    answers(p->c, &p->rows[i]))
 			continue;
 		m->online = all = false;
@@ -278,9 +279,9 @@ static int run_step(struct picture *p, struct err *err)
 
 	if (look(p, err) < 0 || record_roles(p, err) < 0)
 		return -1;
-	s = roles_next(p->v, p->n, &l);
-	if (lessens(p, &s) && !voters_answer(p))
+	do {
 		s = roles_next(p->v, p->n, &l);
+	} while (moves_majority(p, &s) && !voters_answer(p, &s));
 	if (s.action == ROLE_SETTLED)
 		return 0;
 	if (take(p, &s, err) < 0)

@@ -382,6 +382,31 @@ def test_member_is_removed_while_another_has_just_lost_its_power(own_cluster):
     wait_for("the other one", lambda: "after" in str(cut.api("GET", "/1.0/profiles")), 60)
 
 
+def test_a_voter_is_replaced_while_its_successor_has_just_lost_its_power():
+    """The three of five that are left decide: what only looks alive is not made a voter."""
+    c = Cluster(f"dtv{os.getpid() % 10000}", 5, "10.209.18")
+    try:
+        c.up()
+        c.enable()
+        wait_for("those that stand by", lambda: sum(
+            "database-standby" in x["roles"] for x in members(c[0]).values()) == 2, 60)
+        leader = leader_of(c)
+        seen = members(leader)
+        voter = next(m for m in c.members if m is not leader and "database" in seen[m.name]["roles"])
+        successor = next(m for m in c.members if "database-standby" in seen[m.name]["roles"])
+        c.cut(voter)
+        half = time.monotonic() + 2.5
+        wait_for("half the time until it is missed", lambda: time.monotonic() > half)
+        c.cut(successor)
+        wait_for("both to be missed", lambda: all(
+            members(leader)[m.name]["status"] == "Offline" for m in (voter, successor)), 30)
+        wait_for("another voter", lambda: sum(
+            "database" in x["roles"] and x["status"] == "Online" for x in members(leader).values()) == 3, 30)
+        put_profile(leader, "after")
+    finally:
+        c.down()
+
+
 @pytest.mark.parametrize("dead", [0, 2], ids=["first", "last"])
 def test_dead_member_of_three_is_removed(own_cluster, dead):
     """The ordinary repair: the two that are left go on, whoever leads and whatever their names."""
