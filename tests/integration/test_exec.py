@@ -4,11 +4,13 @@
 import os
 import signal
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from cluster import ApiError, wait_for
+from cluster import ApiError, UnixConnection, wait_for
 from websocket import BINARY, TEXT, WebSocket
 
 
@@ -48,6 +50,25 @@ class Session:
 
 def processes(member, name, word):
     return member.cli("exec", name, "--", "sh", "-c", f"ps -o args | grep '[{word[0]}]{word[1:]}'", check=False).stdout
+
+
+def wakeups(member):
+    """How often each thread of a member's daemon has waited for something."""
+    found = {}
+    for task in Path(f"/proc/{member.pid()}/task").iterdir():
+        try:
+            text = (task / "status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found[task.name] = int(text.split("\nvoluntary_ctxt_switches:")[1].split()[0])
+    return found
+
+
+def wakes_a_second(member):
+    before, started = wakeups(member), time.monotonic()
+    wait_for("two seconds", lambda: time.monotonic() > started + 2, step=0.1)
+    after, took = wakeups(member), time.monotonic() - started
+    return {t: (after[t] - before[t]) / took for t in after.keys() & before.keys()}
 
 
 def descriptors(member):
@@ -208,3 +229,27 @@ def test_missing_folder(tool, cluster, box):
     with pytest.raises(ApiError) as e:
         cluster[0].api("POST", f"/1.0/instances/{box}/exec", {"command": ["true"], "cwd": "/no/such"})
     assert e.value.status == 400 and "/no/such" in e.value.message
+
+
+def test_a_client_that_left_is_waited_for_no_more(cluster, box):
+    """The member that was asked for an operation of another looks for its end, but only as long as somebody listens."""
+    op = cluster[0].api("POST", f"/1.0/instances/{box}/exec", {"command": ["sleep", "120"]}, wait=False)
+    path = f"/1.0/operations/{op['id']}"
+    wait_for("the operation at the other member", lambda: cluster[1].request("GET", path)[0] == 200)
+    quiet = wakes_a_second(cluster[1])
+    clients, started = [], time.monotonic()
+    try:
+        for i in range(200):
+            wait_for("its moment", lambda: time.monotonic() > started + i / 400, step=0.001)
+            client = UnixConnection(cluster[1].dir / "unix.socket")
+            client.request("GET", f"{path}/wait")
+            clients.append(client)
+        busy = wakes_a_second(cluster[1])
+    finally:
+        for client in clients:
+            client.close()
+    looking = max(busy.keys() & quiet.keys(), key=lambda t: busy[t] - quiet[t])
+    more = busy[looking] - quiet[looking]
+    assert more > 50, f"{more} more a second: they are not looked after at all, and nothing is seen here"
+    wait_for("an end of the looking", lambda: wakes_a_second(cluster[1])[looking] < quiet[looking] + more / 4, 20)
+    assert cluster[0].api("GET", path)["status"] == "Running"
