@@ -20,12 +20,35 @@ static bool knows_better(struct cluster *c, const json_t *answer)
 	return !json_bool(answer, "member", true) && json_int(answer, "revision", -1) >= seen;
 }
 
+/* The others answer for the certificate that they are shown, and know none but the row's. */
+static bool shows_another(struct cluster *c)
+{
+	struct identity self;
+	struct peer_info p;
+	bool another;
+
+	cluster_self(c, &self);
+	if (!peers_by_uuid(c->peers, self.uuid, &p) || !*p.fingerprint)
+		return false;
+	pthread_mutex_lock(&c->lock);
+	another = !str_eq(c->creds.server_fp, p.fingerprint);
+	pthread_mutex_unlock(&c->lock);
+	return another;
+}
+
 void discover_refused(struct cluster *c, const char *address)
 {
 	struct err err = { 0 };
-	_json_ json_t *j = cluster_call(c, address, "GET", "/internal/membership", NULL,
-					deadline_in(ASK_MS), &err);
+	_json_ json_t *j = NULL;
 
+	if (shows_another(c)) {
+		log_warn("refused by a member", "by", address, "why",
+			 "server.crt is not the certificate that the cluster knows this member by",
+			 "remedy", "put the old server.crt and server.key back and start again");
+		return;
+	}
+	j = cluster_call(c, address, "GET", "/internal/membership", NULL, deadline_in(ASK_MS),
+			 &err);
 	if (j && knows_better(c, j))
 		cluster_set_removed(c);
 	else

@@ -161,3 +161,23 @@ def test_removed_while_away(own_cluster):
     m.start()
     wait_for("it hears of it", lambda: is_removed(m), 40)
     assert any((m.dir / "database").iterdir())
+
+
+def test_another_server_certificate_is_no_removal(own_cluster):
+    """The others do not know it, and say so; the member itself can tell why."""
+    m = own_cluster[2]
+    m.shutdown()
+    old = {end: (m.dir / f"server.{end}").read_bytes() for end in ("crt", "key")}
+    other = Certificate(own_cluster.dir / "other", "m3")
+    for end in old:
+        (m.dir / f"server.{end}").write_bytes(getattr(other, end).read_bytes())
+    mark = m.log.stat().st_size
+    m.start()
+    wait_for("a word of it", lambda: "refused by a member" in m.log_since(mark) or is_removed(m), 40)
+    assert not is_removed(m) and "put the old server.crt" in m.log_since(mark)
+    m.kill()
+    for end, content in old.items():
+        (m.dir / f"server.{end}").write_bytes(content)
+    m.start()
+    own_cluster.settle(60)
+    m.cli("profile", "create", "after")
