@@ -19,11 +19,16 @@
 #define LOOK_MS 50
 #define SETTLE_MS 3000
 
-void rotate_order(struct tx *t)
+static void put_order(struct tx *t, int64_t seen)
 {
 	_json_ json_t *doc = json_pack("{s:b}", "ordered", 1);
 
-	tx_put(t, ENT_CLUSTER, ROW, REV_ANY, doc);
+	tx_put(t, ENT_CLUSTER, ROW, seen, doc);
+}
+
+void rotate_order(struct tx *t)
+{
+	put_order(t, REV_ANY);
 }
 
 /* What is to be shown: "" while it is only ordered. False when nothing was ever ordered. */
@@ -46,7 +51,6 @@ static bool shows(struct cluster *c, const char *fingerprint)
 int rotate_renew(struct cluster *c, struct err *err)
 {
 	char fingerprint[SHA256_HEX_SIZE];
-	_json_ json_t *doc = json_pack("{s:b}", "ordered", 1);
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *t = tx_new();
 
@@ -54,7 +58,7 @@ int rotate_renew(struct cluster *c, struct err *err)
 		return err_set(err, ERR_UNAVAILABLE, "no leader is heard");
 	if (!cluster_is_leader(c) || (wanted(c, &row, fingerprint) && !shows(c, fingerprint)))
 		return 0;
-	tx_put(t, ENT_CLUSTER, ROW, row.rev, doc);
+	put_order(t, row.rev);
 	return store_commit(c->store, t, 0, NULL, err);
 }
 
