@@ -279,7 +279,10 @@ int creds_write_cluster(const char *dir, const char *cert, const char *key, stru
 
 static int finish_promotion(const char *dir, const struct identity *id, struct err *err)
 {
-	if (id->enabled && present(dir, "server.next.crt") && creds_promote(dir, err) < 0)
+	/* A pair that is whole is a single host's on the way into a cluster: the rows say whether
+	 * it came there. */
+	if (present(dir, "server.next.crt") && (id->enabled || !present(dir, "server.next.key")) &&
+	    creds_promote(dir, err) < 0)
 		return -1;
 	if (present(dir, "cluster.next.crt") && !present(dir, "cluster.next.key"))
 		return creds_promote_cluster(dir, err);

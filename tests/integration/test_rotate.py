@@ -172,6 +172,18 @@ def test_an_expired_certificate_of_a_server_is_renewed(single):
     assert r.returncode == 1 and "expired" in r.stderr
 
 
+def test_a_renewal_that_was_cut_off_is_finished(single):
+    """The key is in its place and the certificate is not: together they would serve nobody."""
+    m = single
+    m.verb("init", "--auto", "--network-address", m.ip)
+    m.shutdown()
+    new = Certificate(m.dir / "new", "m1", seconds=90 * 86400)
+    (m.dir / "server.key").write_bytes(new.key.read_bytes())
+    (m.dir / "server.next.crt").write_bytes(new.crt.read_bytes())
+    m.start()
+    assert shown(m) == said(m) == new.fingerprint and not (m.dir / "server.next.crt").exists()
+
+
 def test_an_expired_certificate_of_a_cluster_is_replaced(own_cluster):
     c = own_cluster
     old = Certificate(c.dir / "old", "dunlin-cluster", seconds=-10)
