@@ -5,7 +5,6 @@
 .DELETE_ON_ERROR:
 .SECONDARY:
 comma := ,
-percent := %
 VERSION := 0.1.0
 
 BUILD ?= build
@@ -47,7 +46,7 @@ sources = $(wildcard $(addsuffix /*.c,$(filter $(1) $(1)/%,$(ROOMS))))
 BASE_SRC := $(call sources,base)
 ROOMS_SRC := $(filter-out node/daemon/dunlind.c node/hook/%,$(foreach layer,node cluster scheduler migrate api,$(call sources,$(layer))))
 CLI_SRC := $(call sources,cli)
-UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
+UNIT_SRC := $(wildcard $(patsubst %,tests/unit/%/test_*.c,$(ROOMS)))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 ALL_SRC := $(BASE_SRC) $(ROOMS_SRC) $(CLI_SRC) $(UNIT_SRC) $(FUZZ_SRC) node/daemon/dunlind.c
 
@@ -56,7 +55,7 @@ DUNLIND := $(BUILD)/dunlind$(FLAVOUR)
 DUNLIN := $(BUILD)/dunlin$(FLAVOUR)
 # Tiny static programs that run beside containers; never sanitized, so that both flavours share them.
 HOOKS := $(patsubst %,$(BUILD)/dunlin-%,$(subst _,-,$(patsubst node/hook/%.c,%,$(wildcard node/hook/*.c))))
-UNIT_BIN := $(patsubst %.c,$(BUILD)/unit$(FLAVOUR)/%,$(notdir $(UNIT_SRC)))
+UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit$(FLAVOUR)/%,$(UNIT_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz$(FLAVOUR)/%,$(FUZZ_SRC))
 
 all: $(DUNLIND) $(DUNLIN) $(HOOKS) ## build dunlind and dunlin
@@ -88,7 +87,7 @@ $(OBJ)/rooms.a: $(call obj,$(ROOMS_SRC) $(BASE_SRC))
 $(OBJ)/cli.a: $(call obj,$(filter-out cli/main.c,$(CLI_SRC)))
 	$(Q)rm -f $@ && ar qcs $@ $^
 
-$(BUILD)/unit$(FLAVOUR)/%: $$(filter $$(percent)/$$*.o,$$(call obj,$$(UNIT_SRC))) $(OBJ)/rooms.a $(OBJ)/cli.a
+$(BUILD)/unit$(FLAVOUR)/%: $(OBJ)/tests/unit/%.o $(OBJ)/rooms.a $(OBJ)/cli.a
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(OBJ)/rooms.a $(OBJ)/cli.a -Wl,--end-group \

@@ -6,7 +6,7 @@ from pathlib import Path
 LIST = "tests/lint/rooms.txt"
 ROW = re.compile(r"([\w/]+):((?: \^?[\w/]+)*) *\| (\S.*)")
 INCLUDE = re.compile(r'\s*#\s*include\s*"([^"]+)"')
-FREE = ("tests/", "bench/")
+FREE, UNIT = ("tests/", "bench/"), "tests/unit/"
 
 
 class Rooms:
@@ -51,6 +51,8 @@ class Rooms:
     def check(self, texts):
         for path, text in texts.items():
             room = str(Path(path).parent)
+            if path.startswith(UNIT) and room.removeprefix(UNIT) not in self.sees:
+                self.report(path, 1, "room", f"{room} is no room of {LIST}: unit tests mirror them")
             if not path.endswith((".c", ".h", ".def")) or path.startswith(FREE):
                 continue
             if room not in self.sees:

@@ -31,9 +31,14 @@ def test_a_whole_tree_is_quiet():
     ("node/cellar/b.c", "", 1),
     ("node/pool/pool_x.c", "", 1),
     ("node/host/pids_more.c", "", 1),
+    ("tests/unit/node/test_pids.c", "", 1),
 ])
 def test_what_is_in_the_wrong_room_is_told(path, text, line):
     assert told(**{path: text}) == [(path, line, "room")]
+
+
+def test_unit_tests_mirror_the_rooms():
+    assert not told(**{"tests/unit/node/host/test_pids.c": ""})
 
 
 def test_a_table_is_everybodys():

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/node/container_world.h - a node with real containers for a test: small root file
- * systems of busybox, unprivileged, in a network namespace of the test's own.
+/* tests/unit/node/container/container_world.h - a node with real containers for a test: small root
+ * file systems of busybox, unprivileged, in a network namespace of the test's own.
  *
  * world_setup and world_teardown are the group's fixtures; a test's main calls helper_main first,
  * because helpers are this program again.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/node/tarball.h - small tarballs for the tests of images, good and bad, out of
+/* tests/unit/node/image/tarball.h - small tarballs for the tests of images, good and bad, out of
  * tables. */
 #pragma once
 #include <archive.h>

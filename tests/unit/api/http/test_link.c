@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/rng.h"
-#include "tests/unit/base/tls_pair.h"
+#include "tests/unit/base/net/tls_pair.h"
 
 /* A loop with one link; the other end is a blocking stream in a thread. */
 struct world {

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/migrate/sync_world.h"
+#include "tests/unit/migrate/rootfs/sync_world.h"
 
 /* A source that cannot be trusted. */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/migrate/channel_pair.h - two ends of a migration stream in one process. */
+/* tests/unit/migrate/stream/channel_pair.h - two ends of a migration stream in one process. */
 #pragma once
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of real containers. */
-#include "tests/unit/node/container_world.h"
+#include "tests/unit/node/container/container_world.h"
 
 #include <net/if.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/unit/migrate/sync_world.h - two folders, one to be sent to the other, and how to compare
- * them. */
+/* tests/unit/migrate/rootfs/sync_world.h - two folders, one to be sent to the other, and how to
+ * compare them. */
 #pragma once
 #include <dirent.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "migrate/rootfs/sync.h"
-#include "tests/unit/migrate/channel_pair.h"
+#include "tests/unit/migrate/stream/channel_pair.h"
 
 struct world {
 	char dir[64], from[96], to[96];

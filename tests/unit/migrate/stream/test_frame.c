@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "tests/unit/migrate/channel_pair.h"
+#include "tests/unit/migrate/stream/channel_pair.h"
 
 static size_t build(uint8_t *buf, enum frame_type type, const char *text)
 {

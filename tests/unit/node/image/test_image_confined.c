@@ -23,7 +23,7 @@
 #include "node/helper/verbs.h"
 #include "node/image/image_int.h"
 #include "node/node_int.h"
-#include "tests/unit/node/tarball.h"
+#include "tests/unit/node/image/tarball.h"
 
 #define HELD_MS 30000
 #define STEP_MS 5

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "tests/unit/migrate/sync_world.h"
+#include "tests/unit/migrate/rootfs/sync_world.h"
 
 #define NS 123456789
 

@@ -13,7 +13,7 @@
 #include "base/net/connect.h"
 #include "base/rng.h"
 #include "base/str.h"
-#include "tests/unit/base/tls_pair.h"
+#include "tests/unit/base/net/tls_pair.h"
 
 #define BIG (3 << 20)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Consoles of real containers. */
-#include "tests/unit/node/container_world.h"
+#include "tests/unit/node/container/container_world.h"
 
 #include <dirent.h>
 #include <sys/ioctl.h>

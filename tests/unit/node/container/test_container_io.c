@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files, commands and the console of real containers. */
-#include "tests/unit/node/container_world.h"
+#include "tests/unit/node/container/container_world.h"
 
 /* What file_get told of a path. */
 struct got {

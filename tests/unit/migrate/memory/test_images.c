@@ -16,7 +16,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "migrate/memory/images.h"
-#include "tests/unit/migrate/channel_pair.h"
+#include "tests/unit/migrate/stream/channel_pair.h"
 
 struct world {
 	char dir[64], from[96], to[96];

@@ -24,7 +24,7 @@
 #include "node/helper/verbs.h"
 #include "node/image/image_int.h"
 #include "node/node_int.h"
-#include "tests/unit/node/tarball.h"
+#include "tests/unit/node/image/tarball.h"
 
 struct world {
 	struct node n;
