@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/http/req_int.h"
+#include "api/work/project.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -60,11 +61,7 @@ static int check_bool(struct req *r, const char *value)
 
 static int check_project(struct req *r, const char *value)
 {
-	if (str_eq(value, "default"))
-		return 0;
-	return err_set(&r->err, ERR_ELSEWHERE,
-		       "Project not found: \"%.64s\"; there is only the project \"default\"",
-		       value);
+	return project_check(r->env, value, &r->err);
 }
 
 static int check_all_projects(struct req *r, const char *value)
@@ -103,7 +100,7 @@ static int check_place(struct req *r, const char *member)
 
 	if (r->route->target != T_INSTANCE || (r->route->query & Q_TARGET) || r->forwarded ||
 	    str_eq(r->route->method, "GET") ||
-	    store_get(r->env->store, ENT_INSTANCE, r->params[0], &row, &ignored) < 0)
+	    store_get(r->env->store, ENT_INSTANCE, req_ref(r, 0), &row, &ignored) < 0)
 		return 0;
 	is = json_str(row.doc, "member", member);
 	if (str_eq(is, member))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/http/req.h"
 
+#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ struct req *req_new(struct server *s, struct conn *c, struct http_head *own_head
 	r->head = *own_head;
 	own_head->store = NULL;
 	r->body_fd = -1;
+	r->project = PROJECT_DEFAULT;
 	return r;
 }
 
@@ -35,6 +37,8 @@ void req_free(struct req *r)
 	quota_drop(r->server->quota, &r->work, QUOTA_REQUESTS);
 	http_head_free(&r->head);
 	free(r->path);
+	for (int i = 0; i < ROUTE_PARAMS_MAX; i++)
+		free(r->refs[i]);
 	free(r->decoded);
 	free(r->query);
 	free(r->peer_pem);
@@ -81,6 +85,8 @@ int req_route(struct req *r)
 		if (parse_query(r) < 0)
 			return -1;
 	}
+	if (!str_empty(req_query(r, "project")))
+		r->project = req_query(r, "project");
 	r->route = route_match(r->server->routes, r->head.method, r->path, r->params, &r->err);
 	return r->route ? 0 : -1;
 }
@@ -114,6 +120,32 @@ const char *req_path(const struct req *r)
 const char *req_param(const struct req *r, int index)
 {
 	return index >= 0 && index < ROUTE_PARAMS_MAX ? r->params[index] : NULL;
+}
+
+const char *req_project(const struct req *r)
+{
+	return r->project;
+}
+
+const char *req_ref(struct req *r, int index)
+{
+	assert(index >= 0 && index < ROUTE_PARAMS_MAX && r->params[index]);
+	if (r->route->role == ROLE_MEMBER)
+		return r->params[index];
+	if (!r->refs[index])
+		r->refs[index] = ref_text(r->project, r->params[index]);
+	return r->refs[index];
+}
+
+char *req_key(const struct req *r, enum entity e, const char *name)
+{
+	return ref_key(e, r->project, name);
+}
+
+bool req_lists(const struct req *r, enum entity e, const char *key)
+{
+	return entity_scope(e) == SCOPE_GLOBAL || req_query_true(r, "all-projects") ||
+	       ref_is_in(key, r->project);
 }
 
 const char *req_query(const struct req *r, const char *key)

@@ -10,6 +10,7 @@
 #include "api/work/env.h"
 #include "base/json.h"
 #include "base/net/stream.h"
+#include "cluster/model/ref.h"
 
 enum caller_kind { CALLER_NOBODY, CALLER_CLIENT, CALLER_MEMBER, CALLER_ADMIN /* unix socket */ };
 
@@ -34,6 +35,15 @@ const struct caller *req_caller(const struct req *r);
 const char *req_method(const struct req *r);
 const char *req_path(const struct req *r);	       /* decoded, without query */
 const char *req_param(const struct req *r, int index); /* decoded {parts} of the route's path */
+/* The project that the request is about: the one of its query, else the default one. */
+const char *req_project(const struct req *r);
+/* The object of SCOPE_PROJECT that part `index` of the path names, as a text form (ref.h); between
+ * members paths have text forms already. */
+const char *req_ref(struct req *r, int index);
+/* The key of a row of this kind that the request names otherwise: in its body. The caller frees. */
+char *req_key(const struct req *r, enum entity e, const char *name);
+/* Has its list a row of this kind and key? */
+bool req_lists(const struct req *r, enum entity e, const char *key);
 const char *req_query(const struct req *r, const char *key); /* decoded; NULL when absent */
 /* Of a parameter that api/http/queries.def checks as true or false. */
 bool req_query_true(const struct req *r, const char *key);

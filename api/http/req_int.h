@@ -61,10 +61,12 @@ struct req {
 	const struct route *route;
 	char *path;	      /* split into segments by the route's match */
 	char *params[ROUTE_PARAMS_MAX];
+	char *refs[ROUTE_PARAMS_MAX]; /* their text forms; made when asked for */
 	char *decoded;	      /* the whole path; made when asked for */
 	char *query;	      /* decoded pairs point into it */
 	struct pair pairs[QUERY_PAIRS_MAX];
 	int npairs;
+	const char *project;
 	char *peer_pem;
 	struct sbuf body;     /* BODY_MEM */
 	size_t body_counted;  /* in the quota of the caller's kind */

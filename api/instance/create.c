@@ -126,7 +126,7 @@ static int check_source(struct req *r, const json_t *source)
 	if (!str_empty(mode) && !str_eq(mode, "pull"))
 		field = "mode";
 	if (!str_empty(json_str(source, "project", "")) &&
-	    !str_eq(json_str(source, "project", ""), "default"))
+	    !str_eq(json_str(source, "project", ""), req_project(r)))
 		field = "project";
 	if (!field)
 		return 0;
@@ -183,12 +183,12 @@ static void add_identity(json_t *doc)
 		json_put_str(doc, "architecture", u.machine);
 }
 
-static json_t *row_of(const json_t *body, const char *name)
+static json_t *row_of(const json_t *body, const char *key)
 {
 	json_t *profiles = json_arr(body, "profiles");
 
-	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:s, s:s, s:s}",
-			 "name", name, "project", "default", "epoch", 1, "type", "container",
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:s, s:s, s:s}",
+			 "name", key, "epoch", 1, "type", "container",
 			 "architecture", json_str(body, "architecture", ""), "description",
 			 json_str(body, "description", ""), "ephemeral",
 			 json_bool(body, "ephemeral", false), "stateful", 0, "profiles",
@@ -275,7 +275,7 @@ static int name_architecture(struct req *r, json_t *doc)
 static json_t *new_row(struct req *r, const json_t *body)
 {
 	const char *name = json_str(body, "name", "");
-	_free_ char *made_up = NULL;
+	_free_ char *made_up = NULL, *key = NULL;
 	_row_ struct row taken = { 0 };
 	_json_ json_t *doc = NULL;
 	char hex[9];
@@ -284,11 +284,12 @@ static json_t *new_row(struct req *r, const json_t *body)
 		name = made_up = xasprintf("c-%s", rng_hex(hex, 4));
 	if (instance_check_name(name, req_err(r)) < 0 || check_body(r, body) < 0)
 		return NULL;
-	if (store_get(req_env(r)->store, ENT_INSTANCE, name, &taken, req_err(r)) == 0) {
+	key = req_key(r, ENT_INSTANCE, name);
+	if (store_get(req_env(r)->store, ENT_INSTANCE, key, &taken, req_err(r)) == 0) {
 		err_set(req_err(r), ERR_CONFLICT, "Instance \"%s\" already exists", name);
 		return NULL;
 	}
-	doc = row_of(body, name);
+	doc = row_of(body, key);
 	if (apply_source(r, body, doc) < 0 || name_architecture(r, doc) < 0)
 		return NULL;
 	add_identity(doc);
@@ -304,7 +305,8 @@ static int forward(struct req *r, const char *member, const char *reason, const 
 {
 	const struct api_env *env = req_env(r);
 	_free_ char *why = str_url_encode(reason);
-	_free_ char *path = xasprintf("/internal/instances?target=%s&placement=%s", member, why);
+	_free_ char *path = xasprintf("/internal/instances?project=%s&target=%s&placement=%s",
+				      req_project(r), member, why);
 	char address[256];
 	json_t *op;
 
@@ -354,7 +356,7 @@ int h_instances_post(struct req *r)
 	doc = new_row(r, body);
 	if (!doc)
 		return -1;
-	json_put_str(body, "name", json_str(doc, "name", ""));
+	json_put_str(body, "name", ref_of(json_str(doc, "name", "")).name);
 	rc = place(r, body, doc, &reason);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;

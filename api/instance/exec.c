@@ -99,7 +99,7 @@ static struct visit *visit(struct req *r, const char *name, const json_t *body)
 int h_exec_post(struct req *r)
 {
 	json_t *body = req_json(r, exec_fields, "exec");
-	const char *name = req_param(r, 0);
+	const char *name = req_ref(r, 0);
 	struct exec_request q = { .name = name };
 	struct op *op;
 
@@ -133,7 +133,7 @@ int h_console_post(struct req *r)
 		{ "force", JW_BOOL, false }, { NULL, 0, 0 },
 	};
 	json_t *body = req_json(r, fields, "console");
-	const char *name = req_param(r, 0);
+	const char *name = req_ref(r, 0);
 	struct op *op;
 	int fd;
 
@@ -154,7 +154,7 @@ int h_console_post(struct req *r)
 
 int h_console_get(struct req *r)
 {
-	const char *name = req_param(r, 0);
+	const char *name = req_ref(r, 0);
 	_row_ struct row row = { 0 };
 	_free_ char *log = NULL;
 	size_t len = 0;
@@ -169,7 +169,7 @@ int h_console_get(struct req *r)
 
 int h_console_delete(struct req *r)
 {
-	const char *name = req_param(r, 0);
+	const char *name = req_ref(r, 0);
 	_row_ struct row row = { 0 };
 
 	if (instance_get_here(req_env(r), name, &row, req_err(r)) < 0 ||

@@ -19,7 +19,7 @@ static json_t *open_instance(struct req *r, char **ret_path)
 	const char *path = req_query(r, "path");
 	_row_ struct row row = { 0 };
 
-	if (instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return NULL;
 	if (str_empty(path) || strlen(path) >= PATH_BYTES) {
 		err_set(req_err(r), ERR_INVALID,
@@ -76,7 +76,7 @@ int h_file_get(struct req *r)
 	if (file_get(req_env(r)->node, spec, path, &info, &fd, &list, &target, req_err(r)) < 0)
 		return -1;
 	set_headers(r, &info);
-	instance_event(req_env(r), req_param(r, 0), "file-retrieved",
+	instance_event(req_env(r), req_ref(r, 0), "file-retrieved",
 		       json_pack("{s:s}", "file-source", path));
 	if (list)
 		return reply_sync(r, json_incref(list));
@@ -175,7 +175,7 @@ int h_file_post(struct req *r)
 		return -1;
 	if (file_put(req_env(r)->node, spec, &f, req_err(r)) < 0)
 		return -1;
-	instance_event(req_env(r), req_param(r, 0), "file-pushed",
+	instance_event(req_env(r), req_ref(r, 0), "file-pushed",
 		       json_pack("{s:s}", "file-destination", path));
 	return reply_sync(r, NULL);
 }
@@ -187,7 +187,7 @@ int h_file_delete(struct req *r)
 
 	if (!spec || file_delete(req_env(r)->node, spec, path, req_err(r)) < 0)
 		return -1;
-	instance_event(req_env(r), req_param(r, 0), "file-deleted",
+	instance_event(req_env(r), req_ref(r, 0), "file-deleted",
 		       json_pack("{s:s}", "file", path));
 	return reply_sync(r, NULL);
 }

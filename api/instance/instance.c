@@ -151,7 +151,7 @@ int h_instance_get(struct req *r)
 	const char *status;
 	json_t *j;
 
-	if (instance_get(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	j = instance_json(req_env(r)->store, NULL, row.doc);
 	status = instance_status(req_env(r), row.doc);
@@ -173,7 +173,7 @@ int h_state_get(struct req *r)
 {
 	_row_ struct row row = { 0 };
 
-	if (instance_get(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	return reply_sync(r, full_state(req_env(r), row.doc));
 }
@@ -196,7 +196,7 @@ int h_state_put(struct req *r)
 	struct op *op;
 
 	if (!body || state_change_parse(body, &change, req_err(r)) < 0 ||
-	    instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	    instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	op = job_state_start(req_env(r), row.key, &change, req_err(r));
 	return op ? reply_operation(r, op) : -1;
@@ -265,9 +265,10 @@ static int check_kept(struct req *r, const json_t *doc, const json_t *body)
 	_free_ char *what = xasprintf("instance \"%s\"", name);
 	static const char *const fixed[] = { "name", "type", "project", NULL };
 	_json_ json_t *given = json_copy(json_obj(body, "config")), *shown = NULL;
+	struct ref ref = ref_of(name);
 
-	shown = json_pack("{s:s, s:s, s:s}", "name", name, "type", "container", "project",
-			  "default");
+	shown = json_pack("{s:s, s:s, s:s}", "name", ref.name, "type", "container", "project",
+			  ref.project);
 	if (check_fixed(r, what, body, shown, fixed) < 0)
 		return -1;
 	/* Before our own values take the place of what was sent. */
@@ -296,7 +297,7 @@ int h_instance_put(struct req *r)
 	struct op *op;
 
 	if (!body || check_put(r, body) < 0 ||
-	    instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	    instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	present = instance_writable(row.doc);
 	if (check_etag(r, present) < 0 || check_kept(r, row.doc, body) < 0)
@@ -316,7 +317,7 @@ static int try_patch(struct req *r, const json_t *body)
 	_json_ json_t *present = NULL, *next = NULL;
 	_row_ struct row row = { 0 };
 
-	if (instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	present = instance_writable(row.doc);
 	if (check_etag(r, present) < 0 || check_kept(r, row.doc, body) < 0)
@@ -347,7 +348,7 @@ int h_instance_delete(struct req *r)
 	_row_ struct row row = { 0 };
 	struct op *op;
 
-	if (instance_get_deletable(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get_deletable(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	op = job_delete_start(req_env(r), row.key, req_err(r));
 	return op ? reply_operation(r, op) : -1;
@@ -373,8 +374,10 @@ static const struct json_field post_fields[] = {
 
 static struct op *start_move(struct req *r, const json_t *body, const char *target)
 {
-	struct move_request q = { .name = req_param(r, 0),
-				  .new_name = json_str(body, "name", ""),
+	const char *new_name = json_str(body, "name", "");
+	_free_ char *key = req_key(r, ENT_INSTANCE, new_name);
+	struct move_request q = { .name = req_ref(r, 0),
+				  .new_name = str_empty(new_name) ? req_ref(r, 0) : key,
 				  .target = target,
 				  .live = json_bool(body, "live", false) };
 
@@ -382,18 +385,23 @@ static struct op *start_move(struct req *r, const json_t *body, const char *targ
 		err_set(req_err(r), ERR_INVALID, "a move to a member needs \"migration\": true");
 		return NULL;
 	}
-	if (!str_empty(q.new_name) && instance_check_name(q.new_name, req_err(r)) < 0)
+	if (!str_empty(new_name) && instance_check_name(new_name, req_err(r)) < 0)
 		return NULL;
-	if (str_empty(q.new_name))
-		q.new_name = q.name;
 	return job_move_start(req_env(r), &q, req_err(r));
 }
 
 static struct op *start_rename(struct req *r, const char *new_name)
 {
+	_free_ char *key = req_key(r, ENT_INSTANCE, new_name);
+
 	if (instance_check_name(new_name, req_err(r)) < 0)
 		return NULL;
-	return job_rename_start(req_env(r), req_param(r, 0), new_name, req_err(r));
+	return job_rename_start(req_env(r), req_ref(r, 0), key, req_err(r));
+}
+
+static bool is_other_project(struct req *r, const char *project)
+{
+	return !str_empty(project) && !ref_is_in(req_ref(r, 0), project);
 }
 
 int h_instance_post(struct req *r)
@@ -403,11 +411,10 @@ int h_instance_post(struct req *r)
 	_row_ struct row row = { 0 };
 	struct op *op;
 
-	if (!body || instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (!body || instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	if (!str_empty(json_str(body, "pool", "")) || json_obj(body, "target") ||
-	    (!str_empty(json_str(body, "project", "")) &&
-	     !str_eq(json_str(body, "project", ""), "default")))
+	    is_other_project(r, json_str(body, "project", "")))
 		return err_set(req_err(r), ERR_UNSUPPORTED,
 			       "moving between pools, projects or servers is not implemented");
 	if (json_object_size(json_obj(body, "config")) ||

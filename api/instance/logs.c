@@ -23,16 +23,16 @@ static bool is_record(const char *file)
 	return str_is_uuid(id);
 }
 
-static char *folder_of(const struct req *r)
+static char *folder_of(struct req *r)
 {
-	return xasprintf("%s/containers/%s", req_env(r)->dir, req_param(r, 0));
+	return xasprintf("%s/containers/%s", req_env(r)->dir, req_ref(r, 0));
 }
 
 static int check_instance(struct req *r)
 {
 	_row_ struct row row = { 0 };
 
-	return instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r));
+	return instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r));
 }
 
 static void add_records(struct req *r, json_t *names)
@@ -57,11 +57,10 @@ int h_logs_get(struct req *r)
 
 	if (check_instance(r) < 0)
 		return -1;
-	names = container_logs(req_env(r)->node, req_param(r, 0));
+	names = container_logs(req_env(r)->node, req_ref(r, 0));
 	add_records(r, names);
 	json_array_foreach(names, i, v)
-		json_array_append_new(urls, json_sprintf("/1.0/instances/%s/logs/%s",
-							 req_param(r, 0), json_string_value(v)));
+		json_array_append_new(urls, instance_log_url(req_ref(r, 0), json_string_value(v)));
 	return reply_sync(r, json_incref(urls));
 }
 
@@ -78,10 +77,10 @@ static int open_log(struct req *r, const char *file)
 	int fd;
 
 	if (!is_record(file))
-		return container_log_open(req_env(r)->node, req_param(r, 0), file, req_err(r));
+		return container_log_open(req_env(r)->node, req_ref(r, 0), file, req_err(r));
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? err_sys(req_err(r), "log file \"%s\" of instance \"%s\"", file,
-				req_param(r, 0))
+				req_ref(r, 0))
 		      : fd;
 }
 
@@ -113,11 +112,11 @@ int h_log_delete(struct req *r)
 	if (check_instance(r) < 0)
 		return -1;
 	if (!is_record(file)) {
-		if (container_log_delete(req_env(r)->node, req_param(r, 0), file, req_err(r)) < 0)
+		if (container_log_delete(req_env(r)->node, req_ref(r, 0), file, req_err(r)) < 0)
 			return -1;
 	} else if (unlink(path) < 0) {
 		return err_sys(req_err(r), "log file \"%s\" of instance \"%s\"", file,
-			       req_param(r, 0));
+			       req_ref(r, 0));
 	}
 	return reply_sync(r, NULL);
 }

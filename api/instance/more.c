@@ -24,7 +24,7 @@ int h_move_plan(struct req *r)
 	_row_ struct row row = { 0 };
 	json_t *told;
 
-	if (instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	if (str_empty(target))
 		return err_set(req_err(r), ERR_INVALID, "move-plan: name a member as target");
@@ -42,7 +42,7 @@ int h_metadata_get(struct req *r)
 	_row_ struct row row = { 0 };
 	json_t *metadata;
 
-	if (instance_get_here(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	metadata = image_metadata(req_env(r)->node, json_str(row.doc, "image", ""));
 	if (!metadata)
@@ -58,7 +58,7 @@ int h_none_get(struct req *r)
 {
 	_row_ struct row row = { 0 };
 
-	if (instance_get(req_env(r), req_param(r, 0), &row, req_err(r)) < 0)
+	if (instance_get(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	return reply_sync(r, json_array());
 }

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 
 #include "api/instance/exec_int.h"
+#include "api/work/instance.h"
 #include "api/work/later.h"
 #include "api/work/state.h"
 #include "base/digest.h"
@@ -45,11 +46,13 @@ static void set_result(struct session *s)
 	if (s->record) {
 		json_t *output = json_object();
 
-		for (int i = SLOT_OUT; i <= SLOT_ERR; i++)
+		for (int i = SLOT_OUT; i <= SLOT_ERR; i++) {
+			_free_ char *file = xasprintf("exec_%s.%s", op_id(s->op),
+						      i == SLOT_OUT ? "stdout" : "stderr");
+
 			json_object_set_new(output, session_slot_names[i],
-					    json_sprintf("/1.0/instances/%s/logs/exec_%s.%s",
-							 s->name, op_id(s->op),
-							 i == SLOT_OUT ? "stdout" : "stderr"));
+					    instance_log_url(s->name, file));
+		}
 		op_set(s->op, "output", output);
 	}
 	op_set(s->op, "return", json_integer(s->status));

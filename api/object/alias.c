@@ -24,7 +24,7 @@ static json_t *alias_render(struct req *r, const struct row *row, void *arg)
 		return NULL;
 	return json_pack("{s:s, s:s, s:s, s:s}", "description",
 			 json_str(row->doc, "description", ""), "target",
-			 json_str(row->doc, "target", ""), "name", row->key, "type",
+			 json_str(row->doc, "target", ""), "name", ref_of(row->key).name, "type",
 			 json_str(row->doc, "type", "container"));
 }
 
@@ -36,7 +36,7 @@ static json_t *alias_writable(const json_t *doc)
 
 static int get_alias(struct req *r, struct row *ret)
 {
-	if (store_get(req_env(r)->store, ENT_ALIAS, req_param(r, 0), ret, req_err(r)) == 0 &&
+	if (store_get(req_env(r)->store, ENT_ALIAS, req_ref(r, 0), ret, req_err(r)) == 0 &&
 	    may_see(r, ret->doc))
 		return 0;
 	if (ret->doc || req_err(r)->kind == ERR_NOT_FOUND)
@@ -71,12 +71,12 @@ static int check_name(struct req *r, const char *name)
 		if (*c == '/' && c != flat && c[1])
 			*c = '-';
 	}
-	if (str_is_name(flat, NAME_MAX_BYTES))
+	if (name_is_free(flat, NAME_MAX_BYTES))
 		return 0;
 	return err_set(
 		req_err(r), ERR_INVALID,
 		"image alias: invalid name \"%.64s\" (at most %d bytes, none of them a control "
-		"byte)",
+		"byte or \"~\")",
 		name, NAME_MAX_BYTES);
 }
 
@@ -117,6 +117,7 @@ int h_aliases_post(struct req *r)
 		{ NULL, 0, 0 },
 	};
 	json_t *body = req_json(r, fields, "image alias");
+	_free_ char *key = NULL;
 	_json_ json_t *doc = NULL;
 	_tx_ struct tx *tx = tx_new();
 	const char *name;
@@ -130,10 +131,11 @@ int h_aliases_post(struct req *r)
 			json_str(body, "description", ""));
 	if (check_name(r, name) < 0 || set_target(r, doc, json_str(body, "target", "")) < 0)
 		return -1;
-	tx_put(tx, ENT_ALIAS, name, REV_NONE, doc);
+	key = req_key(r, ENT_ALIAS, name);
+	tx_put(tx, ENT_ALIAS, key, REV_NONE, doc);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
 		return exists(r, name);
-	return reply_made(r, "images/aliases", name, "image-alias-created");
+	return reply_made(r, "images/aliases", key, "image-alias-created");
 }
 
 int h_alias_put(struct req *r)
@@ -168,6 +170,7 @@ int h_alias_post(struct req *r)
 {
 	static const struct json_field fields[] = { { "name", JW_STR, true }, { NULL, 0, 0 } };
 	json_t *body = req_json(r, fields, "image alias");
+	_free_ char *key = NULL;
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 	const char *name;
@@ -178,10 +181,11 @@ int h_alias_post(struct req *r)
 	if (check_name(r, name) < 0)
 		return -1;
 	tx_delete(tx, ENT_ALIAS, row.key, row.rev);
-	tx_put(tx, ENT_ALIAS, name, REV_NONE, row.doc);
+	key = req_key(r, ENT_ALIAS, name);
+	tx_put(tx, ENT_ALIAS, key, REV_NONE, row.doc);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
 		return exists(r, name);
-	return reply_made(r, "images/aliases", name, "image-alias-renamed");
+	return reply_made(r, "images/aliases", key, "image-alias-renamed");
 }
 
 int h_alias_delete(struct req *r)

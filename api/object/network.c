@@ -27,7 +27,7 @@ static json_t *network_render(struct req *r, const struct row *row, void *arg)
 {
 	json_t *j = network_writable(row->doc);
 
-	json_put_str(j, "name", row->key);
+	json_put_str(j, "name", ref_of(row->key).name);
 	json_put_str(j, "type", json_str(row->doc, "type", "bridge"));
 	json_object_set_new(j, "used_by", used_by(req_env(r), "networks", row->key));
 	json_put_bool(j, "managed", true);
@@ -40,7 +40,7 @@ static int get_network(struct req *r, struct row *ret)
 {
 	const char *name = req_param(r, 0);
 
-	if (store_get(req_env(r)->store, ENT_NETWORK, name, ret, req_err(r)) == 0)
+	if (store_get(req_env(r)->store, ENT_NETWORK, req_ref(r, 0), ret, req_err(r)) == 0)
 		return 0;
 	if (req_err(r)->kind == ERR_NOT_FOUND)
 		err_set(req_err(r), ERR_NOT_FOUND, "Network not found: \"%.32s\"", name);

@@ -149,9 +149,11 @@ int h_pools_post(struct req *r)
 		return -1;
 	name = json_str(body, "name", "");
 	driver = json_str(body, "driver", "overlay");
-	if (!str_is_name(name, NAME_MAX_BYTES))
-		return err_set(req_err(r), ERR_INVALID, "storage pool: invalid name \"%.64s\"",
-			       name);
+	if (!name_is_free(name, NAME_MAX_BYTES))
+		return err_set(req_err(r), ERR_INVALID,
+			       "storage pool: invalid name \"%.64s\" (1 to %d bytes, no \"/\" or "
+			       "\"~\")",
+			       name, NAME_MAX_BYTES);
 	if (check_driver(r, name, driver) < 0)
 		return -1;
 	if (store_get(req_env(r)->store, ENT_POOL, name, &taken, req_err(r)) == 0)

@@ -23,7 +23,7 @@ static json_t *profile_render(struct req *r, const struct row *row, void *arg)
 {
 	json_t *j = profile_writable(row->doc);
 
-	json_put_str(j, "name", row->key);
+	json_put_str(j, "name", ref_of(row->key).name);
 	json_object_set_new(j, "used_by", used_by(req_env(r), "profiles", row->key));
 	return j;
 }
@@ -32,7 +32,7 @@ static int get_profile(struct req *r, struct row *ret)
 {
 	const char *name = req_param(r, 0);
 
-	if (store_get(req_env(r)->store, ENT_PROFILE, name, ret, req_err(r)) == 0)
+	if (store_get(req_env(r)->store, ENT_PROFILE, req_ref(r, 0), ret, req_err(r)) == 0)
 		return 0;
 	if (req_err(r)->kind == ERR_NOT_FOUND)
 		err_set(req_err(r), ERR_NOT_FOUND, "Profile not found: \"%.64s\"", name);
@@ -110,10 +110,10 @@ static int check_profile(struct req *r, const char *name, json_t *doc, const jso
 
 static int check_name(struct req *r, const char *name)
 {
-	if (str_is_name(name, NAME_MAX_BYTES))
+	if (name_is_free(name, NAME_MAX_BYTES))
 		return 0;
 	return err_set(req_err(r), ERR_INVALID,
-		       "profile: invalid name \"%.64s\" (1 to %d bytes, no \"/\")", name,
+		       "profile: invalid name \"%.64s\" (1 to %d bytes, no \"/\" or \"~\")", name,
 		       NAME_MAX_BYTES);
 }
 
@@ -128,6 +128,7 @@ static const struct json_field post_fields[] = {
 static int make_profile(struct req *r)
 {
 	json_t *body = req_json(r, post_fields, "profile");
+	_free_ char *key = NULL;
 	_json_ json_t *doc = NULL;
 	_tx_ struct tx *tx = tx_new();
 	const char *name;
@@ -138,13 +139,14 @@ static int make_profile(struct req *r)
 	doc = profile_writable(body);
 	if (check_name(r, name) < 0 || check_profile(r, name, doc, NULL, tx) < 0)
 		return -1;
-	tx_put(tx, ENT_PROFILE, name, REV_NONE, doc);
+	key = req_key(r, ENT_PROFILE, name);
+	tx_put(tx, ENT_PROFILE, key, REV_NONE, doc);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0) {
 		if (req_err(r)->kind == ERR_CONFLICT)
 			err_set(req_err(r), ERR_CONFLICT, "Profile \"%s\" already exists", name);
 		return -1;
 	}
-	return reply_made(r, "profiles", name, "profile-created");
+	return reply_made(r, "profiles", key, "profile-created");
 }
 
 int h_profiles_post(struct req *r)
@@ -171,7 +173,7 @@ static int change_profile(struct req *r)
 	if (!body || get_profile(r, &row) < 0)
 		return -1;
 	writable = profile_writable(row.doc);
-	shown = json_pack("{s:s}", "name", row.key);
+	shown = json_pack("{s:s}", "name", ref_of(row.key).name);
 	if (check_etag(r, writable) < 0 || check_fixed(r, what, body, shown, fixed) < 0)
 		return -1;
 	merge_map(row.doc, "config", body, is_patch(r));
@@ -207,6 +209,7 @@ static int rename_profile(struct req *r)
 	int64_t revision = store_revision(req_env(r)->store);
 	static const struct json_field fields[] = { { "name", JW_STR, true }, { NULL, 0, 0 } };
 	json_t *body = req_json(r, fields, "profile");
+	_free_ char *key = NULL;
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 	const char *name;
@@ -218,13 +221,14 @@ static int rename_profile(struct req *r)
 		return -1;
 	tx_delete(tx, ENT_PROFILE, row.key, row.rev);
 	tx_check_still(tx, ENT_INSTANCE, revision);
-	tx_put(tx, ENT_PROFILE, name, REV_NONE, row.doc);
+	key = req_key(r, ENT_PROFILE, name);
+	tx_put(tx, ENT_PROFILE, key, REV_NONE, row.doc);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0) {
 		if (req_err(r)->kind == ERR_CONFLICT)
 			err_set(req_err(r), ERR_CONFLICT, "Profile \"%s\" already exists", name);
 		return -1;
 	}
-	return reply_made(r, "profiles", name, "profile-renamed");
+	return reply_made(r, "profiles", key, "profile-renamed");
 }
 
 int h_profile_post(struct req *r)

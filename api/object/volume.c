@@ -23,17 +23,19 @@ static json_t *volume_writable(const json_t *doc)
 			 "description", json_str(own, "description", ""));
 }
 
-static json_t *volume_json(const json_t *doc, const char *name, const char *member)
+static json_t *volume_json(const json_t *doc, const char *key, const char *member)
 {
 	json_t *j = volume_writable(doc);
+	_free_ char *user = ref_url("instances", key);
+	struct ref ref = ref_of(key);
 
-	json_put_str(j, "name", name);
+	json_put_str(j, "name", ref.name);
 	json_put_str(j, "type", TYPE);
 	json_object_set_new(j, "used_by",
-			    json_pack("[o]", json_sprintf("/1.0/instances/%s", name)));
+			    json_pack("[s]", user));
 	json_put_str(j, "location", member);
 	json_put_str(j, "content_type", "filesystem");
-	json_put_str(j, "project", "default");
+	json_put_str(j, "project", ref.project);
 	json_put_str(j, "created_at", json_str(doc, "created_at", "0001-01-01T00:00:00Z"));
 	return j;
 }
@@ -73,7 +75,8 @@ static json_t *object_of(struct req *r, const char *name)
 	_row_ struct row row = { 0 };
 	struct err ignored;
 
-	if (store_get(req_env(r)->store, ENT_INSTANCE, name, &row, &ignored) < 0 ||
+	if (!req_lists(r, ENT_INSTANCE, name) ||
+	    store_get(req_env(r)->store, ENT_INSTANCE, name, &row, &ignored) < 0 ||
 	    !is_at_target(r, row.doc))
 		return NULL;
 	return volume_json(row.doc, name, json_str(row.doc, "member", ""));
@@ -89,6 +92,15 @@ static int check_pool(struct req *r)
 	if (req_err(r)->kind == ERR_NOT_FOUND)
 		err_set(req_err(r), ERR_NOT_FOUND, "Storage pool not found: \"%.64s\"", pool);
 	return -1;
+}
+
+static json_t *volume_url(const char *pool, const char *key)
+{
+	_free_ char *path = xasprintf("/1.0/storage-pools/%s/volumes/" TYPE "/%s", pool,
+				      ref_of(key).name);
+	_free_ char *url = ref_add_project(path, key);
+
+	return json_string(url);
 }
 
 int h_volumes_get(struct req *r)
@@ -112,11 +124,9 @@ int h_volumes_get(struct req *r)
 
 		if (!volume || !filter_match(filter, volume))
 			continue;
-		json_array_append_new(
-			list, req_recursion(r) > 0
-				      ? json_incref(volume)
-				      : json_sprintf("/1.0/storage-pools/%s/volumes/" TYPE "/%s",
-						     c.pool, json_string_value(name)));
+		json_array_append_new(list, req_recursion(r) > 0
+						    ? json_incref(volume)
+						    : volume_url(c.pool, json_string_value(name)));
 	}
 	filter_free(filter);
 	return reply_sync(r, list);
@@ -180,7 +190,7 @@ static int get_volume(struct req *r, struct row *ret)
 		return -1;
 	if (!type)
 		return missing(r);
-	if (store_get(req_env(r)->store, ENT_INSTANCE, req_param(r, 2), ret, req_err(r)) < 0)
+	if (store_get(req_env(r)->store, ENT_INSTANCE, req_ref(r, 2), ret, req_err(r)) < 0)
 		return req_err(r)->kind == ERR_NOT_FOUND ? missing(r) : -1;
 	return is_in_pool(r, ret->doc) && is_at_target(r, ret->doc) ? 0 : missing(r);
 }

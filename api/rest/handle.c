@@ -32,7 +32,7 @@ static const char *protocol_of(const struct caller *c)
 	}
 }
 
-void tell_event(struct req *r, const char *action, const char *url, const char *name)
+static void tell(struct req *r, const char *action, const char *url, const char *key)
 {
 	const struct caller *c = req_caller(r);
 
@@ -40,31 +40,31 @@ void tell_event(struct req *r, const char *action, const char *url, const char *
 			&(struct event_source){
 				.action = action,
 				.url = url,
-				.name = name,
+				.key = key,
 				.username = c->kind == CALLER_CLIENT ? c->fingerprint : c->name,
 				.protocol = protocol_of(c),
 			});
 }
 
-char *url_of(const char *kind, const char *name)
+void tell_event(struct req *r, const char *action, const char *url, const char *key)
 {
-	_free_ char *escaped = str_url_encode(name);
+	_free_ char *whole = key ? ref_add_project(url, key) : xstrdup(url);
 
-	return xasprintf("/1.0/%s/%s", kind, escaped);
+	tell(r, action, whole, key);
 }
 
-int reply_made(struct req *r, const char *kind, const char *name, const char *action)
+int reply_made(struct req *r, const char *kind, const char *key, const char *action)
 {
-	_free_ char *url = url_of(kind, name);
+	_free_ char *url = ref_url(kind, key);
 
-	tell_event(r, action, url, name);
+	tell(r, action, url, key);
 	return reply_created(r, url);
 }
 
 int reply_operation_json(struct req *r, json_t *own_op)
 {
 	_json_ json_t *op = own_op;
-	_free_ char *url = url_of("operations", json_str(op, "id", ""));
+	_free_ char *url = ref_url("operations", json_str(op, "id", ""));
 	_free_ char *text = json_text(op), *head = xasprintf(ENVELOPE_ASYNC, url);
 	_free_ char *envelope = xasprintf("%s%s}", head, text);
 
@@ -88,9 +88,12 @@ int reply_rows(struct req *r, enum entity e, const char *kind,
 	if (!ok)
 		return -1;
 	for (size_t i = 0; i < rows.n; i++) {
-		_free_ char *url = url_of(kind, rows.v[i].key);
-		_json_ json_t *obj = render(r, &rows.v[i], arg);
+		_free_ char *url = ref_url(kind, rows.v[i].key);
+		_json_ json_t *obj = NULL;
 
+		if (!req_lists(r, e, rows.v[i].key))
+			continue;
+		obj = render(r, &rows.v[i], arg);
 		if (!obj || !filter_match(filter, obj))
 			continue;
 		json_array_append_new(list, req_recursion(r) ? json_incref(obj) : json_string(url));
@@ -226,7 +229,7 @@ json_t *used_by(const struct api_env *env, const char *kind, const char *name)
 	if (store_list(env->store, ENT_PROFILE, NULL, &profiles, &err) < 0)
 		return u.urls;
 	for (size_t i = 0; i < profiles.n; i++) {
-		_free_ char *url = url_of("profiles", profiles.v[i].key);
+		_free_ char *url = ref_url("profiles", profiles.v[i].key);
 
 		if (profile_uses(profiles.v[i].doc, &u))
 			json_array_append_new(u.urls, json_string(url));

@@ -4,16 +4,15 @@
 #include "api/rest/handlers.h"
 
 bool caller_trusted(const struct req *r);
-/* A lifecycle event with the caller as its requestor; context may be NULL. */
-void tell_event(struct req *r, const char *action, const char *url, const char *name);
-/* "/1.0/<kind>/<name>", escaped; the caller frees. */
-char *url_of(const char *kind, const char *name);
+/* A lifecycle event with the caller as its requestor. key: of the object, or NULL; url: without
+ * its project. */
+void tell_event(struct req *r, const char *action, const char *url, const char *key);
 /* 201 with the new object's URL, and its event. */
-int reply_made(struct req *r, const char *kind, const char *name, const char *action);
+int reply_made(struct req *r, const char *kind, const char *key, const char *action);
 /* 202 for an operation that is known only by its object (a token, or one of another member). */
 int reply_operation_json(struct req *r, json_t *own_op);
-/* A list of rows: URLs for recursion 0, else what render makes of each (new reference, NULL leaves
- * it out). filter= is applied to objects. */
+/* A list of the request's rows: URLs for recursion 0, else what render makes of each (new
+ * reference, NULL leaves it out). filter= is applied to objects. */
 int reply_rows(struct req *r, enum entity e, const char *kind,
 	       json_t *(*render)(struct req *r, const struct row *row, void *arg), void *arg);
 /* reply_etag of what may be changed; steals nothing. */

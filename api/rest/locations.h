@@ -9,4 +9,4 @@
 json_t *all_locations(const struct api_env *env);
 /* POST with ?target= names what is particular to one member, before the object itself is made.
  * Nothing is here: 201 when the member exists. */
-int reply_member_part(struct req *r, const char *kind, const char *name);
+int reply_member_part(struct req *r, const char *kind, const char *key);

@@ -117,7 +117,7 @@ static json_t *fixed_environment(void)
 	json_put_str(env, "kernel_version", u.release);
 	add_features(env);
 	add_os(env);
-	json_put_str(env, "project", "default");
+	json_put_str(env, "project", PROJECT_DEFAULT);
 	json_put_str(env, "server", "dunlin");
 	json_put_str(env, "server_event_mode", "full-mesh");
 	json_put_int(env, "server_pid", getpid());

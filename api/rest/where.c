@@ -38,7 +38,7 @@ static int at_instance(struct req *r, struct where *w)
 	_row_ struct row row = { 0 };
 	struct err ignored;
 
-	if (store_get(r->env->store, ENT_INSTANCE, r->params[0], &row, &ignored) < 0)
+	if (store_get(r->env->store, ENT_INSTANCE, req_ref(r, 0), &row, &ignored) < 0)
 		return 0;
 	w->known = r->waited;
 	return at_member(r, json_str(row.doc, "member", ""), w);
@@ -82,7 +82,7 @@ static int ask_leader(struct req *r)
 {
 	_row_ struct row row = { 0 };
 
-	if (store_get_leaders(r->env->store, ENT_INSTANCE, r->params[0], &row,
+	if (store_get_leaders(r->env->store, ENT_INSTANCE, req_ref(r, 0), &row,
 			      deadline_in(LOOK_UP_MS), &r->err) < 0 &&
 	    r->err.kind != ERR_NOT_FOUND)
 		return err_wrap(&r->err, "whether there is an instance \"%.63s\" is not known here",
@@ -92,7 +92,7 @@ static int ask_leader(struct req *r)
 
 static int await_move(struct req *r)
 {
-	return container_await_open(r->env->node, r->params[0], &r->err);
+	return container_await_open(r->env->node, req_ref(r, 0), &r->err);
 }
 
 static int await_first_word(struct req *r)
@@ -105,13 +105,13 @@ static const struct first start_up_guest = { POOL_GUEST_SLOW, await_first_word }
 static const struct first look_up = { POOL_FAST, ask_leader };
 static const struct first wait_for_move = { POOL_SLOW, await_move };
 
-static bool row_is_missing(const struct req *r)
+static bool row_is_missing(struct req *r)
 {
 	_row_ struct row row = { 0 };
 	struct err ignored;
 
 	return r->route->target == T_INSTANCE && cluster_enabled(r->env->cluster) &&
-	       store_get(r->env->store, ENT_INSTANCE, r->params[0], &row, &ignored) < 0;
+	       store_get(r->env->store, ENT_INSTANCE, req_ref(r, 0), &row, &ignored) < 0;
 }
 
 /* What members ask of each other makes the first word possible. */
@@ -136,7 +136,7 @@ static const struct first *first(struct req *r)
 		return &look_up;
 	}
 	if ((r->route->flags & F_ENTERS) && !r->waited &&
-	    container_is_closed(r->env->node, r->params[0])) {
+	    container_is_closed(r->env->node, req_ref(r, 0))) {
 		r->waited = true;
 		return &wait_for_move;
 	}

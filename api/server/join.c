@@ -31,7 +31,7 @@ static void job_free(void *arg)
 static void tell(const struct api_env *env, const char *action, const char *url, const char *name)
 {
 	event_lifecycle(env->events,
-			&(struct event_source){ .action = action, .url = url, .name = name });
+			&(struct event_source){ .action = action, .url = url, .key = name });
 }
 
 /* --- the first member ------------------------------------------------------------------------ */

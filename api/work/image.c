@@ -320,7 +320,7 @@ static int take_in(struct import_job *j, struct op *op, struct err *err)
 	op_set(op, "size", json_sprintf("%lld", (long long)json_int(info, "size", 0)));
 	event_lifecycle(env->events, &(struct event_source){ .action = "image-created",
 							     .url = "/1.0/images",
-							     .name = fp });
+							     .key = fp });
 	return 0;
 }
 
@@ -391,7 +391,7 @@ static int run_delete(struct op *op, void *arg, struct err *err)
 	image_sweep(j->env, j->fingerprint);
 	event_lifecycle(j->env->events, &(struct event_source){ .action = "image-deleted",
 								.url = "/1.0/images",
-								.name = j->fingerprint });
+								.key = j->fingerprint });
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/ref.h"
 
 #define EDIT_TRIES 20
 
@@ -57,17 +58,18 @@ json_t *instance_writable(const json_t *doc)
 json_t *instance_json(struct store *s, json_t *profiles, const json_t *doc)
 {
 	json_t *j = instance_writable(doc), *config, *devices;
+	struct ref ref = ref_of(json_str(doc, "name", ""));
 
 	spec_expand(s, profiles, doc, &config, &devices);
 	copy_or(j, doc, "stateful", json_false());
 	copy_or(j, doc, "created_at", json_string("0001-01-01T00:00:00Z"));
 	json_object_set_new(j, "expanded_config", config);
 	json_object_set_new(j, "expanded_devices", devices);
-	copy_or(j, doc, "name", json_string(""));
+	json_put_str(j, "name", ref.name);
 	copy_or(j, doc, "last_used_at", json_string("1970-01-01T00:00:00Z"));
 	json_put_str(j, "location", json_str(doc, "member", "none"));
 	json_put_str(j, "type", "container");
-	json_put_str(j, "project", "default");
+	json_put_str(j, "project", ref.project);
 	return j;
 }
 
@@ -244,17 +246,25 @@ int instance_edit(const struct api_env *env, const char *name,
 	return -1;
 }
 
+json_t *instance_log_url(const char *name, const char *file)
+{
+	_free_ char *path = xasprintf("/1.0/instances/%s/logs/%s", ref_of(name).name, file);
+	_free_ char *url = ref_add_project(path, name);
+
+	return json_string(url);
+}
+
 void instance_event(const struct api_env *env, const char *name, const char *action,
 		    json_t *own_context)
 {
-	_free_ char *url = xasprintf("/1.0/instances/%s", name);
+	_free_ char *url = ref_url("instances", name);
 	_free_ char *what = xasprintf("instance-%s", action);
 	_json_ json_t *context = own_context;
 
 	event_lifecycle(env->events, &(struct event_source){
 					     .action = what,
 					     .url = url,
-					     .name = name,
+					     .key = name,
 					     .context = context,
 				     });
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api/work/instance.h - instances as clients see them, and what all handlers and jobs of them
- * share. */
+ * share. The name of an instance is its text form (cluster/model/ref.h) in all of api/work, migrate
+ * and node, and in its row: only what clients see parts it. */
 #pragma once
 #include "api/work/env.h"
 
@@ -37,6 +38,8 @@ bool instance_name_promised(const struct api_env *env, const char *name, const c
  * creation left half-way. */
 int instance_get_deletable(const struct api_env *env, const char *name, struct row *ret,
 			   struct err *err);
+/* New reference. */
+json_t *instance_log_url(const char *name, const char *file);
 /* A lifecycle event "instance-<action>". */
 void instance_event(const struct api_env *env, const char *name, const char *action,
 		    json_t *own_context);

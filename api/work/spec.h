@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api/work/spec.h - from rows to the description of a container that node/node.h takes.
  *
- * An instance row: {name, uuid, project, member, epoch, type, architecture, description,
+ * An instance row: {name, uuid, member, epoch, type, architecture, description,
  * created_at, last_used_at, ephemeral, stateful, profiles[], config{}, devices{}, image, power:
  * "on|off", state: "creating|ready|deleting|renaming"}.
  */

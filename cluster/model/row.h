@@ -6,7 +6,7 @@
 #include "base/json.h"
 
 enum entity {
-#define ENTITY(kind, table, index, key) ENT_##kind,
+#define ENTITY(kind, table, index, scope, noun, key) ENT_##kind,
 #include "cluster/model/entity.def"
 #undef ENTITY
 	ENT_MAX
@@ -19,8 +19,11 @@ enum fact {
 	FACT_KINDS
 };
 
+enum scope { SCOPE_GLOBAL, SCOPE_PROJECT };
+
 /* "instance", "image alias", ... for messages. */
 const char *entity_name(enum entity e);
+enum scope entity_scope(enum entity e);
 
 struct row {
 	char *key;

@@ -11,26 +11,12 @@
 
 static const struct {
 	const char *table, *index;
+	enum scope scope;
+	const char *noun;
 } entities[ENT_MAX] = {
-#define ENTITY(kind, table, index, key) [ENT_##kind] = { table, index },
+#define ENTITY(kind, table, index, scope, noun, key) [ENT_##kind] = { table, index, scope, noun },
 #include "cluster/model/entity.def"
 #undef ENTITY
-};
-
-static const char *const names[ENT_MAX] = {
-	[ENT_CONFIG] = "configuration key",
-	[ENT_MEMBER] = "cluster member",
-	[ENT_CERTIFICATE] = "certificate",
-	[ENT_CLUSTER] = "cluster",
-	[ENT_TOKEN] = "token",
-	[ENT_IMAGE] = "image",
-	[ENT_ALIAS] = "image alias",
-	[ENT_PROFILE] = "profile",
-	[ENT_NETWORK] = "network",
-	[ENT_POOL] = "storage pool",
-	[ENT_ADDRESS] = "address",
-	[ENT_INSTANCE] = "instance",
-	[ENT_MIGRATION] = "migration",
 };
 
 static const char *const facts[FACT_KINDS] = {
@@ -41,7 +27,12 @@ static const char *const facts[FACT_KINDS] = {
 
 const char *entity_name(enum entity e)
 {
-	return names[e] ? names[e] : entities[e].table;
+	return entities[e].noun;
+}
+
+enum scope entity_scope(enum entity e)
+{
+	return entities[e].scope;
 }
 
 const char *entity_table(enum entity e)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/op/operation.h"
 
 #define EVENT_MAX_BYTES (256 << 10)
 #define SEEN_SLOTS 512
@@ -102,17 +103,21 @@ static bool wanted(struct events *e, enum event_type type)
 	return yes;
 }
 
-static void tell_operation(struct events *e, const char *member, const char *text)
+static void tell_operation(struct events *e, const json_t *op, const char *member,
+			   const char *text)
 {
 	_sbuf_ struct sbuf b = SBUF(EVENT_MAX_BYTES);
-	char now[CLOCK_TEXT_SIZE];
+	char now[CLOCK_TEXT_SIZE], project[PROJECT_SIZE];
 
 	sbuf_printf(&b, "{\"type\":\"operation\",\"timestamp\":\"%s\",\"metadata\":",
 		    clock_now_text(now));
 	sbuf_puts(&b, text);
 	sbuf_puts(&b, ",\"location\":");
-	sbuf_json_string(&b, member);
-	sbuf_puts(&b, ",\"project\":\"default\"}");
+	sbuf_json_string(&b, json_str(op, "location", member));
+	sbuf_puts(&b, ",\"project\":");
+	op_project(op, project);
+	sbuf_json_string(&b, project);
+	sbuf_putc(&b, '}');
 	if (!b.overflow)
 		tell(e, EV_OPERATION, b.data, b.len);
 }
@@ -133,7 +138,7 @@ static void on_fact(void *arg, enum fact f, const char *key, const char *member,
 		return;
 	op = json_parse(text, strlen(text), "operation", &err);
 	if (op && is_news(e, key, json_str(op, "updated_at", "")))
-		tell_operation(e, json_str(op, "location", member), text);
+		tell_operation(e, op, member, text);
 }
 
 /* --- lifecycle and logging ------------------------------------------------------------------- */
@@ -149,6 +154,7 @@ static void on_event(void *arg, const char *text)
 
 static json_t *lifecycle_metadata(const struct event_source *src)
 {
+	struct ref ref = ref_of(src->key ? src->key : "");
 	json_t *m = json_object();
 
 	json_put_str(m, "action", src->action);
@@ -160,8 +166,8 @@ static json_t *lifecycle_metadata(const struct event_source *src)
 				    json_pack("{s:s, s:s}", "username",
 					      src->username ? src->username : "", "protocol",
 					      src->protocol ? src->protocol : ""));
-	json_put_str(m, "name", src->name);
-	json_put_str(m, "project", "default");
+	json_put_str(m, "name", src->key ? ref.name : NULL);
+	json_put_str(m, "project", ref.project);
 	return m;
 }
 
@@ -176,7 +182,9 @@ void event_lifecycle(struct events *e, const struct event_source *src)
 	json_append(&b, metadata);
 	sbuf_puts(&b, ",\"location\":");
 	sbuf_json_string(&b, e->location(e->arg));
-	sbuf_puts(&b, ",\"project\":\"default\"}");
+	sbuf_puts(&b, ",\"project\":");
+	sbuf_json_string(&b, json_str(metadata, "project", ""));
+	sbuf_putc(&b, '}');
 	if (!b.overflow)
 		store_event(e->store, b.data);
 }

@@ -19,7 +19,7 @@ void events_free(struct events *e);
 struct event_source {
 	const char *action; /* "instance-started": reference/lifecycle-events */
 	const char *url;    /* "/1.0/instances/c1" */
-	const char *name;
+	const char *key;    /* of the object, a text form (ref.h); NULL: none */
 	const char *username, *protocol; /* who asked; may be NULL */
 	const json_t *context;           /* may be NULL */
 };

@@ -96,6 +96,14 @@ json_t *op_json(struct op *op)
 	return j;
 }
 
+void op_project(const json_t *op, char ret_project[PROJECT_SIZE])
+{
+	json_t *first = json_object_iter_value(json_object_iter(json_obj(op, "resources")));
+	const char *url = json_string_value(json_array_get(first, 0));
+
+	ref_project_of_url(url ? url : "", ret_project);
+}
+
 /* --- running --------------------------------------------------------------------------------- */
 
 static enum op_status final_status(const struct op *op, const struct err *err)
@@ -158,17 +166,23 @@ static void run_job(void *arg)
 	ops_count_job(o, -1);
 }
 
-static json_t *make_resources(const char *kind, const char *name)
+static json_t *url_list(const char *kind, const char *key)
+{
+	_free_ char *url = ref_url(kind, key);
+
+	return json_pack("[s]", url);
+}
+
+static json_t *make_resources(const char *kind, const char *key)
 {
 	json_t *r;
 
 	if (!kind)
 		return NULL;
 	r = json_object();
-	json_object_set_new(r, kind, json_pack("[o]", json_sprintf("/1.0/%s/%s", kind, name)));
+	json_object_set_new(r, kind, url_list(kind, key));
 	if (str_eq(kind, "instances"))
-		json_object_set_new(r, "containers",
-				    json_pack("[o]", json_sprintf("/1.0/containers/%s", name)));
+		json_object_set_new(r, "containers", url_list("containers", key));
 	return r;
 }
 

@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "base/pool.h"
+#include "cluster/model/ref.h"
 #include "cluster/store/store.h"
 
 #define OP_KEEP_MS 5000
@@ -27,8 +28,8 @@ void ops_free(struct ops *o);
 struct op_spec {
 	enum op_class class;
 	const char *description; /* "Creating instance" */
-	/* "instances" -> names; becomes resources {"instances": ["/1.0/instances/c1"]}, and
-	 * "containers" beside it. May be NULL. */
+	/* "instances" and a text form (ref.h): becomes resources {"instances":
+	 * ["/1.0/instances/c1"]}, and "containers" beside it. May be NULL. */
 	const char *resource_kind, *resource_name;
 	const char *key;        /* jobs with the same key run one after the other; NULL: no order */
 	const json_t *metadata; /* copied; may be NULL */
@@ -49,6 +50,8 @@ void op_unref(struct op *op);
 
 const char *op_id(const struct op *op);
 json_t *op_json(struct op *op); /* new reference */
+/* Of what such an object is about. */
+void op_project(const json_t *op, char ret_project[PROJECT_SIZE]);
 /* Merges members into the operation's metadata and publishes. */
 void op_set(struct op *op, const char *key, json_t *own_value);
 /* Progress for people, at most some times a second: key "<stage>_progress", text as LXD's clients

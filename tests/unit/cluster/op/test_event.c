@@ -65,7 +65,7 @@ static void test_lifecycle(void **state)
 
 	event_lifecycle(t->events, &(struct event_source){ .action = "instance-renamed",
 							   .url = "/1.0/instances/c1",
-							   .name = "c1",
+							   .key = "c1",
 							   .username = "root",
 							   .protocol = "unix",
 							   .context = context });
