@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "cluster/model/ref.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_MAX 64
@@ -201,7 +202,7 @@ static void start_one(const struct api_env *env, void *own_start)
 
 static void begin(const struct api_env *env, struct starts *all, const char *name)
 {
-	_free_ char *key = xasprintf("instance/%s", name);
+	_free_ char *key = ref_lock(ENT_INSTANCE, name);
 	struct start *s = xnew(struct start);
 
 	s->all = all;

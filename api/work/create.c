@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/ref.h"
 
 #define COMMIT_TRIES 50
 
@@ -219,7 +220,7 @@ struct op *job_create_start(const struct api_env *env, json_t *own_doc, bool sta
 {
 	struct create_job *j = xnew(struct create_job);
 	const char *name = json_str(own_doc, "name", "");
-	_free_ char *key = xasprintf("instance/%s", name);
+	_free_ char *key = ref_lock(ENT_INSTANCE, name);
 	_json_ json_t *metadata = NULL;
 
 	j->env = env;

@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/ref.h"
 
 struct name_job {
 	const struct api_env *env;
@@ -29,7 +30,7 @@ static struct op *start(const struct api_env *env, const char *what, const char 
 			struct err *err)
 {
 	struct name_job *j = xnew(struct name_job);
-	_free_ char *key = xasprintf("instance/%s", name);
+	_free_ char *key = ref_lock(ENT_INSTANCE, name);
 
 	j->env = env;
 	j->name = xstrdup(name);

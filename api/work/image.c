@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/ref.h"
 #include "node/image/image.h"
 
 #define FETCH_TIMEOUT_MS (30 * 60 * 1000)
@@ -168,7 +169,7 @@ static int fetch(const struct api_env *env, const char *fingerprint, struct op *
 int job_need_image(void *arg, const char *fingerprint, struct op *op, struct err *err)
 {
 	const struct api_env *env = arg;
-	_free_ char *lock = xasprintf("image/%s", fingerprint);
+	_free_ char *lock = ref_lock(ENT_IMAGE, fingerprint);
 	int rc = 0;
 
 	if (str_empty(fingerprint) || image_present(env->node, fingerprint))
@@ -306,7 +307,7 @@ static int take_in(struct import_job *j, struct op *op, struct err *err)
 	if (!info)
 		return -1;
 	fp = json_str(info, "fingerprint", "");
-	lock = xasprintf("image/%s", fp);
+	lock = ref_lock(ENT_IMAGE, fp);
 	keylock_take(env->state->locks, lock);
 	rc = commit_kept(j, fp, info, op, err);
 	keylock_drop(env->state->locks, lock);
@@ -349,7 +350,7 @@ struct op *job_image_import_start(const struct api_env *env, struct image_upload
 
 void image_sweep(const struct api_env *env, const char *fingerprint)
 {
-	_free_ char *lock = xasprintf("image/%s", fingerprint);
+	_free_ char *lock = ref_lock(ENT_IMAGE, fingerprint);
 	struct err err;
 
 	keylock_take(env->state->locks, lock);
@@ -399,7 +400,7 @@ struct op *job_image_delete_start(const struct api_env *env, const char *fingerp
 				  struct err *err)
 {
 	struct delete_job *j = xnew(struct delete_job);
-	_free_ char *key = xasprintf("image/%s", fingerprint);
+	_free_ char *key = ref_lock(ENT_IMAGE, fingerprint);
 
 	j->env = env;
 	j->fingerprint = xstrdup(fingerprint);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/ref.h"
 
 /* Long enough to gather the rows of a burst. */
 #define GATHER_MS 15
@@ -232,7 +233,7 @@ static int apply_network(const struct api_env *env, const struct row *row, struc
 
 int netsync_now(const struct api_env *env, const char *name, struct err *err)
 {
-	_free_ char *lock = xasprintf("network/%s", name);
+	_free_ char *lock = ref_lock(ENT_NETWORK, name);
 	_row_ struct row row = { 0 };
 	int rc;
 
@@ -246,7 +247,7 @@ int netsync_now(const struct api_env *env, const char *name, struct err *err)
 
 void netsync_gone(const struct api_env *env, const char *name)
 {
-	_free_ char *lock = xasprintf("network/%s", name);
+	_free_ char *lock = ref_lock(ENT_NETWORK, name);
 	_row_ struct row again = { 0 };
 	struct err err;
 
@@ -278,7 +279,7 @@ static void sync_one(const struct api_env *env, void *own_name)
 
 static void submit_one(const struct api_env *env, const char *name)
 {
-	_free_ char *key = xasprintf("network/%s", name);
+	_free_ char *key = ref_lock(ENT_NETWORK, name);
 
 	background(env, key, sync_one, xstrdup(name));
 }
@@ -422,7 +423,7 @@ static bool is_known(struct netsync *n, const char *network)
 static void restore_one(const struct api_env *env, void *own_name)
 {
 	_free_ char *name = own_name;
-	_free_ char *lock = xasprintf("network/%s", name);
+	_free_ char *lock = ref_lock(ENT_NETWORK, name);
 	struct netsync *n = env->state->net;
 	_row_ struct row row = { 0 };
 	struct err err;
@@ -452,7 +453,7 @@ void netsync_lost(const struct api_env *env, const char *name)
 	}
 	pthread_mutex_unlock(&n->lock);
 	json_object_foreach(names, key, parts) {
-		_free_ char *job = xasprintf("network/%s", key);
+		_free_ char *job = ref_lock(ENT_NETWORK, key);
 
 		background(env, job, restore_one, xstrdup(key));
 	}

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/ref.h"
 #include "migrate/migrate.h"
 
 #define COMMIT_TRIES 50
@@ -289,7 +290,7 @@ struct op *job_state_start(const struct api_env *env, const char *name,
 			   const struct state_change *change, struct err *err)
 {
 	struct state_job *j = xnew(struct state_job);
-	_free_ char *key = xasprintf("instance/%s", name);
+	_free_ char *key = ref_lock(ENT_INSTANCE, name);
 
 	j->env = env;
 	j->name = xstrdup(name);
@@ -327,7 +328,7 @@ static void settle_ended(const struct api_env *env, void *own_name)
 
 void instance_ended(const struct api_env *env, const char *name)
 {
-	_free_ char *key = xasprintf("instance/%s", name);
+	_free_ char *key = ref_lock(ENT_INSTANCE, name);
 
 	background(env, key, settle_ended, xstrdup(name));
 }

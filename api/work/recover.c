@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/ref.h"
 #include "migrate/migrate.h"
 #include "node/image/image.h"
 #include "node/storage/storage.h"
@@ -159,7 +160,7 @@ void recover_instance_later(const struct api_env *env, const char *name)
 
 	if (store_get(env->store, ENT_INSTANCE, name, &row, &err) < 0)
 		return;
-	key = xasprintf("instance/%s", json_str(row.doc, "moved_from", name));
+	key = ref_lock(ENT_INSTANCE, json_str(row.doc, "moved_from", name));
 	background(env, key, settle_instance, xstrdup(name));
 }
 
@@ -299,7 +300,7 @@ static void settle_devices(const struct api_env *env)
 	if (!own_instances(env, &rows))
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
-		_free_ char *key = xasprintf("instance/%s", rows.v[i].key);
+		_free_ char *key = ref_lock(ENT_INSTANCE, rows.v[i].key);
 
 		if (container_pid(env->node, rows.v[i].key) > 0)
 			background(env, key, settle_device, xstrdup(rows.v[i].key));

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/ref.h"
 #include "migrate/migrate.h"
 
 #define COMMIT_TRIES 50
@@ -152,7 +153,7 @@ struct op *job_update_start(const struct api_env *env, const char *name, int64_t
 			    json_t *own_writable, struct err *err)
 {
 	struct update_job *j = xnew(struct update_job);
-	_free_ char *key = xasprintf("instance/%s", name);
+	_free_ char *key = ref_lock(ENT_INSTANCE, name);
 
 	j->env = env;
 	j->name = xstrdup(name);
@@ -259,7 +260,7 @@ static int check_target(const struct api_env *env, const char *name, const char 
 
 struct op *job_move_start(const struct api_env *env, const struct move_request *q, struct err *err)
 {
-	_free_ char *key = xasprintf("instance/%s", q->name);
+	_free_ char *key = ref_lock(ENT_INSTANCE, q->name);
 	struct move_job *j;
 
 	if (check_target(env, q->name, q->target, err) < 0 || check_new_name(env, q, err) < 0)

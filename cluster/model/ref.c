@@ -47,6 +47,11 @@ bool ref_is_in(const char *text, const char *project)
 	return str_eq(ref.project, project);
 }
 
+char *ref_lock(enum entity e, const char *key)
+{
+	return xasprintf("%s/%s", entity_name(e), key);
+}
+
 char *ref_add_project(const char *url, const char *text)
 {
 	struct ref ref = ref_of(text);

@@ -32,6 +32,9 @@ char *ref_key(enum entity e, const char *project, const char *name);
 /* The key of a row that the object `text` names: a profile of an instance, in the same project. */
 char *ref_beside(const char *text, enum entity e, const char *name);
 bool ref_is_in(const char *text, const char *project);
+/* What two who change the object at once take: "instance/web~c1", the name of its lock and the key
+ * of its jobs. The caller frees. */
+char *ref_lock(enum entity e, const char *key);
 /* "/1.0/<path>/<name>", escaped, in its project; the caller frees. */
 char *ref_url(const char *path, const char *text);
 /* A URL of the object or of what belongs to it, with "?project=" unless that is the default one;

@@ -133,6 +133,25 @@ static void a_project_has_what_is_in_it(void **state)
 	assert_false(ref_is_in("c1", "c1"));
 }
 
+static void an_object_has_a_lock_of_its_own(void **state)
+{
+	static const struct {
+		enum entity e;
+		const char *key, *lock;
+	} t[] = {
+		{ ENT_INSTANCE, "c1", "instance/c1" },
+		{ ENT_INSTANCE, "web~c1", "instance/web~c1" },
+		{ ENT_NETWORK, "c1", "network/c1" },
+		{ ENT_IMAGE, "c1", "image/c1" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_free_ char *lock = ref_lock(t[i].e, t[i].key);
+
+		assert_string_equal(lock, t[i].lock);
+	}
+}
+
 static void no_new_name_has_the_separator(void **state)
 {
 	assert_true(name_is_free("small", 64));
@@ -157,6 +176,7 @@ int main(void)
 		cmocka_unit_test(a_kind_says_whether_projects_part_it),
 		cmocka_unit_test(objects_name_others_of_their_project),
 		cmocka_unit_test(a_project_has_what_is_in_it),
+		cmocka_unit_test(an_object_has_a_lock_of_its_own),
 		cmocka_unit_test(no_new_name_has_the_separator),
 	};
 
