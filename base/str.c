@@ -235,7 +235,7 @@ bool str_ends(const char *s, const char *suffix)
 {
 	size_t n = s ? strlen(s) : 0, m = strlen(suffix);
 
-	return n >= m && strcmp(s + n - m, suffix) == 0;
+	return s && n >= m && strcmp(s + n - m, suffix) == 0;
 }
 
 /* Both begin with a digit: compares the numbers and steps over them. */

@@ -23,8 +23,8 @@ const char *str_of_size(uint64_t bytes, char buf[16]);
 /* Instance and member names: 1 to 63 of [a-zA-Z0-9-], a letter first, no hyphen last (RFC 1123,
  * and no all-digit names). */
 bool str_is_hostname(const char *s);
-/* Profiles, pools, networks, aliases...: 1 to max printable bytes, no '/', no blank first, not
- * "." or "..". */
+/* Profiles, pools, networks, aliases...: 1 to max printable bytes, no '/', no blank and no '-'
+ * first, not "." or "..". */
 bool str_is_name(const char *s, size_t max);
 /* Interface names that Linux takes and no tool mistakes: 1 to 15 letters, digits, '-', '_' and '.',
  * no '-' first; neither "." and ".." nor "all" and "default" of /proc/sys/net. */
@@ -37,7 +37,7 @@ static inline bool str_empty(const char *s)
 	return !s || !*s;
 }
 bool str_eq(const char *a, const char *b); /* NULL equals NULL */
-bool str_starts(const char *s, const char *prefix);
+bool str_starts(const char *s, const char *prefix); /* NULL starts and ends with nothing */
 bool str_ends(const char *s, const char *suffix);
 /* Order for people: runs of digits count as numbers, n2 before n10. 0 only for equal texts. */
 int str_natural(const char *a, const char *b);
