@@ -170,10 +170,13 @@ static int check_known(json_t *obj, const struct json_field *fields, const char 
 		if (!json_is_null(v) && !fits(v, f->want))
 			return err_set(err, ERR_INVALID, "%s: field \"%s\" must be %s", what,
 				       f->key, wants[f->want].name);
-		if (strcmp(f->key, key) != 0) {
-			json_object_set(obj, f->key, v);
-			json_object_del(obj, key);
-		}
+		if (strcmp(f->key, key) == 0)
+			continue;
+		if (json_object_get(obj, f->key))
+			return err_set(err, ERR_INVALID, "%s: field \"%s\" appears twice", what,
+				       f->key);
+		json_object_set(obj, f->key, v);
+		json_object_del(obj, key);
 	}
 	return 0;
 }

@@ -41,9 +41,9 @@ struct json_field {
 	enum json_want want;
 	bool required;
 };
-/* ERR_INVALID names the first unknown, missing or wrongly typed field, with `what` as the object.
- * null passes for every optional field. On success the object's keys are spelled as in `fields`.
- * `fields` ends with { NULL }. */
+/* ERR_INVALID names the first field that is unknown, missing, repeated in another case or wrongly
+ * typed, with `what` as the object. null passes for every optional field. On success the object's
+ * keys are spelled as in `fields`. `fields` ends with { NULL }. */
 int json_check(json_t *obj, const struct json_field *fields, const char *what, struct err *err);
 
 /* Setters: steal nothing, ignore NULL strings. */
