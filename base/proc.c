@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -93,9 +94,21 @@ static pid_t spawn(struct birth *b)
 	return pid;
 }
 
+/* Is "K=V" of one of the additions' names? */
+static bool is_added(const char *const *add, const char *var)
+{
+	size_t len = strcspn(var, "=") + 1;
+
+	for (; add && *add; add++) {
+		if (strncmp(*add, var, len) == 0)
+			return true;
+	}
+	return false;
+}
+
 static char **merged_env(const char *const *add)
 {
-	size_t n = 0, m = 0;
+	size_t n = 0, m = 0, at;
 	char **env;
 
 	while (environ && environ[n])
@@ -103,11 +116,13 @@ static char **merged_env(const char *const *add)
 	while (add && add[m])
 		m++;
 	env = xcalloc(n + m + 1, sizeof(*env));
-	/* getenv(3) takes the first match, so the additions come first. */
-	for (size_t i = 0; i < m; i++)
-		env[i] = (char *)add[i];
-	for (size_t i = 0; i < n; i++)
-		env[m + i] = environ[i];
+	for (at = 0; at < m; at++)
+		env[at] = (char *)add[at];
+	/* Of two with one name getenv(3) takes the first and a shell the last. */
+	for (size_t i = 0; i < n; i++) {
+		if (!is_added(add, environ[i]))
+			env[at++] = environ[i];
+	}
 	return env;
 }
 

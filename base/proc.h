@@ -16,7 +16,7 @@
 
 struct proc_spec {
 	const char *const *argv; /* argv[0] is a path or a name looked up in PATH */
-	const char *const *env;  /* additions as "K=V", NULL-terminated; or NULL */
+	const char *const *env;  /* "K=V", added or instead of ours, NULL-terminated; or NULL */
 	int fds[PROC_FDS_MAX];   /* fds[n] becomes descriptor n of the child */
 	int nfds;
 };
