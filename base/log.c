@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,11 +66,21 @@ static void prefix(struct sbuf *b, enum log_level level)
 		    ts.tv_nsec / 1000000, level_name(level));
 }
 
+/* A blank, a quote or a control byte: the value would read as something else. */
+static bool needs_quotes(const char *v)
+{
+	const char *p = v;
+
+	while ((unsigned char)*p > ' ' && *p != '"' && *p != '=' && *p != 0x7f)
+		p++;
+	return *p || p == v;
+}
+
 static void value(struct sbuf *b, const char *v)
 {
 	if (!v)
 		v = "-";
-	if (*v && !strpbrk(v, " \t\n\"="))
+	if (!needs_quotes(v))
 		sbuf_puts(b, v);
 	else
 		sbuf_json_string(b, v);
