@@ -59,13 +59,13 @@ char *io_read_file(const char *path, size_t max, size_t *ret_len, struct err *er
 	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	_sbuf_ struct sbuf b = SBUF(max);
 	char chunk[16384];
-	ssize_t n;
+	ssize_t n = 0;
 
 	if (fd < 0) {
 		err_sys(err, "open %s", path);
 		return NULL;
 	}
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0)
+	while (!b.overflow && (n = read(fd, chunk, sizeof(chunk))) > 0)
 		sbuf_add(&b, chunk, n);
 	if (n < 0) {
 		err_sys(err, "read %s", path);
