@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/yaml.h"
+#include "tests/unit/base/random.h"
 
 static void parses(void **state)
 {
@@ -145,6 +146,97 @@ static void returns_what_it_wrote(void **state)
 	assert_true(json_equal(j, back));
 }
 
+/* --- any tree comes back ---------------------------------------------------------------------- */
+
+static const char *const pieces[] = {
+	"a", "B", "0", "1", "-", ":", ": ", " ", "  ", "\n", "\t", "#", " #", "'", "\"", "\\", "{",
+	"}", "[", "]", ",", "&", "*", "!", "|", ">", "%", "@", "`", "?", "=", "~", ".", "e",
+	"x", "_", "+", "yes", "null", "true", "---", "...", "\r", "\001", "\x7f", "\xc3\xa9",
+	"\xc2\x85", "\xe2\x80\xa8", "\xef\xbb\xbf", "\xf0\x9f\x90\x91",
+};
+
+static json_t *random_string(struct random *r)
+{
+	_sbuf_ struct sbuf b = SBUF(1000);
+
+	for (size_t n = random_below(r, 7); n; n--)
+		sbuf_puts(&b, pieces[random_below(r, ARRAY_SIZE(pieces))]);
+	return json_string(b.data ? b.data : "");
+}
+
+static json_t *random_tree(struct random *r, int depth)
+{
+	size_t n = random_below(r, 4);
+	json_t *j;
+
+	switch (random_below(r, depth ? 8 : 6)) {
+	case 0:
+		return json_null();
+	case 1:
+		return json_boolean(random_below(r, 2));
+	case 2:
+		return json_integer((int64_t)random_u64(r) >> random_below(r, 64));
+	case 3:
+	case 4:
+	case 5:
+		return random_string(r);
+	case 6:
+		j = json_array();
+		for (size_t i = 0; i < n; i++)
+			json_array_append_new(j, random_tree(r, depth - 1));
+		return j;
+	default:
+		j = json_object();
+		for (size_t i = 0; i < n; i++) {
+			_json_ json_t *key = random_string(r);
+
+			json_object_set_new(j, json_string_value(key), random_tree(r, depth - 1));
+		}
+		return j;
+	}
+}
+
+static void any_tree_comes_back(void **state)
+{
+	struct random r = { 1234 };
+
+	for (int i = 0; i < 3000; i++) {
+		_json_ json_t *j = random_tree(&r, 4), *back = NULL;
+		_sbuf_ struct sbuf b = SBUF(1 << 16);
+		struct err err = { 0 };
+
+		yaml_emit(&b, j);
+		back = yaml_parse(b.data, b.len, "t", &err);
+		if (!back || !json_equal(j, back)) {
+			_free_ char *text = json_text(j);
+
+			fail_msg("%s\n%s\n%s", text, b.data, err.msg);
+		}
+	}
+}
+
+/* Whatever bytes come, the answer is a tree or an error that names the text. */
+static void any_bytes_are_an_answer(void **state)
+{
+	struct random r = { 77 };
+
+	for (int i = 0; i < 3000; i++) {
+		_sbuf_ struct sbuf b = SBUF(1000);
+		_json_ json_t *j = NULL;
+		struct err err = { 0 };
+
+		for (size_t n = random_below(&r, 12); n; n--)
+			sbuf_puts(&b, pieces[random_below(&r, ARRAY_SIZE(pieces))]);
+		if (random_below(&r, 4) == 0)
+			sbuf_putc(&b, (char)random_u64(&r));
+		j = yaml_parse(b.data ? b.data : "", b.len, "the text", &err);
+		if (j)
+			continue;
+		assert_int_equal(err.kind, ERR_INVALID);
+		assert_int_equal(strncmp(err.msg, "the text: line ", 15), 0);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -153,6 +245,8 @@ int main(void)
 		cmocka_unit_test(limits_depth),
 		cmocka_unit_test(emits),
 		cmocka_unit_test(returns_what_it_wrote),
+		cmocka_unit_test(any_tree_comes_back),
+		cmocka_unit_test(any_bytes_are_an_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
