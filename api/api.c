@@ -21,6 +21,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/status.h"
 #include "base/str.h"
 #include "base/thread.h"
 #include "base/trim.h"
@@ -125,7 +126,7 @@ void api_instance_changed(void *arg, const char *name, const json_t *state)
 	if (!env->store)
 		return;
 	store_fact_put(env->store, FACT_INSTANCE, name, state);
-	if (env->state && str_eq(json_str(state, "status", ""), "Stopped"))
+	if (env->state && status_by_name(json_str(state, "status", NULL)) == STATUS_STOPPED)
 		instance_ended(env, name);
 }
 

@@ -90,7 +90,7 @@ static int thaw(struct mover *m, const struct move *mv, struct err *err)
 	if (mv->frozen)
 		return 0;
 	/* A daemon that was started meanwhile believes that a user has frozen it. */
-	if (container_status(n, name) == CT_FROZEN)
+	if (container_status(n, name) == STATUS_FROZEN)
 		return container_freeze(n, name, false, err);
 	return container_set_frozen(n, name, false, err);
 }

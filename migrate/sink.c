@@ -157,7 +157,7 @@ static int prepare(struct sink *k, struct err *err)
 	if (m->o.takes(m->o.arg, err) < 0 || check_row(k, err) < 0 ||
 	    move_conclude_ended(m, k->mv.id.name, deadline_in(ENDING_MS), err) < 0)
 		return -1;
-	if (container_status(m->o.node, k->mv.id.name) != CT_STOPPED)
+	if (container_status(m->o.node, k->mv.id.name) != STATUS_STOPPED)
 		return err_set(err, ERR_CONFLICT, "%s has an instance %s that is not stopped",
 			       k->mv.target, k->mv.id.name);
 	k->mv.spec = m->o.spec(m->o.arg, k->instance, &k->mv.pool, err);

@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/status.h"
 #include "base/str.h"
 #include "migrate/plan.h"
 #include "migrate/source.h"
@@ -256,10 +257,9 @@ static bool runs_there(struct source *s)
 {
 	char member[64] = "";
 	_json_ json_t *fact = store_fact_get(s->m->store, FACT_INSTANCE, s->mv.id.name, member);
-	const char *status = json_str(fact, "status", "");
 
 	return str_eq(member, s->mv.target) &&
-	       (str_eq(status, "Running") || str_eq(status, "Frozen"));
+	       status_is_alive(status_by_name(json_str(fact, "status", NULL)));
 }
 
 /* The target has lost us, and goes on by itself: until it tells that the instance runs. */
@@ -489,7 +489,7 @@ static int load(struct source *s, const char *name, const char *target, struct e
 
 static int check_live(struct source *s, struct err *err)
 {
-	s->mv.frozen = container_status(s->m->o.node, s->mv.id.name) == CT_FROZEN;
+	s->mv.frozen = container_status(s->m->o.node, s->mv.id.name) == STATUS_FROZEN;
 	if (*s->m->trouble)
 		return err_set(err, ERR_UNAVAILABLE, "%s cannot move running instances: %s",
 			       s->mv.source, s->m->trouble);

@@ -15,6 +15,7 @@
 #pragma once
 #include "base/json.h"
 #include "base/pool.h"
+#include "base/status.h"
 #include "base/undo.h"
 
 struct node;
@@ -75,18 +76,7 @@ int container_rename(struct node *n, const char *name, const char *new_name, str
 /* Makes a running container like this spec: limits, disks and nics. When a part fails the others
  * are as before. What else differs waits for the next start. Nothing to do for a stopped one. */
 int container_update(struct node *n, const json_t *spec, struct err *err);
-enum container_status {
-	CT_STOPPED,
-	CT_STARTING,
-	CT_RUNNING,
-	CT_STOPPING,
-	CT_FREEZING,
-	CT_FROZEN,
-	CT_ERROR
-};
-enum container_status container_status(struct node *n, const char *name);
-const char *container_status_name(enum container_status s); /* "Running" */
-int container_status_code(enum container_status s);	    /* LXD's: 103 */
+enum status container_status(struct node *n, const char *name);
 pid_t container_pid(struct node *n, const char *name);	    /* init as seen here; 0 when stopped */
 /* LXD's instance state: status, status_code, pid, processes, cpu{usage}, memory{usage,...},
  * disk{root{usage}}, network{eth0{addresses[],counters{},hwaddr,host_name,mtu,state,type}}. */

@@ -13,15 +13,15 @@
 static int check_running(struct req *r, const char *name)
 {
 	_row_ struct row row = { 0 };
-	enum container_status now;
+	enum status now;
 
 	if (instance_get_here(req_env(r), name, &row, req_err(r)) < 0)
 		return -1;
 	now = container_status(req_env(r)->node, name);
-	if (now == CT_FROZEN)
+	if (now == STATUS_FROZEN)
 		return err_set(req_err(r), ERR_INVALID, "Instance is frozen: resume \"%s\" first",
 			       name);
-	if (now != CT_RUNNING)
+	if (now != STATUS_RUNNING)
 		return err_set(req_err(r), ERR_INVALID,
 			       "Instance is not running: start \"%s\" first", name);
 	return 0;

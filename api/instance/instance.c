@@ -125,15 +125,12 @@ static json_t *full_state(const struct api_env *env, const json_t *doc)
 	struct err ignored;
 	json_t *state = offline ? NULL : usage_at(env, doc, &ignored);
 	_json_ json_t *fact = NULL;
-	const char *status;
 
 	if (state)
 		return state;
 	fact = offline ? NULL : store_fact_get(env->store, FACT_INSTANCE, name, NULL);
 	state = instance_state_json(env, doc, fact);
-	status = instance_status(env, doc);
-	json_put_str(state, "status", status);
-	json_put_int(state, "status_code", status_code_of(status));
+	instance_put_status(state, instance_status(env, doc));
 	return state;
 }
 
@@ -148,15 +145,12 @@ int h_instance_get(struct req *r)
 {
 	_json_ json_t *writable = NULL;
 	_row_ struct row row = { 0 };
-	const char *status;
 	json_t *j;
 
 	if (instance_get(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	j = instance_json(req_env(r)->store, NULL, row.doc);
-	status = instance_status(req_env(r), row.doc);
-	json_put_str(j, "status", status);
-	json_put_int(j, "status_code", status_code_of(status));
+	instance_put_status(j, instance_status(req_env(r), row.doc));
 	if (req_recursion(r) > 0)
 		add_full(r, row.doc, j);
 	writable = instance_writable(row.doc);

@@ -9,6 +9,7 @@
 #include "api/work/job.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/status.h"
 #include "base/str.h"
 #include "migrate/migrate.h"
 #include "node/image/image.h"
@@ -82,9 +83,9 @@ struct bulk_job {
 };
 
 /* Instances that the action means something to; the others are let be. */
-static bool applies(enum state_action action, const char *status)
+static bool applies(enum state_action action, enum status status)
 {
-	bool running = str_eq(status, "Running"), frozen = str_eq(status, "Frozen");
+	bool running = status == STATUS_RUNNING, frozen = status == STATUS_FROZEN;
 
 	switch (action) {
 	case ACT_START:
@@ -139,7 +140,7 @@ static int ask_member(struct bulk_job *j, const char *name, const char *member, 
 			    deadline_in(REMOTE_TIMEOUT_MS), err);
 	if (!done)
 		return -1;
-	if (json_int(done, "status_code", 0) == 200)
+	if (json_int(done, "status_code", 0) == STATUS_SUCCESS)
 		return 0;
 	return err_set(err, ERR_INTERNAL, "%s", json_str(done, "err", "failed"));
 }

@@ -7,6 +7,7 @@
 #include "api/work/keys.h"
 #include "base/digest.h"
 #include "base/mem.h"
+#include "base/status.h"
 #include "base/str.h"
 #include "cluster/member/tokens.h"
 
@@ -48,13 +49,13 @@ json_t *token_operation(const struct api_env *env, const struct row *token, cons
 		json_decref(resources);
 		return NULL;
 	}
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:b, s:s, s:s}", "id",
-			 token->key, "class", "token", "description", "Executing operation",
-			 "created_at", created, "updated_at", created, "status", "Running",
-			 "status_code", 103, "resources", resources, "metadata",
-			 join ? join_metadata(token->doc, shown)
-			      : trust_metadata(env, token->doc, shown),
-			 "may_cancel", 1, "err", "", "location", cluster_member_name(env->cluster));
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:b, s:s, s:s}", "id", token->key,
+		"class", "token", "description", "Executing operation", "created_at", created,
+		"updated_at", created, "status", status_name(STATUS_RUNNING), "status_code",
+		STATUS_RUNNING, "resources", resources, "metadata",
+		join ? join_metadata(token->doc, shown) : trust_metadata(env, token->doc, shown),
+		"may_cancel", 1, "err", "", "location", cluster_member_name(env->cluster));
 }
 
 int64_t token_life_s(const struct api_env *env, const char *key)

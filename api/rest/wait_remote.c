@@ -9,12 +9,12 @@
 #include "api/work/state.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/status.h"
 #include "base/str.h"
 
 #define ANSWER_MAX (1 << 20)
 #define LOOK_MS 500    /* for a fact that vanished, of which no event tells */
 #define UNSEEN_MS 3000 /* a fact that has not come by then does not exist */
-#define FINAL 200      /* LXD's status codes: from here on an operation has ended */
 
 /* Held by the listener's side and by its timer, which looks again and again. */
 struct remote {
@@ -83,7 +83,7 @@ static bool look(struct remote *w)
 
 	if (op)
 		w->seen = true;
-	if (op && (late || json_int(op, "status_code", 0) >= FINAL))
+	if (op && (late || status_is_final((enum status)json_int(op, "status_code", 0))))
 		answer(w, op);
 	else if (!op && (late || w->seen || clock_ms() >= w->unseen_until))
 		give_up(w);
@@ -123,7 +123,8 @@ static void on_event(void *arg, const char *text, size_t len)
 		return;
 	event = json_parse(text, len, "event", &ignored);
 	op = json_obj(event, "metadata");
-	if (str_eq(json_str(op, "id", ""), w->id) && json_int(op, "status_code", 0) >= FINAL)
+	if (str_eq(json_str(op, "id", ""), w->id) &&
+	    status_is_final((enum status)json_int(op, "status_code", 0)))
 		answer(w, op);
 }
 

@@ -120,7 +120,7 @@ static int64_t number(const json_t *config, const char *key)
 
 static bool shall_start(const struct api_env *env, const struct row *row, const json_t *config)
 {
-	if (container_status(env->node, row->key) != CT_STOPPED)
+	if (container_status(env->node, row->key) != STATUS_STOPPED)
 		return false;
 	if (!json_str(config, "boot.autostart", NULL))
 		return str_eq(json_str(row->doc, "power", "off"), "on");
@@ -129,7 +129,7 @@ static bool shall_start(const struct api_env *env, const struct row *row, const 
 
 static bool shall_stop(const struct api_env *env, const struct row *row, const json_t *config)
 {
-	return container_status(env->node, row->key) != CT_STOPPED;
+	return container_status(env->node, row->key) != STATUS_STOPPED;
 }
 
 struct order {
@@ -191,7 +191,7 @@ static void start_one(const struct api_env *env, void *own_start)
 	_free_ struct start *s = own_start;
 	struct err err;
 
-	if (container_status(env->node, s->name) == CT_STOPPED &&
+	if (container_status(env->node, s->name) == STATUS_STOPPED &&
 	    instance_start(env, s->name, &err) < 0)
 		log_err(LOG_ERROR, "an instance does not start with its host", &err);
 	pthread_mutex_lock(&env->state->lock);
@@ -275,11 +275,11 @@ struct group {
 static int stop_one(const struct api_env *env, const struct candidate *c, struct err *err)
 {
 	/* A frozen one could not answer. */
-	if (container_status(env->node, c->name) == CT_FROZEN)
+	if (container_status(env->node, c->name) == STATUS_FROZEN)
 		container_freeze(env->node, c->name, false, err);
 	if (c->seconds > 0 && container_stop(env->node, c->name, false, c->seconds, err) == 0)
 		return 0;
-	if (container_status(env->node, c->name) == CT_STOPPED)
+	if (container_status(env->node, c->name) == STATUS_STOPPED)
 		return 0;
 	log_warn("instance stopped by force", "instance", c->name, "cause",
 		 c->seconds > 0 ? err->msg : "boot.host_shutdown_timeout is 0");

@@ -58,7 +58,7 @@ static int put_state(void *arg, json_t *doc, struct err *err)
 static int check_deletable(const struct api_env *env, const struct row *row, struct err *err)
 {
 	_json_ json_t *config = NULL, *devices = NULL;
-	enum container_status now = container_status(env->node, row->key);
+	enum status now = container_status(env->node, row->key);
 
 	spec_expand(env->store, NULL, row->doc, &config, &devices);
 	if (key_bool(KEYS_INSTANCE, config, "security.protection.delete"))
@@ -66,7 +66,7 @@ static int check_deletable(const struct api_env *env, const struct row *row, str
 			err, ERR_FORBIDDEN,
 			"Instance is protected: unset security.protection.delete of \"%s\" first",
 			row->key);
-	if (now != CT_STOPPED && now != CT_ERROR)
+	if (now != STATUS_STOPPED && now != STATUS_ERROR)
 		return err_set(err, ERR_INVALID,
 			       "Instance is running: stop \"%s\" first, or delete it with --force",
 			       row->key);
@@ -259,7 +259,7 @@ int instance_rename(const struct api_env *env, const char *name, const char *new
 
 	if (instance_get_here(env, name, &row, err) < 0)
 		return -1;
-	if (container_status(env->node, name) != CT_STOPPED)
+	if (container_status(env->node, name) != STATUS_STOPPED)
 		return err_set(err, ERR_INVALID, "Renaming of running instance not allowed");
 	if (check_files(env, &row, new_name, err) < 0)
 		return -1;

@@ -21,7 +21,7 @@ struct entry {
 	json_t *doc; /* the row, for rendering the state */
 	json_t *uses;
 	uint64_t memory_bytes, memory_percent, cpus;
-	const char *status;
+	enum status status;
 	char *head;  /* the object up to "project", without its brace */
 	char *state; /* status, backups, state, snapshots: how it goes on for recursion 2 */
 	size_t head_len, state_len, status_len; /* status_len: of state, what recursion 1 shows */
@@ -138,10 +138,8 @@ static void render_state(const struct api_env *env, struct entry *e)
 	struct sbuf b = SBUF(OBJECT_MAX);
 
 	e->status = instance_status_of(e->life, fact);
-	json_put_str(state, "status", e->status);
-	json_put_int(state, "status_code", status_code_of(e->status));
-	sbuf_printf(&b, ",\"status\":\"%s\",\"status_code\":%d", e->status,
-		    status_code_of(e->status));
+	instance_put_status(state, e->status);
+	sbuf_printf(&b, ",\"status\":\"%s\",\"status_code\":%d", status_name(e->status), e->status);
 	e->status_len = b.len;
 	sbuf_puts(&b, ",\"backups\":null,\"snapshots\":null,\"state\":");
 	json_append(&b, state);

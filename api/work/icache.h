@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "api/work/env.h"
+#include "base/status.h"
 
 struct icache;
 
@@ -14,7 +15,8 @@ void icache_free(struct icache *c);
 
 /* What is known of one instance; valid during the callback. */
 struct icache_view {
-	const char *name, *member, *status;
+	const char *name, *member;
+	enum status status;
 	const char *rename_to;       /* the name that it gets, or may get back; or NULL */
 	const json_t *uses;          /* {profiles[], networks[], host_names[], pools[],
 				      * image} */

@@ -14,23 +14,6 @@
 
 /* --- as clients see it ----------------------------------------------------------------------- */
 
-static const struct {
-	const char *name;
-	int code;
-} statuses[] = {
-	{ "Running", 103 },  { "Stopped", 102 },  { "Frozen", 110 },   { "Error", 112 },
-	{ "Starting", 106 }, { "Stopping", 107 }, { "Freezing", 109 },
-};
-
-int status_code_of(const char *status)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
-		if (str_eq(statuses[i].name, status))
-			return statuses[i].code;
-	}
-	return 112;
-}
-
 static void copy_or(json_t *to, const json_t *from, const char *key, json_t *own_dflt)
 {
 	json_t *v = json_object_get(from, key);
@@ -73,6 +56,20 @@ json_t *instance_json(struct store *s, json_t *profiles, const json_t *doc)
 	return j;
 }
 
+/* None told is one that does not run. */
+static enum status status_in(const json_t *fact)
+{
+	const char *name = json_str(fact, "status", NULL);
+
+	return name ? status_by_name(name) : STATUS_STOPPED;
+}
+
+void instance_put_status(json_t *j, enum status s)
+{
+	json_put_str(j, "status", status_name(s));
+	json_put_int(j, "status_code", s);
+}
+
 /* What a running instance is known to have when its member tells no more. */
 static json_t *leased_network(const struct api_env *env, const json_t *doc)
 {
@@ -99,13 +96,12 @@ static json_t *leased_network(const struct api_env *env, const json_t *doc)
 
 json_t *instance_state_json(const struct api_env *env, const json_t *doc, const json_t *fact)
 {
-	const char *status = json_str(fact, "status", "Stopped");
-	bool alive = str_eq(status, "Running") || str_eq(status, "Frozen");
+	enum status status = status_in(fact);
+	bool alive = status_is_alive(status);
 	const json_t *usage = json_obj(fact, "usage") ? json_obj(fact, "usage") : fact;
 	json_t *j = json_object(), *network = json_obj(fact, "network");
 
-	json_put_str(j, "status", status);
-	json_put_int(j, "status_code", status_code_of(status));
+	instance_put_status(j, status);
 	copy_or(j, usage, "disk", json_object());
 	copy_or(j, usage, "memory",
 		json_pack("{s:i, s:i, s:i, s:i}", "usage", 0, "usage_peak", 0, "swap_usage", 0,
@@ -120,25 +116,21 @@ json_t *instance_state_json(const struct api_env *env, const json_t *doc, const 
 	return j;
 }
 
-const char *instance_status_of(enum member_life life, const json_t *fact)
+enum status instance_status_of(enum member_life life, const json_t *fact)
 {
-	if (life == LIFE_OFFLINE || (life == LIFE_UNKNOWN && !fact))
-		return "Error";
-	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
-		if (str_eq(statuses[i].name, json_str(fact, "status", "Stopped")))
-			return statuses[i].name;
-	}
-	return "Error";
+	bool unknown = life == LIFE_OFFLINE || (life == LIFE_UNKNOWN && !fact);
+
+	return unknown ? STATUS_ERROR : status_in(fact);
 }
 
-const char *instance_status(const struct api_env *env, const json_t *doc)
+enum status instance_status(const struct api_env *env, const json_t *doc)
 {
 	const char *member = json_str(doc, "member", ""), *name = json_str(doc, "name", "");
 	_json_ json_t *fact = NULL;
 	char from[64] = "";
 
 	if (str_eq(member, cluster_member_name(env->cluster)))
-		return container_status_name(container_status(env->node, name));
+		return container_status(env->node, name);
 	fact = store_fact_get(env->store, FACT_INSTANCE, name, from);
 	return instance_status_of(cluster_member_life(env->cluster, member, NULL),
 				  str_eq(from, member) ? fact : NULL);

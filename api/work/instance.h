@@ -4,17 +4,19 @@
  * and node, and in its row: only what clients see parts it. */
 #pragma once
 #include "api/work/env.h"
+#include "base/status.h"
 
 /* LXD's object without status and state; new reference. profiles as for spec_expand. */
 json_t *instance_json(struct store *s, json_t *profiles, const json_t *doc);
 /* LXD's state object out of a FACT_INSTANCE document (NULL: none); new reference. */
 json_t *instance_state_json(const struct api_env *env, const json_t *doc, const json_t *fact);
-/* "Running", ... as a member's fact says, NULL when it reports none; "Error" when the member is
- * offline, or nothing has been heard of it yet. */
-const char *instance_status_of(enum member_life life, const json_t *fact);
+/* As a member's fact says, NULL when it reports none; STATUS_ERROR when the member is offline, or
+ * nothing has been heard of it yet. */
+enum status instance_status_of(enum member_life life, const json_t *fact);
 /* The same for an instance's row, as it is known here. */
-const char *instance_status(const struct api_env *env, const json_t *doc);
-int status_code_of(const char *status);
+enum status instance_status(const struct api_env *env, const json_t *doc);
+/* Members "status" and "status_code". */
+void instance_put_status(json_t *j, enum status s);
 /* What a client may change: the subject of its ETag. */
 json_t *instance_writable(const json_t *doc);
 

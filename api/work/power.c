@@ -55,9 +55,9 @@ static void note_power(const struct api_env *env, const char *name, bool on)
 
 bool instance_runs(const struct api_env *env, const char *name)
 {
-	enum container_status now = container_status(env->node, name);
+	enum status now = container_status(env->node, name);
 
-	return now != CT_STOPPED && now != CT_ERROR;
+	return now != STATUS_STOPPED && now != STATUS_ERROR;
 }
 
 int instance_lease(const struct api_env *env, const char *name, bool dynamic, struct row *row,
@@ -166,7 +166,7 @@ static int after_stop(const struct api_env *env, const char *name, const char *e
 static int do_stop(const struct api_env *env, const char *name, const struct state_change *c,
 		   struct err *err)
 {
-	if (container_status(env->node, name) == CT_STOPPED)
+	if (container_status(env->node, name) == STATUS_STOPPED)
 		return err_set(err, ERR_INVALID, "The instance is already stopped");
 	return container_stop(env->node, name, c->force, c->timeout_s, err);
 }
@@ -191,11 +191,11 @@ static int instance_restart(const struct api_env *env, const char *name,
 static int instance_freeze(const struct api_env *env, const char *name, bool freeze,
 			   struct err *err)
 {
-	enum container_status now = container_status(env->node, name);
+	enum status now = container_status(env->node, name);
 
-	if (now == CT_STOPPED)
+	if (now == STATUS_STOPPED)
 		return err_set(err, ERR_INVALID, "The instance isn't running");
-	if (now == (freeze ? CT_FROZEN : CT_RUNNING))
+	if (now == (freeze ? STATUS_FROZEN : STATUS_RUNNING))
 		return err_set(err, ERR_INVALID, "The instance is already %s",
 			       freeze ? "frozen" : "running");
 	if (container_freeze(env->node, name, freeze, err) < 0)
@@ -318,7 +318,7 @@ static void settle_ended(const struct api_env *env, void *own_name)
 	/* One that stops with its host or for its move has not ended. */
 	if (boot_is_over(env) || (env->mover && move_is_pending(env->mover, name)) ||
 	    instance_get_here(env, name, &row, &err) < 0 ||
-	    container_status(env->node, name) != CT_STOPPED ||
+	    container_status(env->node, name) != STATUS_STOPPED ||
 	    !str_eq(json_str(row.doc, "power", "off"), "on"))
 		return;
 	log_info("instance ended by itself", "instance", name);

@@ -86,7 +86,7 @@ void facts_republish(const struct api_env *env)
 	for (size_t i = 0; i < rows.n; i++) {
 		_json_ json_t *state = NULL;
 
-		if (container_status(env->node, rows.v[i].key) == CT_STOPPED)
+		if (container_status(env->node, rows.v[i].key) == STATUS_STOPPED)
 			continue;
 		state = container_state(env->node, rows.v[i].key);
 		store_fact_put(env->store, FACT_INSTANCE, rows.v[i].key, state);
@@ -316,7 +316,7 @@ static void settle_power(const struct api_env *env)
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
 		if (str_eq(json_str(rows.v[i].doc, "power", "off"), "on") &&
-		    container_status(env->node, rows.v[i].key) == CT_STOPPED)
+		    container_status(env->node, rows.v[i].key) == STATUS_STOPPED)
 			instance_ended(env, rows.v[i].key);
 	}
 }

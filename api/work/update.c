@@ -234,7 +234,7 @@ static int check_new_name(const struct api_env *env, const struct move_request *
 
 	if (str_eq(q->name, q->new_name))
 		return 0;
-	if (container_status(env->node, q->name) != CT_STOPPED)
+	if (container_status(env->node, q->name) != STATUS_STOPPED)
 		return err_set(err, ERR_INVALID,
 			       "Renaming of running instance not allowed: stop \"%s\" first, or "
 			       "move it under its own name",

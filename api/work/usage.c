@@ -30,7 +30,7 @@ static void add_running(void *arg, const struct icache_view *v)
 {
 	struct running *r = arg;
 
-	if (!str_eq(v->status, "Running") && !str_eq(v->status, "Frozen"))
+	if (!status_is_alive(v->status))
 		return;
 	if (!r->member)
 		json_object_set_new(r->names, v->member, json_true());

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/status.h"
 #include "base/str.h"
 #include "cli/cmd/cmds.h"
 #include "cli/form/kv.h"
@@ -159,9 +160,9 @@ static int jobs_named(struct jobs *j, struct err *err)
 	return 0;
 }
 
-static bool has_status(const json_t *inst, const char *status)
+static bool has_status(const json_t *inst, enum status status)
 {
-	return strcmp(json_str(inst, "status", ""), status) == 0;
+	return json_int(inst, "status_code", 0) == (int)status;
 }
 
 /* What the action means for an instance in its present state. NULL with ERR_NONE: it is there
@@ -178,9 +179,9 @@ static const char *fitting_action(const struct jobs *j, struct client *cl, const
 	if (!inst)
 		return NULL;
 	err->kind = ERR_NONE;
-	if (start && has_status(inst, "Frozen"))
+	if (start && has_status(inst, STATUS_FROZEN))
 		return "unfreeze";
-	return all && has_status(inst, "Running") == start ? NULL : j->action;
+	return all && has_status(inst, STATUS_RUNNING) == start ? NULL : j->action;
 }
 
 static int run_job(const struct jobs *j, struct cli *c, const struct job *job, struct err *err)
@@ -319,7 +320,7 @@ static int delete_one(struct cli *c, struct client *cl, const char *name, struct
 		return -1;
 	if (args_flag(&c->args, "interactive") && !term_confirm(question))
 		return err_set(err, ERR_CANCELLED, "instance \"%s\": not deleted", name);
-	if (json_int(inst, "status_code", 0) != 102 && !has_status(inst, "Error")) {
+	if (!has_status(inst, STATUS_STOPPED) && !has_status(inst, STATUS_ERROR)) {
 		if (!args_flag(&c->args, "force"))
 			return err_set(err, ERR_CONFLICT,
 				       "instance \"%s\" is running: stop it first, or pass --force",

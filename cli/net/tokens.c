@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/status.h"
 #include "base/str.h"
 #include "cli/form/fmt.h"
 #include "cli/form/kv.h"
@@ -33,7 +34,7 @@ static json_t *find_tokens(struct client *cl, const struct token_kind *kind, str
 	json_object_foreach(by_status, status, ops) {
 		json_array_foreach(ops, i, op) {
 			if (strcmp(json_str(op, "class", ""), "token") == 0 &&
-			    json_int(op, "status_code", 0) < 200 &&
+			    !status_is_final((enum status)json_int(op, "status_code", 0)) &&
 			    kind->name_of(json_obj(op, "metadata")))
 				json_array_append(out, op);
 		}

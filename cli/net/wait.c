@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/status.h"
 #include "base/str.h"
 #include "cli/form/progress.h"
 #include "cli/net/client.h"
@@ -17,8 +18,6 @@
 /* Operations that end sooner get no progress line and cost no second connection. */
 #define SHORT_MS 200
 #define RECV_MS 5000
-
-enum { STATUS_FAILURE = 400, STATUS_CANCELLED = 401 };
 
 /* The watching thread: draws progress from the events and turns Ctrl-C into a cancellation,
  * while the caller blocks on the operation. It has its own connections. */
@@ -196,7 +195,7 @@ static json_t *wait_end(struct client *cl, const json_t *op, struct err *err)
 	_free_ char *path = api_path("operations/%s/wait", id);
 	json_t *now = json_incref((json_t *)op);
 
-	while (now && json_int(now, "status_code", 0) < 200) {
+	while (now && !status_is_final((enum status)json_int(now, "status_code", 0))) {
 		json_decref(now);
 		now = api_get(cl, path, err);
 		if (!now)
@@ -222,7 +221,7 @@ json_t *api_wait(struct client *cl, const json_t *op, struct err *err)
 	};
 	json_t *done;
 
-	if (json_int(op, "status_code", 0) >= 200)
+	if (status_is_final((enum status)json_int(op, "status_code", 0)))
 		return api_wait_quietly(cl, op, err);
 	watch_begin(&w);
 	done = wait_end(cl, op, err);

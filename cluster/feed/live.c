@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/status.h"
 #include "base/str.h"
 #include "cluster/feed/hub_int.h"
 #include "cluster/self/alive.h"
@@ -96,7 +97,7 @@ static char *absent_text(const struct claim *k, int64_t since)
 	if (k->f == FACT_OPERATION || !json_is_object(k->doc))
 		return NULL;
 	if (k->f != FACT_MEMBER) {
-		json_put_str(k->doc, "status", "Error");
+		json_put_str(k->doc, "status", status_name(STATUS_ERROR));
 	} else if (!str_eq(json_str(k->doc, "status", ""), LIFE_SAID_OFFLINE)) {
 		json_put_str(k->doc, "status", LIFE_SAID_OFFLINE);
 		json_put_int(k->doc, "since", since);

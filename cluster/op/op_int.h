@@ -9,17 +9,10 @@
 #include <pthread.h>
 
 #include "base/rng.h"
+#include "base/status.h"
 #include "cluster/op/operation.h"
 
 #define OPS_MAX 20000
-
-enum op_status {
-	ST_RUNNING = 103,
-	ST_CANCELLING = 104,
-	ST_SUCCESS = 200,
-	ST_FAILURE = 400,
-	ST_CANCELLED = 401
-};
 
 struct end_cb {
 	void (*done)(void *arg, struct op *op);
@@ -44,7 +37,7 @@ struct op {
 	/* Orders publications too: held while a fact is put. */
 	pthread_mutex_t lock;
 	json_t *metadata; /* NULL until something is set */
-	enum op_status status;
+	enum status status;
 	struct err err;
 	int64_t created_ns, updated_ns, progress_ms;
 	bool cancelled, ended;

@@ -14,23 +14,6 @@
 
 static const char *const class_names[] = { "task", "websocket", "token" };
 
-static const char *status_name(enum op_status s)
-{
-	switch (s) {
-	case ST_RUNNING:
-		return "Running";
-	case ST_CANCELLING:
-		return "Cancelling";
-	case ST_SUCCESS:
-		return "Success";
-	case ST_FAILURE:
-		return "Failure";
-	case ST_CANCELLED:
-		return "Cancelled";
-	}
-	return "Running";
-}
-
 /* --- life ------------------------------------------------------------------------------------ */
 
 void op_free(struct op *op)
@@ -106,11 +89,11 @@ void op_project(const json_t *op, char ret_project[PROJECT_SIZE])
 
 /* --- running --------------------------------------------------------------------------------- */
 
-static enum op_status final_status(const struct op *op, const struct err *err)
+static enum status final_status(const struct op *op, const struct err *err)
 {
 	if (!err)
-		return ST_SUCCESS;
-	return err->kind == ERR_CANCELLED || op->cancelled ? ST_CANCELLED : ST_FAILURE;
+		return STATUS_SUCCESS;
+	return err->kind == ERR_CANCELLED || op->cancelled ? STATUS_CANCELLED : STATUS_FAILURE;
 }
 
 /* False when it had ended before. The callbacks are handed over to the caller. */
@@ -202,7 +185,7 @@ static struct op *op_make(struct ops *o, const struct op_spec *spec)
 	op->arg = spec->arg;
 	op->free_arg = spec->free_arg;
 	op->cancel = spec->cancel;
-	op->status = ST_RUNNING;
+	op->status = STATUS_RUNNING;
 	op->created_ns = clock_wall_ns();
 	pthread_mutex_init(&op->lock, NULL);
 	return op;
@@ -306,7 +289,7 @@ int op_cancel(struct op *op, struct err *err)
 	allowed = op->may_cancel && !op->ended && !op->cancelled;
 	if (allowed) {
 		op->cancelled = true;
-		op->status = ST_CANCELLING;
+		op->status = STATUS_CANCELLING;
 		if (op->run)
 			publish(op);
 	}

@@ -23,30 +23,10 @@
 #define KILL_TIMEOUT_MS 30000
 #define FREEZE_TIMEOUT_MS 10000
 
-static const struct {
-	const char *name;
-	int code;
-} statuses[] = {
-	[CT_STOPPED] = { "Stopped", 102 },   [CT_STARTING] = { "Starting", 106 },
-	[CT_RUNNING] = { "Running", 103 },   [CT_STOPPING] = { "Stopping", 107 },
-	[CT_FREEZING] = { "Freezing", 109 }, [CT_FROZEN] = { "Frozen", 110 },
-	[CT_ERROR] = { "Error", 112 },
-};
-
-const char *container_status_name(enum container_status s)
-{
-	return statuses[s].name;
-}
-
-int container_status_code(enum container_status s)
-{
-	return statuses[s].code;
-}
-
-enum container_status container_status(struct node *n, const char *name)
+enum status container_status(struct node *n, const char *name)
 {
 	struct ct *c = ct_get(n, name, false);
-	enum container_status s = c ? ct_status(n, c) : CT_STOPPED;
+	enum status s = c ? ct_status(n, c) : STATUS_STOPPED;
 
 	ct_put(n, c);
 	return s;
@@ -162,14 +142,14 @@ static int ask_to_stop(struct node *n, struct ct *c, int *ret_pidfd, struct err 
 	if (check_stoppable(c, err) < 0)
 		return -1;
 	/* A frozen one could not hear it. */
-	if (c->status == CT_FROZEN &&
+	if (c->status == STATUS_FROZEN &&
 	    cgroup_freeze(n->cgroup_name, c->name, false, deadline_in(FREEZE_TIMEOUT_MS), err) < 0)
 		return -1;
 	*ret_pidfd = fcntl(c->pidfd, F_DUPFD_CLOEXEC, 3);
 	if (*ret_pidfd < 0 || pids_signal(*ret_pidfd, halt_signal(n, c)) < 0)
 		return err_sys(err, "ask instance %s to shut down", c->name);
 	c->stop_asked = true;
-	ct_set_status(n, c, CT_STOPPING);
+	ct_set_status(n, c, STATUS_STOPPING);
 	return 0;
 }
 
@@ -182,8 +162,8 @@ static int finish_stop(struct node *n, struct ct *c, bool ended, int timeout_s, 
 		return 0;
 	}
 	c->stop_asked = false;
-	if (c->status == CT_STOPPING)
-		ct_set_status(n, c, CT_RUNNING);
+	if (c->status == STATUS_STOPPING)
+		ct_set_status(n, c, STATUS_RUNNING);
 	return err_set(err, ERR_TIMEOUT,
 		       "instance %s did not shut down within %d seconds; stop it by force", c->name,
 		       timeout_s);
@@ -216,7 +196,7 @@ static int stop_forced(struct node *n, struct ct *c, struct err *err)
 	if (check_stoppable(c, err) < 0)
 		return -1;
 	c->stop_asked = true;
-	ct_set_status(n, c, CT_STOPPING);
+	ct_set_status(n, c, STATUS_STOPPING);
 	/* Killed first, thawed then: nothing of it runs in between. */
 	if (pids_signal(c->pidfd, SIGKILL) < 0 && errno != ESRCH)
 		return err_sys(err, "kill init of %s", c->name);
@@ -246,12 +226,12 @@ int container_stop(struct node *n, const char *name, bool force, int timeout_s, 
 
 static int check_freezable(struct ct *c, bool freeze, struct err *err)
 {
-	enum container_status want = freeze ? CT_RUNNING : CT_FROZEN;
+	enum status want = freeze ? STATUS_RUNNING : STATUS_FROZEN;
 
 	if (c->status == want)
 		return 0;
 	return err_set(err, ERR_CONFLICT, "instance %s is %s, not %s", c->name,
-		       container_status_name(c->status), container_status_name(want));
+		       status_name(c->status), status_name(want));
 }
 
 static int freeze_locked(struct node *n, struct ct *c, bool freeze, struct err *err)
@@ -266,7 +246,7 @@ static int freeze_locked(struct node *n, struct ct *c, bool freeze, struct err *
 			      &(struct err){ 0 });
 		return -1;
 	}
-	ct_set_status(n, c, freeze ? CT_FROZEN : CT_RUNNING);
+	ct_set_status(n, c, freeze ? STATUS_FROZEN : STATUS_RUNNING);
 	ct_publish(n, c, false);
 	return 0;
 }
@@ -292,10 +272,10 @@ int container_set_frozen(struct node *n, const char *name, bool frozen, struct e
 
 static int check_idle(struct ct *c, struct err *err)
 {
-	if (c->status == CT_STOPPED || c->status == CT_ERROR)
+	if (c->status == STATUS_STOPPED || c->status == STATUS_ERROR)
 		return 0;
 	return err_set(err, ERR_CONFLICT, "instance %s is %s; stop it first", c->name,
-		       container_status_name(c->status));
+		       status_name(c->status));
 }
 
 static int delete_locked(struct node *n, struct ct *c, struct err *err)
@@ -385,7 +365,7 @@ void container_abandon(struct node *n, const char *name)
 		if (!c->pid) {
 			if (ct_kill_all(n, c, &err) < 0 || io_remove_tree(dir, &err) < 0)
 				log_err(LOG_WARN, "abandon a prepared instance", &err);
-			ct_set_status(n, c, CT_STOPPED);
+			ct_set_status(n, c, STATUS_STOPPED);
 			ct_forget(n, c);
 		}
 	}

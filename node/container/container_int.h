@@ -23,7 +23,7 @@ struct ct {
 	int refs;
 	pthread_mutex_t op;
 
-	enum container_status status;
+	enum status status;
 	pid_t pid;            /* init; 0 when none */
 	int pidfd, monitorfd; /* monitorfd -1: its monitor is gone or was never seen */
 	int64_t started_ns;   /* wall clock */
@@ -55,8 +55,8 @@ void ct_put(struct node *n, struct ct *c);
 void ct_forget(struct node *n, struct ct *c);
 void ct_set_closed(struct node *n, struct ct *c, bool closed);
 void ct_rename(struct node *n, struct ct *c, const char *name);
-enum container_status ct_status(struct node *n, struct ct *c);
-void ct_set_status(struct node *n, struct ct *c, enum container_status s);
+enum status ct_status(struct node *n, struct ct *c);
+void ct_set_status(struct node *n, struct ct *c, enum status s);
 json_t *ct_spec(struct node *n, struct ct *c); /* new reference or NULL */
 void ct_set_spec(struct node *n, struct ct *c, json_t *own_spec);
 /* Tells the node's owner the present state; if_new: unless it is what was told last. */

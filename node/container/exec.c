@@ -123,12 +123,12 @@ static int begin(struct exec *e, const struct exec_spec *spec, struct err *err)
 
 static int check_running(struct node *n, const char *name, struct err *err)
 {
-	enum container_status s = container_status(n, name);
+	enum status s = container_status(n, name);
 
-	if (s == CT_RUNNING)
+	if (s == STATUS_RUNNING)
 		return 0;
 	return err_set(err, ERR_CONFLICT, "instance %s is %s, not running", name,
-		       s == CT_STOPPED ? "stopped" : container_status_name(s));
+		       s == STATUS_STOPPED ? "stopped" : status_name(s));
 }
 
 static struct exec *start(struct node *n, const struct exec_spec *spec, struct err *err)

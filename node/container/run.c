@@ -115,9 +115,9 @@ void ct_adopt_nics(struct node *n, const json_t *spec)
 
 int ct_prepare(struct node *n, struct ct *c, const json_t *spec, bool start, struct err *err)
 {
-	if (c->status != CT_STOPPED && c->status != CT_ERROR)
+	if (c->status != STATUS_STOPPED && c->status != STATUS_ERROR)
 		return err_set(err, ERR_CONFLICT, "instance %s is already %s on this member",
-			       c->name, c->status == CT_STARTING ? "starting" : "running");
+			       c->name, c->status == STATUS_STARTING ? "starting" : "running");
 	/* Leftovers of a former run: a stale monitor cgroup makes liblxc fail. */
 	ct_release(n, c->name, spec);
 	if (write_folder(n, c->name, spec, err) < 0 || make_nics(n, spec, start, err) < 0) {
@@ -126,7 +126,7 @@ int ct_prepare(struct node *n, struct ct *c, const json_t *spec, bool start, str
 	}
 	ct_set_spec(n, c, json_deep_copy(spec));
 	c->held = c->stop_asked = false;
-	ct_set_status(n, c, CT_STARTING);
+	ct_set_status(n, c, STATUS_STARTING);
 	return 0;
 }
 
@@ -249,7 +249,7 @@ static void clear_run(struct node *n, struct ct *c)
 	c->pid = 0;
 	c->started_ns = 0;
 	pthread_mutex_unlock(&n->containers->lock);
-	ct_set_status(n, c, CT_STOPPED);
+	ct_set_status(n, c, STATUS_STOPPED);
 }
 
 void ct_settle(struct node *n, struct ct *c, bool quiet)
@@ -366,7 +366,8 @@ int ct_adopt(struct node *n, struct ct *c, pid_t init, struct err *err)
 	c->monitorfd = monitorfd;
 	c->started_ns = pids_started_ns(init);
 	pthread_mutex_unlock(&n->containers->lock);
-	ct_set_status(n, c, cgroup_is_frozen(n->cgroup_name, c->name) ? CT_FROZEN : CT_RUNNING);
+	ct_set_status(n, c,
+		      cgroup_is_frozen(n->cgroup_name, c->name) ? STATUS_FROZEN : STATUS_RUNNING);
 	watch_end(n, c, c->pidfd);
 	watch_end(n, c, c->monitorfd);
 	console_watch(dir, c->pidfd);
@@ -403,7 +404,7 @@ int ct_start(struct node *n, struct ct *c, const json_t *spec, struct err *err)
 	}
 	if (ct_kill_all(n, c, &ignored) < 0)
 		log_err(LOG_WARN, "clean up after a failed start", &ignored);
-	ct_set_status(n, c, CT_STOPPED);
+	ct_set_status(n, c, STATUS_STOPPED);
 	ct_publish(n, c, false);
 	return -1;
 }

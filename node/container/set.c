@@ -58,6 +58,7 @@ static struct ct *ct_new(const char *name)
 
 	c->name = xstrdup(name);
 	c->pidfd = c->monitorfd = -1;
+	c->status = STATUS_STOPPED;
 	c->refs = 1; /* the list's */
 	pthread_mutex_init(&c->op, NULL);
 	return c;
@@ -118,9 +119,9 @@ void ct_rename(struct node *n, struct ct *c, const char *name)
 	pthread_mutex_unlock(&n->containers->lock);
 }
 
-enum container_status ct_status(struct node *n, struct ct *c)
+enum status ct_status(struct node *n, struct ct *c)
 {
-	enum container_status s;
+	enum status s;
 
 	pthread_mutex_lock(&n->containers->lock);
 	s = c->status;
@@ -128,7 +129,7 @@ enum container_status ct_status(struct node *n, struct ct *c)
 	return s;
 }
 
-void ct_set_status(struct node *n, struct ct *c, enum container_status s)
+void ct_set_status(struct node *n, struct ct *c, enum status s)
 {
 	pthread_mutex_lock(&n->containers->lock);
 	c->status = s;
@@ -183,7 +184,7 @@ json_t *ct_fact(struct node *n, struct ct *c)
 {
 	_json_ json_t *spec = ct_spec(n, c);
 	char when[CLOCK_TEXT_SIZE];
-	enum container_status s;
+	enum status s;
 	int64_t started;
 	json_t *j;
 	pid_t pid;
@@ -193,8 +194,8 @@ json_t *ct_fact(struct node *n, struct ct *c)
 	pid = c->pid;
 	started = c->started_ns;
 	pthread_mutex_unlock(&n->containers->lock);
-	j = json_pack("{ss,si,si}", "status", container_status_name(s), "status_code",
-		      container_status_code(s), "pid", (int)pid);
+	j = json_pack("{ss,si,si}", "status", status_name(s), "status_code", (int)s, "pid",
+		      (int)pid);
 	if (pid > 0) {
 		json_put_str(j, "started_at", clock_text(started, when));
 		json_object_set_new(j, "network", ct_network(pid, spec));

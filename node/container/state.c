@@ -228,25 +228,23 @@ json_t *ct_network(pid_t pid, const json_t *spec)
 
 /* --- the whole ---------------------------------------------------------------------------- */
 
-static json_t *make_state(struct node *n, const char *name, enum container_status s, pid_t pid,
+static json_t *make_state(struct node *n, const char *name, enum status s, pid_t pid,
 			  const json_t *spec)
 {
 	struct cgroup_usage u = { 0 };
 
 	if (pid > 0)
 		cgroup_usage(n->cgroup_name, name, &u);
-	return json_pack("{ss,si,s{},s{sI,sI,sI,sI},so,si,sI,s{sI}}", "status",
-			 container_status_name(s), "status_code", container_status_code(s), "disk",
-			 "memory", "usage", (json_int_t)u.memory, "usage_peak",
-			 (json_int_t)u.memory_peak, "swap_usage", (json_int_t)u.swap,
+	return json_pack("{ss,si,s{},s{sI,sI,sI,sI},so,si,sI,s{sI}}", "status", status_name(s),
+			 "status_code", (int)s, "disk", "memory", "usage", (json_int_t)u.memory,
+			 "usage_peak", (json_int_t)u.memory_peak, "swap_usage", (json_int_t)u.swap,
 			 "swap_usage_peak", (json_int_t)u.swap_peak, "network",
 			 pid > 0 ? ct_network(pid, spec) : json_null(), "pid", (int)pid,
 			 "processes", (json_int_t)u.processes, "cpu", "usage",
 			 (json_int_t)u.cpu_ns);
 }
 
-static json_t *cached(struct node *n, struct ct *c, enum container_status *ret_status,
-		      pid_t *ret_pid)
+static json_t *cached(struct node *n, struct ct *c, enum status *ret_status, pid_t *ret_pid)
 {
 	json_t *j = NULL;
 
@@ -276,12 +274,12 @@ static void keep(struct node *n, struct ct *c, pid_t pid, const json_t *state)
 json_t *container_state(struct node *n, const char *name)
 {
 	struct ct *c = ct_get(n, name, false);
-	enum container_status status;
+	enum status status;
 	json_t *state;
 	pid_t pid;
 
 	if (!c)
-		return make_state(n, name, CT_STOPPED, 0, NULL);
+		return make_state(n, name, STATUS_STOPPED, 0, NULL);
 	state = cached(n, c, &status, &pid);
 	if (!state) {
 		_json_ json_t *spec = ct_spec(n, c);

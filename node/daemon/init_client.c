@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/net/httpc.h"
+#include "base/status.h"
 #include "base/str.h"
 
 #define ANSWER_MAX (16 << 20)
@@ -60,7 +61,7 @@ static json_t *wait_operation(const json_t *op, int64_t deadline, struct err *er
 	_free_ char *path = xasprintf("/1.0/operations/%s/wait", json_str(op, "id", ""));
 	json_t *end = request("GET", path, NULL, deadline, err);
 
-	if (!end || json_int(end, "status_code", 0) == 200)
+	if (!end || json_int(end, "status_code", 0) == STATUS_SUCCESS)
 		return end;
 	err_set(err, ERR_INTERNAL, "%s", json_str(end, "err", "the operation failed"));
 	json_decref(end);
@@ -73,7 +74,7 @@ json_t *init_call(const char *method, const char *path, const json_t *body, int6
 	json_t *meta = request(method, path, body, deadline, err);
 
 	if (meta && strcmp(method, "GET") != 0 && is_operation(meta) &&
-	    json_int(meta, "status_code", 0) < 200 &&
+	    !status_is_final((enum status)json_int(meta, "status_code", 0)) &&
 	    strcmp(json_str(meta, "class", ""), "task") == 0) {
 		json_t *end = wait_operation(meta, deadline, err);
 

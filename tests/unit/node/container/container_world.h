@@ -275,7 +275,7 @@ static inline void end_container(struct world *w, const char *name)
 {
 	struct err err;
 
-	if (container_status(w->n, name) != CT_STOPPED)
+	if (container_status(w->n, name) != STATUS_STOPPED)
 		container_stop(w->n, name, true, 0, &err);
 	must(container_delete(w->n, name, &err), &err);
 }

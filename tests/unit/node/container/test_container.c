@@ -13,7 +13,7 @@ static void test_life(void **state, const char *driver)
 	struct err err;
 
 	must(container_start(w->n, spec, &err), &err);
-	assert_int_equal(container_status(w->n, "c1"), CT_RUNNING);
+	assert_int_equal(container_status(w->n, "c1"), STATUS_RUNNING);
 	assert_string_equal(w->told, "Running");
 	assert_true(container_pid(w->n, "c1") > 1);
 	assert_int_equal(container_start(w->n, spec, &err), -1);
@@ -65,14 +65,14 @@ static void test_freeze_and_force(void **state)
 	assert_string_equal(w->told, "Frozen");
 	assert_int_equal(container_freeze(w->n, "c3", true, &err), -1);
 	must(container_stop(w->n, "c3", false, 30, &err), &err);
-	assert_int_equal(container_status(w->n, "c3"), CT_STOPPED);
+	assert_int_equal(container_status(w->n, "c3"), STATUS_STOPPED);
 	must(container_start(w->n, spec, &err), &err);
 	must(container_freeze(w->n, "c3", true, &err), &err);
 	must(container_freeze(w->n, "c3", false, &err), &err);
 	expect_run(w, "c3", "echo thawed", 0, "thawed\n");
 	must(container_freeze(w->n, "c3", true, &err), &err);
 	must(container_stop(w->n, "c3", true, 0, &err), &err);
-	assert_int_equal(container_status(w->n, "c3"), CT_STOPPED);
+	assert_int_equal(container_status(w->n, "c3"), STATUS_STOPPED);
 	end_container(w, "c3");
 }
 
@@ -87,7 +87,7 @@ static void test_ends_by_itself(void **state)
 	/* The command dies with its container, or just gets away. */
 	run(w, "c4", json_pack("[sss]", "sh", "-c", "kill -PWR 1"), &out);
 	assert_true(wait_told(w, "Stopped"));
-	assert_int_equal(container_status(w->n, "c4"), CT_STOPPED);
+	assert_int_equal(container_status(w->n, "c4"), STATUS_STOPPED);
 	end_container(w, "c4");
 }
 
@@ -97,7 +97,7 @@ static bool wait_new_init(struct world *w, const char *name, pid_t former)
 	for (int64_t until = deadline_in(WAIT_MS); clock_ms() < until; poll(NULL, 0, 20)) {
 		pid_t pid = container_pid(w->n, name);
 
-		if (pid && pid != former && container_status(w->n, name) == CT_RUNNING)
+		if (pid && pid != former && container_status(w->n, name) == STATUS_RUNNING)
 			return true;
 	}
 	return false;
@@ -148,10 +148,10 @@ static void test_recover(void **state)
 	node_free(w->n);
 	w->n = NULL;
 	open_node(w);
-	assert_int_equal(container_status(w->n, "c7"), CT_STOPPED);
+	assert_int_equal(container_status(w->n, "c7"), STATUS_STOPPED);
 	must(node_recover(w->n, known, &err), &err);
 	assert_int_equal(container_pid(w->n, "c7"), pid);
-	assert_int_equal(container_status(w->n, "c7"), CT_RUNNING);
+	assert_int_equal(container_status(w->n, "c7"), STATUS_RUNNING);
 	/* Nobody says whose it is, so it is left alone until it is known to be another member's. */
 	assert_true(container_pid(w->n, "c8") > 0);
 	must(node_recover(w->n, foreign, &err), &err);
@@ -221,7 +221,7 @@ static void test_fails_to_start(void **state)
 	assert_int_equal(unlink(init), 0);
 	assert_int_equal(container_start(w->n, spec, &err), -1);
 	print_message("%s\n", err.msg);
-	assert_int_equal(container_status(w->n, "d5"), CT_STOPPED);
+	assert_int_equal(container_status(w->n, "d5"), STATUS_STOPPED);
 	write_file(w->dir, "vol-d5/rootfs/sbin/init", init_script, 0755);
 	must(container_start(w->n, spec, &err), &err);
 	end_container(w, "d5");
