@@ -172,6 +172,21 @@ bool str_is_hostname(const char *s)
 	return true;
 }
 
+bool str_is_folder(const char *s)
+{
+	const char *end = s ? strchr(s, '~') : NULL;
+
+	if (!end)
+		return str_is_hostname(s);
+	if (end - s < 1 || end - s > 63 || !isalnum((unsigned char)s[0]))
+		return false;
+	for (; s < end; s++) {
+		if (!isalnum((unsigned char)*s) && !strchr("._-", *s))
+			return false;
+	}
+	return str_is_hostname(end + 1);
+}
+
 bool str_is_name(const char *s, size_t max)
 {
 	size_t n = s ? strlen(s) : 0;

@@ -23,6 +23,10 @@ const char *str_of_size(uint64_t bytes, char buf[16]);
 /* Instance and member names: 1 to 63 of [a-zA-Z0-9-], a letter first, no hyphen last (RFC 1123,
  * and no all-digit names). */
 bool str_is_hostname(const char *s);
+/* What a host calls its containers, safe as a folder, a cgroup and a word of a line: a host name,
+ * or one after "PREFIX~", which is 1 to 63 of [a-zA-Z0-9._-], no sign first. */
+#define FOLDER_SIZE 128 /* with its end */
+bool str_is_folder(const char *s);
 /* Profiles, pools, networks, aliases...: 1 to max printable bytes, no '/', no blank and no '-'
  * first, not "." or "..". */
 bool str_is_name(const char *s, size_t max);

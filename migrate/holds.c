@@ -115,7 +115,7 @@ static bool parse_line(struct conn *c, bool *ret_resumed)
 	c->id.source = str_eq(part[1], "source");
 	if ((!*ret_resumed && !str_eq(part[0], "hold")) ||
 	    (!c->id.source && !str_eq(part[1], "target")) || !str_is_uuid(part[2]) ||
-	    !str_is_hostname(part[3]) || !str_to_i64(part[4], 0, INT64_MAX, &c->id.epoch) ||
+	    !str_is_folder(part[3]) || !str_to_i64(part[4], 0, INT64_MAX, &c->id.epoch) ||
 	    (*part[5] && !str_to_u64(part[5], INT32_MAX, &pid)))
 		return false;
 	str_copy(c->id.op, sizeof(c->id.op), part[2]);

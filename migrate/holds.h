@@ -12,13 +12,14 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 struct holds;
 struct hold;
 
 struct hold_id {
 	bool source;
-	char op[40], name[64];
+	char op[40], name[FOLDER_SIZE];
 	int64_t epoch; /* of the instance when the move began */
 };
 

@@ -79,7 +79,7 @@ static struct move *load_one(const char *path, struct err *err)
 		*(bool *)((char *)mv + flags[i].at) = json_bool(j, flags[i].name, false);
 	mv->spec = json_incref(json_obj(j, "spec"));
 	mv->pool = json_incref(json_obj(j, "pool"));
-	if (str_is_uuid(mv->id.op) && str_is_hostname(mv->id.name))
+	if (str_is_uuid(mv->id.op) && str_is_folder(mv->id.name))
 		return mv;
 	move_free(mv);
 	err_set(err, ERR_INVALID, "%s is no note of a move", path);

@@ -28,7 +28,7 @@
 struct move {
 	struct hold_id id;           /* source: this is the source's side; epoch: before the move */
 	char source[64], target[64]; /* members */
-	char was[64];                /* its old name, which it gets back without the move */
+	char was[FOLDER_SIZE];       /* its old name, which it gets back without the move */
 	bool live, frozen;           /* frozen: it was so before the move, and stays so */
 	bool start;                  /* it was stopped for the move: whoever has it starts it */
 	bool back;                   /* source: commit_back may have been sent */

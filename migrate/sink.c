@@ -53,7 +53,7 @@ static int take_config(struct sink *k, const json_t *j, struct err *err)
 	const char *op = json_str(j, "op", ""), *name = json_str(j, "name", "");
 	const json_t *instance = json_obj(j, "instance");
 
-	if (!str_is_uuid(op) || !str_is_hostname(name) || !instance ||
+	if (!str_is_uuid(op) || !str_is_folder(name) || !instance ||
 	    !str_eq(json_str(instance, "name", ""), name))
 		return err_set(err, ERR_INVALID,
 			       "the other member's description of the move is malformed");

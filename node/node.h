@@ -54,7 +54,7 @@ json_t *node_resources(struct node *n); /* LXD's resources object */
 
 /* A container's description for this host, made by api/work/spec.c out of rows:
  * {
- *   "name", "uuid", "architecture",
+ *   "name", "hostname" (as processes inside see it; else the name), "uuid", "architecture",
  *   "config": {expanded configuration},
  *   "privileged": bool, "idmap": {"base": 1000000, "size": 65536},
  *   "rootfs": {"driver": "dir|overlay", "volume": "/abs/path", "image": "/abs/images/FP.root"},

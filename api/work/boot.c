@@ -183,7 +183,7 @@ struct starts {
 
 struct start {
 	struct starts *all;
-	char name[64]; /* a host name */
+	char name[FOLDER_SIZE];
 };
 
 static void start_one(const struct api_env *env, void *own_start)

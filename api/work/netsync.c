@@ -144,7 +144,8 @@ static void add_lease(void *arg, const char *key, int64_t rev, const char *text)
 	if (l->overlay || str_eq(member, l->me))
 		json_array_append_new(l->hosts,
 				      json_pack("{s:s, s:s, s:s}", "hwaddr", hwaddr, "ipv4",
-						json_str(doc, "ip", ""), "hostname", instance));
+						json_str(doc, "ip", ""), "hostname",
+						ref_of(instance).name));
 	if (l->overlay && !str_eq(member, l->me) && json_str(l->underlays, member, NULL))
 		json_put_str(l->macs, hwaddr, json_str(l->underlays, member, ""));
 }

@@ -121,7 +121,7 @@ static int settle_row(const struct api_env *env, const struct row *row, struct e
 
 struct unsettled {
 	const struct api_env *env;
-	char name[64]; /* a host name */
+	char name[FOLDER_SIZE];
 };
 
 static void settle_again(void *own_unsettled)

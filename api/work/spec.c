@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/ref.h"
 
 /* --- expansion ------------------------------------------------------------------------------- */
 
@@ -210,6 +211,7 @@ json_t *spec_build(const struct api_env *env, const json_t *instance, json_t **r
 		   struct err *err)
 {
 	_json_ json_t *config = NULL, *devices = NULL, *pool = NULL;
+	const char *name = json_str(instance, "name", "");
 	json_t *spec;
 
 	spec_expand(env->store, NULL, instance, &config, &devices);
@@ -217,7 +219,8 @@ json_t *spec_build(const struct api_env *env, const json_t *instance, json_t **r
 	if (!pool)
 		return NULL;
 	spec = json_object();
-	json_put_str(spec, "name", json_str(instance, "name", ""));
+	json_put_str(spec, "name", name);
+	json_put_str(spec, "hostname", ref_of(name).name);
 	json_put_str(spec, "uuid", json_str(instance, "uuid", ""));
 	json_put_str(spec, "architecture", json_str(instance, "architecture", ""));
 	json_object_set(spec, "config", config);

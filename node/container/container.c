@@ -92,7 +92,7 @@ static const char *spec_name(const json_t *spec, struct err *err)
 {
 	const char *name = json_str(spec, "name", "");
 
-	if (str_is_hostname(name))
+	if (str_is_folder(name))
 		return name;
 	err_set(err, ERR_INVALID, "\"%s\" is not a valid instance name", name);
 	return NULL;
@@ -298,7 +298,7 @@ int container_delete(struct node *n, const char *name, struct err *err)
 	struct ct *c;
 	int rc;
 
-	if (!str_is_hostname(name))
+	if (!str_is_folder(name))
 		return err_set(err, ERR_INVALID, "\"%s\" is not a valid instance name", name);
 	c = ct_get(n, name, true);
 	rc = delete_locked(n, c, err);
@@ -326,9 +326,9 @@ int container_rename(struct node *n, const char *name, const char *new_name, str
 	struct ct *c;
 	int rc;
 
-	if (!str_is_hostname(name) || !str_is_hostname(new_name))
+	if (!str_is_folder(name) || !str_is_folder(new_name))
 		return err_set(err, ERR_INVALID, "\"%s\" is not a valid instance name",
-			       str_is_hostname(name) ? new_name : name);
+			       str_is_folder(name) ? new_name : name);
 	c = ct_get(n, name, true);
 	rc = rename_locked(n, c, new_name, err);
 	ct_put(n, c);

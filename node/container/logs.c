@@ -41,7 +41,7 @@ static char *find_log(struct node *n, const char *name, const char *file, bool *
 {
 	for (size_t i = 0; i < ARRAY_SIZE(logs); i++) {
 		*ret_keep = logs[i].keep;
-		if (str_eq(file, logs[i].shown) && str_is_hostname(name))
+		if (str_eq(file, logs[i].shown) && str_is_folder(name))
 			return ct_file(n, name, logs[i].file);
 	}
 	err_set(err, ERR_NOT_FOUND, "instance %s has no log file \"%.100s\"", name, file);

@@ -87,7 +87,8 @@ static int put_fixed(struct conf *c)
 {
 	_free_ char *root = rootfs_mountpoint(c->lxcpath, c->name);
 
-	if (put(c, "lxc.uts.name", c->name) < 0 || putf(c, "lxc.rootfs.path", "dir:%s", root) < 0 ||
+	if (put(c, "lxc.uts.name", json_str(c->spec, "hostname", c->name)) < 0 ||
+	    putf(c, "lxc.rootfs.path", "dir:%s", root) < 0 ||
 	    putf(c, "lxc.log.file", "%s/%s/lxc.log", c->lxcpath, c->name) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
@@ -381,7 +382,7 @@ int lxcconf_text(const json_t *spec, const char *lxcpath, const char *cgroup_nam
 			  .out = out,
 			  .err = err };
 
-	if (!str_is_hostname(c.name))
+	if (!str_is_folder(c.name))
 		return err_set(err, ERR_INVALID, "\"%s\" is not a valid instance name", c.name);
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		if (parts[i](&c) < 0)

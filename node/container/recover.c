@@ -16,7 +16,7 @@
 
 struct reboot {
 	struct node *n;
-	char name[128];
+	char name[FOLDER_SIZE];
 };
 
 static void reboot_job(void *arg)
@@ -134,7 +134,7 @@ static json_t *folder_names(const struct node *n, struct err *err)
 		return NULL;
 	}
 	while ((e = readdir(d))) {
-		if (str_is_hostname(e->d_name))
+		if (str_is_folder(e->d_name))
 			json_object_set_new(names, e->d_name, json_true());
 	}
 	closedir(d);
@@ -152,7 +152,7 @@ int node_recover(struct node *n, const json_t *places, struct err *err)
 	if (!names || image_recover(n, err) < 0 || storage_recover(n, err) < 0)
 		return -1;
 	json_array_foreach(groups, i, v)
-		if (str_is_hostname(json_string_value(v)))
+		if (str_is_folder(json_string_value(v)))
 			json_object_set_new(names, json_string_value(v), json_true());
 	json_object_foreach(names, name, v)
 		recover_one(n, name, json_object_get(places, name));

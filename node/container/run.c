@@ -135,7 +135,7 @@ int ct_prepare(struct node *n, struct ct *c, const json_t *spec, bool start, str
 struct end_event {
 	struct node *n;
 	pid_t pid;
-	char name[128];
+	char name[FOLDER_SIZE];
 };
 
 static struct end_event *end_event(struct node *n, const struct ct *c)

@@ -294,6 +294,32 @@ static void names(void **state)
 	}
 }
 
+static void folders(void **state)
+{
+	static const struct {
+		const char *in;
+		bool ok;
+	} t[] = {
+		{ "c1", true },         { "web~c1", true },   { "a.b_c-d~c1", true },
+		{ "9~c1", true },       { "", false },        { "web~", false },
+		{ "~c1", false },       { "-w~c1", false },   { ".w~c1", false },
+		{ "a~b~c1", false },    { "a b~c1", false },  { "web~9", false },
+		{ "c1.new", false },    { "web/x~c", false }, { "web~c-", false },
+		{ NULL, false },
+	};
+	char longest[FOLDER_SIZE + 1] = "";
+
+	for (size_t k = 0; k < ARRAY_SIZE(t); k++) {
+		if (str_is_folder(t[k].in) != t[k].ok)
+			fail_msg("%s", t[k].in ? t[k].in : "NULL");
+	}
+	memset(longest, 'p', FOLDER_SIZE - 1);
+	longest[63] = '~';
+	assert_true(str_is_folder(longest));
+	longest[FOLDER_SIZE - 1] = 'p';
+	assert_false(str_is_folder(longest));
+}
+
 static void names_have_a_length(void **state)
 {
 	char text[66];
@@ -540,6 +566,7 @@ int main(void)
 		cmocka_unit_test(durations),
 		cmocka_unit_test(sizes_for_people),
 		cmocka_unit_test(names),
+		cmocka_unit_test(folders),
 		cmocka_unit_test(names_have_a_length),
 		cmocka_unit_test(hex_and_uuids),
 		cmocka_unit_test(comparisons),

@@ -322,6 +322,31 @@ static void test_image_unpacked_anew(void **state)
 	end_container(w, "e2");
 }
 
+/* One name inside, two containers on the host, also after the next start of the daemon. */
+static void test_two_projects(void **state)
+{
+	struct world *w = *state;
+	static const char *const names[] = { "p1", "web~p1", "dev~p1" };
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_json_ json_t *spec = make_spec(w, names[i], "overlay");
+
+		json_object_set_new(spec, "hostname", json_string("p1"));
+		must(container_start(w->n, spec, &err), &err);
+	}
+	expect_run(w, "web~p1", "echo web >/who; cat /proc/sys/kernel/hostname", 0, "p1\n");
+	expect_run(w, "p1", "[ -e /who ] && echo shared; cat /proc/sys/kernel/hostname", 0, "p1\n");
+	assert_int_not_equal(container_pid(w->n, "web~p1"), container_pid(w->n, "p1"));
+	node_free(w->n);
+	open_node(w);
+	must(node_recover(w->n, NULL, &err), &err);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		assert_int_equal(container_status(w->n, names[i]), STATUS_RUNNING);
+		end_container(w, names[i]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +362,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_fails_to_start),
 		cmocka_unit_test(test_nic),
 		cmocka_unit_test(test_image_unpacked_anew),
+		cmocka_unit_test(test_two_projects),
 		cmocka_unit_test(test_hold),
 		cmocka_unit_test(test_privileged),
 	};

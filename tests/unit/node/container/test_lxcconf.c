@@ -141,7 +141,7 @@ static void test_refused(void **state)
 
 static void test_bad_names(void **state)
 {
-	static const char *const names[] = { "", "..", "a/b", "a b", "-a", "a\nb" };
+	static const char *const names[] = { "", "..", "a/b", "a b", "-a", "a\nb", "~c1" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		_json_ json_t *spec = make_spec();
@@ -152,6 +152,31 @@ static void test_bad_names(void **state)
 		assert_int_equal(lxcconf_text(spec, "/d/containers", "x", &out, &err), -1);
 		assert_int_equal(err.kind, ERR_INVALID);
 	}
+}
+
+/* Of one name inside, and two on the host. */
+static void test_two_projects(void **state)
+{
+	static const char *const lines[] = {
+		"lxc.rootfs.path = dir:/d/containers/web~c1/stage/rootfs",
+		"lxc.cgroup.dir.container = dunlin-x/web~c1/payload",
+		"lxc.cgroup.dir.monitor = dunlin-x/web~c1/monitor",
+		"lxc.cgroup.dir.monitor.pivot = dunlin-x/web~c1/pivot",
+	};
+	_json_ json_t *spec = make_spec(), *plain = make_spec();
+	_free_ char *text = NULL, *other = text_of(plain);
+
+	json_object_set_new(spec, "name", json_string("web~c1"));
+	json_object_set_new(spec, "hostname", json_string("c1"));
+	text = text_of(spec);
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		if (!has_line(text, lines[i]))
+			fail_msg("missing: %s\n%s", lines[i], text);
+		if (has_line(other, lines[i]))
+			fail_msg("shared: %s", lines[i]);
+	}
+	assert_non_null(strstr(text, "lxc.uts.name = c1\n"));
+	assert_non_null(strstr(other, "lxc.uts.name = c1\n"));
 }
 
 static void test_raw_is_last(void **state)
@@ -189,6 +214,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),       cmocka_unit_test(test_privileged_and_bare),
 		cmocka_unit_test(test_refused),     cmocka_unit_test(test_bad_names),
+		cmocka_unit_test(test_two_projects),
 		cmocka_unit_test(test_raw_is_last), cmocka_unit_test(test_halt_signal),
 	};
 
