@@ -7,12 +7,12 @@
 #include "api/work/icache.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
-#include "api/work/keys.h"
 #include "api/work/usage.h"
 #include "base/arch.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/container/keys.h"
 
 #define LIST_MAX (256 << 20)
 #define PATCH_TRIES 20
@@ -255,7 +255,7 @@ static int check_kept(struct req *r, const json_t *doc, const json_t *body)
 {
 	const char *name = json_str(doc, "name", ""), *uuid = json_str(doc, "uuid", "");
 	const char *arch = json_str(body, "architecture", "");
-	const char *new_uuid = json_str(json_obj(body, "config"), "volatile.uuid", "");
+	const char *new_uuid = json_str(json_obj(body, "config"), "volatile.uuid", NULL);
 	_free_ char *what = xasprintf("instance \"%s\"", name);
 	static const char *const fixed[] = { "name", "type", "project", NULL };
 	_json_ json_t *given = json_copy(json_obj(body, "config")), *shown = NULL;
@@ -267,7 +267,7 @@ static int check_kept(struct req *r, const json_t *doc, const json_t *body)
 		return -1;
 	/* Before our own values take the place of what was sent. */
 	if (given &&
-	    keys_check(KEYS_INSTANCE, what, given, json_obj(doc, "config"), req_err(r)) < 0)
+	    keys_check(&instance_keys, what, given, json_obj(doc, "config"), req_err(r)) < 0)
 		return -1;
 	if (!str_empty(arch) && !str_eq(arch, json_str(doc, "architecture", "")) &&
 	    !str_eq(arch_canonical(arch), json_str(doc, "architecture", "")))

@@ -5,10 +5,10 @@
 #include "api/rest/handle.h"
 #include "api/rest/locations.h"
 #include "api/work/address.h"
-#include "api/work/keys.h"
 #include "api/work/netsync.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/network/keys.h"
 
 #define VNI_FIRST 1000
 #define VNI_MAX ((1 << 24) - 1)
@@ -108,14 +108,12 @@ int h_network_leases_get(struct req *r)
 static int fill_address(struct req *r, json_t *config, const char *missing)
 {
 	_free_ char *cidr = NULL;
-	const char *v;
 
 	if (!json_str(config, "ipv6.address", NULL))
 		json_put_str(config, "ipv6.address", "none");
 	if (!json_str(config, "ipv4.address", NULL))
 		json_put_str(config, "ipv4.address", missing);
-	v = json_str(config, "ipv4.address", "");
-	if (!str_eq(v, "auto"))
+	if (!str_eq(json_str(config, "ipv4.address", NULL), "auto"))
 		return 0;
 	cidr = net4_pick_subnet(req_env(r)->store, req_err(r));
 	if (!cidr)
@@ -189,7 +187,7 @@ static json_t *new_network(struct req *r, const json_t *body, const char *type)
 
 	json_put_str(doc, "name", json_str(body, "name", ""));
 	json_put_str(doc, "type", type);
-	if (keys_check(KEYS_NETWORK, what, json_obj(doc, "config"), NULL, req_err(r)) < 0 ||
+	if (keys_check(&network_keys, what, json_obj(doc, "config"), NULL, req_err(r)) < 0 ||
 	    fill_address(r, json_obj(doc, "config"), "auto") < 0 ||
 	    net4_check_subnet(req_env(r), doc, NULL, req_err(r)) < 0)
 		return NULL;
@@ -336,7 +334,7 @@ static int change_network(struct req *r)
 	merge_map(row.doc, "config", body, is_patch(r));
 	json_put_str(row.doc, "description",
 		     json_str(body, "description", is_patch(r) ? NULL : ""));
-	if (keys_check(KEYS_NETWORK, what, json_obj(row.doc, "config"), json_obj(old, "config"),
+	if (keys_check(&network_keys, what, json_obj(row.doc, "config"), json_obj(old, "config"),
 		       req_err(r)) < 0 ||
 	    fill_address(r, json_obj(row.doc, "config"), "none") < 0 ||
 	    check_change(r, &row, old) < 0)

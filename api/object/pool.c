@@ -3,10 +3,10 @@
 
 #include "api/rest/handle.h"
 #include "api/rest/locations.h"
-#include "api/work/keys.h"
 #include "api/work/spec.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/storage/keys.h"
 
 #define NAME_MAX_BYTES 63
 
@@ -104,7 +104,7 @@ static void drop_default_source(const struct api_env *env, const char *name, jso
 {
 	_free_ char *source = default_source(env, name);
 
-	if (str_eq(json_str(config, "source", ""), source))
+	if (str_eq(keys_text(&pool_keys, config, "source"), source))
 		json_object_del(config, "source");
 }
 
@@ -165,7 +165,7 @@ int h_pools_post(struct req *r)
 	what = xasprintf("storage pool \"%s\"", name);
 	json_put_str(doc, "name", name);
 	json_put_str(doc, "driver", driver);
-	if (keys_check(KEYS_POOL, what, json_obj(doc, "config"), NULL, req_err(r)) < 0 ||
+	if (keys_check(&pool_keys, what, json_obj(doc, "config"), NULL, req_err(r)) < 0 ||
 	    make_pool(r, name, doc) < 0)
 		return -1;
 	return reply_made(r, "storage-pools", name, "storage-pool-created");
@@ -196,11 +196,11 @@ int h_pool_put(struct req *r)
 	drop_default_source(req_env(r), row.key, json_obj(row.doc, "config"));
 	json_put_str(row.doc, "description",
 		     json_str(body, "description", is_patch(r) ? NULL : ""));
-	if (keys_check(KEYS_POOL, what, json_obj(row.doc, "config"), json_obj(writable, "config"),
+	if (keys_check(&pool_keys, what, json_obj(row.doc, "config"), json_obj(writable, "config"),
 		       req_err(r)) < 0)
 		return -1;
-	if (!str_eq(json_str(json_obj(row.doc, "config"), "source", ""),
-		    json_str(json_obj(writable, "config"), "source", "")))
+	if (!str_eq(keys_text(&pool_keys, json_obj(row.doc, "config"), "source"),
+		    keys_text(&pool_keys, json_obj(writable, "config"), "source")))
 		return err_set(req_err(r), ERR_INVALID, "%s: source can't be changed", what);
 	tx_put(tx, ENT_POOL, row.key, row.rev, row.doc);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)

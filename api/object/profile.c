@@ -4,9 +4,10 @@
 #include "api/rest/handle.h"
 #include "api/work/address.h"
 #include "api/work/check.h"
-#include "api/work/keys.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/container/keys.h"
+#include "node/device/keys.h"
 
 #define NAME_MAX_BYTES 64
 
@@ -91,7 +92,7 @@ static int check_profile(struct req *r, const char *name, json_t *doc, const jso
 	json_t *config = json_obj(doc, "config"), *v;
 	const char *key;
 
-	if (keys_check(KEYS_INSTANCE, what, config, json_obj(old, "config"), req_err(r)) < 0 ||
+	if (keys_check(&instance_keys, what, config, json_obj(old, "config"), req_err(r)) < 0 ||
 	    config_check_raw(what, config, json_obj(old, "config"), req_err(r)) < 0 ||
 	    devices_check(what, json_obj(doc, "devices"), json_obj(old, "devices"), req_err(r)) < 0)
 		return -1;

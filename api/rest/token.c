@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "api/rest/serverinfo.h"
-#include "api/work/keys.h"
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/str.h"
 #include "cluster/member/tokens.h"
+#include "cluster/model/keys.h"
 
 #define TOKEN_MAX 4096
 
@@ -63,7 +63,7 @@ int64_t token_life_s(const struct api_env *env, const char *key)
 	_json_ json_t *config = server_config(env);
 	int64_t s = 0;
 
-	str_to_duration(key_value(KEYS_SERVER, config, key), &s);
+	keys_get(&server_keys, config, key, &s);
 	return s;
 }
 

@@ -4,10 +4,10 @@
 #include "api/rest/handle.h"
 #include "api/rest/token.h"
 #include "api/server/join.h"
-#include "api/work/keys.h"
-#include "api/work/value.h"
+#include "base/check.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/keys.h"
 
 static int need_cluster(struct req *r)
 {
@@ -260,8 +260,8 @@ int h_member_put(struct req *r)
 	if (check_etag(r, writable) < 0 || check_given(r, what, body, member) < 0)
 		return -1;
 	merge_map(row.doc, "config", body, is_patch(r));
-	if (keys_check(KEYS_MEMBER, what, json_obj(row.doc, "config"), json_obj(writable, "config"),
-		       req_err(r)) < 0)
+	if (keys_check(&member_keys, what, json_obj(row.doc, "config"),
+		       json_obj(writable, "config"), req_err(r)) < 0)
 		return -1;
 	json_put_str(row.doc, "description", json_str(body, "description", NULL));
 	json_put_str(row.doc, "failure_domain", json_str(body, "failure_domain", NULL));

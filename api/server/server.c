@@ -4,10 +4,10 @@
 #include "api/rest/handle.h"
 #include "api/rest/localconf.h"
 #include "api/rest/serverinfo.h"
-#include "api/work/keys.h"
 #include "api/work/state.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/keys.h"
 
 #define INFO_MAX (64 << 20)
 
@@ -102,7 +102,7 @@ static int write_config(struct req *r, json_t *config, bool replace)
 	_rows_ struct rows have = { 0 };
 	_tx_ struct tx *tx = tx_new();
 
-	if (keys_check(KEYS_SERVER, "server", want, old, req_err(r)) < 0 ||
+	if (keys_check(&server_keys, "server", want, old, req_err(r)) < 0 ||
 	    store_list(env->store, ENT_CONFIG, NULL, &have, req_err(r)) < 0 ||
 	    apply_local(r, config, want, replace) < 0)
 		return -1;

@@ -8,15 +8,12 @@
  */
 #pragma once
 #include "api/work/env.h"
-
-#define NET4_RANGES_MAX 16
+#include "node/network/keys.h"
 
 /* Of a network document; host byte order. */
 struct net4 {
 	uint32_t gateway;
-	struct range4 {
-		uint32_t first, last;
-	} ranges[NET4_RANGES_MAX]; /* candidates in order; the gateway may lie among them */
+	struct range4 ranges[RANGES4_MAX]; /* candidates in order; the gateway may lie among them */
 	size_t nranges;
 	int bits;
 	bool dhcp;

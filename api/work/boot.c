@@ -8,7 +8,6 @@
 #include "api/work/background.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
-#include "api/work/keys.h"
 #include "api/work/later.h"
 #include "api/work/spec.h"
 #include "api/work/state.h"
@@ -19,6 +18,7 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "cluster/model/ref.h"
+#include "node/container/keys.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_MAX 64
@@ -110,21 +110,13 @@ static int by_priority(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static int64_t number(const json_t *config, const char *key)
-{
-	int64_t v = 0;
-
-	str_to_i64(key_value(KEYS_INSTANCE, config, key), INT32_MIN, INT32_MAX, &v);
-	return v;
-}
-
 static bool shall_start(const struct api_env *env, const struct row *row, const json_t *config)
 {
 	if (container_status(env->node, row->key) != STATUS_STOPPED)
 		return false;
-	if (!json_str(config, "boot.autostart", NULL))
+	if (!keys_text(&instance_keys, config, "boot.autostart"))
 		return str_eq(json_str(row->doc, "power", "off"), "on");
-	return key_bool(KEYS_INSTANCE, config, "boot.autostart");
+	return keys_bool(&instance_keys, config, "boot.autostart");
 }
 
 static bool shall_stop(const struct api_env *env, const struct row *row, const json_t *config)
@@ -156,9 +148,11 @@ static int collect(const struct api_env *env, const struct order *o, struct cand
 
 		spec_expand(env->store, profiles, rows.v[i].doc, &config, &devices);
 		if (o->wanted(env, &rows.v[i], config))
-			ret->v[ret->n++] = (struct candidate){ xstrdup(rows.v[i].key),
-							       number(config, o->priority),
-							       (int)number(config, o->seconds) };
+			ret->v[ret->n++] = (struct candidate){
+				xstrdup(rows.v[i].key),
+				keys_number(&instance_keys, config, o->priority),
+				(int)keys_number(&instance_keys, config, o->seconds)
+			};
 	}
 	qsort(ret->v, ret->n, sizeof(*ret->v), by_priority);
 	return 0;

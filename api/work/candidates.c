@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "api/work/icache.h"
-#include "api/work/keys.h"
 #include "api/work/spec.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/keys.h"
+#include "node/container/limits.h"
 
 struct view {
 	struct place_member *v;
@@ -18,7 +19,7 @@ static void fill_member(const struct api_env *env, const struct row *row, struct
 {
 	_json_ json_t *fact = store_fact_get(env->store, FACT_MEMBER, row->key, NULL);
 	const char *policy =
-		key_value(KEYS_MEMBER, json_obj(row->doc, "config"), "scheduler.instance");
+		keys_text(&member_keys, json_obj(row->doc, "config"), "scheduler.instance");
 
 	str_copy(m->name, sizeof(m->name), row->key);
 	str_copy(m->architecture, sizeof(m->architecture), json_str(row->doc, "architecture", ""));
@@ -52,14 +53,11 @@ static void add_requested(void *arg, const struct icache_view *i)
 /* A share of the host's memory asks for as much of every member: it does not matter here. */
 static void fill_request(const json_t *instance, const json_t *config, struct place_request *req)
 {
-	const char *cpu = json_str(config, "limits.cpu", NULL);
-	const char *memory = json_str(config, "limits.memory", NULL);
+	struct limits_request limits = limits_requested(config);
 
 	req->architecture = json_str(instance, "architecture", "");
-	if (memory)
-		str_to_size(memory, &req->memory_bytes);
-	if (cpu && !str_to_u64(cpu, 4096, &req->cpus))
-		req->cpus = 1;
+	req->memory_bytes = limits.memory.bytes;
+	req->cpus = limits.cpus.count;
 }
 
 int place_instance(const struct api_env *env, const json_t *instance, bool group,

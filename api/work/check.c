@@ -6,12 +6,12 @@
 #include "api/work/address.h"
 #include "api/work/hostcheck.h"
 #include "api/work/icache.h"
-#include "api/work/keys.h"
 #include "api/work/spec.h"
-#include "api/work/value.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/container/keys.h"
 #include "node/container/lxcconf.h"
+#include "node/device/keys.h"
 
 #define PROFILES_MAX 50
 #define BROKEN_MAX 200 /* of names in an error */
@@ -333,9 +333,9 @@ void instance_pin(const struct api_env *env, const json_t *doc, struct tx *tx)
 
 int config_check_raw(const char *what, const json_t *config, const json_t *old, struct err *err)
 {
-	const char *raw = json_str(config, "raw.lxc", "");
+	const char *raw = keys_text(&instance_keys, config, "raw.lxc");
 
-	if (str_empty(raw) || str_eq(raw, json_str(old, "raw.lxc", "")) ||
+	if (str_empty(raw) || str_eq(raw, keys_text(&instance_keys, old, "raw.lxc")) ||
 	    lxcconf_try_raw(raw, err) == 0)
 		return 0;
 	return err_wrap(err, "%s: invalid value for key \"raw.lxc\"", what);
@@ -347,8 +347,8 @@ int instance_check(const struct api_env *env, json_t *doc, const json_t *old, st
 
 	json_t *profiles = json_arr(doc, "profiles");
 
-	if (keys_check(KEYS_INSTANCE, what, json_obj(doc, "config"), json_obj(old, "config"), err) <
-		    0 ||
+	if (keys_check(&instance_keys, what, json_obj(doc, "config"), json_obj(old, "config"),
+		       err) < 0 ||
 	    config_check_raw(what, json_obj(doc, "config"), json_obj(old, "config"), err) < 0 ||
 	    devices_check(what, json_obj(doc, "devices"), json_obj(old, "devices"), err) < 0 ||
 	    (!json_equal(profiles, json_arr(old, "profiles")) &&
@@ -364,7 +364,7 @@ static int check_values(const char *what, const json_t *doc, struct err *err)
 	_json_ json_t *config = json_deep_copy(json_obj(doc, "config"));
 	_json_ json_t *devices = json_deep_copy(json_obj(doc, "devices"));
 
-	if (config && keys_check(KEYS_INSTANCE, what, config, NULL, err) < 0)
+	if (config && keys_check(&instance_keys, what, config, NULL, err) < 0)
 		return -1;
 	return devices ? devices_check(what, devices, NULL, err) : 0;
 }

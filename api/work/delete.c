@@ -4,12 +4,12 @@
 #include "api/work/address.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
-#include "api/work/keys.h"
 #include "api/work/spec.h"
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/ref.h"
+#include "node/container/keys.h"
 
 struct name_job {
 	const struct api_env *env;
@@ -61,7 +61,7 @@ static int check_deletable(const struct api_env *env, const struct row *row, str
 	enum status now = container_status(env->node, row->key);
 
 	spec_expand(env->store, NULL, row->doc, &config, &devices);
-	if (key_bool(KEYS_INSTANCE, config, "security.protection.delete"))
+	if (keys_bool(&instance_keys, config, "security.protection.delete"))
 		return err_set(
 			err, ERR_FORBIDDEN,
 			"Instance is protected: unset security.protection.delete of \"%s\" first",

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api/work/keys.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/keys.h"
 
 #define FINGERPRINT_HEX 64
 
@@ -95,5 +95,5 @@ int image_check_properties(const char *what, const json_t *properties, struct er
 
 	json_object_foreach((json_t *)properties, name, v)
 		json_object_set_new(config, name, json_incref(v));
-	return keys_check(KEYS_IMAGE, what, config, NULL, err);
+	return keys_check(&image_keys, what, config, NULL, err);
 }

@@ -4,13 +4,13 @@
 #include <net/if.h>
 #include <sys/utsname.h>
 
-#include "api/work/keys.h"
 #include "api/work/spec.h"
 #include "base/arch.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "node/host/cgroup.h"
+#include "node/device/keys.h"
+#include "node/container/limits.h"
 
 static int check_architecture(const char *what, const json_t *doc, struct err *err)
 {
@@ -30,7 +30,7 @@ static int check_disk(const struct api_env *env, const char *what, const json_t 
 {
 	const char *source = json_str(dev, "source", NULL);
 
-	if (!source || !key_bool(KEYS_DISK, dev, "required") || io_exists(source))
+	if (!source || !keys_bool(&disk_keys, dev, "required") || io_exists(source))
 		return 0;
 	return err_set(err, ERR_INVALID,
 		       "%s: invalid value \"%s\" for key \"source\": there is no such path on "
@@ -155,7 +155,7 @@ int instance_check_host(const struct api_env *env, const json_t *doc, const json
 		return -1;
 	if ((!same(config, old_config, "limits.cpu") ||
 	     !same(config, old_config, "limits.memory")) &&
-	    cgroup_limits_parse(config, &limits, err) < 0)
+	    limits_read(config, &limits, err) < 0)
 		return err_wrap(err, "%s", what);
 	return devices_check_host(env, what, devices, old_devices, err);
 }

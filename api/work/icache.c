@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "api/work/instance.h"
-#include "api/work/keys.h"
 #include "api/work/spec.h"
 #include "api/work/state.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/container/limits.h"
 
 #define RECHECK_MS 1000
 #define OBJECT_MAX (8 << 20)
@@ -98,19 +98,11 @@ static json_t *uses_of(const json_t *doc, const json_t *devices)
 
 static void sum_limits(struct entry *e, const json_t *config)
 {
-	const char *memory = json_str(config, "limits.memory", NULL);
-	const char *cpu = json_str(config, "limits.cpu", NULL);
-	_free_ char *share = xstrdup(memory);
+	struct limits_request limits = limits_requested(config);
 
-	e->memory_bytes = e->memory_percent = e->cpus = 0;
-	if (memory && str_ends(memory, "%")) {
-		share[strlen(share) - 1] = '\0';
-		str_to_u64(share, 100, &e->memory_percent);
-	} else if (memory) {
-		str_to_size(memory, &e->memory_bytes);
-	}
-	if (cpu && !str_to_u64(cpu, 4096, &e->cpus))
-		e->cpus = 1;
+	e->memory_bytes = limits.memory.bytes;
+	e->memory_percent = limits.memory.percent;
+	e->cpus = limits.cpus.count;
 }
 
 static void render_head(const struct api_env *env, json_t *profiles, struct entry *e)

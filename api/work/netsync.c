@@ -8,7 +8,6 @@
 #include "api/work/address.h"
 #include "api/work/background.h"
 #include "api/work/job.h"
-#include "api/work/keys.h"
 #include "api/work/later.h"
 #include "api/work/spec.h"
 #include "api/work/state.h"
@@ -94,12 +93,11 @@ static json_t *underlay_map(const struct api_env *env)
 static json_t *network_wanted(const struct row *row, const json_t *underlays)
 {
 	json_t *net = json_object(), *peers = json_array(), *ip;
-	json_t *config = keys_filled(KEYS_NETWORK, json_obj(row->doc, "config"));
 	const char *member;
 
 	json_put_str(net, "name", row->key);
 	json_put_str(net, "type", json_str(row->doc, "type", "bridge"));
-	json_object_set_new(net, "config", config);
+	json_object_set(net, "config", json_obj(row->doc, "config"));
 	json_put_int(net, "vni", json_int(row->doc, "vni", 0));
 	json_object_foreach((json_t *)underlays, member, ip) {
 		if (*member)

@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "api/work/address.h"
-#include "api/work/keys.h"
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/ref.h"
+#include "node/container/keys.h"
+#include "node/device/keys.h"
 
 /* --- expansion ------------------------------------------------------------------------------- */
 
@@ -181,9 +182,9 @@ static json_t *make_disk(const char *device, const json_t *dev)
 	json_put_str(disk, "device", device);
 	json_put_str(disk, "source", json_str(dev, "source", ""));
 	json_put_str(disk, "path", json_str(dev, "path", ""));
-	json_put_bool(disk, "readonly", key_bool(KEYS_DISK, dev, "readonly"));
-	json_put_bool(disk, "shift", key_bool(KEYS_DISK, dev, "shift"));
-	json_put_bool(disk, "required", key_bool(KEYS_DISK, dev, "required"));
+	json_put_bool(disk, "readonly", keys_bool(&disk_keys, dev, "readonly"));
+	json_put_bool(disk, "shift", keys_bool(&disk_keys, dev, "shift"));
+	json_put_bool(disk, "required", keys_bool(&disk_keys, dev, "required"));
 	return disk;
 }
 
@@ -224,7 +225,7 @@ json_t *spec_build(const struct api_env *env, const json_t *instance, json_t **r
 	json_put_str(spec, "uuid", json_str(instance, "uuid", ""));
 	json_put_str(spec, "architecture", json_str(instance, "architecture", ""));
 	json_object_set(spec, "config", config);
-	json_put_bool(spec, "privileged", key_bool(KEYS_INSTANCE, config, "security.privileged"));
+	json_put_bool(spec, "privileged", keys_bool(&instance_keys, config, "security.privileged"));
 	json_object_set_new(spec, "idmap",
 			    json_pack("{s:i, s:i}", "base", IDMAP_BASE, "size", IDMAP_SIZE));
 	json_object_set_new(spec, "rootfs", make_rootfs(env, instance, pool, err));

@@ -6,22 +6,19 @@
 #include <string.h>
 
 #include "api/work/address_int.h"
-#include "api/work/keys.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "node/network/keys.h"
 #include "node/network/network.h"
 
 #define SUBNET_TRIES 1000
 
 bool net4_parse_ip(const char *text, uint32_t *ret)
 {
-	struct in_addr a;
+	struct err ignored;
 
-	if (inet_pton(AF_INET, text, &a) != 1)
-		return false;
-	*ret = ntohl(a.s_addr);
-	return true;
+	return ip4_parse(text, ret, &ignored) == 0;
 }
 
 const char *net4_text(uint32_t ip, char buf[16])
@@ -31,31 +28,9 @@ const char *net4_text(uint32_t ip, char buf[16])
 	return inet_ntop(AF_INET, &a, buf, 16);
 }
 
-static bool parse_cidr(const char *text, uint32_t *ret_ip, int *ret_bits)
-{
-	_free_ char *copy = xstrdup(text);
-	char *parts[2];
-	uint64_t bits;
-
-	if (str_split(copy, '/', parts, 2) != 2 || !net4_parse_ip(parts[0], ret_ip) ||
-	    !str_to_u64(parts[1], 32, &bits))
-		return false;
-	*ret_bits = (int)bits;
-	return true;
-}
-
 static uint32_t mask_of(int bits)
 {
 	return bits == 0 ? 0 : ~0u << (32 - bits);
-}
-
-static bool parse_range(char *text, struct range4 *ret)
-{
-	char *ends[2];
-
-	text += strspn(text, " ");
-	return str_split(text, '-', ends, 2) == 2 && net4_parse_ip(ends[0], &ret->first) &&
-	       net4_parse_ip(ends[1], &ret->last) && ret->first <= ret->last;
 }
 
 /* Without the addresses of the subnet itself and of broadcast. */
@@ -94,18 +69,12 @@ static void merge_ranges(struct net4 *n)
 }
 
 /* All hosts of the subnet, unless ranges say which. */
-static void set_ranges(struct net4 *n, const char *ranges)
+static void set_ranges(struct net4 *n, const struct ranges4 *given)
 {
-	_free_ char *copy = xstrdup(ranges);
-	char *parts[NET4_RANGES_MAX];
-	size_t count = *ranges ? str_split(copy, ',', parts, NET4_RANGES_MAX) : 0;
-
 	n->nranges = 0;
-	for (size_t i = 0; i < count && i < NET4_RANGES_MAX; i++) {
-		struct range4 r;
-
-		if (parse_range(parts[i], &r) && holds(hosts_of(n), r))
-			n->ranges[n->nranges++] = r;
+	for (size_t i = 0; i < given->n; i++) {
+		if (holds(hosts_of(n), given->v[i]))
+			n->ranges[n->nranges++] = given->v[i];
 	}
 	if (n->nranges == 0)
 		n->ranges[n->nranges++] = hosts_of(n);
@@ -115,13 +84,19 @@ static void set_ranges(struct net4 *n, const char *ranges)
 bool net4_parse(const json_t *network, struct net4 *ret)
 {
 	const json_t *config = json_obj(network, "config");
-	const char *cidr = json_str(config, "ipv4.address", "none");
-	struct net4 n;
+	struct ranges4 ranges = { 0 };
+	struct ip gateway = { 0 };
+	struct net4 n = { 0 };
 
-	if (!parse_cidr(cidr, &n.gateway, &n.bits) || n.bits > 30)
+	keys_get(&network_keys, config, "ipv4.address", &gateway);
+	if (!gateway.family)
 		return false;
-	n.dhcp = key_bool(KEYS_NETWORK, config, "ipv4.dhcp");
-	set_ranges(&n, json_str(config, "ipv4.dhcp.ranges", ""));
+	memcpy(&n.gateway, gateway.bytes, sizeof(n.gateway));
+	n.gateway = ntohl(n.gateway);
+	n.bits = gateway.prefix;
+	n.dhcp = keys_bool(&network_keys, config, "ipv4.dhcp");
+	keys_get(&network_keys, config, "ipv4.dhcp.ranges", &ranges);
+	set_ranges(&n, &ranges);
 	*ret = n;
 	return true;
 }
@@ -162,30 +137,29 @@ static bool network_uses(const struct rows *networks, uint32_t ip, int bits)
 
 int net4_check_ranges(const json_t *network, const char *name, struct err *err)
 {
-	const char *ranges = json_str(json_obj(network, "config"), "ipv4.dhcp.ranges", "");
-	_free_ char *copy = xstrdup(ranges);
-	char *parts[NET4_RANGES_MAX], text[16];
-	struct range4 r;
+	const json_t *config = json_obj(network, "config");
+	const char *text = keys_text(&network_keys, config, "ipv4.dhcp.ranges");
+	struct ranges4 r = { 0 };
 	struct net4 n;
-	size_t count;
+	char ip[16];
 
-	if (!*ranges || !net4_parse(network, &n))
+	keys_get(&network_keys, config, "ipv4.dhcp.ranges", &r);
+	if (!text || !net4_parse(network, &n))
 		return 0;
-	count = str_split(copy, ',', parts, NET4_RANGES_MAX);
-	for (size_t i = 0; i < count && i < NET4_RANGES_MAX; i++) {
-		if (parse_range(parts[i], &r) && holds(hosts_of(&n), r))
+	for (size_t i = 0; i < r.n; i++) {
+		if (holds(hosts_of(&n), r.v[i]))
 			continue;
 		return err_set(err, ERR_INVALID,
 			       "network \"%s\": ipv4.dhcp.ranges: \"%.40s\" is not among the hosts "
 			       "of its subnet %s/%d",
-			       name, ranges, net4_text(n.gateway & mask_of(n.bits), text), n.bits);
+			       name, text, net4_text(n.gateway & mask_of(n.bits), ip), n.bits);
 	}
 	if (n.nranges == 1 && n.ranges[0].first == n.gateway && n.ranges[0].last == n.gateway)
 		return err_set(
 			err, ERR_INVALID,
 			"network \"%s\": ipv4.dhcp.ranges: \"%.40s\" holds no address beside "
 			"the gateway",
-			name, ranges);
+			name, text);
 	return 0;
 }
 
@@ -283,14 +257,14 @@ int net4_check_subnet(const struct api_env *env, const json_t *network, const js
 {
 	const json_t *config = json_obj(network, "config"), *old_config = json_obj(old, "config");
 	struct subnet_check c = { .env = env, .name = json_str(network, "name", "") };
-	const char *ranges = json_str(config, "ipv4.dhcp.ranges", "");
+	const char *ranges = keys_text(&network_keys, config, "ipv4.dhcp.ranges");
 	struct net4 before;
 	bool same;
 
 	if (!net4_parse(network, &c.n))
 		return 0;
 	same = net4_parse(old, &before) && before.gateway == c.n.gateway && before.bits == c.n.bits;
-	if (!(same && str_eq(ranges, json_str(old_config, "ipv4.dhcp.ranges", ""))) &&
+	if (!(same && str_eq(ranges, keys_text(&network_keys, old_config, "ipv4.dhcp.ranges"))) &&
 	    net4_check_ranges(network, c.name, err) < 0)
 		return -1;
 	if (same)

@@ -271,8 +271,8 @@ static bool voters_answer(struct picture *p, const struct role_step *s)
 static int run_step(struct picture *p, struct err *err)
 {
 	struct role_limits l = {
-		.voters = (size_t)setting_get(p->c->store, SETTING_MAX_VOTERS),
-		.standbys = (size_t)setting_get(p->c->store, SETTING_MAX_STANDBY),
+		.voters = (size_t)setting_get(p->c->store, "cluster.max_voters"),
+		.standbys = (size_t)setting_get(p->c->store, "cluster.max_standby"),
 		.absent_ms = cluster_offline_ms(p->c),
 	};
 	struct role_step s;

@@ -99,7 +99,7 @@ static void take_latency(struct keeper *k)
 
 	if (!replica_revision(c->replica))
 		return;
-	ms = (uint64_t)setting_get(c->store, SETTING_LATENCY);
+	ms = (uint64_t)setting_get(c->store, "cluster.raft_latency_ms");
 	cluster_self(c, &id);
 	if (id.latency_ms != ms && cluster_edit_identity(c, set_latency, &ms, &err) < 0)
 		log_err(LOG_WARN, "raft latency", &err);

@@ -25,7 +25,7 @@ enum member_life life_of(const struct life_evidence *e, int64_t threshold_ms)
 
 int64_t cluster_offline_ms(struct cluster *c)
 {
-	return 1000 * setting_get(c->store, SETTING_OFFLINE);
+	return 1000 * setting_get(c->store, "cluster.offline_threshold");
 }
 
 int64_t cluster_island_ms(struct cluster *c)
@@ -43,7 +43,7 @@ int64_t cluster_island_ms(struct cluster *c)
 static int64_t cut_off_after_ms(struct cluster *c)
 {
 	int64_t offline_ms = cluster_offline_ms(c);
-	int64_t election_ms = ELECTION_LATENCIES * setting_get(c->store, SETTING_LATENCY);
+	int64_t election_ms = ELECTION_LATENCIES * setting_get(c->store, "cluster.raft_latency_ms");
 
 	if (election_ms < ELECTION_MIN_MS)
 		election_ms = ELECTION_MIN_MS;

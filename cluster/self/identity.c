@@ -44,14 +44,25 @@ static bool present(const char *dir, const char *name)
 	return io_exists(path);
 }
 
+static const char latency_key[] = "cluster.raft_latency_ms";
+
 /* A single host: the first and only node of its database. */
 static int identity_make(const char *dir, struct identity *id, struct err *err)
 {
-	*id = (struct identity){ .raft_id = 1, .db = DB_FRESH,
-				 .latency_ms = setting_bounded(SETTING_LATENCY, -1) };
+	*id = (struct identity){ .raft_id = 1,
+				 .db = DB_FRESH,
+				 .latency_ms = (unsigned)setting_of(latency_key, NULL) };
 	rng_uuid(id->uuid);
 	str_copy(id->name, sizeof(id->name), "none");
 	return identity_save(dir, id, err);
+}
+
+/* The default when it is missing. */
+static unsigned latency_of(const json_t *j)
+{
+	_free_ char *text = xasprintf("%lld", (long long)json_int(j, "raft_latency_ms", -1));
+
+	return (unsigned)setting_of(latency_key, text);
 }
 
 /* Whatever is missing or odd is taken for damage: a guess could make this another member. */
@@ -70,7 +81,6 @@ static bool is_whole(const json_t *j)
 
 static int identity_parse(const char *path, const json_t *j, struct identity *id, struct err *err)
 {
-	int64_t latency = json_int(j, "raft_latency_ms", -1);
 	uint64_t raft_id = 0;
 
 	*id = (struct identity){ .enabled = json_bool(j, "enabled", false),
@@ -85,7 +95,7 @@ static int identity_parse(const char *path, const json_t *j, struct identity *id
 	    (raft_id == 0) != (id->db == DB_NONE))
 		return err_set(err, ERR_INVALID, "%s: not a member's identity", path);
 	id->raft_id = raft_id;
-	id->latency_ms = (unsigned)setting_bounded(SETTING_LATENCY, latency);
+	id->latency_ms = latency_of(j);
 	return 0;
 }
 

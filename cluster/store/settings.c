@@ -1,32 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/store/settings.h"
 
-#include "base/str.h"
+#include <assert.h>
 
-static const struct {
-	const char *name;
-	int64_t least, most, dflt;
-} settings[SETTING_MAX] = {
-#define SETTING(id, name, least, most, dflt, doc) { name, least, most, dflt },
-#include "cluster/model/settings.def"
-#undef SETTING
-};
+#include "cluster/model/keys.h"
 
-int64_t setting_get(struct store *s, enum setting id)
+int64_t setting_of(const char *name, const char *value)
+{
+	int64_t v = 0;
+	struct err ignored;
+
+	if (keys_read_value(&server_keys, name, value, &v, &ignored) < 0)
+		keys_read_value(&server_keys, name, NULL, &v, &ignored);
+	return v;
+}
+
+int64_t setting_get(struct store *s, const char *name)
 {
 	_row_ struct row row = { 0 };
 	struct err ignored;
-	int64_t v;
 
-	if (store_get(s, ENT_CONFIG, settings[id].name, &row, &ignored) < 0 ||
-	    !str_to_i64(json_str(row.doc, "value", ""), INT64_MIN, INT64_MAX, &v))
-		return settings[id].dflt;
-	return setting_bounded(id, v);
-}
-
-int64_t setting_bounded(enum setting id, int64_t value)
-{
-	bool fits = value >= settings[id].least && value <= settings[id].most;
-
-	return fits ? value : settings[id].dflt;
+	if (store_get(s, ENT_CONFIG, name, &row, &ignored) < 0)
+		return setting_of(name, NULL);
+	return setting_of(name, json_str(row.doc, "value", NULL));
 }

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cluster/store/settings.h - the server keys that the cluster reads (cluster/model/settings.def).
- */
+/* cluster/store/settings.h - the server keys that the cluster itself reads: whole numbers of
+ * cluster/model/keys.def. */
 #pragma once
 #include <stdint.h>
 
 #include "cluster/store/store.h"
 
-enum setting {
-#define SETTING(id, name, least, most, dflt, doc) SETTING_##id,
-#include "cluster/model/settings.def"
-#undef SETTING
-	SETTING_MAX
-};
-
-/* The value in the database, or the default. */
-int64_t setting_get(struct store *s, enum setting id);
-/* The value when it is in range, else the default. */
-int64_t setting_bounded(enum setting id, int64_t value);
+/* The value in the database; the default when it is unset or can't be read. */
+int64_t setting_get(struct store *s, const char *name);
+/* The same of a value that stands elsewhere (NULL: unset). */
+int64_t setting_of(const char *name, const char *value);

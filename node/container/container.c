@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/container/container_int.h"
+#include "node/container/keys.h"
 #include "node/container/lxcconf.h"
 #include "node/host/cgroup.h"
 #include "node/host/pids.h"
@@ -128,8 +129,9 @@ static int check_stoppable(struct ct *c, struct err *err)
 static int halt_signal(struct node *n, struct ct *c)
 {
 	_json_ json_t *spec = ct_spec(n, c);
-	int own = lxcconf_halt_signal(json_str(json_obj(spec, "config"), "raw.lxc", ""));
+	int own = 0;
 
+	keys_get(&instance_keys, json_obj(spec, "config"), "raw.lxc", &own);
 	if (own > 0)
 		return own;
 	return pids_blocks_signal(c->pid, SIGRTMIN + 3) ? SIGRTMIN + 3 : SIGPWR;

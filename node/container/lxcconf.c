@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/console/console.h"
+#include "node/container/keys.h"
+#include "node/container/limits.h"
 #include "node/helper/helper.h"
 #include "node/host/cgroup.h"
 #include "node/host/idmap.h"
@@ -140,7 +142,7 @@ static int put_limits(struct conf *c)
 {
 	struct cgroup_limits l;
 
-	if (cgroup_limits_parse(c->config, &l, c->err) < 0)
+	if (limits_read(c->config, &l, c->err) < 0)
 		return err_wrap(c->err, "instance %s", c->name);
 	for (size_t i = 0; cgroup_limit_rows[i].controller; i++) {
 		const struct cgroup_limit_row *r = &cgroup_limit_rows[i];
@@ -357,11 +359,11 @@ static int put_environment(struct conf *c)
 
 static int put_raw(struct conf *c)
 {
-	const char *raw = json_str(c->config, "raw.lxc", "");
+	const char *raw = keys_text(&instance_keys, c->config, "raw.lxc");
 
-	if (lxcconf_check_raw(raw, c->err) < 0)
-		return err_wrap(c->err, "instance %s: raw.lxc", c->name);
-	sbuf_puts(c->out, raw);
+	if (keys_read(&instance_keys, c->config, "raw.lxc", NULL, c->err) < 0)
+		return err_wrap(c->err, "instance %s", c->name);
+	sbuf_puts(c->out, raw ? raw : "");
 	sbuf_putc(c->out, '\n');
 	return 0;
 }
@@ -470,16 +472,11 @@ int lxcconf_each_raw(const char *raw,
 			return err_set(err, ERR_INVALID, "line %d is longer than %d bytes", number,
 				       RAW_LINE_MAX);
 		if (check_raw_line(copy, &key, &value, err) < 0 ||
-		    (key && line && line(arg, key, value, err) < 0))
+		    (key && line(arg, key, value, err) < 0))
 			return err_wrap(err, "line %d", number);
 		raw += len + (raw[len] == '\n');
 	}
 	return 0;
-}
-
-int lxcconf_check_raw(const char *raw, struct err *err)
-{
-	return lxcconf_each_raw(raw, NULL, NULL, err);
 }
 
 int lxcconf_try_raw(const char *raw, struct err *err)
@@ -513,17 +510,22 @@ static int signal_number(const char *text)
 	return str_to_u64(text, 64, &v) ? (int)v : 0;
 }
 
-int lxcconf_halt_signal(const char *raw)
+static int note_halt_signal(void *arg, const char *key, const char *value, struct err *err)
 {
-	static const char key[] = "lxc.signal.halt";
-	const char *p = raw;
-	char value[32];
+	char name[32];
+
+	if (str_eq(key, "lxc.signal.halt") && sscanf(value, "%31[A-Z0-9+]", name) == 1)
+		*(int *)arg = signal_number(name);
+	return 0;
+}
+
+int lxcconf_parse_raw(const char *raw, void *ret, struct err *err)
+{
 	int sig = 0;
 
-	for (; *p; p += strcspn(p, "\n"), p += *p == '\n') {
-		p += strspn(p, " \t");
-		if (str_starts(p, key) && sscanf(p + strlen(key), " = %31[A-Z0-9+]", value) == 1)
-			sig = signal_number(value);
-	}
-	return sig;
+	if (lxcconf_each_raw(raw, note_halt_signal, &sig, err) < 0)
+		return -1;
+	if (ret)
+		*(int *)ret = sig;
+	return 0;
 }

@@ -17,14 +17,12 @@ int lxcconf_write(const json_t *spec, const char *dir, const char *cgroup_name, 
 /* "ADDRESS BROADCAST": liblxc's own guess at the broadcast address leaves out the network. NULL
  * stays NULL; the caller frees. */
 char *lxcconf_ipv4(const char *address);
-/* raw.lxc as a user may set it: lines of "lxc.key = value", none of what the server sets itself.
- * ERR_INVALID names the line. */
-int lxcconf_check_raw(const char *raw, struct err *err);
-/* The same, and hands each line to a function (NULL: none). */
+/* The key_parser (base/keys.h) of raw.lxc: lines of "lxc.key = value", none of what the server sets
+ * itself. Gives the signal that lxc.signal.halt names, as int; 0 when it names none. */
+int lxcconf_parse_raw(const char *raw, void *ret, struct err *err);
+/* The same, and hands each line to a function. ERR_INVALID names the line. */
 int lxcconf_each_raw(const char *raw,
 		     int (*line)(void *arg, const char *key, const char *value, struct err *err),
 		     void *arg, struct err *err);
-/* The same, and asks this host's liblxc whether it takes the lines. Runs a helper. */
+/* Asks this host's liblxc whether it takes the lines. Runs a helper. */
 int lxcconf_try_raw(const char *raw, struct err *err);
-/* The signal that raw.lxc's lxc.signal.halt names; 0 when it names none. */
-int lxcconf_halt_signal(const char *raw);

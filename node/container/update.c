@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/container/container_int.h"
+#include "node/container/limits.h"
 #include "node/container/lxcconf.h"
 #include "node/helper/helper.h"
 #include "node/host/cgroup.h"
@@ -187,7 +188,7 @@ static int change(struct update *u, const json_t *old, struct err *err)
 {
 	struct cgroup_limits limits;
 
-	if (cgroup_limits_parse(json_obj(u->spec, "config"), &limits, err) < 0)
+	if (limits_read(json_obj(u->spec, "config"), &limits, err) < 0)
 		return -1;
 	/* Names and places that go come before those that come. */
 	if (!same_devices(old, u->spec) &&
@@ -202,7 +203,7 @@ static void restore_limits(struct update *u, const json_t *old)
 	struct cgroup_limits limits;
 	struct err err;
 
-	if (cgroup_limits_parse(json_obj(old, "config"), &limits, &err) < 0 ||
+	if (limits_read(json_obj(old, "config"), &limits, &err) < 0 ||
 	    cgroup_limits_apply(u->n->cgroup_name, u->c->name, &limits, &err) < 0)
 		log_err(LOG_WARN, "the former limits of an instance do not come back", &err);
 }

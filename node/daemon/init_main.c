@@ -383,6 +383,12 @@ static int set_up_by_questions(struct init_opts *o, bool listens, struct err *er
 	return run_auto(o, err);
 }
 
+/* Where it answers others; NULL: nowhere. */
+static const char *address_of(const json_t *server)
+{
+	return json_str(json_obj(server, "config"), "core.https_address", NULL);
+}
+
 static int run_questions(struct init_opts *o, struct err *err)
 {
 	_json_ json_t *server = init_call("GET", "/1.0", NULL, 0, err);
@@ -399,10 +405,7 @@ static int run_questions(struct init_opts *o, struct err *err)
 	if (join < 0)
 		return -1;
 	return join ? join_by_questions(o, err)
-		    : set_up_by_questions(o,
-					  *json_str(json_obj(server, "config"),
-						    "core.https_address", ""),
-					  err);
+		    : set_up_by_questions(o, !str_empty(address_of(server)), err);
 }
 
 /* What there is now, and what comes next. */
@@ -411,13 +414,13 @@ static void say_ready(void)
 	struct err ignored;
 	_json_ json_t *server = init_call("GET", "/1.0", NULL, 0, &ignored);
 	const json_t *env = json_obj(server, "environment");
-	const char *address = json_str(json_obj(server, "config"), "core.https_address", "");
+	const char *address = address_of(server);
 
 	if (json_bool(env, "server_clustered", false))
 		printf("This host is member \"%s\" of a cluster", json_str(env, "server_name", ""));
 	else
 		printf("This host is set up");
-	if (*address)
+	if (!str_empty(address))
 		printf(", with the API on %s", address);
 	puts(". Next: dunlin image import TARBALL --alias NAME; dunlin launch NAME");
 }

@@ -44,12 +44,6 @@ char *cgroup_base(const char *proc_cgroup, const char *controller);
 char *cgroup_path(const char *controller, const char *cgroup_name, const char *name,
 		  const char *part);
 void cgroup_usage(const char *cgroup_name, const char *name, struct cgroup_usage *ret);
-/* NULL when a value of limits.memory or limits.cpu is one, else what it must be. */
-const char *cgroup_check_memory(const char *text);
-const char *cgroup_check_cpus(const char *text);
-/* limits.cpu ("2", "0-3", "1,3"), limits.memory ("512MiB", "50%"), limits.processes of a
- * configuration. */
-int cgroup_limits_parse(const json_t *config, struct cgroup_limits *ret, struct err *err);
 int cgroup_limits_apply(const char *cgroup_name, const char *name, const struct cgroup_limits *l,
 			struct err *err);
 int cgroup_freeze(const char *cgroup_name, const char *name, bool frozen, int64_t deadline,

@@ -90,6 +90,29 @@ bool mac_parse(const char *text, uint8_t mac[MAC_LEN])
 	return true;
 }
 
+const char *mac_wrong(const char *text)
+{
+	uint8_t mac[MAC_LEN] = { 0 }, none[MAC_LEN] = { 0 };
+
+	/* The lowest bit of the first byte is that of groups. */
+	if (mac_parse(text, mac) && !(mac[0] & 1) && memcmp(mac, none, MAC_LEN) != 0)
+		return NULL;
+	return "must be a MAC address of one interface such as 00:16:3e:01:02:03";
+}
+
+int ip4_parse(const char *text, void *ret, struct err *err)
+{
+	struct ip ip;
+	uint32_t raw;
+
+	if (strchr(text, '/') || !ip_parse(text, &ip) || ip.family != AF_INET)
+		return err_set(err, ERR_INVALID, "must be an IPv4 address");
+	memcpy(&raw, ip.bytes, sizeof(raw));
+	if (ret)
+		*(uint32_t *)ret = ntohl(raw);
+	return 0;
+}
+
 const char *mac_text(const uint8_t m[MAC_LEN], char buf[MAC_TEXT_SIZE])
 {
 	snprintf(buf, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4],

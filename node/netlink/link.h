@@ -35,6 +35,10 @@ bool ip_equal(const struct ip *a, const struct ip *b);                /* without
 bool ip_in(const struct ip *ip, const struct ip *net);                /* net with its prefix */
 uint32_t ip_broadcast(const struct ip *ip); /* of an IPv4 one; network byte order */
 bool mac_parse(const char *text, uint8_t mac[MAC_LEN]);
+/* NULL for what an interface may have, else what it must be (CHECKED of base/keys.h). */
+const char *mac_wrong(const char *text);
+/* A key_parser (base/keys.h) of an address without prefix: uint32_t in host byte order. */
+int ip4_parse(const char *text, void *ret, struct err *err);
 const char *mac_text(const uint8_t mac[MAC_LEN], char buf[MAC_TEXT_SIZE]);
 
 struct link_stats {

@@ -23,6 +23,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "node/network/dnsmasq_int.h"
+#include "node/network/keys.h"
 
 #define DNSMASQ "/usr/sbin/dnsmasq"
 #define START_MS 15000
@@ -207,7 +208,8 @@ static void add_dhcp4(struct args *a, const struct net *net)
 	if (!net->v4.gateway.family || !net->v4.dhcp || net->v4.gateway.prefix > HOSTS_PREFIX_MAX)
 		return;
 	add(a, "--dhcp-range=%s,static,%s,%s", subnet_of(&net->v4.gateway, subnet),
-	    mask_of(&net->v4.gateway, mask), net_config(net, "ipv4.dhcp.expiry", "1h"));
+	    mask_of(&net->v4.gateway, mask),
+	    keys_text(&network_keys, net->config, "ipv4.dhcp.expiry"));
 	add(a, "--dhcp-no-override");
 	add(a, "--dhcp-authoritative");
 	add(a, "--dhcp-rapid-commit");
@@ -229,9 +231,9 @@ static void add_dhcp6(struct args *a, const struct net *net)
 
 static void add_dns(struct args *a, const struct net *net, const char *dir)
 {
-	const char *domain = net_config(net, "dns.domain", "");
+	const char *domain = keys_text(&network_keys, net->config, "dns.domain");
 
-	if (str_eq(net_config(net, "dns.mode", ""), "none")) {
+	if (str_eq(keys_text(&network_keys, net->config, "dns.mode"), "none")) {
 		add(a, "--port=0");
 		return;
 	}

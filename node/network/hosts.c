@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/network/dnsmasq_int.h"
+#include "node/network/keys.h"
 
 /* Not synced: it is made anew at every start. It comes into place whole, and not from within its
  * folder, where dnsmasq would read it twice. */
@@ -85,7 +86,7 @@ struct host_files {
 
 static int fill(struct host_files *f, const struct net *net, const json_t *hosts, struct err *err)
 {
-	bool named = str_eq(net_config(net, "dns.mode", ""), "managed");
+	bool named = str_eq(keys_text(&network_keys, net->config, "dns.mode"), "managed");
 	json_t *host;
 	size_t i;
 
@@ -93,7 +94,8 @@ static int fill(struct host_files *f, const struct net *net, const json_t *hosts
 		if (host_line(&f->hosts, host, err) < 0)
 			return -1;
 		if (named)
-			name_line(&f->names, host, net_config(net, "dns.domain", ""));
+			name_line(&f->names, host,
+				  keys_text(&network_keys, net->config, "dns.domain"));
 	}
 	if (f->hosts.overflow || f->names.overflow)
 		return err_set(err, ERR_LIMIT, "network \"%s\": too many fixed leases", net->name);

@@ -13,6 +13,7 @@
 #include "base/lockfile.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/network/keys.h"
 #include "node/network/network_int.h"
 #include "node/node_int.h"
 
@@ -20,60 +21,23 @@
 #define VXLAN_OVERHEAD_V6 70
 #define VNI_MAX 0xffffff
 #define MTU_DEFAULT 1500
-#define MTU_MIN 576
 #define MTU_MAX 65535
-
-const char *net_config(const struct net *net, const char *key, const char *dflt)
-{
-	const char *v = json_str(net->config, key, "");
-
-	return *v ? v : dflt;
-}
 
 /* --- from the description ------------------------------------------------------------------- */
 
-static int config_bool(const struct net *net, const char *family, const char *key, bool dflt,
-		       bool *ret, struct err *err)
+/* Networks have no IPv6 of their own; what comes from elsewhere is filtered. */
+static const struct net_family no_ipv6 = { .dhcp = true, .firewall = true, .routing = true };
+
+static int parse_family4(struct net *net, struct err *err)
 {
-	_free_ char *full = xasprintf("%s.%s", family, key);
-	const char *v = net_config(net, full, "");
+	struct net_family *f = &net->v4;
 
-	*ret = dflt;
-	if (*v && !str_to_bool(v, ret))
-		return err_set(err, ERR_INVALID,
-			       "network \"%s\": %s is \"%.40s\", not true or false", net->name,
-			       full, v);
-	return 0;
-}
-
-static int config_ip(const struct net *net, const char *key, int family, struct ip *ret,
-		     struct err *err)
-{
-	const char *v = net_config(net, key, "");
-	struct ip ip = { 0 };
-
-	if (*v && !str_eq(v, "none") && (!ip_parse(v, &ip) || ip.family != family))
-		return err_set(err, ERR_INVALID, "network \"%s\": %s is \"%.60s\", no address",
-			       net->name, key, v);
-	*ret = ip;
-	return 0;
-}
-
-static int parse_family(const struct net *net, const char *family, int af, struct net_family *f,
-			struct err *err)
-{
-	_free_ char *address = xasprintf("%s.address", family);
-
-	if (config_ip(net, address, af, &f->gateway, err) < 0 ||
-	    config_bool(net, family, "nat", false, &f->nat, err) < 0 ||
-	    config_bool(net, family, "dhcp", true, &f->dhcp, err) < 0 ||
-	    config_bool(net, family, "firewall", true, &f->firewall, err) < 0 ||
-	    config_bool(net, family, "routing", true, &f->routing, err) < 0)
-		return -1;
-	if (f->gateway.family && !strchr(net_config(net, address, ""), '/'))
-		return err_set(err, ERR_INVALID,
-			       "network \"%s\": %s needs a prefix, as in 10.1.2.1/24", net->name,
-			       address);
+	if (keys_read(&network_keys, net->config, "ipv4.address", &f->gateway, err) < 0 ||
+	    keys_read(&network_keys, net->config, "ipv4.nat", &f->nat, err) < 0 ||
+	    keys_read(&network_keys, net->config, "ipv4.dhcp", &f->dhcp, err) < 0 ||
+	    keys_read(&network_keys, net->config, "ipv4.firewall", &f->firewall, err) < 0 ||
+	    keys_read(&network_keys, net->config, "ipv4.routing", &f->routing, err) < 0)
+		return err_wrap(err, "network \"%s\"", net->name);
 	return 0;
 }
 
@@ -132,19 +96,17 @@ static int parse_overlay(struct net *net, const json_t *desc, struct err *err)
 
 static int parse_mtu(struct net *net, struct err *err)
 {
-	const char *given = net_config(net, "bridge.mtu", "");
 	uint32_t underlay = MTU_DEFAULT;
-	uint64_t mtu = MTU_DEFAULT;
+	int64_t given = 0;
 
-	if (*given && (!str_to_u64(given, MTU_MAX, &mtu) || mtu < MTU_MIN))
-		return err_set(err, ERR_INVALID, "network \"%s\": bridge.mtu is \"%.40s\"",
-			       net->name, given);
-	net->mtu = (uint32_t)mtu;
+	if (keys_read(&network_keys, net->config, "bridge.mtu", &given, err) < 0)
+		return err_wrap(err, "network \"%s\"", net->name);
+	net->mtu = given ? (uint32_t)given : MTU_DEFAULT;
 	if (!net->overlay)
 		return 0;
 	if (net->local.family && vxlan_underlay_mtu(&net->local, &underlay, err) < 0)
 		return err_wrap(err, "network \"%s\"", net->name);
-	if (*given)
+	if (given)
 		return 0;
 	net->mtu = underlay;
 	net->mtu -= net->local.family == AF_INET6 ? VXLAN_OVERHEAD_V6 : VXLAN_OVERHEAD_V4;
@@ -160,7 +122,8 @@ int net_parse(struct net *net, const json_t *desc, struct err *err)
 
 	*net = (struct net){ .name = json_str(desc, "name", ""),
 			     .config = json_obj(desc, "config"),
-			     .overlay = str_eq(type, "overlay") };
+			     .overlay = str_eq(type, "overlay"),
+			     .v6 = no_ipv6 };
 	if (!str_is_ifname(net->name))
 		return err_set(err, ERR_INVALID,
 			       "network \"%.80s\": its name must be one of an interface: 1 to 15 "
@@ -169,9 +132,8 @@ int net_parse(struct net *net, const json_t *desc, struct err *err)
 	if (!net->overlay && !str_eq(type, "bridge"))
 		return err_set(err, ERR_INVALID, "network \"%s\": unknown type \"%.40s\"",
 			       net->name, type);
-	if (parse_family(net, "ipv4", AF_INET, &net->v4, err) < 0 ||
-	    parse_family(net, "ipv6", AF_INET6, &net->v6, err) < 0 ||
-	    parse_overlay(net, desc, err) < 0 || parse_mtu(net, err) < 0) {
+	if (parse_family4(net, err) < 0 || parse_overlay(net, desc, err) < 0 ||
+	    parse_mtu(net, err) < 0) {
 		net_done(net);
 		return -1;
 	}

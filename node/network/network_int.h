@@ -31,7 +31,6 @@ struct net {
 };
 int net_parse(struct net *net, const json_t *desc, struct err *err);
 void net_done(struct net *net);
-const char *net_config(const struct net *net, const char *key, const char *dflt);
 
 int bridge_ensure(const struct net *net, bool *ret_created, struct err *err);
 int bridge_remove(const char *name, struct err *err);

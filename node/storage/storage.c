@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "node/image/image.h"
 #include "node/node_int.h"
+#include "node/storage/keys.h"
 
 #define NAME_BYTES 200
 #define USAGE_ENTRIES 200000 /* beyond that the walk costs more than the number is worth */
@@ -81,9 +82,9 @@ static char *own_folder(struct node *n, const char *pool)
 
 static char *pool_folder(struct node *n, const json_t *pool)
 {
-	const char *source = json_str(json_obj(pool, "config"), "source", "");
+	const char *source = keys_text(&pool_keys, json_obj(pool, "config"), "source");
 
-	return *source ? xstrdup(source) : own_folder(n, json_str(pool, "name", ""));
+	return source ? xstrdup(source) : own_folder(n, json_str(pool, "name", ""));
 }
 
 static int check_pool_name(const json_t *pool, struct err *err)

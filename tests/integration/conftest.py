@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / folder) for folder in ("lib", "lint")]
 
 from cluster import ROOT, Cluster, run, wait_for  # noqa: E402
 from terminal import Terminal  # noqa: E402

@@ -8,9 +8,11 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+import keys
 from cluster import ROOT, ApiError, UnixConnection, run, wait_for
 
 INSTANCE = {"name": "x1", "source": {"type": "image", "alias": "test"}}
@@ -208,21 +210,21 @@ def test_concurrent_creates_of_one_name(cluster):
 
 # --- values of keys
 
-KEY_ROW = re.compile(r'^(KEY|REFUSED)\((\w+), +"([^"]+)", +(?:(K_\w+), +("[^"]*"|NULL), +(.*?), +)?"', re.M)
-SETTING_ROW = re.compile(r'^SETTING\(\w+, +"([^"]+)", +(\d+), +(\d+)', re.M)
-KEY_ROWS = [m.groups() for m in KEY_ROW.finditer((ROOT / "api/work/keys.def").read_text())]
-JUNK = {"K_INT": ["-99999999999999999999", "1.5", " 1", "1GiB"], "K_BOOL": ["perhaps", " true"],
-        "K_STRING": ["x" * 70000]}
-DEVICES = {"NIC": {"type": "nic", "network": "tnet"}, "NONE": {"type": "none"},
-           "DISK": {"type": "disk", "path": "/mnt", "source": "/tmp"}}
+KEY_ROWS = keys.rows_of({str(p.relative_to(ROOT)): p.read_text() for p in ROOT.rglob("*.def")
+                         if "build" not in p.parts})
+JUNK = {"NUMBER": ["-99999999999999999999", "1.5", " 1", "1GiB"], "BOOL": ["perhaps", " true"]}
+DEVICES = {"nic": {"type": "nic", "network": "tnet"}, "none": {"type": "none"},
+           "disk": {"type": "disk", "path": "/mnt", "source": "/tmp"}}
 
 
-def bad_values(kind, key_type, rule):
-    if kind == "REFUSED":
+def bad_values(row):
+    if row.refused:
         return ["true"]
-    more = ["a\nb"] if rule.startswith(("PARSED", "READ_BY", "ONE_OF")) else []
-    m = re.match(r"RANGE\((\d+), (\d+)\)", rule)
-    return JUNK[key_type] + more + ([str(int(m[1]) - 1), str(int(m[2]) + 1)] if m else [])
+    what, _, args = row.holds.partition("(")
+    ends = args[:-1].split(", ") if what == "NUMBER" else []
+    more = ["a\nb"] if what in ("CHECKED", "PARSED", "WORDS") else []
+    outside = [str(int(ends[0]) - 1), str(int(ends[1]) + 1)] if ends and args[:-1].replace(", ", "").isdigit() else []
+    return ["x" * 70000] + JUNK.get(what, []) + more + outside
 
 
 def refused(m, method, path, body, key, value):
@@ -238,21 +240,21 @@ def test_every_key_refuses_junk(cluster):
     m.cli("init", "test", "keyed", "--target", "m1")
     m.api("POST", "/1.0/profiles", {"name": "keyed"})
     places = {
-        "INSTANCE": [("PATCH", "/1.0/instances/keyed", {}), ("PATCH", "/1.0/profiles/keyed", {})],
-        "SERVER": [("PATCH", "/1.0", {})], "MEMBER": [("PATCH", "/1.0/cluster/members/m2", {})],
-        "NETWORK": [("PATCH", "/1.0/networks/tnet", {}), ("POST", "/1.0/networks", {"name": "junk"})],
-        "POOL": [("PATCH", "/1.0/storage-pools/plain", {}),
-                 ("POST", "/1.0/storage-pools", {"name": "junk", "driver": "dir"})]}
+        "node/container/instance": [("PATCH", "/1.0/instances/keyed", {}), ("PATCH", "/1.0/profiles/keyed", {})],
+        "cluster/model/server": [("PATCH", "/1.0", {})],
+        "cluster/model/member": [("PATCH", "/1.0/cluster/members/m2", {})],
+        "node/network/any": [("PATCH", "/1.0/networks/tnet", {}), ("POST", "/1.0/networks", {"name": "junk"})],
+        "node/storage/any": [("PATCH", "/1.0/storage-pools/plain", {}),
+                             ("POST", "/1.0/storage-pools", {"name": "junk", "driver": "dir"})]}
     before = [m.api("GET", p) for ways in places.values() for _, p, _ in ways]
-    rows = KEY_ROWS + [("KEY", "SERVER", n, "K_INT", "", f"RANGE({a}, {b})")
-                       for n, a, b in SETTING_ROW.findall((ROOT / "cluster/model/settings.def").read_text())]
-    assert len(rows) > 60
-    for kind, of, name, key_type, _, rule in rows:
-        key = name.replace("*", "some")
-        for value in bad_values(kind, key_type, rule or ""):
-            for method, path, body in places.get(of, []):
+    assert len(KEY_ROWS) > 60
+    for row in KEY_ROWS:
+        folder, key = str(Path(row.path).parent), row.name.replace("*", "some")
+        devices = [row.scope] if row.scope in DEVICES else list(DEVICES)
+        for value in bad_values(row):
+            for method, path, body in places.get(f"{folder}/{row.scope}", []):
                 refused(m, method, path, {**body, "config": {key: value}}, key, value)
-            if of in DEVICES and key != "type":
+            for of in devices if folder == "node/device" and key != "type" else ():
                 for path in ("/1.0/instances/keyed", "/1.0/profiles/keyed"):
                     refused(m, "PATCH", path, {"devices": {"dev": {**DEVICES[of], key: value}}}, key, value)
     assert before == [m.api("GET", p) for ways in places.values() for _, p, _ in ways]

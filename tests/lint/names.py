@@ -3,6 +3,8 @@
 configuration keys."""
 import re
 
+import keys
+
 COMMENT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 LITERALS = re.compile(r'"(?:\\.|[^"\\\n])*"(?:\s*(?:DUNLIN_VERSION\s*)?"(?:\\.|[^"\\\n])*")*')
 INCLUDED = re.compile(r"#\s*include\s*<([^>]+)>")
@@ -22,7 +24,6 @@ KEY = re.compile(r"((?:boot|cluster|core|dns|environment|images|ipv4|ipv6|limits
 CMD = re.compile(r'^(?:CMD|CMD_TAIL)\("([^"]+)", -?\d+, -?\d+, "([^"]*)"')
 GROUP = re.compile(r'^GROUP\("([^"]+)"')
 OPT = re.compile(r'^OPT\("([^"]+)", "([^"]+)"')
-KEY_ROW = re.compile(r'^(?:KEY|REFUSED|SETTING)\(\w+, +"([^"]+)"')
 
 FOREIGN = "tests/lint/foreign.txt"
 
@@ -60,8 +61,7 @@ class Tree:
                 self.groups.update({m[1].rsplit(" ", n)[0] for n in range(1, m[1].count(" ") + 1)})
             elif m := GROUP.match(line):
                 self.groups.add(m[1])
-        self.keys = {m[1] for p in ("api/work/keys.def", "cluster/model/settings.def")
-                     for line in self.texts.get(p, "").splitlines() if (m := KEY_ROW.match(line))}
+        self.keys = {row.name for row in keys.rows_of(self.texts)}
         self.globals = set(re.findall(r'\{ "([a-z-]+)",', self.texts.get("cli/form/args.c", ""))) | {"help", "version"}
         daemon = "\n".join(t for p, t in self.texts.items() if p.startswith("node/") and p.endswith((".c", ".def")))
         self.daemon = set(re.findall(r'"(?:--)?([a-z][a-z-]*)', daemon)) | {"help", "version"}
@@ -84,7 +84,7 @@ class Tree:
     def has_key(self, key):
         return key in self.keys or any(
             "*" in row and re.fullmatch(re.escape(row).replace(r"\*", ".+"), key) for row in self.keys) \
-            or f'"{key}' in "\n".join(self.texts[p] for p in ("api/work/keys.def",) if p in self.texts)
+            or any(row.startswith(key) for row in self.keys)
 
     def fault_of(self, program, rest, verbs=1):
         """What is wrong with "dunlin WORD... --OPTION...", or None; verbs 0: what follows dunlind may be prose."""

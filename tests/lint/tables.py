@@ -1,20 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables, headers and documents that say what is not so: keys and options that nobody reads, functions that
+"""Tables, headers and documents that say what is not so: options that nobody reads, functions that
 nobody calls, targets that the Makefile does not have."""
 import fnmatch
 import re
 from collections import Counter
 from pathlib import Path
 
-import keys_doc
+import keys
 
-KEYS, SETTINGS = "api/work/keys.def", "cluster/model/settings.def"
-KEY = re.compile(r'^KEY\((\w+), +"([^"]+)", +\w+, +(?:"[^"]*"|NULL), +(.*?), +"([^"]*)"\)$')
-NET_READ = re.compile(r'\bnet_config\(net, "([^"]+)"')
-SETTING = re.compile(r'^SETTING\((\w+), +"([^"]+)"')
-# Words by which a row itself says that no code reads it.
-UNREAD = ("accepted for compatibility", "kept by the server", "free for users", "properties of the image")
-READ = re.compile(r'\bkey_(?:value|bool)\([^;]*?"((?!config"|devices")[^"%]+)"\)')
 OPT = re.compile(r'^OPT\("([^"]+)", "([^"]+)", .*, "([^"]*)"\)$')
 # How the help of an option says that it asks for what is always so.
 ALWAYS = "Accepted for compatibility: "
@@ -26,38 +19,6 @@ FUNCTION = re.compile(r"^(static )?(?!typedef|struct \w+ \{)[\w \*]*?\b(\w+)\([^
 TARGET = re.compile(r"^([\w.%-]+)(?: [\w.%-]+)*:(?!=)", re.M)
 MAKE = re.compile(r"`make ([\w-]+)|^    make ([\w-]+)", re.M)
 PROTOTYPE = re.compile(r"^(?!\s|#|static|typedef|extern)[\w ]+[\w \*]*?\b(\w+)\(")
-
-
-def one_word(rule):
-    return rule.startswith("ONE_OF(") and rule.count('"') == 2
-
-
-def is_read(name, sources):
-    family, _, rest = name.partition(".")
-    return f'"{name}"' in sources or (family in ("ipv4", "ipv6") and f'"{rest}"' in sources)
-
-
-def check_keys(texts, report):
-    sources = "\n".join(t for p, t in texts.items() if p.endswith(".c")
-                        and not p.startswith(("tests/", "bench/", "cli/", "api/keys")))
-    rows = set()
-    for number, line in enumerate(texts.get(KEYS, "").splitlines(), 1):
-        m = KEY.match(line)
-        if not m:
-            continue
-        rows.add(m[2])
-        if "*" not in m[2] and not one_word(m[3]) and not m[4].startswith(UNREAD) \
-                and not is_read(m[2], sources):
-            report(KEYS, number, "key", f'nobody reads "{m[2]}": read it, or make it REFUSED')
-    for number, line in enumerate(texts.get(SETTINGS, "").splitlines(), 1):
-        m = SETTING.match(line)
-        if m and f"SETTING_{m[1]}" not in sources:
-            report(SETTINGS, number, "key", f'nobody reads "{m[2]}": remove the row')
-    for path, text in texts.items():
-        found = READ if path.startswith("api/") else NET_READ if path.startswith("node/") else None
-        for m in found.finditer(text) if found and path.endswith(".c") else ():
-            if m[1] not in rows:
-                report(path, text.count("\n", 0, m.start()) + 1, "key", f'"{m[1]}" is no row of {KEYS}')
 
 
 class Calls:
@@ -173,10 +134,9 @@ def check_functions(codes, report):
 
 def check(root, texts, codes, report):
     """texts and codes: path -> text; codes without comments and literals."""
-    check_keys(texts, report)
-    keys_doc.check(texts, report)
+    keys.check(texts, report)
     check_options(texts, report)
     check_queries(texts, report)
     check_targets(root, texts, report)
-    if KEYS in texts:  # the whole tree
+    if keys.WHEN in texts:  # the whole tree
         check_functions(codes, report)

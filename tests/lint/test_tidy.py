@@ -165,8 +165,10 @@ def test_command_line(tmp_path):
     assert done.returncode == 1 and done.stdout.startswith("a.c:1: spdx: ")
 
 
-KEY = 'KEY(NIC, "{}", K_INT, NULL, ANY, "{}")\n'
-READER = 'x = key_value(KEYS_NIC, json_obj(d, "config"), "{}");\n'
+KEY = 'KEY(any, "{}", TEXT, NULL, {}, "what it is")\n'
+TABLE = '#include "node/a/keys.def"\nconst struct keys a_keys = {{ rows, NULL }};\n{}'.format
+READER = 'x = keys_text(&a_keys, json_obj(d, "config"), "{}");\n'
+LIVE = {"node/a/keys.def": KEY.format("speed", "LIVE")}
 OPTION = 'OPT("fast", "quick", 0, OPT_FLAG, NULL, "Fast")\n'
 COMMANDS = 'CMD("go", 0, 0, "fast", c_go, "", "Go")\nCMD("stop", 0, 0, "", c_stop, "", "Stop")\n'
 GO = "int c_go(struct cli *c)\n{\n\treads(c);\n}\n"
@@ -177,13 +179,22 @@ ROUTES = {"api/http/queries.def": 'QUERY(PATH, "path", check, "of a file")\n',
 HANDLER = "int h_a(struct req *r)\n{{\n\t{}\n}}\n"
 OTHER = 'static int other(struct req *r)\n{\n\treturn req_query_true(r, "force");\n}\n'
 TREES = [  # (rule, path, tree): one violation each
-    ("key", "api/work/keys.def", {"api/work/keys.def": KEY.format("speed", "how fast")}),
-    ("key", "api/a.c", {"api/work/keys.def": KEY.format("mtu", "MTU"),
-                        "api/a.c": READER.format("mtu") + READER.format("speed")}),
-    ("key", "node/a.c", {"api/work/keys.def": KEY.format("mtu", "MTU"),
-                         "node/a.c": 'net_config(net, "mtu", "") net_config(net, "raw.mtu", "")'}),
-    ("key", "cluster/model/settings.def", {
-        "cluster/model/settings.def": 'SETTING(PACE, "cluster.pace", 1, 2, 1, "pace")\n'}),
+    ("key", "node/a/keys.def", LIVE),
+    ("key", "node/a/keys.def", {"node/a/keys.def": KEY.format("x.*.speed", "LIVE"), "node/a/a.c": 'f("x");'}),
+    ("key", "node/a/keys.def", {"node/a/keys.def": 'KEY(car, "speed", NUMBER(0, (1 << 3)), "2", LIVE, "it")\n'}),
+    ("key", "node/a/keys.def", {"base/keys.def": 'KEY_WHEN(LIVE, "at once")\n',
+                                "node/a/keys.def": KEY.format("speed", "SOON"), "node/a/a.c": '"speed"'}),
+    ("key", "api/a.c", {**LIVE, "node/a/k.c": TABLE(""), "api/a.c": READER.format("speed") + READER.format("mtu")}),
+    ("key", "api/a.c", {"node/a/keys.def": KEY.format("speed", "UNREAD"), "node/a/k.c": TABLE(""),
+                        "api/a.c": READER.format("speed")}),
+    ("key", "api/a.c", {"node/a/keys.def": 'REFUSED(any, "speed", "it stands")\n', "node/a/k.c": TABLE(""),
+                        "api/a.c": READER.format("speed")}),
+    ("key", "api/a.c", {"node/a/keys.def": KEY.format("limits.speed", "LIVE"),
+                        "api/a.c": 'f("limits.speed", "limits.heat");'}),
+    ("key", "node/b.c", {**LIVE, "node/b.c": 'json_str(config, "speed", NULL);'}),
+    ("key", "api/b.c", {**LIVE, "api/b.c": 'json_str(json_obj(d, "config"), "speed", "12");'}),
+    ("key", "cluster/b.c", {**LIVE, "node/b.c": '"speed"', "cluster/m/k.c": TABLE("").replace("a_keys", "server_keys"),
+                            "cluster/b.c": 'setting_get(c->store, "cluster.pace");'}),
     ("option", "cli/form/opts.def", {"cli/form/opts.def": 'OPT("fast", "fast", 0, OPT_FLAG, NULL, "Fast")\n'}),
     ("option", "cli/cmds.def", {"cli/form/opts.def": OPTION, "cli/cmds.def": COMMANDS, "cli/a.c": GO + "\n" + STOP}),
     ("option", "cli/cmds.def", {"cli/form/opts.def": OPTION, "cli/cmds.def": COMMANDS,
@@ -193,11 +204,14 @@ TREES = [  # (rule, path, tree): one violation each
     ("query", "api/http/queries.def", {"api/http/queries.def": 'QUERY(PATH, "path", check, "of a file")\n'}),
     ("option", "cli/cmds.def", {"cli/cmds.def": 'CMD("go", 0, 0, "fast", c_go, "", "Go")\n'}),
     ("target", "README.md", {"README.md": "Run `make sim`, or\n\n    make check\n"}),
-    ("unused", "base/a.h", {"api/work/keys.def": "", "base/a.h": "int f(void);\n"}),
-    ("unused", "base/a.h", {"api/work/keys.def": "", "base/a.h": "int f(void);\n", "base/a.c": "int f(void)\n{\n}\n"}),
+    ("unused", "base/a.h", {"base/keys.def": "", "base/a.h": "int f(void);\n"}),
+    ("unused", "base/a.h", {"base/keys.def": "", "base/a.h": "int f(void);\n", "base/a.c": "int f(void)\n{\n}\n"}),
 ]
-QUIET = {"api/work/keys.def": KEY.format("speed", "free for users") + KEY.format("mtu", "MTU"),
-         "api/a.c": READER.format("mtu") + "f();\n", "base/a.h": "int f(void);\n", "base/a.c": "int f(void)\n{\n}\n",
+QUIET = {"node/a/keys.def": KEY.format("speed", "UNREAD") + KEY.format("x.*.mtu", "LIVE") + KEY.format("n", "LIVE"),
+         "node/a/k.c": TABLE('keys_read(&a_keys, c, "n", &n, err);'),
+         "base/keys.def": 'KEY_WHEN(LIVE, "now")\nKEY_WHEN(UNREAD, "no")\n',
+         "api/a.c": 'xasprintf("x.%s.mtu", nic); json_str(config, "n", NULL); f();\n',
+         "base/a.h": "int f(void);\n", "base/a.c": "int f(void)\n{\n}\n",
          "cli/form/opts.def": 'OPT("fast", "quick", 0, OPT_FLAG, NULL, "Fast")\n', "cli/a.c": GO + READS_FAST,
          "cli/cmds.def": 'CMD("go", 0, 0, "fast", c_go, "", "Go")\n', **ROUTES,
          "api/b.c": HANDLER.format('req_query(r, "path");'), "README.md": "`make check`, `make fuzz-x`\n"}
@@ -223,7 +237,7 @@ KNOWN = {"base/known.c": "int known_call(struct known *k);\n#define KNOWN_MAX 3\
          "cli/form/opts.def": 'OPT("fast", "quick", 0, OPT_FLAG, NULL, "Fast")\n',
          "cli/cmds.def": 'GROUP("pot", "Pots")\nCMD("pot boil", 0, 0, "fast", c_boil, "", "Boil")\n',
          "cli/form/args.c": '{ "debug", "d" }', "node/daemon/dunlind.c": '"init" "auto"',
-         "api/work/keys.def": KEY.format("limits.heat", "heat") + KEY.format("volatile.*.lid", "lid"),
+         "node/a/keys.def": KEY.format("limits.heat", "LIVE") + KEY.format("volatile.*.lid", "LIVE"),
          "docs/known.md": "", "Makefile": ""}
 WRONG = [  # (rule, path, line, text)
     ("name", "base/a.c", 2, "/* As\n * lost_call() does. */"),
@@ -273,3 +287,16 @@ def test_names_of_others_are_listed_while_they_are_used():
     tree = {"base/a.c": "/* LOST_MAX */", names.FOREIGN: "# list\nLOST_MAX of another\n"}
     assert not name_faults(tree)
     assert name_faults({names.FOREIGN: tree[names.FOREIGN]}) == [("name", names.FOREIGN, 2)]
+
+
+def test_page_of_keys(tmp_path):
+    tree = {"base/keys.def": 'KEY_WHEN(LIVE, "at once")\nKEY_WHEN(UNREAD, "never")\n',
+            "node/device/a.def": 'DEVICE(car)\nKEY(car, "speed", NUMBER(0, 9), "2", LIVE, "how fast")\n'
+                                 'REFUSED(car, "wings", "it stands")\nKEY(any, "user.*", TEXT, NULL, UNREAD, "free")\n',
+            "node/a.c": '"speed"'}
+    page = tables.keys.page(tree)
+    assert "## Devices of type car\n\n" in page and "## Devices of every type" in page
+    assert "| `speed` | 0 to 9 | `2` | at once | how fast |" in page
+    assert "| `wings` | refused |  |  | it stands |" in page
+    assert not table_faults(tmp_path, {**tree, tables.keys.PAGE: page})
+    assert table_faults(tmp_path, {**tree, tables.keys.PAGE: page + "more\n"}) == [("key", tables.keys.PAGE)]

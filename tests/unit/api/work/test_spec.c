@@ -227,7 +227,7 @@ static void all_ranges_are_given_out(void **state)
 	world_put(&t->w, ENT_NETWORK, "br0",
 		  json_pack("{s:s, s:{s:s, s:s}}", "type", "bridge", "config", "ipv4.address",
 			    "10.7.0.1/16", "ipv4.dhcp.ranges",
-			    "10.7.0.10-10.7.0.11, 10.7.0.3-10.7.0.3,10.7.0.9-10.7.0.10"));
+			    "10.7.0.10-10.7.0.11,10.7.0.3-10.7.0.3,10.7.0.9-10.7.0.10"));
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
 		_free_ char *name = xasprintf("c%zu", i);
 		_json_ json_t *doc = instance(name);

@@ -198,15 +198,24 @@ static void test_halt_signal(void **state)
 		{ "", 0 },
 		{ "lxc.init.cmd = x", 0 },
 		{ "lxc.signal.halt = SIGTERM", SIGTERM },
-		{ "a\n lxc.signal.halt=SIGUSR1\nb", SIGUSR1 },
+		{ "# a\n lxc.signal.halt=SIGUSR1\n\n", SIGUSR1 },
 		{ "lxc.signal.halt = SIGTERM\nlxc.signal.halt = 12", 12 },
 		{ "lxc.signal.halt = SIGBOGUS", 0 },
 		{ "#lxc.signal.halt = SIGTERM", 0 },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_int_equal(lxcconf_halt_signal(cases[i].raw), cases[i].sig);
-	assert_int_equal(lxcconf_halt_signal("lxc.signal.halt = SIGRTMIN+3"), SIGRTMIN + 3);
+	struct err err;
+	int sig = -1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(lxcconf_parse_raw(cases[i].raw, &sig, &err), 0);
+		assert_int_equal(sig, cases[i].sig);
+	}
+	assert_int_equal(lxcconf_parse_raw("lxc.signal.halt = SIGRTMIN+3", &sig, &err), 0);
+	assert_int_equal(sig, SIGRTMIN + 3);
+	assert_int_equal(lxcconf_parse_raw("lxc.signal.halt = 12\nnonsense", &sig, &err), -1);
+	assert_int_equal(sig, SIGRTMIN + 3);
+	assert_non_null(strstr(err.msg, "line 2"));
 }
 
 int main(void)

@@ -16,75 +16,6 @@
 
 #define CG "dunlin-test-cgroup"
 
-static void test_parse(void **state)
-{
-	static const struct {
-		const char *key, *value;
-		bool ok;
-		int64_t memory, processes;
-		const char *cpuset;
-	} cases[] = {
-		{ "limits.memory", "512MiB", true, 512 << 20, 0, "" },
-		{ "limits.memory", "1GB", true, 1000000000, 0, "" },
-		{ "limits.memory", "x", false, 0, 0, "" },
-		{ "limits.memory", "0%", false, 0, 0, "" },
-		{ "limits.cpu", "0-0", true, 0, 0, "0-0" },
-		{ "limits.cpu", "0,0-0", true, 0, 0, "0,0-0" },
-		{ "limits.cpu", "0-65535", false, 0, 0, "" },
-		{ "limits.cpu", "60000", true, 0, 0, "" },
-		{ "limits.cpu", "1,,3", false, 0, 0, "" },
-		{ "limits.cpu", "3-", false, 0, 0, "" },
-		{ "limits.cpu", "a", false, 0, 0, "" },
-		{ "limits.cpu", ",", false, 0, 0, "" },
-		{ "limits.processes", "500", true, 0, 500, "" },
-		{ "limits.processes", "0", false, 0, 0, "" },
-		{ "limits.other", "0", true, 0, 0, "" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_json_ json_t *config = json_pack("{ss}", cases[i].key, cases[i].value);
-		struct cgroup_limits l;
-		struct err err = { 0 };
-		int rc = cgroup_limits_parse(config, &l, &err);
-
-		if ((rc == 0) != cases[i].ok)
-			fail_msg("%s=%s: %s", cases[i].key, cases[i].value, err.msg);
-		if (rc < 0) {
-			assert_int_equal(err.kind, ERR_INVALID);
-			continue;
-		}
-		assert_int_equal(l.memory, cases[i].memory);
-		assert_int_equal(l.processes, cases[i].processes);
-		assert_string_equal(l.cpuset, cases[i].cpuset);
-	}
-}
-
-static void test_cpu_count(void **state)
-{
-	_json_ json_t *config = json_pack("{ss}", "limits.cpu", "1");
-	struct cgroup_limits l;
-	struct err err;
-	uint64_t cpu;
-
-	assert_int_equal(cgroup_limits_parse(config, &l, &err), 0);
-	if (sysconf(_SC_NPROCESSORS_ONLN) == 1) {
-		assert_string_equal(l.cpuset, "");
-		return;
-	}
-	assert_true(str_to_u64(l.cpuset, (uint64_t)sysconf(_SC_NPROCESSORS_ONLN) - 1, &cpu));
-}
-
-static void test_percent(void **state)
-{
-	_json_ json_t *config = json_pack("{ss}", "limits.memory", "50%");
-	int64_t total = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-	struct cgroup_limits l;
-	struct err err;
-
-	assert_int_equal(cgroup_limits_parse(config, &l, &err), 0);
-	assert_true(l.memory > total * 49 / 100 && l.memory <= total / 2);
-}
-
 static void base_is_where_process_1_is(void **state)
 {
 	static const char text[] = "9:name=systemd:/init.scope\n"
@@ -137,9 +68,6 @@ static void test_tree(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),
-		cmocka_unit_test(test_cpu_count),
-		cmocka_unit_test(test_percent),
 		cmocka_unit_test(base_is_where_process_1_is),
 		cmocka_unit_test(test_tree),
 	};

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of keys (base/keys.h): every row is read, what is read is a row, and docs/reference/keys.md is made
+of them: `python3 tests/lint/keys.py > docs/reference/keys.md`."""
+import re
+import subprocess
+from pathlib import Path
+
+PAGE, WHEN = "docs/reference/keys.md", "base/keys.def"
+ROW = re.compile(r'^KEY\((\w+), +"([^"]+)", +(.+?), +("[^"]*"|NULL), +(\w+), +"((?:[^"\\]|\\.)*)"\)$')
+REFUSED = re.compile(r'^REFUSED\((\w+), +"([^"]+)", +"([^"]*)"\)$')
+WHEN_ROW = re.compile(r'^KEY_WHEN\((\w+), +"([^"]*)"\)$', re.M)
+SET = re.compile(r'^const struct keys (\w+) = \{ \w+, (?:"(\w+)"|NULL) \};', re.M)
+INCLUDE = re.compile(r'^#include "([\w/]+\.def)"$', re.M)
+CALL = re.compile(r'\bkeys_(?:text|bool|number|get|read|read_value)\(&(\w+),(?:[^;"]|"config")*?"((?!config")[\w.]+)"')
+SETTING = re.compile(r'\bsetting_(?:get\([^;"]*|of\()"([\w.]+)"')
+RAW = re.compile(r'\bjson_str\((?:\w+_?config|config|json_obj\([^()]*"config"\)),\s*"([\w.]+)",\s*(\w+)?')
+READERS = ("node/", "cluster/", "api/", "migrate/")
+HEAD = """<!-- SPDX-License-Identifier: Apache-2.0 -->
+# Configuration keys
+
+Made of the `KEY` rows of the tables beside the code (`base/keys.h` says how they read), which are also what is
+checked. A value is refused when it is set, with its key and what is allowed; what only a host knows (interfaces,
+paths, CPUs) is asked of the instance's member. A request is checked in what it changes.
+"""
+TITLES = [  # folder, scope ("": any other), title
+    ("node/container", "instance", "Instances and profiles"), ("node/device", "any", "Devices of every type"),
+    ("node/device", "", "Devices of type {}"), ("node/network", "any", "Networks"),
+    ("node/network", "", "Networks of type {}"), ("node/storage", "any", "Storage pools"),
+    ("node/storage", "", "Storage pools with the driver {}"), ("cluster/model", "server", "The server"),
+    ("cluster/model", "member", "Cluster members"), ("cluster/model", "image", "Properties of images")]
+TYPES = {"TEXT": "text", "BOOL": "true or false", "CHECKED": "text", "PARSED": "text"}
+
+
+class Row:
+    def __init__(self, path, line, m, refused=False):
+        self.path, self.line, self.scope, self.name, self.refused = path, line, m[1], m[2], refused
+        self.holds, self.default, self.when, self.doc = ("", "NULL", "UNREAD", m[3]) if refused else m.groups()[2:]
+        self.pattern = re.compile(re.escape(self.name).replace(r"\*", ".+"))
+
+    def may_be(self):
+        words = re.findall(r'"([^"]+)"', self.holds) if self.holds.startswith("WORDS") else []
+        if words or self.refused:
+            return " or ".join(words) or "refused"
+        m = re.match(r"NUMBER\((\S+), (.+)\)$", self.holds)
+        if m and "INT32" in m[1]:
+            return "a whole number"
+        if m:
+            most = {"(1 << 24) - 1": "16777215", "INT32_MAX": "2147483647"}.get(m[2], m[2])
+            return f"{m[1]} to {most}"
+        return TYPES[self.holds.split("(")[0]]
+
+
+def rows_of(texts):
+    out = []
+    for path in sorted(p for p in texts if p.endswith(".def") and not p.startswith(("tests/", "cli/"))):
+        for number, line in enumerate(texts[path].splitlines(), 1):
+            if m := ROW.match(line):
+                out.append(Row(path, number, m))
+            elif m := REFUSED.match(line):
+                out.append(Row(path, number, m, True))
+    return out
+
+
+def title(row):
+    folder = str(Path(row.path).parent)
+    for n, (f, scope, text) in enumerate(TITLES):
+        if f == folder and scope in (row.scope, ""):
+            return n, row.scope, text.format(row.scope)
+    return len(TITLES), row.scope, f"{folder}: {row.scope}"
+
+
+def page(texts):
+    when = dict(WHEN_ROW.findall(texts.get(WHEN, "")))
+    rows, out = rows_of(texts), [HEAD]
+    order = list(dict.fromkeys(sorted(title(r)[:1] + (r.path, i, title(r)[2]) for i, r in enumerate(rows))))
+    for name in dict.fromkeys(t[3] for t in order):
+        mine = [r for r in rows if title(r)[2] == name]
+        out.append(f"\n## {name}\n\n| key | may be | default | a change counts | what it is |\n|---|---|---|---|---|")
+        for r in sorted(mine, key=lambda r: r.refused):
+            default = "" if r.default == "NULL" else "`" + r.default.strip('"') + "`"
+            counts = "" if r.refused else when.get(r.when, r.when)
+            out.append(f"| `{r.name}` | {r.may_be()} | {default} | {counts} | {r.doc} |")
+    return "\n".join(out).replace("\n\n\n", "\n\n") + "\n"
+
+
+class Reads:
+    """What the code reads: of which table, by literals that look like keys, and past the tables."""
+
+    def __init__(self, texts, rows):
+        self.rows, self.sets = rows, {}
+        self.sources = {p: t for p, t in texts.items() if p.startswith(READERS) and p.endswith(".c")}
+        for path, text in self.sources.items():
+            tables = [t for t in INCLUDE.findall(text) if any(r.path == t for r in rows)]
+            for m in SET.finditer(text):
+                self.sets[m[1]] = [r for r in rows if r.path in tables and m[2] in (None, r.scope, "any")
+                                   or r.path in tables and r.scope == "any"]
+        families = sorted({r.name.split(".")[0] for r in rows if "." in r.name and not r.refused})
+        self.literal = re.compile(rf'"((?:{"|".join(families)})\.[\w.%-]+)"') if families else None
+
+    def find(self, rows, name):
+        name = re.sub(r"%(?:\.\*)?s", "some", name)
+        return next((r for r in rows if r.pattern.fullmatch(name)), None)
+
+    def check(self, report):
+        used = set()
+        for path, text in self.sources.items():
+            def say(m, advice, path=path, text=text):
+                report(path, text.count("\n", 0, m.start()) + 1, "key", advice)
+            for m in CALL.finditer(text):
+                row = self.find(self.sets.get(m[1], []), m[2])
+                if not row or row.refused:
+                    say(m, f'"{m[2]}" is no row of the table of {m[1]}')
+                elif row.when == "UNREAD":
+                    say(m, f'{row.path} says that nothing reads "{m[2]}": say when it counts')
+            for m in SETTING.finditer(text):
+                if not self.find(self.sets.get("server_keys", []), m[1]):
+                    say(m, f'"{m[1]}" is no row of the table of server_keys')
+            for m in RAW.finditer(text):
+                lower = path.startswith(("node/", "cluster/")) and not path.startswith("node/daemon/")
+                if (lower or m[2] != "NULL") and self.find(self.rows, m[1]):
+                    say(m, f'read "{m[1]}" by its table: keys_text() and its like know the default')
+            for m in self.literal.finditer(text) if self.literal else ():
+                row = self.find(self.rows, m[1])
+                if not row or row.refused:
+                    say(m, f'"{m[1]}" looks like a key and is no row of a table')
+            used |= set(re.findall(r'"([\w.%*-]+)"', text))
+        used = {re.sub(r"%(?:\.\*)?s", "some", u) for u in used}
+        for row in self.rows:
+            prefix = row.name.split("*")[0]
+            if row.when != "UNREAD" and not any(row.pattern.fullmatch(u) or ("*" in row.name and u == prefix)
+                                                for u in used):
+                report(row.path, row.line, "key", f'nobody reads "{row.name}": UNREAD, or REFUSED?')
+
+
+def check(texts, report):
+    rows = rows_of(texts)
+    Reads(texts, rows).check(report)
+    when = dict(WHEN_ROW.findall(texts.get(WHEN, "")))
+    for row in rows:
+        if when and row.when not in when:
+            report(row.path, row.line, "key", f"{row.when} is no row of {WHEN}")
+    if PAGE in texts and texts[PAGE] != page(texts):
+        report(PAGE, 1, "key", f"is not what the tables say: python3 tests/lint/keys.py > {PAGE}")
+
+
+if __name__ == "__main__":
+    done = subprocess.run(["git", "ls-files", "-co", "*.def"], capture_output=True, text=True, check=True)
+    print(page({path: Path(path).read_text() for path in done.stdout.split() if Path(path).exists()}), end="")
