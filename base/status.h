@@ -11,7 +11,7 @@ enum status {
 #undef STATUS
 };
 
-const char *status_name(enum status s); /* "Running" */
+const char *status_name(enum status s); /* as clients read it */
 /* STATUS_ERROR for a name that is none, or NULL. */
 enum status status_by_name(const char *name);
 /* Of an instance: its processes can be asked, and shown. */

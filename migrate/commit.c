@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/state.h"
 #include "migrate/move_int.h"
 
 #define TRIES 10
@@ -60,17 +61,16 @@ static int read_instance(struct mover *m, const char *name, const char *member, 
 		       json_str(ret->doc, "member", "?"));
 }
 
-static void tx_instance(struct tx *tx, const struct move *mv, const struct row *row,
-			const char *member, int64_t epoch)
+static int tx_instance(struct tx *tx, const struct move *mv, const struct row *row,
+		       const char *member, int64_t epoch, struct err *err)
 {
 	json_put_str(row->doc, "member", member);
 	json_put_int(row->doc, "epoch", epoch);
 	/* What it is called now is its name for good. */
-	if (json_str(row->doc, "moved_from", NULL)) {
-		json_object_del(row->doc, "moved_from");
-		json_put_str(row->doc, "state", "ready");
-	}
+	if (inst_become(row->doc, INST_READY, NULL, err) < 0)
+		return -1;
 	tx_put(tx, ENT_INSTANCE, mv->id.name, row->rev, row->doc);
+	return 0;
 }
 
 static int build(struct mover *m, const struct move *mv, struct tx *tx, struct err *err)
@@ -81,7 +81,8 @@ static int build(struct mover *m, const struct move *mv, struct tx *tx, struct e
 	if (read_instance(m, mv->id.name, mv->source, mv->id.epoch, &row, err) < 0 ||
 	    store_get(m->store, ENT_MIGRATION, mv->id.op, &migration, err) < 0)
 		return err_wrap(err, "the move was called off");
-	tx_instance(tx, mv, &row, mv->target, mv->id.epoch + 1);
+	if (tx_instance(tx, mv, &row, mv->target, mv->id.epoch + 1, err) < 0)
+		return -1;
 	tx_put(tx, ENT_MIGRATION, mv->id.op, migration.rev, doc);
 	return 0;
 }
@@ -135,7 +136,8 @@ static int build_back(struct mover *m, const struct move *mv, struct tx *tx, str
 		return -1;
 	if (!str_eq(json_str(migration.doc, "phase", ""), "committed"))
 		return err_set(err, ERR_PRECONDITION, "the move of %s is over", mv->id.name);
-	tx_instance(tx, mv, &row, mv->source, mv->id.epoch + 2);
+	if (tx_instance(tx, mv, &row, mv->source, mv->id.epoch + 2, err) < 0)
+		return -1;
 	tx_put(tx, ENT_MIGRATION, mv->id.op, migration.rev, doc);
 	return 0;
 }

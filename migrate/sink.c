@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/state.h"
 #include "migrate/memory/images.h"
 #include "migrate/move_int.h"
 #include "migrate/rootfs/sync.h"
@@ -61,7 +62,7 @@ static int take_config(struct sink *k, const json_t *j, struct err *err)
 	str_copy(mv->id.name, sizeof(mv->id.name), name);
 	str_copy(mv->target, sizeof(mv->target), mover_member(k->m));
 	str_copy(mv->source, sizeof(mv->source), json_str(instance, "member", ""));
-	str_copy(mv->was, sizeof(mv->was), json_str(instance, "moved_from", ""));
+	str_copy(mv->was, sizeof(mv->was), inst_moved_from(instance));
 	mv->id.epoch = json_int(j, "epoch", 0);
 	mv->live = json_bool(j, "live", false);
 	mv->frozen = json_bool(j, "frozen", false);

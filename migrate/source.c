@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "cluster/model/state.h"
 #include "migrate/plan.h"
 #include "migrate/source.h"
 #include "node/container/container.h"
@@ -479,7 +480,7 @@ static int load(struct source *s, const char *name, const char *target, struct e
 	str_copy(s->mv.id.name, sizeof(s->mv.id.name), name);
 	str_copy(s->mv.source, sizeof(s->mv.source), me);
 	str_copy(s->mv.target, sizeof(s->mv.target), target);
-	str_copy(s->mv.was, sizeof(s->mv.was), json_str(s->row.doc, "moved_from", ""));
+	str_copy(s->mv.was, sizeof(s->mv.was), inst_moved_from(s->row.doc));
 	s->mv.spec = m->o.spec(m->o.arg, s->row.doc, &s->mv.pool, err);
 	if (!s->mv.spec)
 		return -1;

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "cluster/model/state.h"
 
 #define FORWARD_TIMEOUT_MS 60000
 
@@ -176,7 +177,7 @@ static void add_identity(json_t *doc)
 
 	json_put_str(doc, "uuid", rng_uuid(uuid));
 	json_put_str(config, "volatile.uuid", uuid);
-	json_put_str(config, "volatile.last_state.power", "STOPPED");
+	inst_begin(doc);
 	json_put_str(doc, "created_at", clock_now_text(now));
 	json_put_str(doc, "last_used_at", "1970-01-01T00:00:00Z");
 	if (str_empty(json_str(doc, "architecture", "")) && uname(&u) == 0)
@@ -187,15 +188,14 @@ static json_t *row_of(const json_t *body, const char *key)
 {
 	json_t *profiles = json_arr(body, "profiles");
 
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:s, s:s, s:s}",
-			 "name", key, "epoch", 1, "type", "container",
-			 "architecture", json_str(body, "architecture", ""), "description",
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:s}", "name", key,
+			 "epoch", 1, "type", "container", "architecture",
+			 json_str(body, "architecture", ""), "description",
 			 json_str(body, "description", ""), "ephemeral",
 			 json_bool(body, "ephemeral", false), "stateful", 0, "profiles",
 			 profiles ? json_deep_copy(profiles) : json_pack("[s]", "default"),
 			 "config", map_or_empty(body, "config"), "devices",
-			 map_or_empty(body, "devices"), "image", "", "power", "off", "state",
-			 "creating");
+			 map_or_empty(body, "devices"), "image", "");
 }
 
 static int check_identity(struct req *r, const json_t *config)

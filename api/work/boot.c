@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "cluster/model/ref.h"
+#include "cluster/model/state.h"
 #include "node/container/keys.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
@@ -115,7 +116,7 @@ static bool shall_start(const struct api_env *env, const struct row *row, const 
 	if (container_status(env->node, row->key) != STATUS_STOPPED)
 		return false;
 	if (!keys_text(&instance_keys, config, "boot.autostart"))
-		return str_eq(json_str(row->doc, "power", "off"), "on");
+		return inst_shall_run(row->doc);
 	return keys_bool(&instance_keys, config, "boot.autostart");
 }
 

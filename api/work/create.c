@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/ref.h"
+#include "cluster/model/state.h"
 
 #define COMMIT_TRIES 50
 
@@ -162,9 +163,10 @@ static int make_volume(struct create_job *j, struct op *op, struct err *err)
 /* With what a start would write down, which saves it a commit. */
 static int set_ready(void *arg, json_t *doc, struct err *err)
 {
-	json_put_str(doc, "state", "ready");
+	if (inst_become(doc, INST_READY, NULL, err) < 0)
+		return -1;
 	if (*(bool *)arg)
-		instance_set_power(doc, true);
+		inst_set_power(doc, true);
 	return 0;
 }
 

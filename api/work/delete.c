@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <string.h>
 
 #include "api/work/address.h"
@@ -9,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/ref.h"
+#include "cluster/model/state.h"
 #include "node/container/keys.h"
 
 struct name_job {
@@ -47,10 +49,19 @@ static struct op *start(const struct api_env *env, const char *what, const char 
 			err);
 }
 
-static int put_state(void *arg, json_t *doc, struct err *err)
+static int mark_ready(void *unused, json_t *doc, struct err *err)
 {
-	json_put_str(doc, "state", arg);
-	return 0;
+	return inst_become(doc, INST_READY, NULL, err);
+}
+
+static int mark_deleting(void *unused, json_t *doc, struct err *err)
+{
+	return inst_become(doc, INST_DELETING, NULL, err);
+}
+
+static int mark_renaming(void *new_name, json_t *doc, struct err *err)
+{
+	return inst_become(doc, INST_RENAMING, new_name, err);
 }
 
 /* --- delete ---------------------------------------------------------------------------------- */
@@ -95,12 +106,11 @@ static int delete_all(const struct api_env *env, const struct row *row, struct e
 
 int instance_delete(const struct api_env *env, const char *name, struct err *err)
 {
-	static char deleting[] = "deleting";
 	_row_ struct row row = { 0 };
 
 	if (instance_get_deletable(env, name, &row, err) < 0 ||
 	    check_deletable(env, &row, err) < 0 ||
-	    instance_edit(env, name, put_state, deleting, 0, err) < 0 ||
+	    instance_edit(env, name, mark_deleting, NULL, 0, err) < 0 ||
 	    delete_all(env, &row, err) < 0)
 		return -1;
 	instance_event(env, name, "deleted", NULL);
@@ -125,13 +135,6 @@ struct op *job_delete_start(const struct api_env *env, const char *name, struct 
 
 /* --- rename ---------------------------------------------------------------------------------- */
 
-static int mark_renaming(void *arg, json_t *doc, struct err *err)
-{
-	json_put_str(doc, "state", "renaming");
-	json_put_str(doc, "rename_to", arg);
-	return 0;
-}
-
 static int rename_files(const struct api_env *env, const json_t *doc, const char *from,
 			const char *to, struct err *err)
 {
@@ -150,12 +153,10 @@ static int rename_rows(const struct api_env *env, const struct row *row, const c
 {
 	_tx_ struct tx *tx = tx_new();
 
+	if (inst_become(row->doc, moving ? INST_MOVING : INST_READY, moving ? row->key : NULL,
+			err) < 0)
+		return -1;
 	json_put_str(row->doc, "name", new_name);
-	json_put_str(row->doc, "state", moving ? "moving" : "ready");
-	json_object_del(row->doc, "rename_to");
-	json_object_del(row->doc, "moved_from");
-	if (moving)
-		json_put_str(row->doc, "moved_from", row->key);
 	tx_delete(tx, ENT_INSTANCE, row->key, row->rev);
 	tx_put(tx, ENT_INSTANCE, new_name, REV_NONE, row->doc);
 	if (address_rename(env, row->key, new_name, tx, err) < 0)
@@ -180,13 +181,18 @@ static int take_back_files(const struct api_env *env, const json_t *doc, const c
 	return 0;
 }
 
+static int settle_renaming(const struct api_env *env, const json_t *doc, const char *name,
+			   const char *new_name, struct err *err)
+{
+	if (take_back_files(env, doc, new_name, name, err) < 0)
+		return -1;
+	return instance_edit(env, name, mark_ready, NULL, 0, err);
+}
+
 int instance_rename_settle(const struct api_env *env, const struct row *row, struct err *err)
 {
-	static char ready[] = "ready";
-
-	if (take_back_files(env, row->doc, json_str(row->doc, "rename_to", ""), row->key, err) < 0)
-		return -1;
-	return instance_edit(env, row->key, put_state, ready, 0, err);
+	assert(inst_state(row->doc) == INST_RENAMING);
+	return settle_renaming(env, row->doc, row->key, inst_second_name(row->doc), err);
 }
 
 int instance_rename_back(const struct api_env *env, const char *new_name, struct err *err)
@@ -197,8 +203,8 @@ int instance_rename_back(const struct api_env *env, const char *new_name, struct
 
 	if (store_get(env->store, ENT_INSTANCE, new_name, &row, err) < 0)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
-	old = xstrdup(json_str(row.doc, "moved_from", NULL));
-	if (!old || !str_eq(json_str(row.doc, "member", ""), me))
+	old = xstrdup(inst_second_name(row.doc));
+	if (inst_state(row.doc) != INST_MOVING || !str_eq(json_str(row.doc, "member", ""), me))
 		return 0;
 	if (take_back_files(env, row.doc, new_name, old, err) < 0 ||
 	    rename_rows(env, &row, old, false, err) < 0)
@@ -224,9 +230,7 @@ static int rename_marked(const struct api_env *env, const char *name, const char
 		if (err->kind == ERR_UNKNOWN)
 			return -1;
 	}
-	json_put_str(row.doc, "name", name);
-	json_put_str(row.doc, "rename_to", new_name);
-	instance_rename_settle(env, &row, &(struct err){ 0 });
+	settle_renaming(env, row.doc, name, new_name, &(struct err){ 0 });
 	return -1;
 }
 
@@ -234,13 +238,12 @@ static int rename_marked(const struct api_env *env, const char *name, const char
 static int check_free(const struct api_env *env, const char *name, const char *new_name,
 		      struct err *err)
 {
-	static char ready[] = "ready";
 	_row_ struct row taken = { 0 };
 
 	if (store_get(env->store, ENT_INSTANCE, new_name, &taken, err) < 0 &&
 	    !instance_name_promised(env, new_name, name))
 		return 0;
-	instance_edit(env, name, put_state, ready, 0, &(struct err){ 0 });
+	instance_edit(env, name, mark_ready, NULL, 0, &(struct err){ 0 });
 	return err_set(err, ERR_CONFLICT, "Instance \"%s\" already exists", new_name);
 }
 

@@ -10,13 +10,14 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/state.h"
 #include "node/container/limits.h"
 
 #define RECHECK_MS 1000
 #define OBJECT_MAX (8 << 20)
 
 struct entry {
-	char *name, *member, *fact, *rename_to;
+	char *name, *member, *fact, *second_name;
 	int64_t rev;
 	json_t *doc; /* the row, for rendering the state */
 	json_t *uses;
@@ -52,7 +53,7 @@ static void entry_free(struct entry *e)
 	free(e->name);
 	free(e->member);
 	free(e->fact);
-	free(e->rename_to);
+	free(e->second_name);
 	free(e->head);
 	free(e->state);
 	json_decref(e->doc);
@@ -184,11 +185,8 @@ static void load_doc(struct entry *e, int64_t rev, const char *text)
 	e->rev = rev;
 	free(e->member);
 	e->member = xstrdup(json_str(doc, "member", ""));
-	free(take_ptr(e->rename_to));
-	if (str_eq(json_str(doc, "state", ""), "renaming"))
-		e->rename_to = xstrdup(json_str(doc, "rename_to", NULL));
-	else
-		e->rename_to = xstrdup(json_str(doc, "moved_from", NULL));
+	free(take_ptr(e->second_name));
+	e->second_name = xstrdup(inst_second_name(doc));
 	e->new_doc = true;
 }
 
@@ -320,8 +318,9 @@ void icache_each(const struct api_env *env, void (*cb)(void *arg, const struct i
 	for (size_t i = 0; i < c->n; i++) {
 		const struct entry *e = c->v[i];
 
-		cb(arg, &(struct icache_view){ e->name, e->member, e->status, e->rename_to, e->uses,
-					       e->memory_bytes, e->cpus, e->memory_percent });
+		cb(arg,
+		   &(struct icache_view){ e->name, e->member, e->status, e->second_name, e->uses,
+					  e->memory_bytes, e->cpus, e->memory_percent });
 	}
 	pthread_mutex_unlock(&c->lock);
 }

@@ -17,7 +17,7 @@ void icache_free(struct icache *c);
 struct icache_view {
 	const char *name, *member;
 	enum status status;
-	const char *rename_to;       /* the name that it gets, or may get back; or NULL */
+	const char *second_name;     /* the name that it gets, or may get back; or NULL */
 	const json_t *uses;          /* {profiles[], networks[], host_names[], pools[],
 				      * image} */
 	uint64_t memory_bytes, cpus; /* requested by limits.* */

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/ref.h"
+#include "cluster/model/state.h"
 
 #define EDIT_TRIES 20
 
@@ -150,19 +151,19 @@ int instance_get(const struct api_env *env, const char *name, struct row *ret, s
 static int get_in_state(const struct api_env *env, const char *name, bool half_made,
 			struct row *ret, struct err *err)
 {
-	const char *me = cluster_member_name(env->cluster), *state;
-	bool half;
+	const char *me = cluster_member_name(env->cluster);
+	enum inst_state state;
 
 	if (instance_get(env, name, ret, err) < 0)
 		return -1;
-	state = json_str(ret->doc, "state", "ready");
+	state = inst_state(ret->doc);
 	if (!str_eq(json_str(ret->doc, "member", ""), me))
 		return err_set(err, ERR_CONFLICT,
 			       "instance \"%s\" is on member \"%s\", not on \"%s\"", name,
 			       json_str(ret->doc, "member", ""), me);
-	half = str_eq(state, "creating") || str_eq(state, "deleting");
-	if (!str_eq(state, "ready") && !(half && half_made))
-		return err_set(err, ERR_CONFLICT, "instance \"%s\" is not ready: %s", name, state);
+	if (state != INST_READY && !(half_made && inst_may_become(state, INST_DELETING)))
+		return err_set(err, ERR_CONFLICT, "instance \"%s\" is not ready: %s", name,
+			       inst_state_told(state));
 	return 0;
 }
 
@@ -204,7 +205,7 @@ static void find_promise(void *arg, const struct icache_view *v)
 {
 	struct promise *p = arg;
 
-	p->found |= str_eq(v->rename_to, p->name) && !str_eq(v->name, p->except);
+	p->found |= str_eq(v->second_name, p->name) && !str_eq(v->name, p->except);
 }
 
 bool instance_name_promised(const struct api_env *env, const char *name, const char *except)

@@ -37,7 +37,6 @@ int instance_change_state(const struct api_env *env, const char *name,
 int instance_start(const struct api_env *env, const char *name, struct err *err);
 /* The same for one whose row says already that it runs. */
 int instance_start_noted(const struct api_env *env, const char *name, struct err *err);
-void instance_set_power(json_t *doc, bool on);
 /* It has processes, or is about to. */
 bool instance_runs(const struct api_env *env, const char *name);
 /* Leases for all nics (dynamic), or for those with a fixed address; the row is written and read

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/ref.h"
+#include "cluster/model/state.h"
 #include "migrate/migrate.h"
 
 #define COMMIT_TRIES 50
@@ -21,20 +22,9 @@
 
 /* --- writing down whether it should run ------------------------------------------------------ */
 
-void instance_set_power(json_t *doc, bool on)
-{
-	char now[CLOCK_TEXT_SIZE];
-
-	json_put_str(doc, "power", on ? "on" : "off");
-	json_put_str(json_obj(doc, "config"), "volatile.last_state.power",
-		     on ? "RUNNING" : "STOPPED");
-	if (on)
-		json_put_str(doc, "last_used_at", clock_now_text(now));
-}
-
 static int set_power(void *arg, json_t *doc, struct err *err)
 {
-	instance_set_power(doc, *(bool *)arg);
+	inst_set_power(doc, *(bool *)arg);
 	return 0;
 }
 
@@ -318,8 +308,7 @@ static void settle_ended(const struct api_env *env, void *own_name)
 	/* One that stops with its host or for its move has not ended. */
 	if (boot_is_over(env) || (env->mover && move_is_pending(env->mover, name)) ||
 	    instance_get_here(env, name, &row, &err) < 0 ||
-	    container_status(env->node, name) != STATUS_STOPPED ||
-	    !str_eq(json_str(row.doc, "power", "off"), "on"))
+	    container_status(env->node, name) != STATUS_STOPPED || !inst_shall_run(row.doc))
 		return;
 	log_info("instance ended by itself", "instance", name);
 	if (after_stop(env, name, "shutdown", &err) < 0)

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/ref.h"
+#include "cluster/model/state.h"
 #include "migrate/migrate.h"
 #include "node/image/image.h"
 #include "node/storage/storage.h"
@@ -46,15 +47,13 @@ static void note_rows(const struct api_env *env, json_t *places)
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
 		const char *member = json_str(rows.v[i].doc, "member", "");
-		const char *other = json_str(rows.v[i].doc, "rename_to", NULL);
+		const char *other = inst_second_name(rows.v[i].doc);
 
 		if (!str_eq(member, self)) {
 			json_put_str(places, rows.v[i].key, member);
 			continue;
 		}
 		json_object_set_new(places, rows.v[i].key, json_true());
-		if (!other)
-			other = json_str(rows.v[i].doc, "moved_from", NULL);
 		if (other)
 			json_object_set_new(places, other, json_true());
 	}
@@ -103,20 +102,35 @@ static int settle_moving(const struct api_env *env, const char *name, struct err
 	return instance_rename_back(env, name, err);
 }
 
+/* As state.def says. */
+static int settle_state(const struct api_env *env, const struct row *row, struct err *err)
+{
+	switch (inst_state(row->doc)) {
+	case INST_CREATING:
+	case INST_DELETING:
+		return instance_undo(env, row->doc, err);
+	case INST_RENAMING:
+		return instance_rename_settle(env, row, err);
+	case INST_MOVING:
+		return settle_moving(env, row->key, err);
+	case INST_READY:
+	case INST_FOREIGN:
+		return 0;
+	}
+	return 0;
+}
+
 static int settle_row(const struct api_env *env, const struct row *row, struct err *err)
 {
-	const char *state = json_str(row->doc, "state", "ready");
+	const char *settled = inst_state_settled(inst_state(row->doc));
 
-	if (!str_eq(json_str(row->doc, "member", ""), cluster_member_name(env->cluster)))
+	if (!settled ||
+	    !str_eq(json_str(row->doc, "member", ""), cluster_member_name(env->cluster)))
 		return 0;
-	if (str_eq(state, "moving"))
-		return settle_moving(env, row->key, err);
-	if (str_eq(state, "renaming"))
-		return instance_rename_settle(env, row, err);
-	if (!str_eq(state, "creating") && !str_eq(state, "deleting"))
-		return 0;
-	log_info("instance of an interrupted job removed", "instance", row->key, "state", state);
-	return instance_undo(env, row->doc, err);
+	if (settle_state(env, row, err) < 0)
+		return -1;
+	log_info("instance of an interrupted job settled", "instance", row->key, "is", settled);
+	return 0;
 }
 
 struct unsettled {
@@ -156,11 +170,13 @@ void recover_instance_later(const struct api_env *env, const char *name)
 {
 	_row_ struct row row = { 0 };
 	_free_ char *key = NULL;
+	const char *moved_from;
 	struct err err;
 
 	if (store_get(env->store, ENT_INSTANCE, name, &row, &err) < 0)
 		return;
-	key = ref_lock(ENT_INSTANCE, json_str(row.doc, "moved_from", name));
+	moved_from = inst_moved_from(row.doc);
+	key = ref_lock(ENT_INSTANCE, *moved_from ? moved_from : name);
 	background(env, key, settle_instance, xstrdup(name));
 }
 
@@ -171,7 +187,7 @@ static void settle_instances(const struct api_env *env)
 	if (!own_instances(env, &rows))
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
-		if (!str_eq(json_str(rows.v[i].doc, "state", "ready"), "ready"))
+		if (inst_state_settled(inst_state(rows.v[i].doc)))
 			recover_instance_later(env, rows.v[i].key);
 	}
 }
@@ -315,7 +331,7 @@ static void settle_power(const struct api_env *env)
 	if (!own_instances(env, &rows))
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
-		if (str_eq(json_str(rows.v[i].doc, "power", "off"), "on") &&
+		if (inst_shall_run(rows.v[i].doc) &&
 		    container_status(env->node, rows.v[i].key) == STATUS_STOPPED)
 			instance_ended(env, rows.v[i].key);
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api/work/spec.h - from rows to the description of a container that node/node.h takes.
  *
- * An instance row: {name, uuid, member, epoch, type, architecture, description,
- * created_at, last_used_at, ephemeral, stateful, profiles[], config{}, devices{}, image, power:
- * "on|off", state: "creating|ready|deleting|renaming"}.
+ * An instance row: {name, uuid, member, epoch, type, architecture, description, created_at,
+ * last_used_at, ephemeral, stateful, profiles[], config{}, devices{}, image}, and what
+ * cluster/model/state.h keeps in it.
  */
 #pragma once
 #include "api/work/env.h"

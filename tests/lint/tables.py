@@ -16,6 +16,12 @@ ROUTE = re.compile(r'^ROUTE\((\w+), +"([^"]+)", +(\w+), .*, ([^,]*), "([^"]*)"\)
 QUERY = re.compile(r'^(QUERY|COMMON)\((\w+), "([^"]+)"')
 QUERY_READ = re.compile(r'\breq_query(?:_true)?\(\w+, "([^"]+)"\)')
 FUNCTION = re.compile(r"^(static )?(?!typedef|struct \w+ \{)[\w \*]*?\b(\w+)\([^;{}]*\)\n\{\n(.*?)^\}", re.M | re.S)
+# Tables whose words stand in no other file: the table, what reads a row's words, and where they mean nothing else.
+WORDS = [("base/status.def", re.compile(r'^STATUS\(\w+, +\d+, "(\w+)"'),
+          ("base", "node", "cluster", "migrate", "api", "cli")),
+         ("cluster/model/state.def", re.compile(r'^INST_STATE\(\w+, +"(\w+)".*?, +(?:NULL|"(\w+)"),'),
+          ("node", "scheduler", "migrate", "api", "cli"))]
+WORD = re.compile(r'(?<!\w)(?<!log_info\()"(\w+)"')
 TARGET = re.compile(r"^([\w.%-]+)(?: [\w.%-]+)*:(?!=)", re.M)
 MAKE = re.compile(r"`make ([\w-]+)|^    make ([\w-]+)", re.M)
 PROTOTYPE = re.compile(r"^(?!\s|#|static|typedef|extern)[\w ]+[\w \*]*?\b(\w+)\(")
@@ -106,6 +112,19 @@ def check_options(texts, report):
                 report("cli/cmds.def", number, "option", f"{m[3]}() does not read --{names[word]}")
 
 
+def check_words(texts, report):
+    """A state or status is an enum outside its table."""
+    for table, row, layers in WORDS:
+        words = {w for line in texts.get(table, "").splitlines() if (m := row.match(line)) for w in m.groups() if w}
+        for path, text in texts.items():
+            if path == table or not path.endswith((".c", ".h", ".def")) or path.split("/")[0] not in layers:
+                continue
+            for m in WORD.finditer(text):
+                if m[1] in words:
+                    report(path, text.count("\n", 0, m.start()) + 1, "word",
+                           f'"{m[1]}" is a word of {table}: use its enum')
+
+
 def check_targets(root, texts, report):
     makefile = Path(root) / "Makefile"
     targets = TARGET.findall(makefile.read_text()) if makefile.exists() else []
@@ -137,6 +156,7 @@ def check(root, texts, codes, report):
     keys.check(texts, report)
     check_options(texts, report)
     check_queries(texts, report)
+    check_words(texts, report)
     check_targets(root, texts, report)
     if keys.WHEN in texts:  # the whole tree
         check_functions(codes, report)

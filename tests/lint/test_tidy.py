@@ -178,6 +178,9 @@ ROUTES = {"api/http/queries.def": 'QUERY(PATH, "path", check, "of a file")\n',
           "api/routes.def": 'ROUTE(GET, "/1.0/a", h_a, ROLE_ANY, T_HERE, BODY_NONE, 0, 0, Q_PATH, "a")\n'}
 HANDLER = "int h_a(struct req *r)\n{{\n\t{}\n}}\n"
 OTHER = 'static int other(struct req *r)\n{\n\treturn req_query_true(r, "force");\n}\n'
+STATES = {"base/status.def": 'STATUS(RUNNING,    103, "Running",     true)\n',
+          "cluster/model/state.def": 'INST_STATE(READY, "ready", 0, NULL, "it is ready",\n'
+                                     'INST_STATE(MOVING, "moving", TO(READY), "moved_from", "it is moved",\n'}
 TREES = [  # (rule, path, tree): one violation each
     ("key", "node/a/keys.def", LIVE),
     ("key", "node/a/keys.def", {"node/a/keys.def": KEY.format("x.*.speed", "LIVE"), "node/a/a.c": 'f("x");'}),
@@ -203,11 +206,16 @@ TREES = [  # (rule, path, tree): one violation each
     ("query", "api/routes.def", {**ROUTES, "api/a.c": HANDLER.format('req_query(r, "path");other(r);') + OTHER}),
     ("query", "api/http/queries.def", {"api/http/queries.def": 'QUERY(PATH, "path", check, "of a file")\n'}),
     ("option", "cli/cmds.def", {"cli/cmds.def": 'CMD("go", 0, 0, "fast", c_go, "", "Go")\n'}),
+    ("word", "api/a.c", {**STATES, "api/a.c": 'json_put_str(doc, "state", "ready");'}),
+    ("word", "migrate/a.c", {**STATES, "migrate/a.c": 'json_str(doc, "moved_from", NULL);'}),
+    ("word", "cli/a.c", {**STATES, "cli/a.c": 'str_eq(status, "Running")'}),
     ("target", "README.md", {"README.md": "Run `make sim`, or\n\n    make check\n"}),
     ("unused", "base/a.h", {"base/keys.def": "", "base/a.h": "int f(void);\n"}),
     ("unused", "base/a.h", {"base/keys.def": "", "base/a.h": "int f(void);\n", "base/a.c": "int f(void)\n{\n}\n"}),
 ]
-QUIET = {"node/a/keys.def": KEY.format("speed", "UNREAD") + KEY.format("x.*.mtu", "LIVE") + KEY.format("n", "LIVE"),
+QUIET = {**STATES, "node/b.c": 'log_info("ready", "n", 1); x = "it is ready"; y = STATUS_RUNNING;',
+         "cluster/c.c": '[DB_READY] = "ready",', "tests/a.c": '"Running"',
+         "node/a/keys.def": KEY.format("speed", "UNREAD") + KEY.format("x.*.mtu", "LIVE") + KEY.format("n", "LIVE"),
          "node/a/k.c": TABLE('keys_read(&a_keys, c, "n", &n, err);'),
          "base/keys.def": 'KEY_WHEN(LIVE, "now")\nKEY_WHEN(UNREAD, "no")\n',
          "api/a.c": 'xasprintf("x.%s.mtu", nic); json_str(config, "n", NULL); f();\n',
