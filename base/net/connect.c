@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -39,7 +40,7 @@ int address_split(const char *address, char *host, size_t host_size, char port[8
 		return err_set(err, ERR_INVALID, "address \"%.100s\" is too long", address);
 	memcpy(host, first, n);
 	host[n] = '\0';
-	str_copy(port, 8, colon + 1);
+	snprintf(port, 8, "%d", (int)number);
 	return 0;
 }
 

@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "base/net/connect.h"
 #include "base/rng.h"
 #include "base/str.h"
 #include "tests/unit/base/net/tls_pair.h"
@@ -252,35 +251,6 @@ static void pump_gives_up_idle(void **state)
 	close(two[1]);
 }
 
-static void splits_addresses(void **state)
-{
-	static const struct {
-		const char *text, *host, *port;
-	} cases[] = {
-		{ "10.0.0.1:8443", "10.0.0.1", "8443" },
-		{ "[fd00::1]:1", "fd00::1", "1" },
-		{ ":8443", "", "8443" },
-		{ "host.example:65535", "host.example", "65535" },
-		{ "10.0.0.1", NULL, NULL },
-		{ "fd00::1:8443", NULL, NULL },
-		{ "a:65536", NULL, NULL },
-		{ "a:", NULL, NULL },
-		{ "a:1x", NULL, NULL },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		char host[64], port[8];
-		struct err err = { 0 };
-		int rc = address_split(cases[i].text, host, sizeof(host), port, &err);
-
-		assert_int_equal(rc, cases[i].host ? 0 : -1);
-		if (rc < 0)
-			continue;
-		assert_string_equal(host, cases[i].host);
-		assert_string_equal(port, cases[i].port);
-	}
-}
-
 static void cutting_ends_the_stream_and_nobody_elses(void **state)
 {
 	int pair[2], other[2];
@@ -321,7 +291,6 @@ int main(void)
 		cmocka_unit_test(sends_files),
 		cmocka_unit_test(pumps),
 		cmocka_unit_test(pump_gives_up_idle),
-		cmocka_unit_test(splits_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
