@@ -25,9 +25,8 @@ char *multipart_boundary(const char *content_type)
 	if (!at)
 		return NULL;
 	at += strlen("boundary=");
-	if (*at == '"')
-		return xstrndup(at + 1, strcspn(at + 1, "\""));
-	n = strcspn(at, "; \t");
+	at += *at == '"';
+	n = strcspn(at, at[-1] == '"' ? "\"" : "; \t");
 	return n && n <= BOUNDARY_MAX ? xstrndup(at, n) : NULL;
 }
 
