@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -10,6 +11,7 @@
 #include "base/mem.h"
 #include "base/net/http1.h"
 #include "base/sbuf.h"
+#include "tests/unit/base/random.h"
 
 #define H "Host: x\r\n"
 
@@ -307,15 +309,203 @@ static void counts_a_length(void **state)
 	assert_int_equal(http_body_feed(&b, "GET", 3, &out, &len, &err), 0);
 }
 
+static void every_status_that_is_sent_has_a_text(void **state)
+{
+	static const int sent[] = { 100, 101, 200, 201, 202, 304, 400, 408, 413, 426, 431, 502 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sent); i++)
+		assert_string_not_equal(http_status_text(sent[i]), "Unknown");
+	for (int k = 1; k < ERR_MAX; k++)
+		assert_string_not_equal(http_status_text(err_http(k)), "Unknown");
+	assert_string_equal(http_status_text(404), "Not Found");
+	assert_string_equal(http_status_text(299), "Unknown");
+	assert_string_equal(http_status_text(0), "Unknown");
+}
+
+static void lengths_have_a_limit(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t length; /* -1: refused */
+	} cases[] = {
+		{ "0", 0 },
+		{ "0000000000000007", 7 },
+		{ "999999999999999999", 999999999999999999 },
+		{ "1000000000000000000", -1 },
+		{ "0000000000000000007", -1 },
+		{ " 5 ", 5 },
+		{ "5\t", 5 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text = xasprintf("PUT / HTTP/1.1\r\n" H "Content-Length: %s\r\n\r\n",
+					      cases[i].text);
+		struct err err = { 0 };
+		struct http_head h;
+		int n = http_parse_request(&h, text, strlen(text), &err);
+
+		assert_int_equal(n > 0, cases[i].length >= 0);
+		if (n < 0)
+			continue;
+		assert_int_equal(h.length, cases[i].length);
+		http_head_free(&h);
+	}
+}
+
+static void exactly_so_many_headers(void **state)
+{
+	_sbuf_ struct sbuf b = SBUF(1 << 20);
+	struct http_head h;
+	struct err err;
+
+	sbuf_puts(&b, "GET / HTTP/1.1\r\n" H);
+	for (int i = 1; i < HTTP_HEADERS_MAX; i++)
+		sbuf_printf(&b, "A%d: %d\r\n", i, i);
+	sbuf_puts(&b, "\r\n");
+	assert_int_equal(http_parse_request(&h, b.data, b.len, &err), b.len);
+	assert_int_equal(h.nheaders, HTTP_HEADERS_MAX);
+	assert_string_equal(http_header(&h, "a99"), "99");
+	http_head_free(&h);
+	http_head_free(&h); /* harmless */
+	assert_int_equal(h.nheaders, 0);
+}
+
+/* Any run of bytes is more to come, an error, or a head of a length within them. */
+static void any_bytes_are_an_answer(void **state)
+{
+	static const char *const pieces[] = {
+		"GET ",
+		"/ ",
+		"HTTP/1.1",
+		"\r\n",
+		"\r\n\r\n",
+		"Host: x\r\n",
+		"Content-Length: 5\r\n",
+		"Transfer-Encoding: chunked\r\n",
+		"Connection: upgrade\r\n",
+		"Upgrade: w\r\n",
+		"\n",
+		" ",
+		":",
+		"\0",
+		"a",
+		"\xff",
+		"HTTP/1.1 200 OK\r\n",
+		"\r",
+	};
+	struct random r = { 9112 };
+
+	for (int i = 0; i < 20000; i++) {
+		_sbuf_ struct sbuf b = SBUF(1000);
+		struct http_head h;
+		struct err err = { 0 };
+		bool request = random_below(&r, 2);
+		int n;
+
+		for (size_t k = 1 + random_below(&r, 8); k; k--)
+			sbuf_puts(&b, pieces[random_below(&r, ARRAY_SIZE(pieces))]);
+		n = request ? http_parse_request(&h, b.data ? b.data : "", b.len, &err)
+			    : http_parse_response(&h, b.data ? b.data : "", b.len, false, &err);
+		if (n < 0)
+			assert_true(err.kind == ERR_INVALID || err.kind == ERR_TOO_LARGE);
+		assert_true(n <= (int)b.len);
+		if (n <= 0) {
+			assert_null(h.store);
+			continue;
+		}
+		assert_memory_equal(b.data + n - 4, "\r\n\r\n", 4);
+		assert_false(h.chunked && h.length >= 0);
+		http_head_free(&h);
+	}
+}
+
+/* Whatever the chunks and however the bytes arrive, the body is the same. */
+static void any_chunks_give_the_body(void **state)
+{
+	struct random r = { 7 };
+
+	for (int i = 0; i < 300; i++) {
+		_sbuf_ struct sbuf coded = SBUF(1 << 16), plain = SBUF(1 << 16),
+				   out = SBUF(1 << 16);
+		size_t chunks = random_below(&r, 6);
+		bool done = false;
+
+		for (size_t k = 0; k < chunks; k++) {
+			char data[300];
+			size_t n = 1 + random_below(&r, sizeof(data) - 1);
+
+			random_bytes(&r, data, n);
+			sbuf_add(&plain, data, n);
+			sbuf_printf(&coded, random_below(&r, 2) ? "%zx" : "000%zX", n);
+			sbuf_puts(&coded, random_below(&r, 3) ? "\r\n" : ";ext=\"v\"\r\n");
+			sbuf_add(&coded, data, n);
+			sbuf_puts(&coded, "\r\n");
+		}
+		sbuf_puts(&coded, random_below(&r, 2) ? "0\r\n\r\n" : "00\r\nT: v\r\n\r\n");
+		assert_int_equal(decode(coded.data, coded.len, 1 + random_below(&r, 100), &out,
+					&done),
+				 coded.len);
+		assert_true(done);
+		assert_int_equal(out.len, plain.len);
+		if (plain.len)
+			assert_memory_equal(out.data, plain.data, plain.len);
+	}
+}
+
+static void a_body_until_the_end_is_never_done(void **state)
+{
+	struct http_head h = { .length = -1 };
+	struct http_body b;
+	const char *out;
+	size_t len;
+	struct err err;
+
+	http_body_init(&b, &h);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(http_body_feed(&b, "abc", 3, &out, &len, &err), 3);
+		assert_int_equal(len, 3);
+		assert_false(b.done);
+	}
+	assert_int_equal(b.total, 30);
+	assert_int_equal(http_body_feed(&b, "", 0, &out, &len, &err), 0);
+	assert_null(out);
+}
+
+static void no_body_is_done_at_once(void **state)
+{
+	struct http_head h = { .length = 0 };
+	struct http_body b;
+	const char *out;
+	size_t len;
+	struct err err;
+
+	http_body_init(&b, &h);
+	assert_true(b.done);
+	assert_int_equal(http_body_feed(&b, "GET", 3, &out, &len, &err), 0);
+	assert_int_equal(len, 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_a_request),    cmocka_unit_test(reads_piece_by_piece),
-		cmocka_unit_test(keep_alive),	      cmocka_unit_test(refuses_smuggling),
-		cmocka_unit_test(refuses_nul),	      cmocka_unit_test(bounds_the_head),
-		cmocka_unit_test(reads_responses),    cmocka_unit_test(decodes_chunks),
-		cmocka_unit_test(refuses_bad_chunks), cmocka_unit_test(bounds_trailers),
+		cmocka_unit_test(reads_a_request),
+		cmocka_unit_test(reads_piece_by_piece),
+		cmocka_unit_test(keep_alive),
+		cmocka_unit_test(refuses_smuggling),
+		cmocka_unit_test(refuses_nul),
+		cmocka_unit_test(bounds_the_head),
+		cmocka_unit_test(reads_responses),
+		cmocka_unit_test(decodes_chunks),
+		cmocka_unit_test(refuses_bad_chunks),
+		cmocka_unit_test(bounds_trailers),
 		cmocka_unit_test(counts_a_length),
+		cmocka_unit_test(every_status_that_is_sent_has_a_text),
+		cmocka_unit_test(lengths_have_a_limit),
+		cmocka_unit_test(exactly_so_many_headers),
+		cmocka_unit_test(any_bytes_are_an_answer),
+		cmocka_unit_test(any_chunks_give_the_body),
+		cmocka_unit_test(a_body_until_the_end_is_never_done),
+		cmocka_unit_test(no_body_is_done_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
