@@ -26,7 +26,8 @@ static char *top(struct replica *r, enum fact f, const char *key, char member[ME
 	return text;
 }
 
-static void store_claim(struct replica *r, enum fact f, const char *key, const char *member,
+/* False when there is no such claim to withdraw. */
+static bool store_claim(struct replica *r, enum fact f, const char *key, const char *member,
 			const char *text)
 {
 	struct slot *s = &r->plain[text ? P_FACT_PUT : P_FACT_DELETE];
@@ -39,7 +40,7 @@ static void store_claim(struct replica *r, enum fact f, const char *key, const c
 		stmt_text(st, 4, text);
 		sqlite3_bind_int64(st, 5, ++r->seq);
 	}
-	stmt_run(r, s, st);
+	return stmt_run(r, s, st) > 0;
 }
 
 static void mark_dirty(struct replica *r, enum fact f, const char *key)
@@ -62,9 +63,9 @@ bool replica_fact_put(struct replica *r, enum fact f, const char *key, const cha
 
 	replica_lock(r);
 	was = top(r, f, key, was_member);
-	changed = !(text && str_eq(was, text) && str_eq(was_member, member));
+	changed = !(text && str_eq(was, text) && str_eq(was_member, member)) &&
+		  store_claim(r, f, key, member, text);
 	if (changed) {
-		store_claim(r, f, key, member, text);
 		is = top(r, f, key, is_member);
 		if (!str_eq(was, is) || !str_eq(was_member, is_member)) {
 			replica_touch(r);
