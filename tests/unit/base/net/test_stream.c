@@ -14,7 +14,7 @@
 #include "base/str.h"
 #include "tests/unit/base/net/tls_pair.h"
 
-#define BIG (3 << 20)
+#define BIG (1 << 20)
 
 static void echo(struct stream *s, void *arg)
 {
