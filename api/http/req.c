@@ -142,10 +142,14 @@ char *req_key(const struct req *r, enum entity e, const char *name)
 	return ref_key(e, r->project, name);
 }
 
+const char *req_lists_of(const struct req *r)
+{
+	return req_query_true(r, "all-projects") ? NULL : r->project;
+}
+
 bool req_lists(const struct req *r, enum entity e, const char *key)
 {
-	return entity_scope(e) == SCOPE_GLOBAL || req_query_true(r, "all-projects") ||
-	       ref_is_in(key, r->project);
+	return entity_scope(e) == SCOPE_GLOBAL || ref_is_in(key, req_lists_of(r));
 }
 
 const char *req_query(const struct req *r, const char *key)

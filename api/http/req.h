@@ -42,6 +42,8 @@ const char *req_project(const struct req *r);
 const char *req_ref(struct req *r, int index);
 /* The key of a row of this kind that the request names otherwise: in its body. The caller frees. */
 char *req_key(const struct req *r, enum entity e, const char *name);
+/* The project whose objects its list has; NULL: those of all. */
+const char *req_lists_of(const struct req *r);
 /* Has its list a row of this kind and key? */
 bool req_lists(const struct req *r, enum entity e, const char *key);
 const char *req_query(const struct req *r, const char *key); /* decoded; NULL when absent */

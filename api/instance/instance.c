@@ -27,7 +27,7 @@ struct filtered {
 	json_t *usage; /* whole states by name, or NULL */
 	struct sbuf *out;
 	bool urls;
-	const char *prefix;
+	const char *path;
 	size_t n;
 };
 
@@ -46,12 +46,15 @@ static void add_matching(void *arg, const char *name, const char *text, size_t l
 		sbuf_putc(f->out, ',');
 	if (state)
 		json_object_set(object, "state", state);
-	if (f->urls)
-		sbuf_printf(f->out, "\"%s/%s\"", f->prefix, name);
-	else if (state)
+	if (f->urls) {
+		_free_ char *url = ref_url(f->path, name);
+
+		sbuf_json_string(f->out, url);
+	} else if (state) {
 		json_append(f->out, object);
-	else
+	} else {
 		sbuf_add(f->out, text, len);
+	}
 }
 
 /* What instances use costs a call to each member: clients say whether they show it. Those of LXD
@@ -68,9 +71,9 @@ static json_t *usage_wanted(struct req *r)
 	return disk || yes ? usage_all(req_env(r), disk) : NULL;
 }
 
-static const char *list_prefix(const struct req *r)
+static const char *list_path(const struct req *r)
 {
-	return str_starts(req_path(r), "/1.0/containers") ? "/1.0/containers" : "/1.0/instances";
+	return str_starts(req_path(r), "/1.0/containers") ? "containers" : "instances";
 }
 
 static int reply_list(struct req *r, const struct filter *filter)
@@ -82,13 +85,15 @@ static int reply_list(struct req *r, const struct filter *filter)
 			      .usage = usage,
 			      .out = &b,
 			      .urls = recursion == 0,
-			      .prefix = list_prefix(r) };
+			      .path = list_path(r) };
+	const struct icache_listing l = { req_lists_of(r), recursion, f.path };
 
 	if (!filter && !usage) {
-		icache_list(req_env(r), recursion, f.prefix, &b);
+		icache_list(req_env(r), &l, &b);
 	} else {
 		sbuf_putc(&b, '[');
-		icache_each_text(req_env(r), recursion ? recursion : 1, add_matching, &f);
+		icache_each_text(req_env(r), l.project, recursion ? recursion : 1, add_matching,
+				 &f);
 		sbuf_putc(&b, ']');
 	}
 	if (b.overflow)

@@ -79,6 +79,7 @@ int h_backups_post(struct req *r)
 struct bulk_job {
 	const struct api_env *env;
 	struct state_change change;
+	char *project;
 	json_t *body; /* as each member is asked */
 };
 
@@ -103,6 +104,7 @@ static bool applies(enum state_action action, enum status status)
 
 struct collection {
 	enum state_action action;
+	const char *project;
 	json_t *names;
 };
 
@@ -111,6 +113,7 @@ static void bulk_free(void *arg)
 	struct bulk_job *j = arg;
 
 	json_decref(j->body);
+	free(j->project);
 	free(j);
 }
 
@@ -118,7 +121,7 @@ static void collect(void *arg, const struct icache_view *v)
 {
 	struct collection *c = arg;
 
-	if (applies(c->action, v->status))
+	if (ref_is_in(v->name, c->project) && applies(c->action, v->status))
 		json_object_set_new(c->names, v->name, json_string(v->member));
 }
 
@@ -156,7 +159,7 @@ static int run_bulk(struct op *op, void *arg, struct err *err)
 {
 	struct bulk_job *j = arg;
 	_json_ json_t *all = json_object(), *failed = json_object();
-	struct collection c = { j->change.action, all };
+	struct collection c = { j->change.action, j->project, all };
 	const char *name;
 	json_t *member;
 
@@ -165,7 +168,7 @@ static int run_bulk(struct op *op, void *arg, struct err *err)
 		struct err one;
 
 		if (change_one(j, name, json_string_value(member), &one) < 0)
-			json_put_str(failed, name, one.msg);
+			json_put_str(failed, ref_of(name).name, one.msg);
 	}
 	if (json_object_size(failed) == 0)
 		return 0;
@@ -199,6 +202,7 @@ int h_instances_put(struct req *r)
 	j = xnew(struct bulk_job);
 	j->env = req_env(r);
 	j->body = json_incref(state);
+	j->project = xstrdup(req_project(r));
 	if (state_change_parse(state, &j->change, req_err(r)) < 0) {
 		bulk_free(j);
 		return -1;

@@ -138,7 +138,8 @@ void wait_remote(struct req *r, const char *operation_id, int64_t timeout_s)
 	w->deadline = timeout_s >= 0 ? deadline_in(timeout_s * 1000) : 0;
 	w->unseen_until = deadline_in(UNSEEN_MS);
 	w->late = reply_late(r, NULL, NULL);
-	w->listener = event_listen(w->env->events, EV_OPERATION, on_event, w);
+	w->listener = event_listen(w->env->events, &(struct event_filter){ EV_OPERATION, NULL },
+				   on_event, w);
 	/* What ended before the listener was there tells no event; the timer's first look sees
 	 * it. */
 	on_timer(w);

@@ -66,10 +66,10 @@ static int parse_types(struct req *r, unsigned *ret)
 int h_events(struct req *r)
 {
 	static const struct ws_callbacks callbacks = { .message = on_message, .closed = on_closed };
+	struct event_filter f = { .project = req_lists_of(r) };
 	struct subscription *s;
-	unsigned types;
 
-	if (parse_types(r, &types) < 0)
+	if (parse_types(r, &f.types) < 0)
 		return -1;
 	s = xnew(struct subscription);
 	s->events = req_env(r)->events;
@@ -79,6 +79,6 @@ int h_events(struct req *r)
 		return -1;
 	}
 	wsconn_ref(s->ws);
-	s->listener = event_listen(s->events, types, deliver, s);
+	s->listener = event_listen(s->events, &f, deliver, s);
 	return 0;
 }

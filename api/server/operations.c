@@ -20,6 +20,7 @@
 struct listing {
 	json_t *by_status;
 	bool objects;
+	const char *project; /* NULL: of all */
 };
 
 static void add_op(struct listing *l, json_t *own_op)
@@ -44,16 +45,18 @@ static void add_op(struct listing *l, json_t *own_op)
 
 static void add_fact(void *arg, const char *key, const char *member, const char *text)
 {
-	struct err err;
-	json_t *op = json_parse(text, strlen(text), "operation", &err);
+	_json_ json_t *op = json_parse(text, strlen(text), "operation", &(struct err){ 0 });
+	struct listing *l = arg;
+	char project[PROJECT_SIZE];
 
-	if (op)
-		add_op(arg, op);
+	op_project(op, project);
+	if (op && (!l->project || str_eq(project, l->project)))
+		add_op(l, json_incref(op));
 }
 
 int h_operations_get(struct req *r)
 {
-	struct listing l = { .objects = req_recursion(r) > 0 };
+	struct listing l = { .objects = req_recursion(r) > 0, .project = req_lists_of(r) };
 	const struct api_env *env = req_env(r);
 	_rows_ struct rows tokens = { 0 };
 

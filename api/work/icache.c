@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/ref.h"
 #include "cluster/model/state.h"
 #include "node/container/limits.h"
 
@@ -332,7 +333,7 @@ static void add_object(struct sbuf *out, const struct entry *e, int recursion)
 	sbuf_putc(out, '}');
 }
 
-void icache_each_text(const struct api_env *env, int recursion,
+void icache_each_text(const struct api_env *env, const char *project, int recursion,
 		      void (*cb)(void *arg, const char *name, const char *text, size_t len),
 		      void *arg)
 {
@@ -342,6 +343,8 @@ void icache_each_text(const struct api_env *env, int recursion,
 	pthread_mutex_lock(&c->lock);
 	refresh(env, c);
 	for (size_t i = 0; i < c->n; i++) {
+		if (!ref_is_in(c->v[i]->name, project))
+			continue;
 		sbuf_reset(&b);
 		add_object(&b, c->v[i], recursion);
 		cb(arg, c->v[i]->name, b.data, b.len);
@@ -358,20 +361,32 @@ void icache_warm(const struct api_env *env)
 	pthread_mutex_unlock(&c->lock);
 }
 
-void icache_list(const struct api_env *env, int recursion, const char *prefix, struct sbuf *out)
+static void add_listed(struct sbuf *out, const struct entry *e, const struct icache_listing *l)
+{
+	_free_ char *url = NULL;
+
+	if (l->recursion) {
+		add_object(out, e, l->recursion);
+		return;
+	}
+	url = ref_url(l->path, e->name);
+	sbuf_json_string(out, url);
+}
+
+void icache_list(const struct api_env *env, const struct icache_listing *l, struct sbuf *out)
 {
 	struct icache *c = env->state->instances;
+	const char *comma = "";
 
 	pthread_mutex_lock(&c->lock);
 	refresh(env, c);
 	sbuf_putc(out, '[');
 	for (size_t i = 0; i < c->n; i++) {
-		if (i)
-			sbuf_putc(out, ',');
-		if (recursion)
-			add_object(out, c->v[i], recursion);
-		else
-			sbuf_printf(out, "\"%s/%s\"", prefix, c->v[i]->name);
+		if (!ref_is_in(c->v[i]->name, l->project))
+			continue;
+		sbuf_puts(out, comma);
+		add_listed(out, c->v[i], l);
+		comma = ",";
 	}
 	sbuf_putc(out, ']');
 	pthread_mutex_unlock(&c->lock);

@@ -26,11 +26,16 @@ struct icache_view {
 /* In order of names, under the cache's lock: quick, and no calls back. */
 void icache_each(const struct api_env *env, void (*cb)(void *arg, const struct icache_view *v),
 		 void *arg);
-/* The object of recursion 1 or 2 of each instance as text. */
-void icache_each_text(const struct api_env *env, int recursion,
+/* The object of recursion 1 or 2 of each instance of the project as text; NULL: of all. */
+void icache_each_text(const struct api_env *env, const char *project, int recursion,
 		      void (*cb)(void *arg, const char *name, const char *text, size_t len),
 		      void *arg);
 /* Renders what changed, so that the next list is quick. */
 void icache_warm(const struct api_env *env);
-/* "[...]" for recursion 0 (URLs below prefix), 1 or 2. */
-void icache_list(const struct api_env *env, int recursion, const char *prefix, struct sbuf *out);
+struct icache_listing {
+	const char *project; /* NULL: of all */
+	int recursion;       /* 0: URLs */
+	const char *path;    /* of ref_url() */
+};
+/* "[...]" */
+void icache_list(const struct api_env *env, const struct icache_listing *l, struct sbuf *out);

@@ -44,7 +44,7 @@ bool ref_is_in(const char *text, const char *project)
 {
 	struct ref ref = ref_of(text);
 
-	return str_eq(ref.project, project);
+	return !project || str_eq(ref.project, project);
 }
 
 char *ref_lock(enum entity e, const char *key)

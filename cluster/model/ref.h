@@ -31,6 +31,7 @@ char *ref_text(const char *project, const char *name);
 char *ref_key(enum entity e, const char *project, const char *name);
 /* The key of a row that the object `text` names: a profile of an instance, in the same project. */
 char *ref_beside(const char *text, enum entity e, const char *name);
+/* NULL: in any. */
 bool ref_is_in(const char *text, const char *project);
 /* What two who change the object at once take: "instance/web~c1", the name of its lock and the key
  * of its jobs. The caller frees. */

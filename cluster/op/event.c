@@ -10,10 +10,12 @@
 #include "cluster/op/operation.h"
 
 #define EVENT_MAX_BYTES (256 << 10)
+#define END_MAX_BYTES 1024
 #define SEEN_SLOTS 512
 
 struct event_listener {
 	unsigned types;
+	char *end; /* of the texts of its project, or NULL */
 	void (*deliver)(void *arg, const char *text, size_t len);
 	void *arg;
 	struct event_listener *next;
@@ -36,11 +38,29 @@ struct events {
 	struct seen *seen[SEEN_SLOTS];
 };
 
+/* The project ends a text, so that listeners need not read it. */
+static void end_text(struct sbuf *b, const char *project)
+{
+	sbuf_puts(b, ",\"project\":");
+	sbuf_json_string(b, project);
+	sbuf_putc(b, '}');
+}
+
+static bool hears(const struct event_listener *l, enum event_type type, const char *text,
+		  size_t len)
+{
+	size_t n = l->end ? strlen(l->end) : 0;
+
+	if (!(l->types & type))
+		return false;
+	return !n || type == EV_LOGGING || (len > n && memcmp(text + len - n, l->end, n) == 0);
+}
+
 static void tell(struct events *e, enum event_type type, const char *text, size_t len)
 {
 	pthread_mutex_lock(&e->lock);
 	for (struct event_listener *l = e->listeners; l; l = l->next) {
-		if (l->types & type)
+		if (hears(l, type, text, len))
 			l->deliver(l->arg, text, len);
 	}
 	pthread_mutex_unlock(&e->lock);
@@ -114,10 +134,8 @@ static void tell_operation(struct events *e, const json_t *op, const char *membe
 	sbuf_puts(&b, text);
 	sbuf_puts(&b, ",\"location\":");
 	sbuf_json_string(&b, json_str(op, "location", member));
-	sbuf_puts(&b, ",\"project\":");
 	op_project(op, project);
-	sbuf_json_string(&b, project);
-	sbuf_putc(&b, '}');
+	end_text(&b, project);
 	if (!b.overflow)
 		tell(e, EV_OPERATION, b.data, b.len);
 }
@@ -182,9 +200,7 @@ void event_lifecycle(struct events *e, const struct event_source *src)
 	json_append(&b, metadata);
 	sbuf_puts(&b, ",\"location\":");
 	sbuf_json_string(&b, e->location(e->arg));
-	sbuf_puts(&b, ",\"project\":");
-	sbuf_json_string(&b, json_str(metadata, "project", ""));
-	sbuf_putc(&b, '}');
+	end_text(&b, json_str(metadata, "project", ""));
 	if (!b.overflow)
 		store_event(e->store, b.data);
 }
@@ -222,13 +238,19 @@ void events_free(struct events *e)
 	free(e);
 }
 
-struct event_listener *event_listen(struct events *e, unsigned types,
+struct event_listener *event_listen(struct events *e, const struct event_filter *f,
 				    void (*deliver)(void *arg, const char *text, size_t len),
 				    void *arg)
 {
 	struct event_listener *l = xnew(struct event_listener);
 
-	l->types = types;
+	l->types = f->types;
+	if (f->project) {
+		struct sbuf b = SBUF(END_MAX_BYTES);
+
+		end_text(&b, f->project);
+		l->end = sbuf_take(&b);
+	}
 	l->deliver = deliver;
 	l->arg = arg;
 	pthread_mutex_lock(&e->lock);
@@ -248,5 +270,6 @@ void event_unlisten(struct events *e, struct event_listener *l)
 	if (*pp)
 		*pp = l->next;
 	pthread_mutex_unlock(&e->lock);
+	free(l->end);
 	free(l);
 }

@@ -25,8 +25,14 @@ struct event_source {
 };
 void event_lifecycle(struct events *e, const struct event_source *src);
 
+/* What is heard: enum event_type bits; of a project, or of all when that is NULL. Logging is of no
+ * project: all hear it. */
+struct event_filter {
+	unsigned types;
+	const char *project;
+};
 /* deliver is called from any thread and must not block; the text is shared, copy what is kept. */
-struct event_listener *event_listen(struct events *e, unsigned types,
+struct event_listener *event_listen(struct events *e, const struct event_filter *f,
 				    void (*deliver)(void *arg, const char *text, size_t len),
 				    void *arg);
 void event_unlisten(struct events *e, struct event_listener *l);

@@ -481,7 +481,7 @@ static json_t *list(struct world *t, int recursion)
 	struct err err = { 0 };
 	json_t *j;
 
-	icache_list(&t->env, recursion, "/1.0/instances", &b);
+	icache_list(&t->env, &(struct icache_listing){ NULL, recursion, "instances" }, &b);
 	j = json_parse(b.data, b.len, "list", &err);
 	assert_non_null(j);
 	return j;

@@ -131,6 +131,8 @@ static void a_project_has_what_is_in_it(void **state)
 	assert_false(ref_is_in("web~c1", PROJECT_DEFAULT));
 	assert_false(ref_is_in("web~c1", "we"));
 	assert_false(ref_is_in("c1", "c1"));
+	assert_true(ref_is_in("c1", NULL));
+	assert_true(ref_is_in("web~c1", NULL));
 }
 
 static void an_object_has_a_lock_of_its_own(void **state)

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/str.h"
+#include "cluster/model/ref.h"
 #include "cluster/op/event.h"
 
 struct world {
@@ -39,6 +41,12 @@ static void deliver(void *arg, const char *text, size_t len)
 	box_put(arg, text);
 }
 
+static struct event_listener *listen(struct world *t, unsigned types, const char *project,
+				     struct box *to)
+{
+	return event_listen(t->events, &(struct event_filter){ types, project }, deliver, to);
+}
+
 static json_t *last(struct world *t)
 {
 	struct err err = { 0 };
@@ -59,7 +67,7 @@ static void put_operation(struct world *t, const char *status, const char *updat
 static void test_lifecycle(void **state)
 {
 	struct world *t = *state;
-	struct event_listener *l = event_listen(t->events, EV_LIFECYCLE, deliver, &t->box);
+	struct event_listener *l = listen(t, EV_LIFECYCLE, NULL, &t->box);
 	_json_ json_t *context = json_pack("{s:s}", "old_name", "c0");
 	_json_ json_t *event = NULL;
 
@@ -89,7 +97,7 @@ static void test_lifecycle(void **state)
 static void test_operation_once(void **state)
 {
 	struct world *t = *state;
-	struct event_listener *l = event_listen(t->events, EV_OPERATION, deliver, &t->box);
+	struct event_listener *l = listen(t, EV_OPERATION, NULL, &t->box);
 	_json_ json_t *event = NULL;
 
 	put_operation(t, "Running", "2026-01-01T00:00:00.000000001Z");
@@ -111,9 +119,8 @@ static void test_types(void **state)
 {
 	struct world *t = *state;
 	struct box all;
-	struct event_listener *ops = event_listen(t->events, EV_OPERATION, deliver, &t->box);
-	struct event_listener *both =
-		event_listen(t->events, EV_OPERATION | EV_LIFECYCLE, deliver, &all);
+	struct event_listener *ops = listen(t, EV_OPERATION, NULL, &t->box);
+	struct event_listener *both = listen(t, EV_OPERATION | EV_LIFECYCLE, NULL, &all);
 
 	box_init(&all);
 	event_lifecycle(t->events,
@@ -129,12 +136,68 @@ static void test_types(void **state)
 	event_unlisten(t->events, both);
 }
 
+static void put_operation_on(struct world *t, const char *id, const char *key)
+{
+	_free_ char *url = ref_url("instances", key);
+	_json_ json_t *op = json_pack("{s:s, s:s, s:{s:[s]}}", "id", id, "updated_at",
+				      "2026-01-01T00:00:00Z", "resources", "instances", url);
+
+	store_fact_put(t->w.store, FACT_OPERATION, id, op);
+}
+
+static void expect(struct world *t, const char *key, const char *project)
+{
+	_json_ json_t *event = last(t), *metadata = json_incref(json_obj(event, "metadata"));
+	_free_ char *url = ref_url("instances", key);
+
+	assert_string_equal(json_str(event, "project", ""), project);
+	assert_string_equal(json_str(metadata, "project", ""), project);
+	assert_string_equal(json_str(metadata, "name", ""), ref_of(key).name);
+	assert_string_equal(json_str(metadata, "source", ""), url);
+}
+
+/* Each hears of what is in its project, and whoever asks for all of everything. */
+static void test_projects(void **state)
+{
+	static const char *const keys[] = { "c1", "web~c1", "we~c1" };
+	static const char *const projects[] = { PROJECT_DEFAULT, "web", "we" };
+	struct world *t = *state;
+	struct event_listener *l[3], *every;
+	struct box heard[3], all;
+
+	box_init(&all);
+	every = listen(t, EV_OPERATION | EV_LIFECYCLE, NULL, &all);
+	for (int i = 0; i < 3; i++) {
+		box_init(&heard[i]);
+		l[i] = listen(t, EV_OPERATION | EV_LIFECYCLE, projects[i], &heard[i]);
+	}
+	for (int i = 0; i < 3; i++) {
+		_free_ char *url = ref_url("instances", keys[i]);
+
+		event_lifecycle(t->events, &(struct event_source){ .action = "instance-started",
+								   .url = url,
+								   .key = keys[i] });
+		assert_true(box_wait(&heard[i], 1, 5000));
+		str_copy(t->box.last, sizeof(t->box.last), heard[i].last);
+		expect(t, keys[i], projects[i]);
+		put_operation_on(t, projects[i], keys[i]);
+		assert_true(box_wait(&heard[i], 2, 5000));
+	}
+	assert_true(box_wait(&all, 6, 5000));
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(heard[i].count, 2);
+		event_unlisten(t->events, l[i]);
+	}
+	event_unlisten(t->events, every);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_lifecycle, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_operation_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_types, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_projects, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
