@@ -110,6 +110,7 @@ struct scan {
 	int argc, i;
 	char **argv;
 	bool ended; /* only arguments follow */
+	const struct opt *wants; /* the option whose value is missing */
 };
 
 static const char *command_name(const struct args *a, char buf[WORDS_MAX + 8])
@@ -200,9 +201,11 @@ static int unknown_opt(const struct args *a, const char *arg, struct err *err)
 static int take_value(struct scan *s, const struct opt *o, const char *rest, struct err *err)
 {
 	if (o->type != OPT_FLAG && !rest) {
-		if (s->i + 1 >= s->argc)
+		if (s->i + 1 >= s->argc) {
+			s->wants = o;
 			return err_set(err, ERR_INVALID, "option --%s needs a value: --%s %s",
 				       o->name, o->name, o->arg);
+		}
 		rest = s->argv[++s->i];
 	}
 	return store(s->a, o, rest, err);
@@ -271,6 +274,21 @@ int args_parse(const struct cmd_table *t, struct args *ret, int argc, char **arg
 	if (ret->help || ret->version || !ret->cmd)
 		return 0;
 	return check_count(ret, err);
+}
+
+int args_begin(const struct cmd_table *t, struct args *ret, int argc, char **argv,
+	       const struct opt **ret_wants, struct err *err)
+{
+	struct scan s = { .a = ret, .argc = argc, .argv = argv };
+	int rc = 0;
+
+	*ret = (struct args){ .table = t };
+	for (s.i = 1; s.i < argc && rc == 0; s.i++)
+		rc = take_one(&s, err);
+	if (rc < 0 && !s.wants)
+		return -1;
+	*ret_wants = s.wants;
+	return 0;
 }
 
 const char *args_value(const struct args *a, const char *name)

@@ -64,6 +64,10 @@ struct args {
 
 /* ERR_INVALID says what is wrong, with the usage line or the nearest spelling. */
 int args_parse(const struct cmd_table *t, struct args *ret, int argc, char **argv, struct err *err);
+/* The same of a line that is not complete yet: nothing is missing but, perhaps, the value of the
+ * last option (NULL: none). */
+int args_begin(const struct cmd_table *t, struct args *ret, int argc, char **argv,
+	       const struct opt **ret_wants, struct err *err);
 /* By long name. The last one given counts. */
 bool args_flag(const struct args *a, const char *name);
 const char *args_value(const struct args *a, const char *name); /* NULL when absent */
