@@ -19,6 +19,7 @@
 #include "migrate/rootfs/sync.h"
 #include "node/container/container.h"
 #include "node/criu/criu.h"
+#include "node/storage/storage.h"
 
 #define LATEST_MS 10000
 #define CLOSE_MS 1000
@@ -94,8 +95,8 @@ static int make_volume(struct sink *k, struct err *err)
 	const char *name = k->mv.id.name, *fp = json_str(k->instance, "image", "");
 	_free_ char *image = NULL, *data = NULL;
 
-	/* A plain folder is sent whole; other drivers stand on the image. */
-	if (*fp && !str_eq(json_str(k->mv.pool, "driver", ""), "dir")) {
+	/* Any other volume is sent whole. */
+	if (*fp && pool_stands_on_images(k->mv.pool)) {
 		if (k->m->o.need_image(k->m->o.arg, fp, NULL, err) < 0)
 			return -1;
 		image = image_root(n, fp, err);
@@ -121,7 +122,7 @@ static void make_sync(struct sink *k)
 	struct sync_target_opts o = {
 		.root_fd = k->root_fd,
 		.id_max = privileged ? UINT32_MAX - 1 : (uint32_t)(size - 1),
-		.whiteouts = !str_eq(json_str(k->mv.pool, "driver", ""), "dir"),
+		.whiteouts = pool_has_whiteouts(k->mv.pool),
 		.devices = privileged,
 	};
 

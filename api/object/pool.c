@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/storage/keys.h"
+#include "node/storage/storage.h"
 
 #define NAME_MAX_BYTES 63
 
@@ -85,20 +86,6 @@ int h_pool_resources_get(struct req *r)
 
 /* --- making and changing --------------------------------------------------------------------- */
 
-static int check_driver(struct req *r, const char *name, const char *driver)
-{
-	json_t *d;
-	size_t i;
-
-	json_array_foreach((json_t *)storage_drivers(), i, d) {
-		if (str_eq(json_str(d, "Name", ""), driver))
-			return 0;
-	}
-	return err_set(req_err(r), ERR_INVALID,
-		       "storage pool \"%s\": unknown driver \"%.20s\" (dir, overlay)", name,
-		       driver);
-}
-
 /* Clients send back the source that they were shown. */
 static void drop_default_source(const struct api_env *env, const char *name, json_t *config)
 {
@@ -148,14 +135,14 @@ int h_pools_post(struct req *r)
 	if (!body)
 		return -1;
 	name = json_str(body, "name", "");
-	driver = json_str(body, "driver", "overlay");
+	driver = json_str(body, "driver", storage_driver_default());
 	if (!name_is_free(name, NAME_MAX_BYTES))
 		return err_set(req_err(r), ERR_INVALID,
 			       "storage pool: invalid name \"%.64s\" (1 to %d bytes, no \"/\" or "
 			       "\"~\")",
 			       name, NAME_MAX_BYTES);
-	if (check_driver(r, name, driver) < 0)
-		return -1;
+	if (storage_driver_check(driver, req_err(r)) < 0)
+		return err_wrap(req_err(r), "storage pool \"%s\"", name);
 	if (store_get(req_env(r)->store, ENT_POOL, name, &taken, req_err(r)) == 0)
 		return err_set(req_err(r), ERR_CONFLICT, "The storage pool already exists: \"%s\"",
 			       name);

@@ -15,6 +15,7 @@
 #include "cluster/model/ref.h"
 #include "cluster/model/state.h"
 #include "migrate/migrate.h"
+#include "node/storage/storage.h"
 
 #define COMMIT_TRIES 50
 /* A member without a leader still starts and stops its instances. */
@@ -78,14 +79,14 @@ int instance_lease(const struct api_env *env, const char *name, bool dynamic, st
 	return -1;
 }
 
-/* An overlay root needs its lower layer on this member. */
+/* What a root stands on must be on this member. */
 static int ensure_image(const struct api_env *env, const json_t *doc, const json_t *pool,
 			struct err *err)
 {
 	const char *image = json_str(doc, "image", "");
 	_free_ char *root = NULL;
 
-	if (str_empty(image) || !str_eq(json_str(pool, "driver", ""), "overlay"))
+	if (str_empty(image) || !pool_stands_on_images(pool))
 		return 0;
 	if (!image_present(env->node, image) && job_need_image((void *)env, image, NULL, err) < 0)
 		return -1;

@@ -15,6 +15,7 @@
 #include "base/yaml.h"
 #include "node/daemon/init_client.h"
 #include "node/daemon/init_preseed.h"
+#include "node/storage/storage.h"
 
 #define PRESEED_MAX (1 << 20)
 #define READY_TIMEOUT_MS 30000
@@ -41,7 +42,10 @@ static const char usage[] =
 	"  --name NAME             with --join: this member's name (default: the token's)\n"
 	"  --network-address ADDR  listen for the API on this address\n"
 	"  --network-port PORT     and port (default 8443)\n"
-	"  --storage-backend NAME  with --auto: overlay (default) or dir\n"
+	"  --storage-backend NAME  with --auto: the pool's driver; without it the first of\n"
+#define DRIVER(name, version, doc) "      " #name ": " doc "\n"
+#include "node/storage/driver.def"
+#undef DRIVER
 	"\n"
 	"Examples:\n"
 	"  dunlind init --auto --network-address 10.0.0.5\n"
@@ -207,19 +211,14 @@ static bool profile_has_devices(void)
 	return p && json_object_size(json_obj(p, "devices")) > 0;
 }
 
-static bool is_driver(const char *text)
-{
-	return str_eq(text, "overlay") || str_eq(text, "dir");
-}
-
 static int run_auto(const struct init_opts *o, struct err *err)
 {
 	_free_ char *address = listen_address(o);
-	_json_ json_t *p = preseed_auto(o->driver ? o->driver : "overlay", address);
+	const char *driver = o->driver ? o->driver : storage_driver_default();
+	_json_ json_t *p = preseed_auto(driver, address);
 
-	if (o->driver && !is_driver(o->driver))
-		return err_set(err, ERR_INVALID,
-			       "--storage-backend \"%.40s\" is neither overlay nor dir", o->driver);
+	if (storage_driver_check(driver, err) < 0)
+		return err_wrap(err, "--storage-backend");
 	if (drop_present(p, err) < 0)
 		return -1;
 	if (profile_has_devices())
@@ -334,12 +333,16 @@ static char *ask_address(bool join, struct err *err)
 
 static char *ask_driver(struct err *err)
 {
-	for (;;) {
-		_free_ char *a = ask("Storage backend (overlay, dir)", "overlay", err);
+	_free_ char *names = storage_driver_names();
+	_free_ char *question = xasprintf("Storage backend (%s)", names);
+	struct err unknown;
 
-		if (!a || is_driver(a))
+	for (;;) {
+		_free_ char *a = ask(question, storage_driver_default(), err);
+
+		if (!a || storage_driver_check(a, &unknown) == 0)
 			return take_ptr(a);
-		puts("Please answer overlay or dir.");
+		printf("Please answer one of these: %s.\n", names);
 	}
 }
 

@@ -84,6 +84,20 @@ int idmap_userns(const struct idmap *m, bool with_root, struct err *err)
 	return fd;
 }
 
+int idmap_userns_of_spec(const json_t *spec, bool with_root, int *ret, struct err *err)
+{
+	struct idmap m;
+	int userns;
+
+	if (idmap_of_spec(spec, &m, err) < 0)
+		return -1;
+	userns = m.size ? idmap_userns(&m, with_root, err) : -1;
+	if (m.size && userns < 0)
+		return -1;
+	*ret = userns;
+	return 0;
+}
+
 static int clone_mount(const char *src, int userns, bool readonly, struct err *err)
 {
 	_close_ int tree =

@@ -19,5 +19,7 @@ int idmap_of_spec(const json_t *spec, struct idmap *ret, struct err *err);
 /* A descriptor of a user namespace with that map. with_root also maps one more id, `size`, to
  * the caller's own: overlayfs needs it for the files it makes in its work directory. */
 int idmap_userns(const struct idmap *m, bool with_root, struct err *err);
+/* The same of a spec; -1 in *ret for one that is not shifted. */
+int idmap_userns_of_spec(const json_t *spec, bool with_root, int *ret, struct err *err);
 /* Clones the mount at src, gives it the map (userns < 0: none) and attaches it at dst. */
 int idmap_mount(const char *src, const char *dst, int userns, bool readonly, struct err *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/storage/storage.h"
+#include "node/storage/copy.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -12,8 +12,8 @@
 
 /* New mount namespace that receives the host's mounts but shows none of its own to it. */
 int rootfs_private_ns(struct err *err);
-/* spec as in node/node.h; mountpoint is rootfs_mountpoint(), made here. dir: an idmapped bind
- * of the volume; overlay: image below, the volume's upper above. Call after rootfs_private_ns. */
+/* spec as in node/node.h; mountpoint is rootfs_mountpoint(), made here. The volume's driver mounts
+ * it. Call after rootfs_private_ns. */
 int rootfs_assemble(const json_t *spec, const char *mountpoint, struct err *err);
 /* Disks of the spec, each made ready (idmapped when "shift") at the path that the liblxc
  * configuration names as its source: rootfs_disk_path. */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node/storage/folder.h - what drivers share whose pools are folders, and their volumes folders in
+ * them.
+ *
+ * A pool is storage-pools/POOL, or a link of that name to the "source" of its configuration. A
+ * volume is built as containers/.tmp-NAME-XX and renamed, and renamed to .deleted-NAME-XX before it
+ * is removed: whatever bears a plain name is whole. Folders are for root only, since the set-id
+ * programs of containers lie in them with their ids unshifted.
+ */
+#pragma once
+#include "node/storage/driver.h"
+
+struct folder_ops {
+	const char *data; /* folder of a volume that holds the container's own data */
+	/* Whether the pool's folder can hold volumes of this driver; NULL: always. */
+	int (*check)(const char *pool_folder, struct err *err);
+	/* Fills the empty folder `volume`; image_root may be NULL. */
+	int (*fill)(const char *volume, const char *image_root, struct err *err);
+	/* The volume's image when it stands on one: its fingerprint, for the caller to free. */
+	char *(*stands_on)(const char *volume);
+};
+
+int folder_pool_create(const struct storage_pool *p, struct err *err);
+int folder_pool_delete(const struct storage_pool *p, struct err *err);
+json_t *folder_pool_usage(const struct storage_pool *p, struct err *err);
+int folder_recover(const struct storage_pool *p, struct err *err);
+json_t *folder_list(const struct storage_pool *p);
+int folder_create(const struct storage_pool *p, const char *volume, const char *image_root,
+		  struct err *err);
+int folder_remove(const struct storage_pool *p, const char *volume, struct err *err);
+int folder_rename(const struct storage_pool *p, const char *volume, const char *new_name,
+		  struct err *err);
+char *folder_path(const struct storage_pool *p, const char *volume);
+char *folder_data_path(const struct storage_pool *p, const char *volume);
+int64_t folder_usage(const struct storage_pool *p, const char *volume, int64_t deadline);
+char *folder_stands_on(const struct storage_pool *p, const char *volume);
+
+/* In a struct storage_ops: all of the above but stands_on, by a struct folder_ops. */
+#define FOLDER_DRIVER(ops)                                                                     \
+	.folder = (ops), .pool_create = folder_pool_create, .pool_delete = folder_pool_delete, \
+	.pool_usage = folder_pool_usage, .recover = folder_recover, .list = folder_list,       \
+	.create = folder_create, .remove = folder_remove, .rename = folder_rename,             \
+	.path = folder_path, .data_path = folder_data_path, .usage = folder_usage
