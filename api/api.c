@@ -75,14 +75,12 @@ static void apply_profile(const struct api_env *env, void *own_name)
 static void drop_pool(const struct api_env *env, void *own_name)
 {
 	_free_ char *name = own_name;
-	_json_ json_t *pool =
-		json_pack("{s:s, s:s, s:{}}", "name", name, "driver", "dir", "config");
 	_row_ struct row row = { 0 };
 	struct err err;
 
 	if (store_get(env->store, ENT_POOL, name, &row, &err) == 0)
 		return;
-	if (pool_delete(env->node, pool, &err) < 0 && err.kind != ERR_NOT_FOUND)
+	if (pool_delete(env->node, name, &err) < 0)
 		log_err(LOG_WARN, "a deleted storage pool stays on this member", &err);
 }
 

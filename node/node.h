@@ -177,7 +177,8 @@ json_t *image_templates(struct node *n, const char *fingerprint);
 
 /* pool: {"name","driver","config":{source,...}}. */
 int pool_create(struct node *n, const json_t *pool, struct err *err);
-int pool_delete(struct node *n, const json_t *pool, struct err *err);
+/* By what this host knows of it; 0 as well when it is gone. ERR_CONFLICT while it holds volumes. */
+int pool_delete(struct node *n, const char *name, struct err *err);
 /* {space:{used,total},inodes:{...}} */
 json_t *pool_usage(struct node *n, const json_t *pool, struct err *err);
 const json_t *storage_drivers(void); /* [{"Name","Version","Remote"}], borrowed */

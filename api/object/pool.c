@@ -120,7 +120,7 @@ static int make_pool(struct req *r, const char *name, const json_t *doc)
 		return err_set(req_err(r), ERR_CONFLICT, "The storage pool already exists: \"%s\"",
 			       name);
 	if (req_err(r)->kind != ERR_UNKNOWN)
-		pool_delete(req_env(r)->node, pool, &ignored);
+		pool_delete(req_env(r)->node, name, &ignored);
 	return -1;
 }
 
@@ -200,7 +200,6 @@ int h_pool_put(struct req *r)
 static int delete_pool(struct req *r)
 {
 	int64_t revision = store_revision(req_env(r)->store);
-	_json_ json_t *pool = NULL;
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 
@@ -208,14 +207,12 @@ static int delete_pool(struct req *r)
 		return -1;
 	if (refuse_used(r, "The storage pool", "pools", row.key) < 0)
 		return -1;
-	pool = spec_pool_of(req_env(r), row.key, req_err(r));
 	tx_delete(tx, ENT_POOL, row.key, row.rev);
 	tx_check_still(tx, ENT_INSTANCE, revision);
 	tx_check_still(tx, ENT_PROFILE, revision);
 	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
 		return -1;
-	if (pool && pool_delete(req_env(r)->node, pool, req_err(r)) < 0 &&
-	    req_err(r)->kind != ERR_NOT_FOUND)
+	if (pool_delete(req_env(r)->node, row.key, req_err(r)) < 0)
 		return -1;
 	tell_event(r, "storage-pool-deleted", req_path(r), row.key);
 	return reply_sync(r, NULL);

@@ -28,8 +28,9 @@ struct storage_ops {
 	/* Volumes may hold character devices 0/0: what overlayfs(5) calls whiteouts. */
 	bool whiteouts;
 
-	/* Under the lock of this host's pools. Both do nothing again the second time; deleting
-	 * refuses while there are volumes. A pool that is there has a mark at `here`. */
+	/* Under the lock of this host's pools. A pool that is made already is made sure of. A mark
+	 * at `here` (node/storage/mark.h) says that there is one; deleting removes it and all else
+	 * that is ours, and refuses while there are volumes. */
 	int (*pool_create)(const struct storage_pool *p, struct err *err);
 	int (*pool_delete)(const struct storage_pool *p, struct err *err);
 	/* {space:{used,total},inodes:{...}} */

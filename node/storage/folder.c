@@ -73,18 +73,24 @@ static int check_source(const struct storage_pool *p, struct err *err)
 	return 0;
 }
 
-static int link_source(const struct storage_pool *p, struct err *err)
+static int make_here(const struct storage_pool *p, bool *ret_made, struct err *err)
+{
+	*ret_made = mkdir(p->here, 0700) == 0;
+	return *ret_made || errno == EEXIST ? 0 : err_sys(err, "create %s", p->here);
+}
+
+static int link_here(const struct storage_pool *p, bool *ret_made, struct err *err)
 {
 	char target[PATH_MAX];
 	ssize_t len;
 
-	if (str_eq(p->source, p->here))
-		return 0;
+	*ret_made = false;
 	len = readlink(p->here, target, sizeof(target));
 	if (len > 0 && (size_t)len == strlen(p->source) && memcmp(target, p->source, len) == 0)
 		return 0;
 	if (symlink(p->source, p->here) < 0)
 		return err_sys(err, "create %s", p->here);
+	*ret_made = true;
 	return 0;
 }
 
@@ -100,23 +106,22 @@ static int fill_pool(const struct storage_pool *p, struct err *err)
 	return io_folder(volumes, 0700, err);
 }
 
+/* In this order: what has a mark is found at `here`, by who deletes it. */
 int folder_pool_create(const struct storage_pool *p, struct err *err)
 {
-	bool made = false;
+	bool elsewhere = !str_eq(p->source, p->here), made;
 
-	if (str_eq(p->source, p->here)) {
-		made = mkdir(p->here, 0700) == 0;
-		if (!made && errno != EEXIST)
-			return err_sys(err, "create %s", p->here);
-	}
+	if (!elsewhere && make_here(p, &made, err) < 0)
+		return -1;
 	if (check_source(p, err) < 0)
 		return -1;
-	if (fill_pool(p, err) < 0) {
-		if (made)
-			rmdir(p->here);
+	if (elsewhere && link_here(p, &made, err) < 0)
 		return -1;
-	}
-	return link_source(p, err);
+	if (fill_pool(p, err) == 0)
+		return 0;
+	if (made)
+		remove(p->here);
+	return -1;
 }
 
 static int count_volumes(const char *volumes, struct err *err)
@@ -139,7 +144,6 @@ static int count_volumes(const char *volumes, struct err *err)
 int folder_pool_delete(const struct storage_pool *p, struct err *err)
 {
 	_free_ char *volumes = volumes_of(p);
-	struct stat st;
 	int count = count_volumes(volumes, err);
 
 	if (count < 0)
@@ -147,14 +151,9 @@ int folder_pool_delete(const struct storage_pool *p, struct err *err)
 	if (count)
 		return err_set(err, ERR_CONFLICT, "storage pool \"%s\" still holds %d volumes",
 			       p->name, count);
-	if (pool_mark_is_ours(p, p->source) &&
-	    (io_remove_tree(volumes, err) < 0 || pool_mark_remove(p->source, err) < 0))
-		return -1;
-	if (lstat(p->here, &st) < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "delete %s", p->here);
-	if ((S_ISLNK(st.st_mode) ? unlink(p->here) : rmdir(p->here)) < 0)
-		return err_sys(err, "delete %s", p->here);
-	return 0;
+	if (!pool_mark_is_ours(p, p->source))
+		return 0;
+	return io_remove_tree(volumes, err) < 0 ? -1 : pool_mark_remove(p->source, err);
 }
 
 json_t *folder_pool_usage(const struct storage_pool *p, struct err *err)

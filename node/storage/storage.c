@@ -2,7 +2,9 @@
 #include "node/storage/storage.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -142,6 +144,26 @@ static int pool_open(struct storage_pool *ret, struct node *n, const json_t *poo
 	return 0;
 }
 
+/* A pool of which only the name is known: its mark tells the driver. */
+static int pool_open_here(struct storage_pool *ret, struct node *n, const char *name,
+			  struct err *err)
+{
+	_free_ char *here = node_path(n, "storage-pools/%s", name);
+	_free_ char *driver = pool_mark_driver(here);
+
+	if (!driver)
+		return err_set(err, ERR_NOT_FOUND, "storage pool \"%.64s\" is not on this member",
+			       name);
+	ret->driver = storage_driver_find(driver, err);
+	if (!ret->driver)
+		return err_wrap(err, "storage pool \"%.64s\"", name);
+	ret->node = n;
+	ret->name = name;
+	ret->source = xstrdup(here);
+	ret->here = take_ptr(here);
+	return 0;
+}
+
 static int check_pool_name(const char *name, struct err *err)
 {
 	if (!str_is_name(name, 63) || name[0] == '.')
@@ -169,15 +191,31 @@ int pool_create(struct node *n, const json_t *pool, struct err *err)
 	return lock < 0 ? -1 : p.driver->ops->pool_create(&p, err);
 }
 
-int pool_delete(struct node *n, const json_t *pool, struct err *err)
+/* The mark is the last that goes before this. */
+static int remove_here(struct node *n, const char *name, struct err *err)
+{
+	_free_ char *here = node_path(n, "storage-pools/%s", name);
+
+	return remove(here) < 0 && errno != ENOENT ? err_sys(err, "delete %s", here) : 0;
+}
+
+int pool_delete(struct node *n, const char *name, struct err *err)
 {
 	_pool_ struct storage_pool p = { 0 };
 	_close_ int lock = -1;
 
-	if (check_pool_name(json_str(pool, "name", ""), err) < 0 || pool_open(&p, n, pool, err) < 0)
+	if (check_pool_name(name, err) < 0)
 		return -1;
 	lock = lock_pools(n, err);
-	return lock < 0 ? -1 : p.driver->ops->pool_delete(&p, err);
+	if (lock < 0)
+		return -1;
+	if (pool_open_here(&p, n, name, err) < 0) {
+		if (err->kind != ERR_NOT_FOUND)
+			return -1;
+	} else if (p.driver->ops->pool_delete(&p, err) < 0) {
+		return -1;
+	}
+	return remove_here(n, name, err);
 }
 
 json_t *pool_usage(struct node *n, const json_t *pool, struct err *err)
@@ -291,26 +329,6 @@ json_t *volume_list(struct node *n, const json_t *pool)
 }
 
 /* --- all pools ------------------------------------------------------------------------------ */
-
-/* A pool of which only the name is known: its mark tells the driver. */
-static int pool_open_here(struct storage_pool *ret, struct node *n, const char *name,
-			  struct err *err)
-{
-	_free_ char *here = node_path(n, "storage-pools/%s", name);
-	_free_ char *driver = pool_mark_driver(here);
-
-	if (!driver)
-		return err_set(err, ERR_NOT_FOUND, "storage pool \"%.64s\" is not on this member",
-			       name);
-	ret->driver = storage_driver_find(driver, err);
-	if (!ret->driver)
-		return err_wrap(err, "storage pool \"%.64s\"", name);
-	ret->node = n;
-	ret->name = name;
-	ret->source = xstrdup(here);
-	ret->here = take_ptr(here);
-	return 0;
-}
 
 /* Calls fn with every pool that is here, until it returns non-zero. */
 static int each_pool(struct node *n, int (*fn)(void *arg, const struct storage_pool *p), void *arg)

@@ -11,7 +11,7 @@ import unicodedata
 
 import pytest
 
-from cluster import ApiError, run
+from cluster import ApiError, run, wait_for
 
 
 @pytest.fixture(params=["cli", "lxc"])
@@ -277,6 +277,20 @@ def test_wide_characters_keep_tables_straight(cluster):
     assert len({width(line) for line in lines}) == 1
     for i in range(len(texts)):
         cluster[0].cli("profile", "delete", f"wide{i}")
+
+
+def test_deleted_pools_leave_every_member(cluster):
+    drivers = [d["Name"] for d in cluster[0].api("GET", "/1.0")["environment"]["storage_supported_drivers"]]
+    assert set(drivers) >= {"dir", "overlay"}
+    for driver in drivers:
+        name = f"short-{driver}"
+        cluster[0].cli("storage", "create", name, driver)
+        for m in cluster.members:
+            cluster[0].api("GET", f"/1.0/storage-pools/{name}/resources?target={m.name}")
+            assert (m.dir / "storage-pools" / name).is_dir()
+        cluster[1].cli("storage", "delete", name)
+        for m in cluster.members:
+            wait_for(f"{name} to leave {m.name}", lambda m=m: not (m.dir / "storage-pools" / name).exists())
 
 
 def test_messages_are_whole(cluster, launch):

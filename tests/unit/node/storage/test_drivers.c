@@ -31,8 +31,8 @@ static void end(struct under_test *t)
 {
 	_free_ char *pools = path_in(t->w, "storage-pools");
 
-	check_ok(pool_delete(&t->w->n, t->pool, &t->err), &t->err);
-	check_ok(pool_delete(&t->w->n, t->pool, &t->err), &t->err);
+	check_ok(pool_delete(&t->w->n, "default", &t->err), &t->err);
+	check_ok(pool_delete(&t->w->n, "default", &t->err), &t->err);
 	assert_int_equal(count_all(pools), 0);
 	json_decref(t->pool);
 }
@@ -248,7 +248,7 @@ static void is_listed(void **state, const char *driver)
 	create(&t, "other~c1", NULL);
 	list = volume_list(&t.w->n, t.pool);
 	assert_int_equal(json_array_size(list), 2);
-	assert_int_equal(pool_delete(&t.w->n, t.pool, &t.err), -1);
+	assert_int_equal(pool_delete(&t.w->n, "default", &t.err), -1);
 	assert_int_equal(t.err.kind, ERR_CONFLICT);
 	assert_non_null(strstr(t.err.msg, "2 volumes"));
 	delete (&t, "c1");

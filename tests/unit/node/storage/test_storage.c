@@ -45,7 +45,7 @@ static void first_uses_at_once(void **state)
 			pthread_join(t[i], NULL);
 			check_ok(f[i].rc, &f[i].err);
 		}
-		check_ok(pool_delete(&w->n, pool, &err), &err);
+		check_ok(pool_delete(&w->n, "default", &err), &err);
 	}
 	pthread_barrier_destroy(&together);
 }
@@ -90,7 +90,7 @@ static void source(void **state)
 	check_ok(volume_create(&w->n, pool, "c1", NULL, &err), &err);
 	check_ok(volume_delete(&w->n, pool, "c1", &err), &err);
 	put_file(place, "precious", "mine", 0600);
-	check_ok(pool_delete(&w->n, pool, &err), &err);
+	check_ok(pool_delete(&w->n, "default", &err), &err);
 	assert_false(io_exists(link));
 	assert_int_equal(count_all(place), 1);
 }
