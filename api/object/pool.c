@@ -131,6 +131,7 @@ int h_pools_post(struct req *r)
 	_free_ char *what = NULL;
 	_json_ json_t *doc = NULL;
 	const char *name, *driver;
+	struct keys keys;
 
 	if (!body)
 		return -1;
@@ -148,11 +149,12 @@ int h_pools_post(struct req *r)
 			       name);
 	if (!str_empty(req_query(r, "target")))
 		return reply_member_part(r, "storage-pools", name);
+	keys = pool_keys_of(driver);
 	doc = pool_writable(body);
 	what = xasprintf("storage pool \"%s\"", name);
 	json_put_str(doc, "name", name);
 	json_put_str(doc, "driver", driver);
-	if (keys_check(&pool_keys, what, json_obj(doc, "config"), NULL, req_err(r)) < 0 ||
+	if (keys_check(&keys, what, json_obj(doc, "config"), NULL, req_err(r)) < 0 ||
 	    make_pool(r, name, doc) < 0)
 		return -1;
 	return reply_made(r, "storage-pools", name, "storage-pool-created");
@@ -173,9 +175,11 @@ int h_pool_put(struct req *r)
 	_json_ json_t *writable = NULL;
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
+	struct keys keys;
 
 	if (!body || get_pool(r, &row) < 0 || refuse_target(r, what) < 0)
 		return -1;
+	keys = pool_keys_of(json_str(row.doc, "driver", ""));
 	writable = pool_writable(row.doc);
 	if (check_etag(r, writable) < 0 || check_fixed(r, what, body, row.doc, fixed) < 0)
 		return -1;
@@ -183,7 +187,7 @@ int h_pool_put(struct req *r)
 	drop_default_source(req_env(r), row.key, json_obj(row.doc, "config"));
 	json_put_str(row.doc, "description",
 		     json_str(body, "description", is_patch(r) ? NULL : ""));
-	if (keys_check(&pool_keys, what, json_obj(row.doc, "config"), json_obj(writable, "config"),
+	if (keys_check(&keys, what, json_obj(row.doc, "config"), json_obj(writable, "config"),
 		       req_err(r)) < 0)
 		return -1;
 	if (!str_eq(keys_text(&pool_keys, json_obj(row.doc, "config"), "source"),

@@ -26,7 +26,9 @@ static const struct key networks[] = {
 	KEY_END
 };
 static const struct key pools[] = {
-#include "node/storage/keys.def"
+#define DRIVER(...)
+#include "node/storage/driver.def"
+#undef DRIVER
 	KEY_END
 };
 static const struct key others[] = {

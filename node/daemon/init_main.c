@@ -44,7 +44,11 @@ static const char usage[] =
 	"  --network-port PORT     and port (default 8443)\n"
 	"  --storage-backend NAME  with --auto: the pool's driver; without it the first of\n"
 #define DRIVER(name, version, doc) "      " #name ": " doc "\n"
+#define KEY(...)
+#define REFUSED(...)
 #include "node/storage/driver.def"
+#undef REFUSED
+#undef KEY
 #undef DRIVER
 	"\n"
 	"Examples:\n"

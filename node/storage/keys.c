@@ -4,12 +4,19 @@
 #include "base/check.h"
 
 static const struct key rows[] = {
+#define DRIVER(...)
 #define KEY(...) KEY_ROW(__VA_ARGS__)
 #define REFUSED(...) KEY_REFUSED(__VA_ARGS__)
-#include "node/storage/keys.def"
+#include "node/storage/driver.def"
 #undef REFUSED
 #undef KEY
+#undef DRIVER
 	KEY_END
 };
 
-const struct keys pool_keys = { rows, NULL };
+const struct keys pool_keys = { rows, "any" };
+
+struct keys pool_keys_of(const char *driver)
+{
+	return (struct keys){ rows, driver };
+}

@@ -26,12 +26,20 @@
 /* --- the table ------------------------------------------------------------------------------ */
 
 #define DRIVER(name, version, doc) extern const struct storage_ops storage_##name;
+#define KEY(...)
+#define REFUSED(...)
 #include "node/storage/driver.def"
+#undef REFUSED
+#undef KEY
 #undef DRIVER
 
 static const struct storage_driver drivers[] = {
 #define DRIVER(name, version, doc) { #name, version, &storage_##name },
+#define KEY(...)
+#define REFUSED(...)
 #include "node/storage/driver.def"
+#undef REFUSED
+#undef KEY
 #undef DRIVER
 };
 

@@ -356,7 +356,11 @@ static const struct {
 
 static const char *const drivers[] = {
 #define DRIVER(name, version, doc) #name,
+#define KEY(...)
+#define REFUSED(...)
 #include "node/storage/driver.def"
+#undef REFUSED
+#undef KEY
 #undef DRIVER
 };
 
