@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import names  # noqa: E402
+import owners  # noqa: E402
 import tables  # noqa: E402
 import tidy  # noqa: E402
 
@@ -239,6 +240,36 @@ def test_tables(tmp_path, rule, path, tree):
 
 def test_tables_that_are_true(tmp_path):
     assert not table_faults(tmp_path, QUIET)
+
+
+OWNED = {"node/storage/driver.def": 'DRIVER(thin, "1", "shares blocks")\n', "node/storage/thin.c": '"a thin pool";\n'}
+
+
+def owner_faults(path, text):
+    found = []
+    owners.check({**OWNED, path: text}, lambda path, line, rule, advice: found.append((path, line, rule)))
+    return found
+
+
+@pytest.mark.parametrize("path,line,text", [
+    ("api/a.c", 2, 'a();\nif (str_eq(driver, "thin"))\n\tb();\n'),
+    ("migrate/a.c", 1, 'o.shares = !str_eq(json_str(k->pool,\n"driver", ""), "thin");\n'),
+    ("node/daemon/a.c", 3, '/* the\n thin pool */\nask("Storage (thin, thick)");\n'),
+    ("node/storage/storage.c", 1, "return storage_thin.fill(x);\n"),
+    ("api/work/keys.def", 1, 'REFUSED(DISK, "size", "the driver thin has no quota")\n'),
+])
+def test_owners(path, line, text):
+    assert owner_faults(path, text) == [(path, line, "owner")]
+
+
+@pytest.mark.parametrize("path,text", [
+    ("api/a.c", '/* a thin pool */ f("a thin layer"); pool("thinner");\n'),
+    ("node/storage/thin.c", 'const struct storage_ops storage_thin = { .driver = "thin" };\n'),
+    ("tests/unit/a.c", 'pool_of("thin");\n'),
+    ("cli/help.def", 'HELP("storage create", "A pool: ", "storage create fast thin")\n'),
+])
+def test_owners_are_quiet(path, text):
+    assert not owner_faults(path, text)
 
 
 KNOWN = {"base/known.c": "int known_call(struct known *k);\n#define KNOWN_MAX 3\n#include <linux/tcp.h>\n",

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import names
+import owners
 import rooms
 import tables
 
@@ -315,6 +316,7 @@ class Tidy:
         rooms.check(texts, self.report)
         tables.check(self.root, texts, codes, self.report)
         names.check(texts, self.report)
+        owners.check(texts, self.report)
         return [message for *_, message in sorted(self.found)]
 
 
