@@ -55,7 +55,7 @@ DUNLIND := $(BUILD)/dunlind$(FLAVOUR)
 DUNLIN := $(BUILD)/dunlin$(FLAVOUR)
 # Tiny static programs that run beside containers; never sanitized, so that both flavours share them.
 HOOKS := $(patsubst %,$(BUILD)/dunlin-%,$(subst _,-,$(patsubst node/hook/%.c,%,$(wildcard node/hook/*.c))))
-UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit$(FLAVOUR)/%,$(UNIT_SRC))
+UNIT_BIN := $(addprefix $(BUILD)/unit$(FLAVOUR)/,$(subst /,-,$(patsubst tests/unit/%.c,%,$(UNIT_SRC))))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz$(FLAVOUR)/%,$(FUZZ_SRC))
 
 all: $(DUNLIND) $(DUNLIN) $(HOOKS) ## build dunlind and dunlin
@@ -87,7 +87,7 @@ $(OBJ)/rooms.a: $(call obj,$(ROOMS_SRC) $(BASE_SRC))
 $(OBJ)/cli.a: $(call obj,$(filter-out cli/main.c,$(CLI_SRC)))
 	$(Q)rm -f $@ && ar qcs $@ $^
 
-$(BUILD)/unit$(FLAVOUR)/%: $(OBJ)/tests/unit/%.o $(OBJ)/rooms.a $(OBJ)/cli.a
+$(BUILD)/unit$(FLAVOUR)/%: $(OBJ)/tests/unit/$$(subst -,/,$$*).o $(OBJ)/rooms.a $(OBJ)/cli.a
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(OBJ)/rooms.a $(OBJ)/cli.a -Wl,--end-group \

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# unit.sh DIR - runs every unit test binary below DIR, several at once because most of their time is
+# unit.sh DIR - runs every unit test binary in DIR, several at once because most of their time is
 # waiting; prints a line each, and the output of those that fail.
 set -u
 dir=$1
@@ -12,29 +12,30 @@ export LSAN_OPTIONS=suppressions="$(dirname "$0")/lsan.supp":print_suppressions=
 export logs
 
 # Each run leaves NAME.out and NAME.status.
-find "$dir" -name 'test_*' -type f >"$logs/tests"
-xargs -P "$jobs" -I{} sh -c '
-	name=$(printf %s "$1" | tr / :)
+for test in "$dir"/*test_*; do
+	printf '%s\n' "$test"
+done | xargs -P "$jobs" -I{} sh -c '
+	name=$(basename "$1")
 	timeout 300 "$1" >"$logs/$name.out" 2>&1
-	echo $? >"$logs/$name.status"' run {} <"$logs/tests"
+	echo $? >"$logs/$name.status"' run {}
 
 passed=0
 failed=0
-for test in $(sort "$logs/tests"); do
-	name=$(printf %s "$test" | tr / :)
+for test in "$dir"/*test_*; do
+	name=$(basename "$test")
 	out=$logs/$name.out
 	status=$(cat "$logs/$name.status")
 	n=$(grep -c '^\[       OK \]' "$out")
 	bad=$(sed -n 's/^ *\([0-9][0-9]*\) FAILED TEST(S)$/\1/p' "$out" | tail -n 1)
 	passed=$((passed + n))
 	if [ "$status" -eq 0 ] && [ "$n" -gt 0 ]; then
-		echo "unit: ${test#"$dir"/}: $n passed"
+		echo "unit: $name: $n passed"
 		continue
 	fi
 	[ "${bad:-0}" -gt 0 ] || bad=1
 	failed=$((failed + bad))
 	cat "$out"
-	echo "unit: ${test#"$dir"/}: FAILED (exit status $status)"
+	echo "unit: $name: FAILED (exit status $status)"
 done
 echo "unit: $passed passed, $failed failed"
 [ $failed -eq 0 ]
