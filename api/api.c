@@ -25,6 +25,8 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "base/trim.h"
+#include "node/container/container.h"
+#include "node/storage/storage.h"
 
 #define WARM_MS 100
 #define GIVE_BACK_FIRST_MS 2000

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "migrate/source.h"
-#include "node/container/container.h"
+#include "node/container/steps.h"
 #include "node/host/cgroup.h"
 #include "node/host/pids.h"
 

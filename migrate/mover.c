@@ -11,9 +11,11 @@
 #include "base/str.h"
 #include "migrate/move_int.h"
 #include "migrate/plan.h"
-#include "node/container/container.h"
+#include "node/container/steps.h"
 #include "node/criu/criu.h"
 #include "node/host/cgroup.h"
+#include "node/host/facts.h"
+#include "node/storage/storage.h"
 
 #define FACTS_MS 10000
 #define LSM_FILE "/sys/kernel/security/lsm"
@@ -134,8 +136,10 @@ json_t *move_facts(struct mover *m)
 	json_t *facts;
 
 	pthread_mutex_lock(&m->lock);
-	if (!m->facts)
+	if (!m->facts) {
 		m->facts = node_facts(m->o.node);
+		json_object_set(m->facts, "storage_drivers", (json_t *)storage_drivers());
+	}
 	facts = json_deep_copy(m->facts);
 	pthread_mutex_unlock(&m->lock);
 	json_put_str(facts, "member", mover_member(m));

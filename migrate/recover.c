@@ -13,9 +13,11 @@
 #include "base/str.h"
 #include "migrate/memory/images.h"
 #include "migrate/move_int.h"
-#include "node/container/container.h"
+#include "node/container/steps.h"
 #include "node/criu/criu.h"
+#include "node/device/nic.h"
 #include "node/host/pids.h"
+#include "node/storage/storage.h"
 
 #define RELEASE_MS 60000
 #define KILL_MS 20000

@@ -17,8 +17,9 @@
 #include "migrate/memory/images.h"
 #include "migrate/move_int.h"
 #include "migrate/rootfs/sync.h"
-#include "node/container/container.h"
+#include "node/container/steps.h"
 #include "node/criu/criu.h"
+#include "node/image/image.h"
 #include "node/storage/storage.h"
 
 #define LATEST_MS 10000

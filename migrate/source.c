@@ -17,9 +17,10 @@
 #include "cluster/model/state.h"
 #include "migrate/plan.h"
 #include "migrate/source.h"
-#include "node/container/container.h"
+#include "node/container/steps.h"
 #include "node/host/cgroup.h"
 #include "node/host/pids.h"
+#include "node/storage/storage.h"
 
 #define CONNECT_MS 10000
 #define CALL_OFF_MS 3000 /* afterwards in the background */

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "migrate/move_int.h"
-#include "node/container/container.h"
+#include "node/container/steps.h"
 #include "node/criu/criu.h"
 
 #define READY_MS 20000

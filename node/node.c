@@ -1,82 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/node.h"
+#include "node/node_int.h"
 
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <stdarg.h>
 
-#include "base/io.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "node/container/container_int.h"
-#include "node/host/watch.h"
-#include "node/network/network_int.h"
-
-/* Search permission for all on the way to the containers' folders: liblxc wants it for their
- * users. */
-static const struct {
-	const char *name;
-	mode_t mode;
-} folders[] = {
-	{ "containers", 0711 },
-	{ "images", 0700 },
-	{ "storage-pools", 0700 },
-	{ "run", 0700 },
-};
-
-static int make_folders(const struct node *n, struct err *err)
-{
-	if (io_folder(n->dir, 0711, err) < 0)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-		_free_ char *path = node_path(n, "%s", folders[i].name);
-
-		if (io_folder(path, folders[i].mode, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-struct node *node_new(const struct node_opts *o, struct err *err)
-{
-	struct node *n = xnew(struct node);
-
-	n->dir = xstrdup(o->dir);
-	n->cgroup_name = xstrdup(o->cgroup_name);
-	n->pool = o->pool;
-	n->instance_changed = o->instance_changed;
-	n->network_lost = o->network_lost;
-	n->arg = o->arg;
-	n->containers = containers_new();
-	n->announce_fd = announce_open(err);
-	if (n->announce_fd < 0)
-		log_err(LOG_WARN, "addresses are not announced", err);
-	n->watch = watch_new(err);
-	if (n->watch && make_folders(n, err) == 0 &&
-	    (!n->network_lost || firewall_watch(n, err) == 0))
-		return n;
-	node_free(n);
-	return NULL;
-}
-
-void node_stop(struct node *n)
-{
-	watch_stop(n->watch);
-}
-
-void node_free(struct node *n)
-{
-	if (!n)
-		return;
-	watch_free(n->watch);
-	containers_free(n->containers);
-	if (n->announce_fd >= 0)
-		close(n->announce_fd);
-	free(n->dir);
-	free(n->cgroup_name);
-	free(n);
-}
 
 const char *node_dir(const struct node *n)
 {

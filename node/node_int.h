@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node/node_int.h - the inside of a node, for the files of this folder only.
+/* node/node_int.h - the inside of a node, for the rooms below node/ only.
  *
  * dir, cgroup_name, pool and the callbacks never change after node_new and need no lock.
  * Everything else belongs to one file, which brings its own lock: containers -> container.c,
  * watch -> watch.c.
  */
 #pragma once
+#include "base/pool.h"
 #include "node/node.h"
 
 struct watch;

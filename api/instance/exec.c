@@ -7,6 +7,8 @@
 #include "api/work/spec.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/container/container.h"
+#include "node/container/terminal.h"
 
 #define ARGS_MAX 4096
 

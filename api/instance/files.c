@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/container/file.h"
 
 #define PATH_BYTES 4096
 #define TARGET_BYTES 4096

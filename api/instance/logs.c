@@ -9,6 +9,7 @@
 #include "api/work/instance.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/container/logs.h"
 
 /* Recorded output of commands: exec_<operation>.stdout and .stderr in the container's folder. */
 static bool is_record(const char *file)

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/str.h"
 #include "migrate/migrate.h"
+#include "node/container/container.h"
 #include "node/image/image.h"
 
 #define REMOTE_TIMEOUT_MS (11 * 60 * 1000)

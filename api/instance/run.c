@@ -11,6 +11,9 @@
 #include "api/work/state.h"
 #include "base/digest.h"
 #include "base/str.h"
+#include "node/container/container.h"
+#include "node/container/exec.h"
+#include "node/container/terminal.h"
 
 #define DRAIN_TICK_MS 50
 #define DRAIN_QUIET_TICKS 20

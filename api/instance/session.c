@@ -9,6 +9,8 @@
 #include "api/work/later.h"
 #include "api/work/state.h"
 #include "base/rng.h"
+#include "node/container/container.h"
+#include "node/container/exec.h"
 
 #define CONNECT_MS 5000
 

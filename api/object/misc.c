@@ -7,6 +7,7 @@
 #include "api/work/project.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/host/facts.h"
 
 /* --- the project that everything is in ------------------------------------------------------- */
 

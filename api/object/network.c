@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/network/keys.h"
+#include "node/network/network.h"
 
 #define VNI_FIRST 1000
 #define VNI_MAX ((1 << 24) - 1)

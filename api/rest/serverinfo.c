@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/host/lxc_query.h"
+#include "node/storage/storage.h"
 
 #define TEXT_MAX (1 << 20)
 #define RECHECK_MS 5000

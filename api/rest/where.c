@@ -4,6 +4,7 @@
 #include "api/http/req_int.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "node/container/container.h"
 
 #define LOOK_UP_MS 2000
 

@@ -19,6 +19,7 @@
 #include "base/thread.h"
 #include "cluster/model/ref.h"
 #include "cluster/model/state.h"
+#include "node/container/container.h"
 #include "node/container/keys.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"

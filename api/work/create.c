@@ -9,8 +9,12 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/undo.h"
 #include "cluster/model/ref.h"
 #include "cluster/model/state.h"
+#include "node/container/container.h"
+#include "node/image/image.h"
+#include "node/storage/storage.h"
 
 #define COMMIT_TRIES 50
 

@@ -11,7 +11,9 @@
 #include "base/str.h"
 #include "cluster/model/ref.h"
 #include "cluster/model/state.h"
+#include "node/container/container.h"
 #include "node/container/keys.h"
+#include "node/storage/storage.h"
 
 struct name_job {
 	const struct api_env *env;

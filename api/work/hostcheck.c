@@ -9,8 +9,9 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "node/device/keys.h"
 #include "node/container/limits.h"
+#include "node/device/keys.h"
+#include "node/network/network.h"
 
 static int check_architecture(const char *what, const json_t *doc, struct err *err)
 {

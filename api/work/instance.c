@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "cluster/model/ref.h"
 #include "cluster/model/state.h"
+#include "node/container/container.h"
 
 #define EDIT_TRIES 20
 

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/ref.h"
+#include "node/network/network.h"
 
 /* Long enough to gather the rows of a burst. */
 #define GATHER_MS 15

@@ -15,6 +15,8 @@
 #include "cluster/model/ref.h"
 #include "cluster/model/state.h"
 #include "migrate/migrate.h"
+#include "node/container/container.h"
+#include "node/image/image.h"
 #include "node/storage/storage.h"
 
 #define COMMIT_TRIES 50

@@ -11,6 +11,7 @@
 #include "cluster/model/ref.h"
 #include "node/container/keys.h"
 #include "node/device/keys.h"
+#include "node/storage/storage.h"
 
 /* --- expansion ------------------------------------------------------------------------------- */
 

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "cluster/model/ref.h"
 #include "migrate/migrate.h"
+#include "node/container/container.h"
 
 #define COMMIT_TRIES 50
 

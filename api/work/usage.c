@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/container/container.h"
+#include "node/storage/storage.h"
 
 #define MEMBER_MS 1000
 #define ALL_MS 2000

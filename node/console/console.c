@@ -17,7 +17,6 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "node/console/wire.h"
-#include "node/container/container_int.h"
 #include "node/host/idmap.h"
 #include "node/host/tool.h"
 
@@ -112,68 +111,17 @@ bool console_find(const char *folder, struct console_tty *ret)
 	return true;
 }
 
-/* --- for users ---------------------------------------------------------------------------- */
-
-static int dial_running(struct node *n, const char *name, struct err *err)
+int console_attach(const char *folder, int width, int height)
 {
-	_free_ char *folder = ct_dir(n, name);
-	int fd;
+	_close_ int fd = dial(folder);
 
-	if (container_pid(n, name) == 0)
-		return err_set(err, ERR_CONFLICT, "instance %s is not running", name);
-	fd = dial(folder);
-	return fd >= 0 ? fd :
-			 err_sys(err, "instance %s has no console (restart it to get one)", name);
+	return fd >= 0 && say(fd, CONSOLE_ATTACH, width, height) == 0 ? take_fd(&fd) : -1;
 }
 
-int container_console(struct node *n, const char *name, int width, int height, struct err *err)
+void console_resize(const char *folder, int width, int height)
 {
-	_close_ int fd = dial_running(n, name, err);
-
-	if (fd < 0)
-		return -1;
-	if (say(fd, CONSOLE_ATTACH, width, height) < 0)
-		return err_sys(err, "console of %s", name);
-	return take_fd(&fd);
-}
-
-void container_console_resize(struct node *n, const char *name, int width, int height)
-{
-	_free_ char *folder = ct_dir(n, name);
 	_close_ int fd = dial(folder);
 
 	if (fd >= 0)
 		say(fd, CONSOLE_SIZE, width, height);
-}
-
-static int open_log(struct node *n, const char *name, int flags)
-{
-	_free_ char *path = ct_file(n, name, CONSOLE_LOG);
-
-	return open(path, flags | O_NOFOLLOW | O_CLOEXEC);
-}
-
-char *container_console_log(struct node *n, const char *name, size_t *ret_len, struct err *err)
-{
-	_close_ int fd = open_log(n, name, O_RDONLY);
-	char *text = xcalloc(CONSOLE_LOG_MAX + 1, 1);
-	ssize_t got = fd >= 0 ? pread(fd, text, CONSOLE_LOG_MAX, 0) : 0;
-
-	*ret_len = 0;
-	if (got < 0 || (fd < 0 && errno != ENOENT)) {
-		free(text);
-		err_sys(err, "console log of %s", name);
-		return NULL;
-	}
-	*ret_len = (size_t)got;
-	return text;
-}
-
-int container_console_clear(struct node *n, const char *name, struct err *err)
-{
-	_close_ int fd = open_log(n, name, O_WRONLY);
-
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	return fd < 0 || ftruncate(fd, 0) < 0 ? err_sys(err, "console log of %s", name) : 0;
 }

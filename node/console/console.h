@@ -23,6 +23,13 @@ void console_watch(const char *folder, int pidfd);
 /* Ends the holder, if there is one. */
 void console_end(const char *folder);
 
+/* --- for users ------------------------------------------------------------------------------ */
+
+/* A socket joined to it: what is written there is typed. width or height 0: the size stays. -1 with
+ * errno when there is no console. */
+int console_attach(const char *folder, int width, int height);
+void console_resize(const char *folder, int width, int height);
+
 /* --- where it is ---------------------------------------------------------------------------- */
 
 struct console_tty {

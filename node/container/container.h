@@ -1,40 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node/container/container.h - the steps of starting a container, for those who start one by other
- * means than container_start: a move prepares it here, restores it with CRIU and has it adopted.
+/* node/container/container.h - containers of this host: their life, their state, and who is
+ * in them.
  *
- * Order on the target: container_prepare (unplugged) -> helper-restore -> container_adopt ->
- * nic_plug. Any failure before container_adopt: container_abandon. On the source:
- * container_hold(true) before the dump, then container_hold(false) if it goes on here, or
- * container_gone when it ended and lives elsewhere.
+ * The mounts of a container are made by the helper that starts it, in a private mount namespace
+ * that its monitor keeps: they vanish with it, whatever dies first.
  */
 #pragma once
+#include "base/status.h"
 #include "node/node.h"
 
-/* Checks that nothing of that name runs, then writes the liblxc folder (config, spec.json) and
- * makes the nics, plugged into their bridges or not; status Starting. */
-int container_prepare(struct node *n, const json_t *spec, bool start, struct err *err);
-/* Takes back container_prepare: nics, stale cgroups; status Stopped. */
-void container_abandon(struct node *n, const char *name);
-/* A running init (as seen from here) is watched, status Running, callback told. */
-int container_adopt(struct node *n, const char *name, pid_t init, struct err *err);
-/* From now on commands and file operations wait outside; those of the next daemon, too,
- * which hears of the move by node_recover(). Those that have begun may end until the
- * deadline; -1 names one that does not, and then nobody need wait. */
-int container_close(struct node *n, const char *name, int64_t deadline, struct err *err);
-/* They may go on; so they may once it is adopted, abandoned or gone. */
-void container_open(struct node *n, const char *name);
-/* While held, its end is neither reported nor answered with a restart, and its nics stay. */
-int container_hold(struct node *n, const char *name, bool hold, struct err *err);
-/* Waits until the processes of a held container have ended, releases what it had here and
- * forgets it without a word to the callback. */
-int container_gone(struct node *n, const char *name, int64_t deadline, struct err *err);
+/* Finds the containers of earlier runs: running ones are watched again, half-made and
+ * half-deleted things of jobs that died are removed. `places` is by name: true for an instance
+ * whose row is here, false for one that a move will settle, the member for one that is elsewhere
+ * (it is stopped if it runs here). Whatever else is found is left as it is: nobody asked for its
+ * end. */
+int node_recover(struct node *n, const json_t *places, struct err *err);
 
-/* New reference to the spec it was started with; NULL when it is not known here. */
-json_t *container_spec(struct node *n, const char *name);
-/* Writes thawed or frozen into the cgroup files; liblxc's own call does nothing after a restore. */
-int container_set_frozen(struct node *n, const char *name, bool frozen, struct err *err);
-/* The folder that is handed to liblxc as lxcpath: DUNLIN_DIR/containers. The caller frees. */
-char *container_lxcpath(const struct node *n);
-/* Requests to helpers begin with what all of them need: name, lxcpath, cgroup_name. New
- * reference. */
-json_t *container_request(const struct node *n, const char *name);
+/* A container's description for this host, made by api/work/spec.c out of rows:
+ * {
+ *   "name", "hostname" (as processes inside see it; else the name), "uuid", "architecture",
+ *   "config": {expanded configuration},
+ *   "privileged": bool, "idmap": {"base": 1000000, "size": 65536},
+ *   "rootfs": {"driver": "dir|overlay", "volume": "/abs/path", "image": "/abs/images/FP.root"},
+ *   "nics":  [{"device","name","hwaddr","mtu","host_name","bridge","ipv4","ipv4_gateway",
+ *              "ipv4_dhcp": bool, "ipv6"...}],
+ *              ipv4 as "10.1.2.3/24"; bridge: interface to plug the host side into
+ *   "disks": [{"device","source","path","readonly": bool,"shift": bool}]
+ * }
+ */
+int container_start(struct node *n, const json_t *spec, struct err *err);
+/* timeout_s < 0: LXD's default 600. force: at once. ERR_TIMEOUT when a clean stop did not end
+ * in time. */
+int container_stop(struct node *n, const char *name, bool force, int timeout_s, struct err *err);
+int container_freeze(struct node *n, const char *name, bool freeze, struct err *err);
+/* Removes the liblxc folder and what is left of nics; refuses while it runs. The volume is
+ * storage's. */
+int container_delete(struct node *n, const char *name, struct err *err);
+int container_rename(struct node *n, const char *name, const char *new_name, struct err *err);
+/* Makes a running container like this spec: limits, disks and nics. When a part fails the others
+ * are as before. What else differs waits for the next start. Nothing to do for a stopped one. */
+int container_update(struct node *n, const json_t *spec, struct err *err);
+enum status container_status(struct node *n, const char *name);
+pid_t container_pid(struct node *n, const char *name);	    /* init as seen here; 0 when stopped */
+/* LXD's instance state: status, status_code, pid, processes, cpu{usage}, memory{usage,...},
+ * disk{root{usage}}, network{eth0{addresses[],counters{},hwaddr,host_name,mtu,state,type}}. */
+json_t *container_state(struct node *n, const char *name);
+
+/* What goes into a container says so, for a move that begins to take it away must wait for its end,
+ * and what comes later for the move's: then the container is here as before, or elsewhere. NULL
+ * with ERR_BUSY when that is not decided within 30 s, or when it has left. */
+struct visit;
+struct visit *container_visit(struct node *n, const char *name, const char *what, struct err *err);
+void visit_end(struct visit *v); /* NULL does nothing */
+/* A visit would have to wait. */
+bool container_is_closed(struct node *n, const char *name);
+/* Waits as a visit does. */
+int container_await_open(struct node *n, const char *name, struct err *err);

@@ -15,7 +15,7 @@
 #pragma once
 #include <pthread.h>
 
-#include "node/container/container.h"
+#include "node/container/steps.h"
 #include "node/node_int.h"
 
 struct ct {

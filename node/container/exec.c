@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "node/container/container_int.h"
+#include "node/container/exec.h"
 #include "node/helper/helper.h"
 #include "node/host/watch.h"
 

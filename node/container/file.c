@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/container/container_int.h"
+#include "node/container/file.h"
 #include "node/helper/helper.h"
 
 #define FILE_TIMEOUT_MS 600000

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "node/console/wire.h"
 #include "node/container/container_int.h"
+#include "node/container/logs.h"
 
 /* What is shown, under the names that LXD's clients ask for. Those to be kept are in use. */
 static const struct {

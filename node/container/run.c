@@ -19,10 +19,12 @@
 #include "node/console/console.h"
 #include "node/container/container_int.h"
 #include "node/container/lxcconf.h"
+#include "node/device/nic.h"
 #include "node/helper/helper.h"
 #include "node/host/cgroup.h"
 #include "node/host/pids.h"
 #include "node/host/watch.h"
+#include "node/network/network.h"
 #include "node/storage/rootfs.h"
 
 #define START_TIMEOUT_MS 60000

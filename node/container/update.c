@@ -8,9 +8,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/undo.h"
 #include "node/container/container_int.h"
 #include "node/container/limits.h"
 #include "node/container/lxcconf.h"
+#include "node/device/nic.h"
 #include "node/helper/helper.h"
 #include "node/host/cgroup.h"
 

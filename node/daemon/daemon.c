@@ -27,7 +27,9 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "migrate/migrate.h"
+#include "node/daemon/host.h"
 #include "node/daemon/view.h"
+#include "node/host/facts.h"
 #include "node/host/modes.h"
 
 /* Every request that waits for a commit holds a worker, and a commit gathers all that wait. */

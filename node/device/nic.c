@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/device/nic.h"
 #include "node/netlink/netlink.h"
 #include "node/network/network_int.h"
 

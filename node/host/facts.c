@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "node/host/facts.h"
 #include "node/host/lxc_query.h"
 #include "node/node_int.h"
 
@@ -123,7 +124,6 @@ json_t *node_facts(struct node *n)
 	json_put_bool(j, "idmapped_mounts", kernel_at_least(u.release, 5, 19));
 	json_put_bool(j, "apparmor", io_exists("/sys/kernel/security/apparmor/profiles"));
 	json_put_bool(j, "seccomp", io_exists("/proc/sys/kernel/seccomp/actions_avail"));
-	json_object_set(j, "storage_drivers", (json_t *)storage_drivers());
 	add_cpu(j);
 	return j;
 }

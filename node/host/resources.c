@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/host/facts.h"
 #include "node/node.h"
 
 #define TEXT_MAX (1 << 20)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node/image/image.h - images beyond node/node.h: for start-up, for sending split pairs, and for
- * storage.
+/* node/image/image.h - images of this host: tarballs in, roots out.
  *
  * images/FP             the unified tarball, or the metadata tarball of a pair
  * images/FP.rootfs      the root tarball of a pair
@@ -11,6 +10,23 @@
  */
 #pragma once
 #include "node/node.h"
+
+/* Verifies and takes a unified tarball (or a split pair: rootfs_fd >= 0): size and entry
+ * limits, no absolute or ".." paths or links out, no device nodes, metadata.yaml present and
+ * sane. want_fp, when not NULL, must be the result. Returns
+ * {fingerprint,size,architecture,created_at,expires_at,properties{},type}. Nothing is left
+ * behind on failure. progress may be NULL.
+ */
+json_t *image_import(struct node *n, int fd, int rootfs_fd, const char *want_fp,
+		     void (*progress)(void *arg, int64_t done, int64_t total), void *arg,
+		     struct err *err);
+bool image_present(struct node *n, const char *fingerprint);
+int image_open(struct node *n, const char *fingerprint, int64_t *ret_size, struct err *err);
+/* The unpacked root (shared lower layer); unpacks on first use, atomically. Path to the caller
+ * to free. */
+char *image_root(struct node *n, const char *fingerprint, struct err *err);
+int image_delete(struct node *n, const char *fingerprint, struct err *err);
+json_t *image_templates(struct node *n, const char *fingerprint);
 
 /* Removes what an interrupted import, unpacking or deletion left. */
 int image_recover(struct node *n, struct err *err);

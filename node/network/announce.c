@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/netlink/netlink.h"
+#include "node/network/network.h"
 #include "node/network/network_int.h"
 
 struct arp_frame {

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/network/network.h"
 #include "node/network/network_int.h"
 #include "node/node_int.h"
 

@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "node/node.h"
+#include "node/storage/storage.h"
 
 struct storage_ops;
 

@@ -9,6 +9,7 @@
  */
 #pragma once
 #include "node/storage/driver.h"
+#include "node/storage/storage.h"
 
 struct folder_ops {
 	const char *data; /* folder of a volume that holds the container's own data */

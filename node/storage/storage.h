@@ -1,8 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node/storage/storage.h - pools of this host and the volumes in them, whatever their drivers.
- * Beyond node/node.h: */
+/* node/storage/storage.h - pools of this host and the volumes in them, whatever their drivers. */
 #pragma once
 #include "node/node.h"
+
+/* pool: {"name","driver","config":{source,...}}. */
+int pool_create(struct node *n, const json_t *pool, struct err *err);
+/* By what this host knows of it; 0 as well when it is gone. ERR_CONFLICT while it holds volumes. */
+int pool_delete(struct node *n, const char *name, struct err *err);
+/* {space:{used,total},inodes:{...}} */
+json_t *pool_usage(struct node *n, const json_t *pool, struct err *err);
+const json_t *storage_drivers(void); /* [{"Name","Version","Remote"}], borrowed */
+/* A container's volume from an image (image_root NULL: empty). Atomic: a half-made one is not
+ * there. */
+int volume_create(struct node *n, const json_t *pool, const char *name, const char *image_root,
+		  struct err *err);
+/* ERR_CONFLICT when files of this name are here already, of an instance that no row knows: asked
+ * before a row or a note lays claim to the name, for what follows may undo it all. */
+int volume_check_free(struct node *n, const json_t *pool, const char *name, struct err *err);
+int volume_delete(struct node *n, const json_t *pool, const char *name, struct err *err);
+int volume_rename(struct node *n, const json_t *pool, const char *name, const char *new_name,
+		  struct err *err);
+char *volume_path(struct node *n, const json_t *pool, const char *name); /* caller frees */
+/* The folder whose content is the container's own data: rootfs/ of dir, upper/ of overlay. What
+ * a move sends. */
+char *volume_data_path(struct node *n, const json_t *pool, const char *name);
+/* Allocated bytes of that folder; -1 when they cannot be counted by the deadline. */
+int64_t volume_usage(struct node *n, const json_t *pool, const char *name, int64_t deadline);
 
 /* The driver of a pool for which none is named. */
 const char *storage_driver_default(void);

@@ -10,6 +10,7 @@
 #include "api/work/instance.h"
 #include "api/work/spec.h"
 #include "api/work/state.h"
+#include "node/daemon/host.h"
 
 struct world {
 	struct store_world w;

@@ -8,6 +8,10 @@
 
 #include "node/console/console.h"
 #include "node/console/wire.h"
+#include "node/container/container.h"
+#include "node/container/logs.h"
+#include "node/container/terminal.h"
+#include "node/daemon/host.h"
 
 /* A shell on the console, with jobs, again and again. */
 static const char inittab[] = "console::respawn:-/bin/sh\n";

@@ -31,6 +31,8 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "node/container/container.h"
+#include "node/container/exec.h"
+#include "node/daemon/host.h"
 #include "node/helper/verbs.h"
 #include "node/host/cgroup.h"
 #include "node/host/idmap.h"

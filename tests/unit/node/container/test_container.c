@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of real containers. */
+#include "node/container/file.h"
+#include "node/container/steps.h"
+#include "node/daemon/host.h"
 #include "tests/unit/node/container/container_world.h"
 
 #include <net/if.h>

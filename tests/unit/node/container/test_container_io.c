@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files, commands and the console of real containers. */
+#include "node/container/container.h"
+#include "node/container/exec.h"
+#include "node/container/file.h"
 #include "tests/unit/node/container/container_world.h"
 
 /* What file_get told of a path. */

@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "node/host/facts.h"
 #include "node/node_int.h"
 
 /* What every host has, and the lists that clients walk through without asking. */

@@ -22,6 +22,7 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "node/helper/verbs.h"
+#include "node/image/image.h"
 #include "node/image/image_int.h"
 #include "node/node_int.h"
 #include "tests/unit/node/image/tarball.h"
@@ -593,7 +594,6 @@ int main(int argc, char **argv)
 		T(holes),                T(refuses),        T(refuses_damage),  T(unpacks_beneath),
 		T(unpacks_once),         T(disk_full),      T(recovers),
 	};
-
 	int rc = helper_main(helper_verbs, argc, argv);
 
 	return rc >= 0 ? rc : cmocka_run_group_tests(tests, NULL, NULL);

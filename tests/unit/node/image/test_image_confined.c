@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/helper/verbs.h"
+#include "node/image/image.h"
 #include "node/image/image_int.h"
 #include "node/node_int.h"
 #include "tests/unit/node/image/tarball.h"

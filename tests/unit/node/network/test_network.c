@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "node/device/nic.h"
 #include "node/netlink/netlink.h"
 #include "node/network/network.h"
 #include "node/network/network_int.h"

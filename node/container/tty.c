@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "node/container/container.h"
+#include "node/container/exec.h"
 #include "node/node.h"
 
 #define TTY_MAX 4096
