@@ -12,7 +12,6 @@
 #include "node/network/network.h"
 
 #define VNI_FIRST 1000
-#define VNI_MAX ((1 << 24) - 1)
 
 /* --- as clients see them --------------------------------------------------------------------- */
 
@@ -128,21 +127,19 @@ static int fill_address(struct req *r, json_t *config, const char *missing)
 /* The identifier asked for, or the lowest free one; unique in the cluster. */
 static int fill_vni(struct req *r, json_t *doc)
 {
-	const char *wanted = json_str(json_obj(doc, "config"), "vxlan.id", NULL);
+	int64_t wanted = keys_number(&network_keys, json_obj(doc, "config"), "vxlan.id");
 	_rows_ struct rows rows = { 0 };
-	int64_t vni = VNI_FIRST;
+	int64_t vni = wanted ? wanted : VNI_FIRST;
 
 	if (store_list(req_env(r)->store, ENT_NETWORK, "overlay", &rows, req_err(r)) < 0)
 		return -1;
-	if (wanted)
-		str_to_i64(wanted, 1, VNI_MAX, &vni);
 	for (size_t i = 0; i < rows.n; i++) {
 		if (json_int(rows.v[i].doc, "vni", 0) != vni)
 			continue;
 		if (wanted)
 			return err_set(req_err(r), ERR_CONFLICT,
-				       "network \"%s\" has vxlan.id %s already", rows.v[i].key,
-				       wanted);
+				       "network \"%s\" has vxlan.id %lld already", rows.v[i].key,
+				       (long long)wanted);
 		vni++;
 		i = (size_t)-1;
 	}

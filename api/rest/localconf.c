@@ -10,9 +10,9 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/keys.h"
 
 #define FILE_MAX (1 << 20)
-#define PORT "8443"
 
 struct localconf {
 	pthread_mutex_t lock;
@@ -82,17 +82,6 @@ int localconf_set(struct localconf *c, const char *key, const char *value, struc
 	return rc;
 }
 
-char *address_with_port(const char *address)
-{
-	const char *colon = strrchr(address, ':');
-
-	if (!*address)
-		return xstrdup("");
-	if (address[0] == '[' ? str_ends(address, "]") : !colon)
-		return xasprintf("%s:%s", address, PORT);
-	return xstrdup(address);
-}
-
 static bool is_wildcard(const char *address)
 {
 	return address[0] == ':' || str_starts(address, "0.0.0.0:") || str_starts(address, "[::]:");
@@ -116,9 +105,13 @@ static int check_covers(const struct api_env *env, const char *address, struct e
 
 int localconf_set_address(const struct api_env *env, const char *address, struct err *err)
 {
-	_free_ char *full = address_with_port(address);
+	_free_ char *full = NULL;
 	_free_ char *old = localconf_get(env->state->conf, "core.https_address");
 
+	if (keys_read_value(&server_keys, "core.https_address", address, &full, err) < 0)
+		return -1;
+	if (!full)
+		full = xstrdup("");
 	if (str_eq(full, old))
 		return 0;
 	if (check_covers(env, full, err) < 0 || server_listen(env->server, full, err) < 0)

@@ -15,5 +15,3 @@ int localconf_set(struct localconf *c, const char *key, const char *value, struc
 int localconf_listen(const struct api_env *env, struct err *err);
 /* Listens at a new core.https_address and keeps it. */
 int localconf_set_address(const struct api_env *env, const char *address, struct err *err);
-/* host:port for "10.0.0.1" (":8443" for the wildcard); the caller frees. */
-char *address_with_port(const char *address);

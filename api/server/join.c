@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/keys.h"
 #include "node/image/image.h"
 
 struct cluster_job {
@@ -68,9 +69,12 @@ static int check_name(const char *name, struct err *err)
 static char *reachable(const struct api_env *env, const char *address, struct err *err)
 {
 	_free_ char *conf = localconf_get(env->state->conf, "core.https_address");
-	_free_ char *full = address_with_port(str_empty(address) ? conf : address);
+	_free_ char *full = NULL;
 
-	if (!*full)
+	if (keys_read_value(&server_keys, "core.https_address", str_empty(address) ? conf : address,
+			    &full, err) < 0)
+		return NULL;
+	if (!full)
 		err_set(err, ERR_INVALID,
 			"no address for the other members: set core.https_address first, such as "
 			"\"config set core.https_address 10.0.0.5:8443\"");

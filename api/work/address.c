@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/store/lease.h"
+#include "node/device/keys.h"
 
 /* --- leases ----------------------------------------------------------------------------------- */
 
@@ -40,7 +41,8 @@ static int taken(const char *network, const json_t *lease, const char *instance,
 static int fixed_address(const struct api_env *env, const json_t *dev, struct net4 *ret_net,
 			 uint32_t *ret_ip, struct err *err)
 {
-	const char *network = spec_nic_network(dev), *text = json_str(dev, "ipv4.address", "");
+	const char *network = spec_nic_network(dev),
+		   *text = keys_text(&nic_keys, dev, "ipv4.address");
 	_row_ struct row net = { 0 };
 
 	if (store_get(env->store, ENT_NETWORK, network, &net, err) < 0)
@@ -53,9 +55,8 @@ static int fixed_address(const struct api_env *env, const json_t *dev, struct ne
 		return err_set(err, ERR_INVALID,
 			       "ipv4.address is %s, but network \"%s\" has no IPv4 subnet", text,
 			       network);
-	if (!net4_parse_ip(text, ret_ip))
-		return err_set(err, ERR_INVALID, "ipv4.address is no IPv4 address: \"%.40s\"",
-			       text);
+	if (keys_read(&nic_keys, dev, "ipv4.address", ret_ip, err) < 0)
+		return -1;
 	return net4_check(ret_net, network, *ret_ip, err);
 }
 

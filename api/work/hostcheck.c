@@ -42,15 +42,14 @@ static int check_disk(const struct api_env *env, const char *what, const json_t 
 /* What is larger than the bridge lets through is lost. */
 static int check_mtu(const char *what, const json_t *dev, const json_t *state, struct err *err)
 {
-	const char *value = json_str(dev, "mtu", NULL);
-	int64_t mtu;
+	int64_t mtu = keys_number(&nic_keys, dev, "mtu");
 
-	if (!value || !str_to_i64(value, 0, UINT16_MAX, &mtu) || !state ||
-	    mtu <= json_int(state, "mtu", 0))
+	if (!state || mtu <= json_int(state, "mtu", 0))
 		return 0;
-	return err_set(err, ERR_INVALID,
-		       "%s: invalid value \"%s\" for key \"mtu\": at most %lld, the MTU of \"%s\"",
-		       what, value, (long long)json_int(state, "mtu", 0), spec_nic_network(dev));
+	return err_set(
+		err, ERR_INVALID,
+		"%s: invalid value \"%lld\" for key \"mtu\": at most %lld, the MTU of \"%s\"", what,
+		(long long)mtu, (long long)json_int(state, "mtu", 0), spec_nic_network(dev));
 }
 
 static bool is_managed(const struct api_env *env, const char *network)

@@ -162,7 +162,7 @@ static json_t *make_nic(const struct api_env *env, const json_t *instance, const
 	const char *network = spec_nic_network(dev);
 	json_t *nic = json_object();
 	char host_name[16];
-	int64_t mtu;
+	int64_t mtu = keys_number(&nic_keys, dev, "mtu");
 
 	host_name_of(instance, device, dev, host_name);
 	json_put_str(nic, "device", device);
@@ -170,7 +170,7 @@ static json_t *make_nic(const struct api_env *env, const json_t *instance, const
 	json_put_str(nic, "hwaddr", json_str(dev, "hwaddr", json_str(config, mac_key, "")));
 	json_put_str(nic, "host_name", host_name);
 	json_put_str(nic, "bridge", network);
-	if (str_to_i64(json_str(dev, "mtu", ""), 0, 65535, &mtu))
+	if (mtu)
 		json_put_int(nic, "mtu", mtu);
 	add_addressing(env, instance, device, network, nic);
 	return nic;

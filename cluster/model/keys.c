@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/model/keys.h"
 
-#include <string.h>
-
 #include "base/check.h"
+#include "base/net/connect.h"
 #include "base/str.h"
-
-static const char *check_listen(const char *v)
-{
-	const char *colon = strrchr(v, ':');
-	uint64_t port;
-
-	if (colon && v[0] != '[' && memchr(v, ':', colon - v))
-		return "an IPv6 address needs brackets: [fd00::1]:8443";
-	if (colon && (v[0] != '[' || colon[-1] == ']') &&
-	    (!str_to_u64(colon + 1, 65535, &port) || port == 0))
-		return "must end in a port from 1 to 65535";
-	if (strpbrk(v, " /@") || check_line(v))
-		return "must be an address and a port such as 10.0.0.5:8443";
-	return NULL;
-}
 
 /* As int64_t; an even number would be no better than the odd one below it. */
 static int parse_voters(const char *v, void *ret, struct err *err)

@@ -203,9 +203,51 @@ static void unix_sockets(void **state)
 	assert_int_equal(err.kind, ERR_INVALID);
 }
 
+static void where_to_listen(void **state)
+{
+	static const struct {
+		const char *text, *full; /* full NULL: refused */
+	} cases[] = {
+		{ "10.0.0.5:8443", "10.0.0.5:8443" },
+		{ "10.0.0.5", "10.0.0.5:8443" },
+		{ ":9000", ":9000" },
+		{ "host.example:1", "host.example:1" },
+		{ "[fd00::1]:65535", "[fd00::1]:65535" },
+		{ "[fd00::1]", "[fd00::1]:8443" },
+		{ "[::]", "[::]:8443" },
+		{ "fd00::1:8443", NULL },
+		{ "::", NULL },
+		{ "10.0.0.5:", NULL },
+		{ "10.0.0.5:0", NULL },
+		{ "10.0.0.5:65536", NULL },
+		{ "10.0.0.5:https", NULL },
+		{ "[fd00::1", NULL },
+		{ "[fd00::1]8443", NULL },
+		{ "a b:1", NULL },
+		{ "https://a:1", NULL },
+		{ "me@a:1", NULL },
+		{ "a\nb", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *full = NULL;
+		struct err err = { 0 };
+		int rc = listen_parse(cases[i].text, &full, &err);
+
+		if ((rc == 0) != (cases[i].full != NULL))
+			fail_msg("%s: %s", cases[i].text, rc ? err.msg : full);
+		assert_int_equal(listen_parse(cases[i].text, NULL, &err), rc);
+		if (rc == 0)
+			assert_string_equal(full, cases[i].full);
+		else
+			assert_int_equal(err.kind, ERR_INVALID);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(where_to_listen),
 		cmocka_unit_test(addresses_are_split),
 		cmocka_unit_test(bad_addresses_are_named),
 		cmocka_unit_test(a_host_may_fill_its_room),
