@@ -7,11 +7,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/state.h"
+#include "cluster/store/edit.h"
 #include "migrate/move_int.h"
 
-#define TRIES 10
-#define COMMIT_MS 10000
-#define OUTCOME_MS 10000 /* with COMMIT_MS: how long a job waits for a lost answer */
+#define COMMIT_MS 10000 /* a job waits as long again for an answer that was lost */
 #define FORGET_MS 3000
 
 static json_t *row_of(const struct move *mv, const char *phase)
@@ -48,81 +47,67 @@ int commit_begin(struct mover *m, const struct move *mv, struct err *err)
 	return store_commit(m->store, tx, 0, NULL, err);
 }
 
-/* The instance as it is now, still the source's and of the epoch. */
-static int read_instance(struct mover *m, const char *name, const char *member, int64_t epoch,
-			 struct row *ret, struct err *err)
+/* Still `member`'s, and of the epoch. */
+static int check_owner(const struct row *row, const char *member, int64_t epoch, struct err *err)
 {
-	if (store_get(m->store, ENT_INSTANCE, name, ret, err) < 0)
-		return -1;
-	if (str_eq(json_str(ret->doc, "member", ""), member) &&
-	    json_int(ret->doc, "epoch", 0) == epoch)
+	if (str_eq(json_str(row->doc, "member", ""), member) &&
+	    json_int(row->doc, "epoch", 0) == epoch)
 		return 0;
-	return err_set(err, ERR_PRECONDITION, "instance %s was given to %s meanwhile", name,
-		       json_str(ret->doc, "member", "?"));
+	return err_set(err, ERR_PRECONDITION, "instance %s was given to %s meanwhile", row->key,
+		       json_str(row->doc, "member", "?"));
 }
 
-static int tx_instance(struct tx *tx, const struct move *mv, const struct row *row,
-		       const char *member, int64_t epoch, struct err *err)
+static int give_to(struct row *row, const char *member, int64_t epoch, struct err *err)
 {
 	json_put_str(row->doc, "member", member);
 	json_put_int(row->doc, "epoch", epoch);
 	/* What it is called now is its name for good. */
-	if (inst_become(row->doc, INST_READY, NULL, err) < 0)
-		return -1;
-	tx_put(tx, ENT_INSTANCE, mv->id.name, row->rev, row->doc);
-	return 0;
+	return inst_become(row->doc, INST_READY, NULL, err);
 }
 
-static int build(struct mover *m, const struct move *mv, struct tx *tx, struct err *err)
+struct committing {
+	struct mover *m;
+	const struct move *mv;
+};
+
+static int give_to_target(void *arg, struct row *row, struct edit_try *t, struct err *err)
 {
-	_row_ struct row row = { 0 }, migration = { 0 };
+	const struct committing *c = arg;
+	const struct move *mv = c->mv;
 	_json_ json_t *doc = row_of(mv, "committed");
+	_row_ struct row migration = { 0 };
 
-	if (read_instance(m, mv->id.name, mv->source, mv->id.epoch, &row, err) < 0 ||
-	    store_get(m->store, ENT_MIGRATION, mv->id.op, &migration, err) < 0)
+	if (check_owner(row, mv->source, mv->id.epoch, err) < 0 ||
+	    store_get(c->m->store, ENT_MIGRATION, mv->id.op, &migration, err) < 0)
 		return err_wrap(err, "the move was called off");
-	if (tx_instance(tx, mv, &row, mv->target, mv->id.epoch + 1, err) < 0)
-		return -1;
-	tx_put(tx, ENT_MIGRATION, mv->id.op, migration.rev, doc);
-	return 0;
+	tx_put(t->tx, ENT_MIGRATION, mv->id.op, migration.rev, doc);
+	return give_to(row, mv->target, mv->id.epoch + 1, err);
 }
 
-/* Commits, and asks what became of it when no answer came: nothing may go on before that is
- * answered, for the answer may be that the other side runs. 1, 0, or -1 when nobody tells. */
-static int settle(struct mover *m, const struct move *mv, struct tx *tx, struct err *err)
+/* Nothing may go on before it is known whether a commit was made, for then the other side runs: 1,
+ * 0, or -1 when nobody tells. */
+static int outcome(const struct move *mv, int rc, struct err *err)
 {
-	int rc;
-
-	if (store_commit(m->store, tx, deadline_in(COMMIT_MS), NULL, err) == 0)
+	if (rc == 0)
 		return 1;
 	if (err->kind != ERR_UNKNOWN)
 		return 0;
-	rc = store_outcome(m->store, tx, deadline_in(OUTCOME_MS), err);
-	if (rc < 0)
-		err_set(err, ERR_UNKNOWN,
-			"no quorum to tell whether %s is now on %s or on %s; it stands still until "
-			"there is one",
-			mv->id.name, mv->source, mv->target);
-	else if (rc == 0)
-		err_set(err, ERR_UNAVAILABLE, "the database did not take the move of %s in time",
-			mv->id.name);
-	return rc;
+	return err_set(err, ERR_UNKNOWN,
+		       "no quorum to tell whether %s is now on %s or on %s; it stands still until "
+		       "there is one",
+		       mv->id.name, mv->source, mv->target);
 }
 
 int commit_move(struct mover *m, const struct move *mv, struct err *err)
 {
-	for (int i = 0; i < TRIES; i++) {
-		_tx_ struct tx *tx = tx_new();
-		int rc;
+	struct committing c = { m, mv };
+	struct row_edit edit = { .e = ENT_INSTANCE,
+				 .key = mv->id.name,
+				 .change = give_to_target,
+				 .arg = &c,
+				 .commit_ms = COMMIT_MS };
 
-		if (build(m, mv, tx, err) < 0)
-			return 0;
-		rc = settle(m, mv, tx, err);
-		/* Somebody changed another part of the row: with what is there now, again. */
-		if (rc != 0 || (err->kind != ERR_PRECONDITION && err->kind != ERR_CONFLICT))
-			return rc;
-	}
-	return 0;
+	return outcome(mv, row_edit(m->store, &edit, err), err);
 }
 
 /* Only while this move's row says "committed": once it is gone, both sides act on the commit. */
@@ -131,13 +116,15 @@ static int build_back(struct mover *m, const struct move *mv, struct tx *tx, str
 	_row_ struct row row = { 0 }, migration = { 0 };
 	_json_ json_t *doc = row_of(mv, "back");
 
-	if (read_instance(m, mv->id.name, mv->target, mv->id.epoch + 1, &row, err) < 0 ||
+	if (store_get(m->store, ENT_INSTANCE, mv->id.name, &row, err) < 0 ||
+	    check_owner(&row, mv->target, mv->id.epoch + 1, err) < 0 ||
 	    store_get(m->store, ENT_MIGRATION, mv->id.op, &migration, err) < 0)
 		return -1;
 	if (!str_eq(json_str(migration.doc, "phase", ""), "committed"))
 		return err_set(err, ERR_PRECONDITION, "the move of %s is over", mv->id.name);
-	if (tx_instance(tx, mv, &row, mv->source, mv->id.epoch + 2, err) < 0)
+	if (give_to(&row, mv->source, mv->id.epoch + 2, err) < 0)
 		return -1;
+	tx_put(tx, ENT_INSTANCE, mv->id.name, row.rev, row.doc);
 	tx_put(tx, ENT_MIGRATION, mv->id.op, migration.rev, doc);
 	return 0;
 }
@@ -154,7 +141,7 @@ int commit_back(struct mover *m, struct move *mv, struct err *err)
 		mv->back = false;
 		return 0;
 	}
-	rc = settle(m, mv, tx, err);
+	rc = outcome(mv, store_commit_surely(m->store, tx, COMMIT_MS, err), err);
 	if (rc > 0)
 		mv->id.epoch += 2;
 	return rc;

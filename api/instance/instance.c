@@ -15,7 +15,6 @@
 #include "node/container/keys.h"
 
 #define LIST_MAX (256 << 20)
-#define PATCH_TRIES 20
 
 /* --- lists ----------------------------------------------------------------------------------- */
 
@@ -288,58 +287,62 @@ static int check_kept(struct req *r, const json_t *doc, const json_t *body)
 	return 0;
 }
 
+/* What the row is to have, checked; NULL with an error. */
+static json_t *next_writable(struct req *r, const struct row *row, const json_t *body)
+{
+	_json_ json_t *present = instance_writable(row->doc), *next = NULL;
+
+	if (check_etag(r, present) < 0 || check_kept(r, row->doc, body) < 0)
+		return NULL;
+	next = changed_writable(r, row->doc, body);
+	instance_keep_volatile(next, row->doc);
+	return json_incref(next);
+}
+
 int h_instance_put(struct req *r)
 {
 	json_t *body = req_json(r, put_fields, "instance");
-	_json_ json_t *present = NULL, *next = NULL;
+	_json_ json_t *next = NULL;
 	_row_ struct row row = { 0 };
 	struct op *op;
 
 	if (!body || check_put(r, body) < 0 ||
 	    instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
-	present = instance_writable(row.doc);
-	if (check_etag(r, present) < 0 || check_kept(r, row.doc, body) < 0)
-		return -1;
-	next = changed_writable(r, row.doc, body);
-	instance_keep_volatile(next, row.doc);
-	if (instance_check(req_env(r), next, row.doc, req_err(r)) < 0)
+	next = next_writable(r, &row, body);
+	if (!next || instance_check(req_env(r), next, row.doc, req_err(r)) < 0)
 		return -1;
 	op = job_update_start(req_env(r), row.key, req_header(r, "If-Match") ? row.rev : 0,
 			      json_incref(next), req_err(r));
 	return op ? reply_operation(r, op) : -1;
 }
 
-/* 0, 1 when the row changed meanwhile, or -1. */
-static int try_patch(struct req *r, const json_t *body)
-{
-	_json_ json_t *present = NULL, *next = NULL;
-	_row_ struct row row = { 0 };
+struct patch {
+	struct req *r;
+	const json_t *body;
+};
 
-	if (instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
-		return -1;
-	present = instance_writable(row.doc);
-	if (check_etag(r, present) < 0 || check_kept(r, row.doc, body) < 0)
-		return -1;
-	next = changed_writable(r, row.doc, body);
-	instance_keep_volatile(next, row.doc);
-	if (instance_check(req_env(r), next, row.doc, req_err(r)) < 0)
-		return -1;
-	if (instance_update(req_env(r), row.key, row.rev, next, req_err(r)) == 0)
-		return 0;
-	return req_err(r)->kind == ERR_PRECONDITION ? 1 : -1;
+/* Of the row as it is at each attempt. */
+static json_t *patched(void *arg, const struct row *row, struct err *err)
+{
+	struct patch *p = arg;
+
+	if (instance_check_here(req_env(p->r), row, err) < 0)
+		return NULL;
+	return next_writable(p->r, row, p->body);
 }
 
 int h_instance_patch(struct req *r)
 {
-	json_t *body = req_json(r, put_fields, "instance");
-	int rc = 1;
+	struct patch p = { r, req_json(r, put_fields, "instance") };
+	struct instance_change c = { patched, &p };
+	_row_ struct row row = { 0 };
 
-	if (!body || check_put(r, body) < 0)
+	if (!p.body || check_put(r, p.body) < 0 ||
+	    instance_get(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0 ||
+	    instance_update(req_env(r), row.key, &c, req_err(r)) < 0)
 		return -1;
-	for (int i = 0; i < PATCH_TRIES && rc > 0; i++)
-		rc = try_patch(r, body);
-	return rc == 0 ? reply_sync(r, NULL) : -1;
+	return reply_sync(r, NULL);
 }
 
 int h_instance_delete(struct req *r)

@@ -16,8 +16,6 @@
 #include "node/image/image.h"
 #include "node/storage/storage.h"
 
-#define COMMIT_TRIES 50
-
 struct create_job {
 	const struct api_env *env;
 	json_t *doc;
@@ -109,30 +107,40 @@ static int pin_image(struct create_job *j, struct tx *tx, struct err *err)
 	return 0;
 }
 
+struct new_row {
+	struct create_job *j;
+	struct address_picks picks;
+};
+
+/* A race is lost for an address, an image or for what the checks looked at. */
+static int fill_row(void *arg, struct row *row, struct edit_try *t, struct err *err)
+{
+	struct new_row *n = arg;
+	struct create_job *j = n->j;
+	struct address_wish wish = { .dynamic = j->start, .attempt = t->n };
+
+	address_picks_done(&n->picks);
+	if (exists(j->env, row->key))
+		return err_set(err, ERR_CONFLICT, "Instance \"%s\" already exists", row->key);
+	instance_pin(j->env, j->doc, t->tx);
+	if (pin_image(j, t->tx, err) < 0 || instance_check(j->env, j->doc, NULL, err) < 0 ||
+	    address_plan(j->env, row->doc, &wish, t->tx, &n->picks, err) < 0)
+		return -1;
+	return EDIT_COMMIT;
+}
+
 static int commit_row(struct create_job *j, struct err *err)
 {
-	const char *name = json_str(j->doc, "name", "");
+	struct new_row n = { .j = j };
+	struct row_edit edit = { .e = ENT_INSTANCE,
+				 .key = json_str(j->doc, "name", ""),
+				 .made = j->doc,
+				 .change = fill_row,
+				 .arg = &n };
+	int rc = row_edit(j->env->store, &edit, err);
 
-	struct address_wish wish = { .dynamic = j->start };
-
-	for (; wish.attempt < COMMIT_TRIES; wish.attempt++) {
-		_picks_ struct address_picks picks = { 0 };
-		_tx_ struct tx *tx = tx_new();
-
-		instance_pin(j->env, j->doc, tx);
-		if (pin_image(j, tx, err) < 0 ||
-		    instance_check(j->env, j->doc, NULL, err) < 0 ||
-		    address_plan(j->env, j->doc, &wish, tx, &picks, err) < 0)
-			return -1;
-		tx_put(tx, ENT_INSTANCE, name, REV_NONE, j->doc);
-		if (instance_commit(j->env, tx, 0, err) == 0)
-			return 0;
-		if (err->kind != ERR_UNKNOWN && exists(j->env, name))
-			return err_set(err, ERR_CONFLICT, "Instance \"%s\" already exists", name);
-		if (err->kind != ERR_CONFLICT && err->kind != ERR_PRECONDITION)
-			return -1;
-	}
-	return -1;
+	address_picks_done(&n.picks);
+	return rc;
 }
 
 /* With the row there, a renaming that comes later sees it and gives way. */
@@ -165,12 +173,12 @@ static int make_volume(struct create_job *j, struct op *op, struct err *err)
 }
 
 /* With what a start would write down, which saves it a commit. */
-static int set_ready(void *arg, json_t *doc, struct err *err)
+static int set_ready(void *arg, struct row *row, struct edit_try *t, struct err *err)
 {
-	if (inst_become(doc, INST_READY, NULL, err) < 0)
+	if (inst_become(row->doc, INST_READY, NULL, err) < 0)
 		return -1;
 	if (*(bool *)arg)
-		inst_set_power(doc, true);
+		inst_set_power(row->doc, true);
 	return 0;
 }
 
@@ -198,10 +206,9 @@ static int make(struct create_job *j, struct op *op, struct err *err)
 	}
 	undo_push(&undo, "remove what was made of the instance", undo_create, u);
 	if (check_promised(j, err) < 0 || fault_point(create_after_row, err) < 0 ||
-	    op_check(op, err) < 0 ||
-	    make_volume(j, op, err) < 0 || fault_point(create_after_volume, err) < 0 ||
-	    instance_edit(j->env, json_str(j->doc, "name", ""), set_ready, &j->start, 0,
-			  err) < 0)
+	    op_check(op, err) < 0 || make_volume(j, op, err) < 0 ||
+	    fault_point(create_after_volume, err) < 0 ||
+	    instance_edit(j->env, json_str(j->doc, "name", ""), set_ready, &j->start, err) < 0)
 		return -1;
 	undo_keep(&undo);
 	return 0;

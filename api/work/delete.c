@@ -51,19 +51,19 @@ static struct op *start(const struct api_env *env, const char *what, const char 
 			err);
 }
 
-static int mark_ready(void *unused, json_t *doc, struct err *err)
+static int mark_ready(void *unused, struct row *row, struct edit_try *t, struct err *err)
 {
-	return inst_become(doc, INST_READY, NULL, err);
+	return inst_become(row->doc, INST_READY, NULL, err);
 }
 
-static int mark_deleting(void *unused, json_t *doc, struct err *err)
+static int mark_deleting(void *unused, struct row *row, struct edit_try *t, struct err *err)
 {
-	return inst_become(doc, INST_DELETING, NULL, err);
+	return inst_become(row->doc, INST_DELETING, NULL, err);
 }
 
-static int mark_renaming(void *new_name, json_t *doc, struct err *err)
+static int mark_renaming(void *new_name, struct row *row, struct edit_try *t, struct err *err)
 {
-	return inst_become(doc, INST_RENAMING, new_name, err);
+	return inst_become(row->doc, INST_RENAMING, new_name, err);
 }
 
 /* --- delete ---------------------------------------------------------------------------------- */
@@ -100,7 +100,8 @@ static int delete_all(const struct api_env *env, const struct row *row, struct e
 	if (fault_point(delete_after_volume, err) < 0)
 		return -1;
 	tx_delete(tx, ENT_INSTANCE, row->key, REV_ANY);
-	if (address_release(env, row->key, tx, err) < 0 || instance_commit(env, tx, 0, err) < 0)
+	if (address_release(env, row->key, tx, err) < 0 ||
+	    store_commit_surely(env->store, tx, 0, err) < 0)
 		return -1;
 	store_fact_put(env->store, FACT_INSTANCE, row->key, NULL);
 	return 0;
@@ -112,7 +113,7 @@ int instance_delete(const struct api_env *env, const char *name, struct err *err
 
 	if (instance_get_deletable(env, name, &row, err) < 0 ||
 	    check_deletable(env, &row, err) < 0 ||
-	    instance_edit(env, name, mark_deleting, NULL, 0, err) < 0 ||
+	    instance_edit(env, name, mark_deleting, NULL, err) < 0 ||
 	    delete_all(env, &row, err) < 0)
 		return -1;
 	instance_event(env, name, "deleted", NULL);
@@ -163,7 +164,7 @@ static int rename_rows(const struct api_env *env, const struct row *row, const c
 	tx_put(tx, ENT_INSTANCE, new_name, REV_NONE, row->doc);
 	if (address_rename(env, row->key, new_name, tx, err) < 0)
 		return -1;
-	return instance_commit(env, tx, 0, err);
+	return store_commit_surely(env->store, tx, 0, err);
 }
 
 /* Everything on disk bears the old name again, whatever of it had the new one. */
@@ -188,7 +189,7 @@ static int settle_renaming(const struct api_env *env, const json_t *doc, const c
 {
 	if (take_back_files(env, doc, new_name, name, err) < 0)
 		return -1;
-	return instance_edit(env, name, mark_ready, NULL, 0, err);
+	return instance_edit(env, name, mark_ready, NULL, err);
 }
 
 int instance_rename_settle(const struct api_env *env, const struct row *row, struct err *err)
@@ -245,7 +246,7 @@ static int check_free(const struct api_env *env, const char *name, const char *n
 	if (store_get(env->store, ENT_INSTANCE, new_name, &taken, err) < 0 &&
 	    !instance_name_promised(env, new_name, name))
 		return 0;
-	instance_edit(env, name, mark_ready, NULL, 0, &(struct err){ 0 });
+	instance_edit(env, name, mark_ready, NULL, &(struct err){ 0 });
 	return err_set(err, ERR_CONFLICT, "Instance \"%s\" already exists", new_name);
 }
 
@@ -268,7 +269,7 @@ int instance_rename(const struct api_env *env, const char *name, const char *new
 		return err_set(err, ERR_INVALID, "Renaming of running instance not allowed");
 	if (check_files(env, &row, new_name, err) < 0)
 		return -1;
-	if (instance_edit(env, name, mark_renaming, (void *)new_name, 0, err) < 0 ||
+	if (instance_edit(env, name, mark_renaming, (void *)new_name, err) < 0 ||
 	    check_free(env, name, new_name, err) < 0 ||
 	    rename_marked(env, name, new_name, moving, err) < 0)
 		return -1;

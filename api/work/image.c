@@ -11,10 +11,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/ref.h"
+#include "cluster/store/edit.h"
 #include "node/image/image.h"
 
 #define FETCH_TIMEOUT_MS (30 * 60 * 1000)
-#define EDIT_TRIES 20
 /* Of members that could not be reached; a busy one may miss the time for a handshake. */
 #define FETCH_TRIES 3
 #define ASK_AGAIN_MS 30000
@@ -71,33 +71,31 @@ static int fetch_from(const struct api_env *env, const char *member, const char 
 	return info ? 0 : -1;
 }
 
+static int add_member(void *me, struct row *row, struct edit_try *t, struct err *err)
+{
+	json_t *members = json_arr(row->doc, "members"), *v;
+	size_t i;
+
+	json_array_foreach(members, i, v) {
+		if (str_eq(json_string_value(v), me))
+			return EDIT_KEEP;
+	}
+	if (!members)
+		json_object_set_new(row->doc, "members", json_array());
+	json_array_append_new(json_arr(row->doc, "members"), json_string(me));
+	return EDIT_COMMIT;
+}
+
 /* Adds this member to those that have the image; best effort, a row may be gone meanwhile. */
 static void note_member(const struct api_env *env, const char *fingerprint)
 {
-	const char *me = cluster_member_name(env->cluster);
-	struct err err;
+	struct row_edit edit = { .e = ENT_IMAGE,
+				 .key = fingerprint,
+				 .change = add_member,
+				 .arg = (void *)cluster_member_name(env->cluster) };
+	struct err ignored;
 
-	for (int i = 0; i < EDIT_TRIES; i++) {
-		_row_ struct row row = { 0 };
-		_tx_ struct tx *tx = tx_new();
-		json_t *members, *v;
-		size_t k;
-
-		if (store_get(env->store, ENT_IMAGE, fingerprint, &row, &err) < 0)
-			return;
-		members = json_arr(row.doc, "members");
-		json_array_foreach(members, k, v) {
-			if (str_eq(json_string_value(v), me))
-				return;
-		}
-		if (!members)
-			json_object_set_new(row.doc, "members", json_array());
-		json_array_append_new(json_arr(row.doc, "members"), json_string(me));
-		tx_put(tx, ENT_IMAGE, fingerprint, row.rev, row.doc);
-		if (store_commit(env->store, tx, 0, NULL, &err) == 0 ||
-		    err.kind != ERR_PRECONDITION)
-			return;
-	}
+	row_edit(env->store, &edit, &ignored);
 }
 
 /* Those that say they have it first, then everybody else: the image's row may be deleted while

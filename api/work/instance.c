@@ -12,8 +12,6 @@
 #include "cluster/model/state.h"
 #include "node/container/container.h"
 
-#define EDIT_TRIES 20
-
 /* --- as clients see it ----------------------------------------------------------------------- */
 
 static void copy_or(json_t *to, const json_t *from, const char *key, json_t *own_dflt)
@@ -149,52 +147,41 @@ int instance_get(const struct api_env *env, const char *name, struct row *ret, s
 	return -1;
 }
 
-static int get_in_state(const struct api_env *env, const char *name, bool half_made,
-			struct row *ret, struct err *err)
+static int check_here(const struct api_env *env, const struct row *row, bool half_made,
+		      struct err *err)
 {
 	const char *me = cluster_member_name(env->cluster);
-	enum inst_state state;
+	const char *member = json_str(row->doc, "member", "");
+	enum inst_state state = inst_state(row->doc);
 
-	if (instance_get(env, name, ret, err) < 0)
-		return -1;
-	state = inst_state(ret->doc);
-	if (!str_eq(json_str(ret->doc, "member", ""), me))
+	if (!str_eq(member, me))
 		return err_set(err, ERR_CONFLICT,
-			       "instance \"%s\" is on member \"%s\", not on \"%s\"", name,
-			       json_str(ret->doc, "member", ""), me);
+			       "instance \"%s\" is on member \"%s\", not on \"%s\"", row->key,
+			       member, me);
 	if (state != INST_READY && !(half_made && inst_may_become(state, INST_DELETING)))
-		return err_set(err, ERR_CONFLICT, "instance \"%s\" is not ready: %s", name,
+		return err_set(err, ERR_CONFLICT, "instance \"%s\" is not ready: %s", row->key,
 			       inst_state_told(state));
 	return 0;
 }
 
+int instance_check_here(const struct api_env *env, const struct row *row, struct err *err)
+{
+	return check_here(env, row, false, err);
+}
+
 int instance_get_here(const struct api_env *env, const char *name, struct row *ret, struct err *err)
 {
-	return get_in_state(env, name, false, ret, err);
+	if (instance_get(env, name, ret, err) < 0)
+		return -1;
+	return check_here(env, ret, false, err);
 }
 
 int instance_get_deletable(const struct api_env *env, const char *name, struct row *ret,
 			   struct err *err)
 {
-	return get_in_state(env, name, true, ret, err);
-}
-
-int instance_commit(const struct api_env *env, struct tx *tx, int64_t deadline, struct err *err)
-{
-	int outcome;
-
-	if (store_commit(env->store, tx, deadline, NULL, err) == 0)
-		return 0;
-	if (err->kind != ERR_UNKNOWN || deadline)
+	if (instance_get(env, name, ret, err) < 0)
 		return -1;
-	outcome = store_outcome(env->store, tx, 0, err);
-	if (outcome == 1)
-		return 0;
-	if (outcome == 0)
-		return err_set(err, ERR_UNAVAILABLE,
-			       "the database did not take the change in time");
-	err->kind = ERR_UNKNOWN;
-	return err_wrap(err, "it is not known whether the change was made");
+	return check_here(env, ret, true, err);
 }
 
 struct promise {
@@ -218,26 +205,12 @@ bool instance_name_promised(const struct api_env *env, const char *name, const c
 }
 
 int instance_edit(const struct api_env *env, const char *name,
-		  int (*change)(void *arg, json_t *doc, struct err *err), void *arg,
-		  int64_t deadline, struct err *err)
+		  int (*change)(void *arg, struct row *row, struct edit_try *t, struct err *err),
+		  void *arg, struct err *err)
 {
-	for (int i = 0; i < EDIT_TRIES; i++) {
-		_row_ struct row row = { 0 };
-		_tx_ struct tx *tx = tx_new();
-		int rc;
+	struct row_edit edit = { .e = ENT_INSTANCE, .key = name, .change = change, .arg = arg };
 
-		if (instance_get(env, name, &row, err) < 0)
-			return -1;
-		rc = change(arg, row.doc, err);
-		if (rc != 0)
-			return rc < 0 ? -1 : 0;
-		tx_put(tx, ENT_INSTANCE, name, row.rev, row.doc);
-		if (instance_commit(env, tx, deadline, err) == 0)
-			return 0;
-		if (err->kind != ERR_PRECONDITION)
-			return -1;
-	}
-	return -1;
+	return row_edit(env->store, &edit, err);
 }
 
 json_t *instance_log_url(const char *name, const char *file)

@@ -5,6 +5,7 @@
 #pragma once
 #include "api/work/env.h"
 #include "base/status.h"
+#include "cluster/store/edit.h"
 
 /* LXD's object without status and state; new reference. profiles as for spec_expand. */
 json_t *instance_json(struct store *s, json_t *profiles, const json_t *doc);
@@ -25,14 +26,11 @@ int instance_get(const struct api_env *env, const char *name, struct row *ret, s
 /* instance_get, and ERR_CONFLICT unless it belongs to this member and is ready. */
 int instance_get_here(const struct api_env *env, const char *name, struct row *ret,
 		      struct err *err);
-/* Reads, lets change() edit the document, commits; again when the row changed meanwhile. change
- * returns 0, -1 with err, or 1 when there is nothing to do. deadline as in store_commit. */
+int instance_check_here(const struct api_env *env, const struct row *row, struct err *err);
+/* row_edit() of an instance's row. */
 int instance_edit(const struct api_env *env, const char *name,
-		  int (*change)(void *arg, json_t *doc, struct err *err), void *arg,
-		  int64_t deadline, struct err *err);
-/* store_commit; a lost answer is looked up before it is told as a failure, when there is no
- * deadline. After ERR_UNKNOWN nobody could tell. */
-int instance_commit(const struct api_env *env, struct tx *tx, int64_t deadline, struct err *err);
+		  int (*change)(void *arg, struct row *row, struct edit_try *t, struct err *err),
+		  void *arg, struct err *err);
 /* Another instance than `except` is being renamed to this name, or may get it back: what bears it
  * on disk is that one's. */
 bool instance_name_promised(const struct api_env *env, const char *name, const char *except);

@@ -68,11 +68,15 @@ struct move_request {
 struct op *job_move_start(const struct api_env *env, const struct move_request *q,
 			  struct err *err);
 
-/* Replaces what a client may change by `writable` (config, devices, ...), when the row has still
- * revision rev. A running instance gets new limits, disks and nics at once; when that fails, the
- * row is as before. */
-int instance_update(const struct api_env *env, const char *name, int64_t rev,
-		    const json_t *writable, struct err *err);
+/* Puts what `next` makes of the row, which it may be called for anew, in place of what a client may
+ * change (config, devices, ...). A running instance gets new limits, disks and nics at once; when
+ * that fails, the row is as before. */
+struct instance_change {
+	json_t *(*next)(void *arg, const struct row *row, struct err *err); /* NULL with err */
+	void *arg;
+};
+int instance_update(const struct api_env *env, const char *name, const struct instance_change *c,
+		    struct err *err);
 /* Makes a running instance of this member like its row and its profiles. */
 int instance_apply(const struct api_env *env, const char *name, struct err *err);
 struct op *job_update_start(const struct api_env *env, const char *name, int64_t rev,

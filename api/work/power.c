@@ -19,20 +19,25 @@
 #include "node/image/image.h"
 #include "node/storage/storage.h"
 
-#define COMMIT_TRIES 50
 /* A member without a leader still starts and stops its instances. */
 #define NOTE_TIMEOUT_MS 5000
 
 /* --- writing down whether it should run ------------------------------------------------------ */
 
-static int set_power(void *arg, json_t *doc, struct err *err)
+static int set_power(void *arg, struct row *row, struct edit_try *t, struct err *err)
 {
-	inst_set_power(doc, *(bool *)arg);
+	inst_set_power(row->doc, *(bool *)arg);
 	return 0;
 }
 
 static void note_power(const struct api_env *env, const char *name, bool on)
 {
+	struct row_edit edit = { .e = ENT_INSTANCE,
+				 .key = name,
+				 .change = set_power,
+				 .arg = &on,
+				 .commit_ms = NOTE_TIMEOUT_MS,
+				 .may_be_lost = true };
 	struct err err;
 
 	if (cluster_is_island(env->cluster)) {
@@ -40,7 +45,7 @@ static void note_power(const struct api_env *env, const char *name, bool on)
 			 name);
 		return;
 	}
-	if (instance_edit(env, name, set_power, &on, deadline_in(NOTE_TIMEOUT_MS), &err) < 0)
+	if (row_edit(env->store, &edit, &err) < 0)
 		log_err(LOG_WARN, "the wanted state of an instance is not recorded", &err);
 }
 
@@ -53,32 +58,42 @@ bool instance_runs(const struct api_env *env, const char *name)
 	return now != STATUS_STOPPED && now != STATUS_ERROR;
 }
 
+struct lease {
+	const struct api_env *env;
+	bool dynamic;
+	struct row *row; /* gets what is committed */
+	struct address_picks picks;
+};
+
+static int plan_leases(void *arg, struct row *row, struct edit_try *t, struct err *err)
+{
+	struct lease *l = arg;
+	struct address_wish wish = { .dynamic = l->dynamic,
+				     .running = instance_runs(l->env, row->key),
+				     .attempt = t->n };
+	_json_ json_t *before = json_deep_copy(json_obj(row->doc, "config"));
+	int changes;
+
+	address_picks_done(&l->picks);
+	if (instance_check_here(l->env, row, err) < 0)
+		return -1;
+	changes = address_plan(l->env, row->doc, &wish, t->tx, &l->picks, err);
+	if (changes < 0)
+		return -1;
+	json_decref(l->row->doc);
+	l->row->doc = json_incref(row->doc);
+	return changes == 0 && json_equal(before, json_obj(row->doc, "config")) ? EDIT_KEEP
+										: EDIT_COMMIT;
+}
+
 int instance_lease(const struct api_env *env, const char *name, bool dynamic, struct row *row,
 		   struct err *err)
 {
-	struct address_wish wish = { .dynamic = dynamic, .running = instance_runs(env, name) };
+	struct lease l = { env, dynamic, row, { 0 } };
+	int rc = instance_edit(env, name, plan_leases, &l, err);
 
-	for (; wish.attempt < COMMIT_TRIES; wish.attempt++) {
-		_picks_ struct address_picks picks = { 0 };
-		_tx_ struct tx *tx = tx_new();
-		_json_ json_t *before = json_deep_copy(json_obj(row->doc, "config"));
-		int changes = address_plan(env, row->doc, &wish, tx, &picks, err);
-
-		if (changes < 0)
-			return -1;
-		if (changes == 0 && json_equal(before, json_obj(row->doc, "config")))
-			return 0;
-		tx_put(tx, ENT_INSTANCE, name, row->rev, row->doc);
-		if (store_commit(env->store, tx, 0, NULL, err) == 0)
-			return 0;
-		if (err->kind != ERR_CONFLICT && err->kind != ERR_PRECONDITION)
-			return -1;
-		row_free(row);
-		*row = (struct row){ 0 };
-		if (instance_get_here(env, name, row, err) < 0)
-			return -1;
-	}
-	return -1;
+	address_picks_done(&l.picks);
+	return rc;
 }
 
 /* What a root stands on must be on this member. */

@@ -15,8 +15,6 @@
 #include "migrate/migrate.h"
 #include "node/container/container.h"
 
-#define COMMIT_TRIES 50
-
 struct update_job {
 	const struct api_env *env;
 	char *name;
@@ -85,69 +83,93 @@ static void drop_volatile(const struct api_env *env, json_t *doc)
 	}
 }
 
-/* 0, 1 when another change came between and may be waited out, or -1. */
-static int try_update(const struct api_env *env, const char *name, int64_t rev,
-		      const json_t *writable, int attempt, json_t **ret_before, struct err *err)
-{
-	struct address_wish wish = { .running = instance_runs(env, name), .attempt = attempt };
-	_picks_ struct address_picks picks = { 0 };
-	_tx_ struct tx *tx = tx_new();
-	_json_ json_t *next = NULL;
-	_row_ struct row row = { 0 };
+struct update {
+	const struct api_env *env;
+	const struct instance_change *c;
+	struct address_picks picks;
+	json_t *before; /* what may be changed, as it was */
+};
 
-	if (instance_get(env, name, &row, err) < 0)
-		return -1;
-	if (rev && row.rev != rev)
-		return err_set(err, ERR_PRECONDITION, "instance \"%s\" changed meanwhile", name);
-	next = json_copy(row.doc);
-	json_object_update(next, (json_t *)writable);
-	json_object_set_new(next, "config", json_copy(json_obj(next, "config")));
-	instance_keep_volatile(next, row.doc);
-	drop_volatile(env, next);
-	instance_pin(env, next, tx);
-	if (instance_check(env, next, row.doc, err) < 0 ||
-	    address_plan(env, next, &wish, tx, &picks, err) < 0)
-		return -1;
-	tx_put(tx, ENT_INSTANCE, name, row.rev, next);
-	if (store_commit(env->store, tx, 0, NULL, err) < 0)
-		return err->kind == ERR_CONFLICT || err->kind == ERR_PRECONDITION ? 1 : -1;
-	json_decref(*ret_before);
-	*ret_before = instance_writable(row.doc);
-	return 0;
+static void update_done(struct update *u)
+{
+	address_picks_done(&u->picks);
+	json_decref(u->before);
 }
 
-static int update_row(const struct api_env *env, const char *name, int64_t rev,
-		      const json_t *writable, json_t **ret_before, struct err *err)
+static int put_writable(void *arg, struct row *row, struct edit_try *t, struct err *err)
 {
-	int rc = 1;
+	struct update *u = arg;
+	struct address_wish wish = { .running = instance_runs(u->env, row->key), .attempt = t->n };
+	_json_ json_t *writable = u->c->next(u->c->arg, row, err), *old = NULL;
 
-	for (int attempt = 0; attempt < COMMIT_TRIES && rc > 0; attempt++)
-		rc = try_update(env, name, rev, writable, attempt, ret_before, err);
-	return rc == 0 ? 0 : -1;
+	address_picks_done(&u->picks);
+	if (!writable)
+		return -1;
+	old = row->doc;
+	row->doc = json_copy(old);
+	json_object_update(row->doc, writable);
+	json_object_set_new(row->doc, "config", json_copy(json_obj(row->doc, "config")));
+	instance_keep_volatile(row->doc, old);
+	instance_pin(u->env, row->doc, t->tx);
+	if (instance_check(u->env, row->doc, old, err) < 0)
+		return -1;
+	drop_volatile(u->env, row->doc);
+	if (address_plan(u->env, row->doc, &wish, t->tx, &u->picks, err) < 0)
+		return -1;
+	json_decref(u->before);
+	u->before = instance_writable(old);
+	return EDIT_COMMIT;
 }
 
-int instance_update(const struct api_env *env, const char *name, int64_t rev,
-		    const json_t *writable, struct err *err)
+static json_t *as_before(void *arg, const struct row *row, struct err *err)
 {
-	_json_ json_t *before = NULL, *unused = NULL;
-	struct err later;
+	const struct update *u = arg;
 
-	if (update_row(env, name, rev, writable, &before, err) < 0)
+	return json_incref(u->before);
+}
+
+static void take_back(const struct api_env *env, const char *name, struct update *done)
+{
+	struct instance_change back = { as_before, done };
+	__attribute__((cleanup(update_done))) struct update u = { .env = env, .c = &back };
+	struct err err;
+
+	if (instance_edit(env, name, put_writable, &u, &err) < 0)
+		log_err(LOG_ERROR, "a change that failed stays written down", &err);
+}
+
+int instance_update(const struct api_env *env, const char *name, const struct instance_change *c,
+		    struct err *err)
+{
+	__attribute__((cleanup(update_done))) struct update u = { .env = env, .c = c };
+
+	if (instance_edit(env, name, put_writable, &u, err) < 0)
 		return -1;
 	if (instance_apply(env, name, err) < 0) {
-		if (update_row(env, name, 0, before, &unused, &later) < 0)
-			log_err(LOG_ERROR, "a change that failed stays written down", &later);
+		take_back(env, name, &u);
 		return -1;
 	}
 	instance_event(env, name, "updated", NULL);
 	return 0;
 }
 
+/* --- as a job -------------------------------------------------------------------------------- */
+
+static json_t *as_asked(void *arg, const struct row *row, struct err *err)
+{
+	const struct update_job *j = arg;
+
+	if (!j->rev || row->rev == j->rev)
+		return json_incref(j->writable);
+	err_set(err, ERR_PRECONDITION, "instance \"%s\" changed meanwhile", row->key);
+	return NULL;
+}
+
 static int run_update(struct op *op, void *arg, struct err *err)
 {
 	struct update_job *j = arg;
 
-	return instance_update(j->env, j->name, j->rev, j->writable, err);
+	return instance_update(j->env, j->name, &(struct instance_change){ as_asked, j }, err);
 }
 
 struct op *job_update_start(const struct api_env *env, const char *name, int64_t rev,
