@@ -9,6 +9,7 @@
 #include "api/rest/serverinfo.h"
 #include "api/work/address.h"
 #include "api/work/background.h"
+#include "api/work/check.h"
 #include "api/work/icache.h"
 #include "api/work/job.h"
 #include "api/work/later.h"
@@ -48,9 +49,9 @@ static void sweep(const struct api_env *env, void *own_fingerprint)
 }
 
 /* Limits and devices of running instances that a profile sets; fixed addresses of all. */
-static void apply_profile(const struct api_env *env, void *own_name)
+static void apply_profile(const struct api_env *env, void *own_key)
 {
-	_free_ char *name = own_name;
+	_free_ char *key = own_key;
 	_rows_ struct rows rows = { 0 };
 	struct err err;
 
@@ -58,13 +59,7 @@ static void apply_profile(const struct api_env *env, void *own_name)
 	    0)
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
-		json_t *v;
-		bool uses = false;
-		size_t k;
-
-		json_array_foreach(json_arr(rows.v[i].doc, "profiles"), k, v)
-			uses |= str_eq(json_string_value(v), name);
-		if (!uses)
+		if (!instance_has_profile(rows.v[i].doc, key))
 			continue;
 		if ((container_pid(env->node, rows.v[i].key) > 0
 			     ? instance_apply(env, rows.v[i].key, &err)

@@ -67,9 +67,10 @@ int h_network_get(struct req *r)
 /* Interfaces of the host are shown too, under the names of managed networks or not. */
 int h_network_state_get(struct req *r)
 {
+	char name[REF_IFNAME_SIZE];
 	json_t *state;
 
-	state = network_state(req_env(r)->node, req_param(r, 0), req_err(r));
+	state = network_state(req_env(r)->node, ref_ifname(req_ref(r, 0), name), req_err(r));
 	return state ? reply_sync(r, state) : -1;
 }
 
@@ -91,13 +92,14 @@ static void put_location(const struct api_env *env, const char *network, json_t 
 int h_network_leases_get(struct req *r)
 {
 	const struct api_env *env = req_env(r);
+	char name[REF_IFNAME_SIZE];
 	_row_ struct row row = { 0 };
 	json_t *leases, *lease;
 	size_t i;
 
 	if (get_network(r, &row) < 0)
 		return -1;
-	leases = network_leases(env->node, row.key);
+	leases = network_leases(env->node, ref_ifname(row.key, name));
 	json_array_foreach(leases, i, lease)
 		put_location(env, row.key, lease);
 	return reply_sync(r, leases ? leases : json_array());

@@ -177,7 +177,7 @@ int refuse_target(struct req *r, const char *what)
 /* --- used by --------------------------------------------------------------------------------- */
 
 struct users {
-	const char *kind, *name;
+	const char *kind, *key;
 	json_t *urls;
 };
 
@@ -197,31 +197,33 @@ static void add_instance_user(void *arg, const struct icache_view *v)
 {
 	struct users *u = arg;
 
-	if (names(json_arr(v->uses, u->kind), u->name))
-		json_array_append_new(u->urls, json_sprintf("/1.0/instances/%s", v->name));
+	_free_ char *url = ref_url("instances", v->name);
+
+	if (names(json_arr(v->uses, u->kind), u->key))
+		json_array_append_new(u->urls, json_string(url));
 }
 
-static bool profile_uses(const json_t *doc, const struct users *u)
+static bool profile_uses(const struct row *profile, const struct users *u)
 {
 	bool networks = str_eq(u->kind, "networks"), pools = str_eq(u->kind, "pools");
 	const char *key;
 	json_t *dev;
 
-	json_object_foreach(json_obj(doc, "devices"), key, dev) {
+	json_object_foreach(json_obj(profile->doc, "devices"), key, dev) {
 		const char *network = spec_nic_network(dev);
 
-		if (networks && network && str_eq(network, u->name))
+		if (networks && network && ref_means(profile->key, ENT_NETWORK, network, u->key))
 			return true;
 		if (pools && str_eq(json_str(dev, "type", ""), "disk") &&
-		    str_eq(json_str(dev, "pool", ""), u->name))
+		    str_eq(json_str(dev, "pool", ""), u->key))
 			return true;
 	}
 	return false;
 }
 
-json_t *used_by(const struct api_env *env, const char *kind, const char *name)
+json_t *used_by(const struct api_env *env, const char *kind, const char *key)
 {
-	struct users u = { kind, name, json_array() };
+	struct users u = { kind, key, json_array() };
 	_rows_ struct rows profiles = { 0 };
 	struct err err;
 
@@ -231,7 +233,7 @@ json_t *used_by(const struct api_env *env, const char *kind, const char *name)
 	for (size_t i = 0; i < profiles.n; i++) {
 		_free_ char *url = ref_url("profiles", profiles.v[i].key);
 
-		if (profile_uses(profiles.v[i].doc, &u))
+		if (profile_uses(&profiles.v[i], &u))
 			json_array_append_new(u.urls, json_string(url));
 	}
 	return u.urls;

@@ -26,7 +26,7 @@ bool is_patch(const struct req *r);
 int again(struct req *r, int (*once)(struct req *r));
 
 /* Who uses an object: URLs of instances and profiles. kind: "profiles", "networks" or "pools". */
-json_t *used_by(const struct api_env *env, const char *kind, const char *name);
+json_t *used_by(const struct api_env *env, const char *kind, const char *key);
 /* Refuses a body whose texts differ from those present: clients may send them back unchanged.
  * `fields` ends with NULL. */
 int check_fixed(struct req *r, const char *what, const json_t *body, const json_t *present,

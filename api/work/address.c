@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "api/work/check.h"
 #include "api/work/spec.h"
 #include "api/work/state.h"
 #include "base/mem.h"
@@ -415,13 +416,8 @@ int address_check_profile(const struct api_env *env, const char *profile, const 
 		return -1;
 	for (size_t i = 0; i < rows.n; i++) {
 		_json_ json_t *config = NULL, *devices = NULL;
-		bool uses = false;
-		json_t *v;
-		size_t k;
 
-		json_array_foreach(json_arr(rows.v[i].doc, "profiles"), k, v)
-			uses |= str_eq(json_string_value(v), profile);
-		if (!uses)
+		if (!instance_has_profile(rows.v[i].doc, profile))
 			continue;
 		spec_expand(env->store, profiles, rows.v[i].doc, &config, &devices);
 		if (check_devices(env, rows.v[i].key, devices, given, err) < 0)

@@ -9,6 +9,7 @@
 #include "api/work/spec.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/ref.h"
 #include "node/container/keys.h"
 #include "node/container/lxcconf.h"
 #include "node/device/keys.h"
@@ -40,9 +41,10 @@ void instance_keep_volatile(json_t *doc, const json_t *old)
 	}
 }
 
-static int check_profiles(const struct api_env *env, const char *what, const json_t *profiles,
+static int check_profiles(const struct api_env *env, const char *what, const json_t *doc,
 			  struct err *err)
 {
+	json_t *profiles = json_arr(doc, "profiles");
 	_json_ json_t *seen = json_object();
 	json_t *v;
 	size_t i;
@@ -51,13 +53,14 @@ static int check_profiles(const struct api_env *env, const char *what, const jso
 		return err_set(err, ERR_INVALID, "%s: more than %d profiles", what, PROFILES_MAX);
 	json_array_foreach(profiles, i, v) {
 		const char *name = json_string_value(v);
+		_free_ char *key = ref_beside(json_str(doc, "name", ""), ENT_PROFILE, name);
 		_row_ struct row row = { 0 };
 
 		if (json_object_get(seen, name))
 			return err_set(err, ERR_INVALID, "%s: profile \"%s\" is named twice", what,
 				       name);
 		json_object_set_new(seen, name, json_true());
-		if (store_get(env->store, ENT_PROFILE, name, &row, err) < 0)
+		if (store_get(env->store, ENT_PROFILE, key, &row, err) < 0)
 			return err->kind == ERR_NOT_FOUND
 				       ? err_set(err, ERR_NOT_FOUND,
 						 "%s: Profile not found: \"%.80s\"", what, name)
@@ -322,8 +325,12 @@ void instance_pin(const struct api_env *env, const json_t *doc, struct tx *tx)
 	json_t *v;
 	size_t i;
 
-	json_array_foreach(json_arr(doc, "profiles"), i, v)
-		pin(env, ENT_PROFILE, json_string_value(v), tx);
+	json_array_foreach(json_arr(doc, "profiles"), i, v) {
+		_free_ char *key = ref_beside(json_str(doc, "name", ""), ENT_PROFILE,
+					      json_string_value(v));
+
+		pin(env, ENT_PROFILE, key, tx);
+	}
 	spec_expand(env->store, NULL, doc, &config, &devices);
 	json_object_foreach(devices, device, v) {
 		pin(env, ENT_NETWORK, spec_nic_network(v), tx);
@@ -352,7 +359,7 @@ int instance_check(const struct api_env *env, json_t *doc, const json_t *old, st
 	    config_check_raw(what, json_obj(doc, "config"), json_obj(old, "config"), err) < 0 ||
 	    devices_check(what, json_obj(doc, "devices"), json_obj(old, "devices"), err) < 0 ||
 	    (!json_equal(profiles, json_arr(old, "profiles")) &&
-	     check_profiles(env, what, profiles, err) < 0))
+	     check_profiles(env, what, doc, err) < 0))
 		return -1;
 	return check_expanded(env, what, doc, old, err);
 }
@@ -389,9 +396,10 @@ void instance_explain(const struct api_env *env, const json_t *doc, struct err *
 	json_array_foreach(json_arr(doc, "profiles"), i, v) {
 		const char *profile = json_string_value(v);
 		_free_ char *of = xasprintf("profile \"%s\"", profile);
+		_free_ char *key = ref_beside(name, ENT_PROFILE, profile);
 		_row_ struct row row = { 0 };
 
-		if (store_get(env->store, ENT_PROFILE, profile, &row, &why) < 0 ||
+		if (store_get(env->store, ENT_PROFILE, key, &row, &why) < 0 ||
 		    check_values(of, row.doc, &why) == 0)
 			continue;
 		add_reason(err, &why, "profile edit", profile);
@@ -405,13 +413,13 @@ void instance_explain(const struct api_env *env, const json_t *doc, struct err *
 
 /* --- the instances of a profile -------------------------------------------------------------- */
 
-static bool has_profile(const json_t *doc, const char *name)
+bool instance_has_profile(const json_t *doc, const char *key)
 {
 	json_t *v;
 	size_t i;
 
 	json_array_foreach(json_arr(doc, "profiles"), i, v) {
-		if (str_eq(json_string_value(v), name))
+		if (ref_means(json_str(doc, "name", ""), ENT_PROFILE, json_string_value(v), key))
 			return true;
 	}
 	return false;
@@ -459,10 +467,10 @@ static int check_next(const struct api_env *env, const json_t *doc, json_t *next
 	return devices_check_host(env, what, devices, old_devices, err);
 }
 
-int instances_check_profile(const struct api_env *env, const char *name, json_t *doc,
+int instances_check_profile(const struct api_env *env, const char *key, json_t *doc,
 			    struct err *err)
 {
-	_json_ json_t *next = json_pack("{s:O}", name, doc), *taken = json_object();
+	_json_ json_t *next = json_pack("{s:O}", key, doc), *taken = json_object();
 	_sbuf_ struct sbuf broken = SBUF(BROKEN_MAX);
 	_rows_ struct rows rows = { 0 };
 	struct err why, first = { 0 };
@@ -471,7 +479,7 @@ int instances_check_profile(const struct api_env *env, const char *name, json_t 
 	if (store_list(env->store, ENT_INSTANCE, NULL, &rows, err) < 0)
 		return -1;
 	for (size_t i = 0; i < rows.n; i++) {
-		if (!has_profile(rows.v[i].doc, name) ||
+		if (!instance_has_profile(rows.v[i].doc, key) ||
 		    check_next(env, rows.v[i].doc, next, taken, &why) == 0)
 			continue;
 		if (!first.kind)
@@ -483,5 +491,5 @@ int instances_check_profile(const struct api_env *env, const char *name, json_t 
 		return 0;
 	return err_set(err, ERR_INVALID,
 		       "profile \"%.64s\": the change would break %zu of its instances (%s%s): %s",
-		       name, n, broken.data, broken.overflow ? " ..." : "", first.msg);
+		       ref_of(key).name, n, broken.data, broken.overflow ? " ..." : "", first.msg);
 }

@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/ref.h"
 #include "node/container/limits.h"
 #include "node/device/keys.h"
 #include "node/network/network.h"
@@ -107,8 +108,10 @@ static int check_host_name(const struct api_env *env, const char *what, const js
 static int check_nic(const struct api_env *env, const char *what, const json_t *dev,
 		     const json_t *old, struct err *err)
 {
+	char bridge[REF_IFNAME_SIZE];
 	struct err ignored;
-	_json_ json_t *state = network_state(env->node, spec_nic_network(dev), &ignored);
+	_json_ json_t *state = network_state(env->node, ref_ifname(spec_nic_network(dev), bridge),
+					     &ignored);
 
 	if (check_parent(env, what, dev, state, err) < 0 ||
 	    check_host_name(env, what, dev, old, err) < 0)

@@ -75,25 +75,35 @@ void icache_free(struct icache *c)
 
 /* --- rendering ------------------------------------------------------------------------------- */
 
+static void add_key(json_t *list, char *own_key)
+{
+	json_array_append_new(list, json_string(own_key));
+	free(own_key);
+}
+
 static json_t *uses_of(const json_t *doc, const json_t *devices)
 {
 	json_t *networks = json_array(), *pools = json_array(), *dev;
 	json_t *host_names = json_array();
-	json_t *profiles = json_arr(doc, "profiles");
-	const char *name;
+	const char *instance = json_str(doc, "name", ""), *name;
+	json_t *profiles = json_array(), *v;
+	size_t i;
 
+	json_array_foreach(json_arr(doc, "profiles"), i, v)
+		add_key(profiles, ref_beside(instance, ENT_PROFILE, json_string_value(v)));
 	json_object_foreach((json_t *)devices, name, dev) {
 		const char *network = spec_nic_network(dev);
 
 		if (network)
-			json_array_append_new(networks, json_string(network));
+			add_key(networks, json_str(dev, "network", NULL)
+						  ? ref_beside(instance, ENT_NETWORK, network)
+						  : xstrdup(network));
 		if (network && json_str(dev, "host_name", NULL))
 			json_array_append(host_names, json_object_get(dev, "host_name"));
 		if (str_eq(json_str(dev, "type", ""), "disk") && json_str(dev, "pool", NULL))
 			json_array_append_new(pools, json_string(json_str(dev, "pool", "")));
 	}
-	return json_pack("{s:o, s:o, s:o, s:o, s:s}", "profiles",
-			 profiles ? json_incref(profiles) : json_array(), "networks", networks,
+	return json_pack("{s:o, s:o, s:o, s:o, s:s}", "profiles", profiles, "networks", networks,
 			 "host_names", host_names, "pools", pools, "image",
 			 json_str(doc, "image", ""));
 }

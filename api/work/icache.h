@@ -19,7 +19,7 @@ struct icache_view {
 	enum status status;
 	const char *second_name;     /* the name that it gets, or may get back; or NULL */
 	const json_t *uses;          /* {profiles[], networks[], host_names[], pools[],
-				      * image} */
+				      * image}: keys */
 	uint64_t memory_bytes, cpus; /* requested by limits.* */
 	uint64_t memory_percent;     /* of limits.memory, when it is a share */
 };

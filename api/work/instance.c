@@ -43,7 +43,7 @@ json_t *instance_json(struct store *s, json_t *profiles, const json_t *doc)
 	json_t *j = instance_writable(doc), *config, *devices;
 	struct ref ref = ref_of(json_str(doc, "name", ""));
 
-	spec_expand(s, profiles, doc, &config, &devices);
+	spec_expand_shown(s, profiles, doc, &config, &devices);
 	copy_or(j, doc, "stateful", json_false());
 	copy_or(j, doc, "created_at", json_string("0001-01-01T00:00:00Z"));
 	json_object_set_new(j, "expanded_config", config);

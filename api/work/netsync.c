@@ -94,9 +94,10 @@ static json_t *underlay_map(const struct api_env *env)
 static json_t *network_wanted(const struct row *row, const json_t *underlays)
 {
 	json_t *net = json_object(), *peers = json_array(), *ip;
+	char name[REF_IFNAME_SIZE];
 	const char *member;
 
-	json_put_str(net, "name", row->key);
+	json_put_str(net, "name", ref_ifname(row->key, name));
 	json_put_str(net, "type", json_str(row->doc, "type", "bridge"));
 	json_object_set(net, "config", json_obj(row->doc, "config"));
 	json_put_int(net, "vni", json_int(row->doc, "vni", 0));
@@ -211,10 +212,11 @@ static int apply_network(const struct api_env *env, const struct row *row, struc
 	_json_ json_t *underlays = underlay_map(env);
 	_json_ json_t *net = network_wanted(row, underlays);
 	_json_ json_t *hosts = json_array(), *macs = json_object();
+	char name[REF_IFNAME_SIZE];
 	int rc = 0;
 
 	collect_leases(env, row, underlays, hosts, macs);
-	if (if_nametoindex(row->key) == 0)
+	if (if_nametoindex(ref_ifname(row->key, name)) == 0)
 		forget(n, row->key);
 	if (differs(n, row->key, "net", net)) {
 		/* Its port may be a new one, without any entries. */
@@ -225,7 +227,7 @@ static int apply_network(const struct api_env *env, const struct row *row, struc
 		rc = network_hosts(env->node, net, hosts, err);
 	if (rc == 0 && str_eq(json_str(row->doc, "type", ""), "overlay") &&
 	    differs(n, row->key, "macs", macs))
-		rc = network_forwarding(env->node, row->key, macs, err);
+		rc = network_forwarding(env->node, name, macs, err);
 	if (rc < 0)
 		forget(n, row->key);
 	return rc;
@@ -248,6 +250,7 @@ int netsync_now(const struct api_env *env, const char *name, struct err *err)
 void netsync_gone(const struct api_env *env, const char *name)
 {
 	_free_ char *lock = ref_lock(ENT_NETWORK, name);
+	char ifname[REF_IFNAME_SIZE];
 	_row_ struct row again = { 0 };
 	struct err err;
 
@@ -256,7 +259,7 @@ void netsync_gone(const struct api_env *env, const char *name)
 	if (store_get(env->store, ENT_NETWORK, name, &again, &err) < 0 &&
 	    err.kind == ERR_NOT_FOUND) {
 		forget(env->state->net, name);
-		if (network_remove(env->node, name, &err) < 0)
+		if (network_remove(env->node, ref_ifname(name, ifname), &err) < 0)
 			log_err(LOG_WARN, "a deleted network stays on this host", &err);
 	}
 	keylock_drop(env->state->locks, lock);
@@ -448,7 +451,9 @@ void netsync_lost(const struct api_env *env, const char *name)
 
 	pthread_mutex_lock(&n->lock);
 	json_object_foreach(n->applied, key, parts) {
-		if (!name || str_eq(key, name))
+		char ifname[REF_IFNAME_SIZE];
+
+		if (!name || str_eq(ref_ifname(key, ifname), name))
 			json_object_set_new(names, key, json_true());
 	}
 	pthread_mutex_unlock(&n->lock);
@@ -463,7 +468,9 @@ void netsync_lost(const struct api_env *env, const char *name)
 
 static bool is_up(struct netsync *n, const char *network)
 {
-	return is_known(n, network) && if_nametoindex(network) != 0;
+	char name[REF_IFNAME_SIZE];
+
+	return is_known(n, network) && if_nametoindex(ref_ifname(network, name)) != 0;
 }
 
 int job_need_networks(void *arg, const json_t *spec, struct err *err)
@@ -474,13 +481,14 @@ int job_need_networks(void *arg, const json_t *spec, struct err *err)
 
 	json_array_foreach(json_arr(spec, "nics"), i, nic) {
 		const char *bridge = json_str(nic, "bridge", "");
+		const char *network = json_str(nic, "network", bridge);
 
-		if (is_up(env->state->net, bridge))
+		if (is_up(env->state->net, network))
 			continue;
-		if (netsync_now(env, bridge, err) == 0)
+		if (netsync_now(env, network, err) == 0)
 			continue;
 		if (err->kind != ERR_NOT_FOUND)
-			return err_wrap(err, "network \"%s\"", bridge);
+			return err_wrap(err, "network \"%s\"", network);
 		if (if_nametoindex(bridge) == 0)
 			return err_set(
 				err, ERR_NOT_FOUND,

@@ -15,29 +15,31 @@
 
 /* --- expansion ------------------------------------------------------------------------------- */
 
-static json_t *profile_doc(struct store *s, json_t *profiles, const char *name)
+static json_t *profile_doc(struct store *s, json_t *profiles, const json_t *instance,
+			   const char *name)
 {
-	json_t *doc = json_incref(json_object_get(profiles, name));
+	_free_ char *key = ref_beside(json_str(instance, "name", ""), ENT_PROFILE, name);
+	json_t *doc = json_incref(json_object_get(profiles, key));
 	_row_ struct row row = { 0 };
 	struct err err;
 
 	if (doc)
 		return doc;
-	doc = store_get(s, ENT_PROFILE, name, &row, &err) == 0 ? json_incref(row.doc)
+	doc = store_get(s, ENT_PROFILE, key, &row, &err) == 0 ? json_incref(row.doc)
 							       : json_object();
 	if (profiles)
-		json_object_set(profiles, name, doc);
+		json_object_set(profiles, key, doc);
 	return doc;
 }
 
-void spec_expand(struct store *s, json_t *profiles, const json_t *instance, json_t **ret_config,
-		 json_t **ret_devices)
+void spec_expand_shown(struct store *s, json_t *profiles, const json_t *instance,
+		       json_t **ret_config, json_t **ret_devices)
 {
 	json_t *config = json_object(), *devices = json_object(), *name;
 	size_t i;
 
 	json_array_foreach(json_arr(instance, "profiles"), i, name) {
-		_json_ json_t *p = profile_doc(s, profiles, json_string_value(name));
+		_json_ json_t *p = profile_doc(s, profiles, instance, json_string_value(name));
 
 		json_object_update(config, json_obj(p, "config"));
 		json_object_update(devices, json_obj(p, "devices"));
@@ -46,6 +48,32 @@ void spec_expand(struct store *s, json_t *profiles, const json_t *instance, json
 	json_object_update(devices, json_obj(instance, "devices"));
 	*ret_config = config;
 	*ret_devices = devices;
+}
+
+/* Devices name networks of their instance's project. */
+static void resolve(const char *instance, json_t *devices)
+{
+	const char *device;
+	json_t *dev;
+
+	json_object_foreach(devices, device, dev) {
+		const char *name = json_str(dev, "network", NULL);
+		_free_ char *key = name ? ref_beside(instance, ENT_NETWORK, name) : NULL;
+		json_t *resolved;
+
+		if (!key || str_eq(key, name))
+			continue;
+		resolved = json_copy(dev);
+		json_put_str(resolved, "network", key);
+		json_object_set_new(devices, device, resolved);
+	}
+}
+
+void spec_expand(struct store *s, json_t *profiles, const json_t *instance, json_t **ret_config,
+		 json_t **ret_devices)
+{
+	spec_expand_shown(s, profiles, instance, ret_config, ret_devices);
+	resolve(json_str(instance, "name", ""), *ret_devices);
 }
 
 json_t *spec_root_device(const json_t *devices)
@@ -161,7 +189,7 @@ static json_t *make_nic(const struct api_env *env, const json_t *instance, const
 	_free_ char *mac_key = xasprintf("volatile.%s.hwaddr", device);
 	const char *network = spec_nic_network(dev);
 	json_t *nic = json_object();
-	char host_name[16];
+	char host_name[16], bridge[REF_IFNAME_SIZE];
 	int64_t mtu = keys_number(&nic_keys, dev, "mtu");
 
 	host_name_of(instance, device, dev, host_name);
@@ -169,7 +197,8 @@ static json_t *make_nic(const struct api_env *env, const json_t *instance, const
 	json_put_str(nic, "name", json_str(dev, "name", device));
 	json_put_str(nic, "hwaddr", json_str(dev, "hwaddr", json_str(config, mac_key, "")));
 	json_put_str(nic, "host_name", host_name);
-	json_put_str(nic, "bridge", network);
+	json_put_str(nic, "network", network);
+	json_put_str(nic, "bridge", ref_ifname(network, bridge));
 	if (mtu)
 		json_put_int(nic, "mtu", mtu);
 	add_addressing(env, instance, device, network, nic);

@@ -2,8 +2,10 @@
 #include "cluster/model/ref.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -45,6 +47,24 @@ bool ref_is_in(const char *text, const char *project)
 	struct ref ref = ref_of(text);
 
 	return !project || str_eq(ref.project, project);
+}
+
+bool ref_means(const char *text, enum entity e, const char *name, const char *key)
+{
+	_free_ char *meant = ref_beside(text, e, name);
+
+	return str_eq(meant, key);
+}
+
+const char *ref_ifname(const char *text, char ret[REF_IFNAME_SIZE])
+{
+	char hex[SHA256_HEX_SIZE];
+
+	if (ref_is_in(text, PROJECT_DEFAULT))
+		str_copy(ret, REF_IFNAME_SIZE, ref_of(text).name);
+	else
+		snprintf(ret, REF_IFNAME_SIZE, "dn%.10s", sha256_hex(text, strlen(text), hex));
+	return ret;
 }
 
 char *ref_lock(enum entity e, const char *key)

@@ -33,6 +33,12 @@ char *ref_key(enum entity e, const char *project, const char *name);
 char *ref_beside(const char *text, enum entity e, const char *name);
 /* NULL: in any. */
 bool ref_is_in(const char *text, const char *project);
+/* Does the object `text` mean this row when it names `name`? */
+bool ref_means(const char *text, enum entity e, const char *name, const char *key);
+/* The interface of a network on each host (IFNAMSIZ): its name, and for those of other projects one
+ * made of a digest of the text form, which is too long. */
+#define REF_IFNAME_SIZE 16
+const char *ref_ifname(const char *text, char ret[REF_IFNAME_SIZE]);
 /* What two who change the object at once take: "instance/web~c1", the name of its lock and the key
  * of its jobs. The caller frees. */
 char *ref_lock(enum entity e, const char *key);

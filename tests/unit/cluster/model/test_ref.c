@@ -48,6 +48,29 @@ static void no_two_refs_share_a_text_form(void **state)
 }
 
 /* "project" too long to be one: nothing is cut off. */
+static void an_object_means_rows_of_its_project(void **state)
+{
+	assert_true(ref_means("c1", ENT_PROFILE, "small", "small"));
+	assert_true(ref_means("web~c1", ENT_PROFILE, "small", "web~small"));
+	assert_false(ref_means("web~c1", ENT_PROFILE, "small", "small"));
+	assert_false(ref_means("c1", ENT_PROFILE, "web~small", "web~small"));
+	assert_true(ref_means("web~c1", ENT_POOL, "small", "small"));
+}
+
+static void a_network_has_an_interface_of_its_own(void **state)
+{
+	static const char *const texts[] = { "abcdefghijklmno", "web~abcdefghijklmno",
+					     "we~abcdefghijklmno", "web~abcdefghijklmn" };
+	char names[ARRAY_SIZE(texts)][REF_IFNAME_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		assert_true(str_is_ifname(ref_ifname(texts[i], names[i])));
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(names[i], names[k]);
+	}
+	assert_string_equal(names[0], texts[0]);
+}
+
 static void a_project_has_an_end(void **state)
 {
 	char text[PROJECT_SIZE + 3];
@@ -177,6 +200,8 @@ int main(void)
 		cmocka_unit_test(what_belongs_to_an_object_is_in_its_project),
 		cmocka_unit_test(a_kind_says_whether_projects_part_it),
 		cmocka_unit_test(objects_name_others_of_their_project),
+		cmocka_unit_test(an_object_means_rows_of_its_project),
+		cmocka_unit_test(a_network_has_an_interface_of_its_own),
 		cmocka_unit_test(a_project_has_what_is_in_it),
 		cmocka_unit_test(an_object_has_a_lock_of_its_own),
 		cmocka_unit_test(no_new_name_has_the_separator),

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two projects with instances, profiles and networks of the same names share nothing: with the real
+ * store, and a node that runs nothing. */
+#include "tests/unit/cluster/store_world.h"
+
+#include <string.h>
+
+#include "api/work/address.h"
+#include "api/work/check.h"
+#include "api/work/icache.h"
+#include "api/work/instance.h"
+#include "api/work/spec.h"
+#include "api/work/state.h"
+#include "cluster/model/ref.h"
+#include "node/container/lxcconf.h"
+#include "node/daemon/host.h"
+
+#define OTHER "web"
+
+/* The default project first. */
+static const char *const projects[] = { PROJECT_DEFAULT, OTHER };
+static const char *const subnets[] = { "10.7.0.1/24", "10.8.0.1/24" };
+static const char *const memories[] = { "64MiB", "128MiB" };
+
+struct world {
+	struct store_world w;
+	struct api_env env;
+	char *keys[2]; /* of the instances "a" */
+};
+
+static void put(struct world *t, enum entity e, const char *project, const char *name, json_t *own)
+{
+	_free_ char *key = ref_key(e, project, name);
+
+	world_put(&t->w, e, key, own);
+}
+
+static void make_project(struct world *t, int i)
+{
+	put(t, ENT_NETWORK, projects[i], "br0",
+	    json_pack("{s:s, s:{s:s}}", "type", "bridge", "config", "ipv4.address", subnets[i]));
+	put(t, ENT_PROFILE, projects[i], "small",
+	    json_pack("{s:{s:s}, s:{s:{s:s,s:s}, s:{s:s,s:s,s:s}}}", "config", "limits.memory",
+		      memories[i], "devices", "eth0", "type", "nic", "network", "br0", "root",
+		      "type", "disk", "path", "/", "pool", "default"));
+	t->keys[i] = ref_key(ENT_INSTANCE, projects[i], "a");
+	put(t, ENT_INSTANCE, projects[i], "a",
+	    json_pack("{s:s,s:s,s:s,s:s,s:[s],s:{},s:{},s:s,s:s,s:s}", "name", t->keys[i], "uuid",
+		      projects[i], "member", "none", "architecture", "x86_64", "profiles", "small",
+		      "config", "devices", "image", "", "power", "off", "state", "ready"));
+}
+
+static int setup(void **state)
+{
+	struct world *t = xnew(struct world);
+	struct node_opts o = { .cgroup_name = "dunlin-test-project" };
+	struct err err = { 0 };
+
+	world_open(&t->w);
+	o.dir = t->w.dir;
+	o.pool = t->w.pool;
+	t->env = (struct api_env){
+		.dir = t->w.dir, .cluster = t->w.cluster, .store = t->w.store, .pool = t->w.pool
+	};
+	t->env.node = node_new(&o, &err);
+	assert_non_null(t->env.node);
+	t->env.state = xnew(struct api_state);
+	t->env.state->addresses = address_book_new();
+	t->env.state->instances = icache_new();
+	world_start(&t->w);
+	world_put(&t->w, ENT_POOL, "default",
+		  json_pack("{s:s, s:{}}", "driver", "overlay", "config"));
+	for (int i = 0; i < 2; i++)
+		make_project(t, i);
+	*state = t;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *t = *state;
+
+	node_free(t->env.node);
+	address_book_free(t->env.state->addresses);
+	icache_free(t->env.state->instances);
+	free(t->env.state);
+	for (int i = 0; i < 2; i++)
+		free(t->keys[i]);
+	world_close(&t->w);
+	free(t);
+	return 0;
+}
+
+static json_t *doc_of(struct world *t, int i)
+{
+	_row_ struct row row = { 0 };
+	struct err err = { 0 };
+
+	assert_int_equal(instance_get(&t->env, t->keys[i], &row, &err), 0);
+	return json_incref(row.doc);
+}
+
+static json_t *spec_of(struct world *t, int i)
+{
+	_json_ json_t *doc = doc_of(t, i);
+	struct err err = { 0 };
+	json_t *spec = spec_build(&t->env, doc, NULL, &err);
+
+	if (!spec)
+		fail_msg("%s", err.msg);
+	return spec;
+}
+
+static void lease(struct world *t, int i)
+{
+	_picks_ struct address_picks picks = { 0 };
+	_json_ json_t *doc = doc_of(t, i);
+	_tx_ struct tx *tx = tx_new();
+	struct address_wish wish = { .dynamic = true };
+	struct err err = { 0 };
+
+	if (address_plan(&t->env, doc, &wish, tx, &picks, &err) != 1)
+		fail_msg("%s", err.msg);
+	assert_int_equal(store_commit(t->w.store, tx, 0, NULL, &err), 0);
+}
+
+static char *conf_of(const json_t *spec)
+{
+	struct sbuf out = SBUF(65536);
+	struct err err = { 0 };
+
+	if (lxcconf_text(spec, "/d/containers", "dunlin-x", &out, &err) < 0)
+		fail_msg("%s", err.msg);
+	return sbuf_take(&out);
+}
+
+/* Rows, locks, volumes, folders, cgroups: all that bears a name on a host. */
+static void nothing_on_the_host_is_shared(void **state)
+{
+	static const char *const parts[] = { "lxc.rootfs.path", "lxc.cgroup.dir.container",
+					     "lxc.cgroup.dir.monitor", "lxc.log.file" };
+	struct world *t = *state;
+	_json_ json_t *a = spec_of(t, 0), *b = spec_of(t, 1);
+	_free_ char *conf_a = conf_of(a), *conf_b = conf_of(b);
+	_free_ char *lock_a = ref_lock(ENT_INSTANCE, t->keys[0]);
+	_free_ char *lock_b = ref_lock(ENT_INSTANCE, t->keys[1]);
+
+	assert_string_not_equal(t->keys[0], t->keys[1]);
+	assert_string_not_equal(lock_a, lock_b);
+	assert_string_not_equal(json_str(json_obj(a, "rootfs"), "volume", ""),
+				json_str(json_obj(b, "rootfs"), "volume", ""));
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		const char *of_a = strstr(conf_a, parts[i]), *of_b = strstr(conf_b, parts[i]);
+
+		assert_non_null(of_a);
+		assert_non_null(of_b);
+		if (strcspn(of_a, "\n") == strcspn(of_b, "\n") &&
+		    memcmp(of_a, of_b, strcspn(of_a, "\n")) == 0)
+			fail_msg("shared: %s", parts[i]);
+	}
+	assert_string_equal(json_str(a, "hostname", ""), "a");
+	assert_string_equal(json_str(b, "hostname", ""), "a");
+}
+
+static void profiles_and_networks_are_those_of_the_project(void **state)
+{
+	struct world *t = *state;
+	const char *bridges[2];
+	_json_ json_t *specs = json_array();
+
+	for (int i = 0; i < 2; i++) {
+		_free_ char *network = ref_key(ENT_NETWORK, projects[i], "br0");
+		json_t *spec, *nic;
+
+		lease(t, i);
+		spec = spec_of(t, i);
+		json_array_append_new(specs, spec);
+		nic = json_array_get(json_arr(spec, "nics"), 0);
+		bridges[i] = json_str(nic, "bridge", "");
+		assert_string_equal(json_str(nic, "network", ""), network);
+		assert_string_equal(json_str(json_obj(spec, "config"), "limits.memory", ""),
+				    memories[i]);
+		assert_memory_equal(json_str(nic, "ipv4", ""), subnets[i], strlen("10.7.0."));
+		assert_true(str_is_ifname(bridges[i]));
+	}
+	assert_string_equal(bridges[0], "br0");
+	assert_string_not_equal(bridges[0], bridges[1]);
+}
+
+static json_t *list(struct world *t, const char *project, int recursion)
+{
+	_sbuf_ struct sbuf b = SBUF(1 << 20);
+	struct err err = { 0 };
+	json_t *j;
+
+	icache_list(&t->env, &(struct icache_listing){ project, recursion, "instances" }, &b);
+	j = json_parse(b.data, b.len, "list", &err);
+	assert_non_null(j);
+	return j;
+}
+
+static void a_list_shows_one_project_or_all(void **state)
+{
+	static const char *const urls[] = { "/1.0/instances/a", "/1.0/instances/a?project=" OTHER };
+	struct world *t = *state;
+	_json_ json_t *all = list(t, NULL, 0), *none = list(t, "nobody", 1);
+
+	for (int i = 0; i < 2; i++) {
+		_json_ json_t *shown = list(t, projects[i], 1), *bare = list(t, projects[i], 0);
+		const json_t *one = json_array_get(shown, 0);
+		json_t *eth0 = json_obj(json_obj(one, "expanded_devices"), "eth0");
+
+		assert_int_equal(json_array_size(shown), 1);
+		assert_int_equal(json_array_size(bare), 1);
+		assert_string_equal(json_str(one, "name", ""), "a");
+		assert_string_equal(json_str(one, "project", ""), projects[i]);
+		assert_string_equal(json_str(eth0, "network", ""), "br0");
+		assert_string_equal(json_string_value(json_array_get(bare, 0)), urls[i]);
+		assert_string_equal(json_string_value(json_array_get(all, i)), urls[i]);
+	}
+	assert_int_equal(json_array_size(all), 2);
+	assert_int_equal(json_array_size(none), 0);
+}
+
+static void remember_uses(void *arg, const struct icache_view *v)
+{
+	json_object_set(arg, v->name, (json_t *)v->uses);
+}
+
+static void users_are_those_of_the_project(void **state)
+{
+	struct world *t = *state;
+	_json_ json_t *uses = json_object();
+
+	icache_each(&t->env, remember_uses, uses);
+	for (int i = 0; i < 2; i++) {
+		const json_t *of = json_obj(uses, t->keys[i]);
+		_free_ char *profile = ref_key(ENT_PROFILE, projects[i], "small");
+		_free_ char *network = ref_key(ENT_NETWORK, projects[i], "br0");
+		_json_ json_t *doc = doc_of(t, i);
+
+		assert_string_equal(json_string_value(json_array_get(json_arr(of, "profiles"), 0)),
+				    profile);
+		assert_string_equal(json_string_value(json_array_get(json_arr(of, "networks"), 0)),
+				    network);
+		assert_string_equal(json_string_value(json_array_get(json_arr(of, "pools"), 0)),
+				    "default");
+		assert_true(instance_has_profile(doc, profile));
+		assert_int_equal(instance_has_profile(doc, "small"), i == 0);
+	}
+}
+
+/* What another project has is not there. */
+static void names_of_other_projects_are_not_found(void **state)
+{
+	struct world *t = *state;
+	struct err err = { 0 };
+
+	put(t, ENT_PROFILE, OTHER, "only", json_pack("{s:{}, s:{}}", "config", "devices"));
+	for (int i = 0; i < 2; i++) {
+		_json_ json_t *doc = doc_of(t, i), *sly = doc_of(t, i);
+
+		json_array_append_new(json_arr(doc, "profiles"), json_string("only"));
+		json_array_append_new(json_arr(sly, "profiles"), json_string(OTHER "~only"));
+		assert_int_equal(instance_check(&t->env, doc, NULL, &err), i == 0 ? -1 : 0);
+		assert_int_equal(instance_check(&t->env, sly, NULL, &err), -1);
+		assert_int_equal(err.kind, ERR_NOT_FOUND);
+	}
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(nothing_on_the_host_is_shared),
+		T(profiles_and_networks_are_those_of_the_project),
+		T(a_list_shows_one_project_or_all),
+		T(users_are_those_of_the_project),
+		T(names_of_other_projects_are_not_found),
+	};
+#undef T
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
