@@ -13,6 +13,7 @@
 #include "cluster/model/ref.h"
 #include "cluster/store/edit.h"
 #include "node/image/image.h"
+#include "node/storage/storage.h"
 
 #define FETCH_TIMEOUT_MS (30 * 60 * 1000)
 /* Of members that could not be reached; a busy one may miss the time for a handshake. */
@@ -353,7 +354,7 @@ void image_sweep(const struct api_env *env, const char *fingerprint)
 
 	keylock_take(env->state->locks, lock);
 	if (!image_known(env, fingerprint) && image_present(env->node, fingerprint) &&
-	    image_delete(env->node, fingerprint, &err) < 0 && err.kind != ERR_NOT_FOUND)
+	    storage_delete_image(env->node, fingerprint, &err) < 0 && err.kind != ERR_NOT_FOUND)
 		log_err(LOG_WARN, "the files of a deleted image stay", &err);
 	keylock_drop(env->state->locks, lock);
 }

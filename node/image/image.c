@@ -18,27 +18,23 @@
 #include "base/str.h"
 #include "node/image/image_int.h"
 #include "node/node_int.h"
-#include "node/storage/storage.h"
 
-#define FP_LEN 64
 #define META_MAX (8 << 20)
 #define COPY_BLOCK (256 << 10)
-#define TEMP_MARK ".tmp-"
-#define MINE ".mine"
 
 /* The tarball itself carries the lock of its image (flock): it exists exactly as long as the
  * image does, and locks of crashed processes vanish. */
 
-static char *part_path(const struct node *n, const char *fp, const char *suffix)
+char *image_part(const struct node *n, const char *fp, const char *suffix)
 {
 	return node_path(n, "images/%s%s", fp, suffix);
 }
 
-static char *temp_path(const struct node *n, const char *what)
+char *image_temp(const struct node *n, const char *what)
 {
 	char hex[17];
 
-	return node_path(n, "images/%s" TEMP_MARK "%s", what, rng_hex(hex, 8));
+	return node_path(n, "images/%s" IMAGE_TEMP_MARK "%s", what, rng_hex(hex, 8));
 }
 
 /* For root only: set-id programs of images lie below with the host's ids. */
@@ -49,28 +45,28 @@ static int make_folder(const struct node *n, struct err *err)
 	return io_folder(folder, 0700, err);
 }
 
-static int check_fingerprint(const char *fp, struct err *err)
+int image_check_fingerprint(const char *fp, struct err *err)
 {
-	if (!str_is_hex(fp, FP_LEN))
+	if (!str_is_hex(fp, IMAGE_FP_LEN))
 		return err_set(err, ERR_INVALID, "image \"%.80s\": not a complete fingerprint", fp);
 	return 0;
 }
 
 bool image_present(struct node *n, const char *fp)
 {
-	_free_ char *path = part_path(n, fp, "");
+	_free_ char *path = image_part(n, fp, "");
 
-	return str_is_hex(fp, FP_LEN) && io_exists(path);
+	return str_is_hex(fp, IMAGE_FP_LEN) && io_exists(path);
 }
 
 static int open_part(struct node *n, const char *fp, const char *suffix, int64_t *ret_size,
 		     struct err *err)
 {
-	_free_ char *path = part_path(n, fp, suffix);
+	_free_ char *path = image_part(n, fp, suffix);
 	_close_ int fd = -1;
 	struct stat st;
 
-	if (check_fingerprint(fp, err) < 0)
+	if (image_check_fingerprint(fp, err) < 0)
 		return -1;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
@@ -93,8 +89,7 @@ int image_open_rootfs(struct node *n, const char *fp, int64_t *ret_size, struct 
 	return open_part(n, fp, ".rootfs", ret_size, err);
 }
 
-/* The image's tarball, locked against unpacking and deletion by others; closing it lets go. */
-static int open_locked(struct node *n, const char *fp, struct err *err)
+int image_lock(struct node *n, const char *fp, struct err *err)
 {
 	_close_ int fd = image_open(n, fp, NULL, err);
 	struct stat st;
@@ -112,11 +107,11 @@ static int open_locked(struct node *n, const char *fp, struct err *err)
 
 static json_t *load_meta(struct node *n, const char *fp)
 {
-	_free_ char *path = part_path(n, fp, ".meta.json"), *text = NULL;
+	_free_ char *path = image_part(n, fp, ".meta.json"), *text = NULL;
 	struct err err;
 	size_t len;
 
-	if (!str_is_hex(fp, FP_LEN))
+	if (!str_is_hex(fp, IMAGE_FP_LEN))
 		return NULL;
 	text = io_read_file(path, META_MAX, &len, &err);
 	return text ? json_parse(text, len, "image metadata", &err) : NULL;
@@ -227,7 +222,7 @@ static int store_part(struct import *im, int part, int from, struct err *err)
 	_free_ char *buf = xcalloc(1, COPY_BLOCK);
 	int rc;
 
-	im->paths[part] = temp_path(im->n, "import");
+	im->paths[part] = image_temp(im->n, "import");
 	im->fds[part] = open(im->paths[part], O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (im->fds[part] < 0)
 		return err_sys(err, "create %s", im->paths[part]);
@@ -281,8 +276,8 @@ static json_t *scan_parts(struct import *im, const char *fp, struct err *err)
 static int publish(struct import *im, const char *fp, const json_t *meta, struct err *err)
 {
 	static const char *const suffix[2] = { "", ".rootfs" };
-	_free_ char *meta_path = part_path(im->n, fp, ".meta.json");
-	_free_ char *mine = part_path(im->n, fp, MINE);
+	_free_ char *meta_path = image_part(im->n, fp, ".meta.json");
+	_free_ char *mine = image_part(im->n, fp, IMAGE_MINE);
 	_free_ char *text = json_text(meta), *folder = node_path(im->n, "images");
 	_close_ int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -290,7 +285,7 @@ static int publish(struct import *im, const char *fp, const json_t *meta, struct
 	    io_write_file(meta_path, text, strlen(text), 0600, err) < 0)
 		return -1;
 	for (int i = im->nparts - 1; i >= 0; i--) {
-		_free_ char *path = part_path(im->n, fp, suffix[i]);
+		_free_ char *path = image_part(im->n, fp, suffix[i]);
 
 		if (fsync(im->fds[i]) < 0 || rename(im->paths[i], path) < 0)
 			return err_sys(err, "image: store %s", path);
@@ -303,7 +298,7 @@ static int publish(struct import *im, const char *fp, const json_t *meta, struct
 
 static void unpublish(struct node *n, const char *fp)
 {
-	_free_ char *meta = part_path(n, fp, ".meta.json"), *rootfs = part_path(n, fp, ".rootfs");
+	_free_ char *meta = image_part(n, fp, ".meta.json"), *rootfs = image_part(n, fp, ".rootfs");
 
 	if (image_present(n, fp))
 		return;
@@ -313,12 +308,12 @@ static void unpublish(struct node *n, const char *fp)
 
 static json_t *keep_image(struct import *im, const char *fp, json_t *meta, struct err *err)
 {
-	_free_ char *deleted = part_path(im->n, fp, ".deleted");
+	_free_ char *deleted = image_part(im->n, fp, ".deleted");
 
 	json_put_str(meta, "fingerprint", fp);
 	json_put_int(meta, "size", im->sizes[0] + im->sizes[1]);
 	if (image_present(im->n, fp)) {
-		unlink(deleted); /* overlay volumes kept it; it is wanted again */
+		unlink(deleted); /* volumes kept it; it is wanted again */
 	} else if (publish(im, fp, meta, err) < 0) {
 		unpublish(im->n, fp);
 		return NULL;
@@ -410,21 +405,21 @@ static int unpack_into(struct node *n, const char *fp, const char *dir, struct e
 
 char *image_root(struct node *n, const char *fp, struct err *err)
 {
-	_free_ char *root = part_path(n, fp, ".root"), *temp = NULL, *what = NULL;
+	_free_ char *root = image_part(n, fp, ".root"), *temp = NULL, *what = NULL;
 	_close_ int fd = -1;
 	struct err ignored;
 
-	if (check_fingerprint(fp, err) < 0)
+	if (image_check_fingerprint(fp, err) < 0)
 		return NULL;
 	if (io_exists(root))
 		return take_ptr(root);
-	fd = open_locked(n, fp, err);
+	fd = image_lock(n, fp, err);
 	if (fd < 0)
 		return NULL;
 	if (io_exists(root)) /* unpacked while we waited for the lock */
 		return take_ptr(root);
 	what = xasprintf("%s.root", fp);
-	temp = temp_path(n, what);
+	temp = image_temp(n, what);
 	if (unpack_into(n, fp, temp, err) < 0) {
 		err_wrap(err, "unpack image %.12s", fp);
 	} else if (rename(temp, root) < 0) {
@@ -434,118 +429,4 @@ char *image_root(struct node *n, const char *fp, struct err *err)
 	}
 	io_remove_tree(temp, &ignored);
 	return NULL;
-}
-
-/* --- whose images these are ---------------------------------------------------------------- */
-
-bool image_is_mine(struct node *n, const char *fp)
-{
-	_free_ char *path = part_path(n, fp, MINE);
-
-	return access(path, F_OK) == 0;
-}
-
-int image_disown_all(struct node *n, struct err *err)
-{
-	_free_ char *folder = node_path(n, "images");
-	DIR *d = opendir(folder);
-	struct dirent *e;
-
-	if (!d)
-		return err_sys(err, "open %s", folder);
-	while ((e = readdir(d))) {
-		if (str_ends(e->d_name, MINE) && unlinkat(dirfd(d), e->d_name, 0) < 0)
-			err_sys(err, "delete %s/%s", folder, e->d_name);
-	}
-	closedir(d);
-	return 0;
-}
-
-/* --- delete and recover --------------------------------------------------------------------- */
-
-static int remove_root(struct node *n, const char *fp, struct err *err)
-{
-	_free_ char *root = part_path(n, fp, ".root");
-	_free_ char *what = xasprintf("%s.root", fp), *temp = temp_path(n, what);
-
-	if (rename(root, temp) < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "delete image %.12s", fp);
-	return io_remove_tree(temp, err);
-}
-
-static int remove_parts(struct node *n, const char *fp, struct err *err)
-{
-	static const char *const suffixes[] = { "", ".rootfs", ".meta.json", ".deleted", MINE };
-
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		_free_ char *path = part_path(n, fp, suffixes[i]);
-
-		if (unlink(path) < 0 && errno != ENOENT)
-			return err_sys(err, "delete image %.12s%s", fp, suffixes[i]);
-	}
-	return remove_root(n, fp, err);
-}
-
-int image_delete(struct node *n, const char *fp, struct err *err)
-{
-	_free_ char *deleted = part_path(n, fp, ".deleted");
-	_close_ int fd = open_locked(n, fp, err);
-
-	if (fd < 0)
-		return err->kind == ERR_NOT_FOUND ? 0 : -1;
-	if (storage_uses_image(n, fp))
-		return io_write_file(deleted, "", 0, 0600, err);
-	return remove_parts(n, fp, err);
-}
-
-void image_released(struct node *n, const char *fp)
-{
-	_free_ char *deleted = part_path(n, fp, ".deleted");
-	struct err err;
-
-	if (access(deleted, F_OK) == 0 && image_delete(n, fp, &err) < 0)
-		log_err(LOG_WARN, "image not removed after its last volume", &err);
-}
-
-/* What a file in images/ is about, by its name: an image that is not there owns nothing. */
-static bool is_leftover(struct node *n, const char *name)
-{
-	static const char *const suffixes[] = { ".root", ".rootfs", ".meta.json", ".deleted",
-						MINE };
-	char fp[FP_LEN + 1];
-
-	if (strstr(name, TEMP_MARK))
-		return true;
-	if (strlen(name) <= FP_LEN || name[FP_LEN] != '.')
-		return false;
-	str_copy(fp, sizeof(fp), name);
-	if (!str_is_hex(fp, FP_LEN))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		if (str_eq(name + FP_LEN, suffixes[i]))
-			return !image_present(n, fp);
-	}
-	return true;
-}
-
-int image_recover(struct node *n, struct err *err)
-{
-	_free_ char *folder = node_path(n, "images");
-	DIR *d = opendir(folder);
-	struct dirent *e;
-	int rc = 0;
-
-	if (!d)
-		return errno == ENOENT ? 0 : err_sys(err, "open %s", folder);
-	while (rc == 0 && (e = readdir(d))) {
-		_free_ char *path = NULL;
-
-		if (e->d_name[0] == '.' || !is_leftover(n, e->d_name))
-			continue;
-		path = xasprintf("%s/%s", folder, e->d_name);
-		log_info("leftover of an interrupted job removed", "path", path);
-		rc = io_remove_tree(path, err);
-	}
-	closedir(d);
-	return rc;
 }

@@ -5,7 +5,7 @@
  * images/FP.rootfs      the root tarball of a pair
  * images/FP.meta.json   what the first pass learned
  * images/FP.root/       unpacked
- * images/FP.deleted     deleted by the user, but overlay volumes stand on it: goes with the
+ * images/FP.deleted     deleted by the user, but volumes stand on it: goes with the
  *                       last of them (their moves still need the tarball)
  */
 #pragma once
@@ -25,7 +25,6 @@ int image_open(struct node *n, const char *fingerprint, int64_t *ret_size, struc
 /* The unpacked root (shared lower layer); unpacks on first use, atomically. Path to the caller
  * to free. */
 char *image_root(struct node *n, const char *fingerprint, struct err *err);
-int image_delete(struct node *n, const char *fingerprint, struct err *err);
 json_t *image_templates(struct node *n, const char *fingerprint);
 
 /* Removes what an interrupted import, unpacking or deletion left. */
@@ -39,5 +38,9 @@ json_t *image_metadata(struct node *n, const char *fingerprint);
 bool image_is_mine(struct node *n, const char *fingerprint);
 /* Another membership begins. */
 int image_disown_all(struct node *n, struct err *err);
+/* Whether a volume stands on the image. */
+typedef bool image_user(struct node *n, const char *fingerprint);
+/* One that is used is gone with its last user. */
+int image_delete(struct node *n, const char *fingerprint, image_user *used, struct err *err);
 /* A volume that stood on the image is gone. */
-void image_released(struct node *n, const char *fingerprint);
+void image_released(struct node *n, const char *fingerprint, image_user *used);

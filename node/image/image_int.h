@@ -11,6 +11,17 @@
 #include "base/json.h"
 #include "node/image/image.h"
 
+#define IMAGE_FP_LEN 64
+#define IMAGE_TEMP_MARK ".tmp-"
+#define IMAGE_MINE ".mine"
+
+/* images/FP and the suffix; a name of its own for what is not whole. The caller frees. */
+char *image_part(const struct node *n, const char *fp, const char *suffix);
+char *image_temp(const struct node *n, const char *what);
+int image_check_fingerprint(const char *fp, struct err *err);
+/* The image's tarball, locked against unpacking and deletion by others; closing it lets go. */
+int image_lock(struct node *n, const char *fp, struct err *err);
+
 struct image_limits {
 	uint64_t stored;   /* bytes of the tarball */
 	uint64_t unpacked; /* bytes of the tar stream */

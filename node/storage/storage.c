@@ -305,7 +305,7 @@ int volume_delete(struct node *n, const json_t *pool, const char *name, struct e
 	if (p.driver->ops->remove(&p, name, err) < 0)
 		return -1;
 	if (fp)
-		image_released(n, fp);
+		image_released(n, fp, storage_uses_image);
 	return 0;
 }
 
@@ -381,6 +381,11 @@ static int match_image(void *arg, const struct storage_pool *p)
 bool storage_uses_image(struct node *n, const char *fp)
 {
 	return each_pool(n, match_image, (void *)fp) != 0;
+}
+
+int storage_delete_image(struct node *n, const char *fp, struct err *err)
+{
+	return image_delete(n, fp, storage_uses_image, err);
 }
 
 static int recover_pool(void *arg, const struct storage_pool *p)

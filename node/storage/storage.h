@@ -43,3 +43,5 @@ int storage_recover(struct node *n, struct err *err);
 json_t *volume_list(struct node *n, const json_t *pool);
 /* Whether a volume of any pool stands on the image. */
 bool storage_uses_image(struct node *n, const char *fingerprint);
+/* Deletes the image, or has it go with the last volume that stands on it. */
+int storage_delete_image(struct node *n, const char *fingerprint, struct err *err);

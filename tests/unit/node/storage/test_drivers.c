@@ -265,7 +265,7 @@ static void holds_its_image(void **state, const char *driver)
 	create(&t, "c1", t.w->image);
 	create(&t, "c2", t.w->image);
 	assert_int_equal(storage_uses_image(&t.w->n, FP), pool_stands_on_images(t.pool));
-	check_ok(image_delete(&t.w->n, FP, &t.err), &t.err);
+	check_ok(storage_delete_image(&t.w->n, FP, &t.err), &t.err);
 	assert_int_equal(io_exists(t.w->image), pool_stands_on_images(t.pool));
 	assert_true(inside(&t, "c1", true, is_image));
 	delete (&t, "c1");

@@ -58,7 +58,7 @@ static void image_is_gone(void **state)
 	struct err err = { 0 };
 
 	check_ok(pool_create(&w->n, pool, &err), &err);
-	check_ok(image_delete(&w->n, FP, &err), &err);
+	check_ok(storage_delete_image(&w->n, FP, &err), &err);
 	assert_int_equal(volume_create(&w->n, pool, "c1", w->image, &err), -1);
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
 	list = volume_list(&w->n, pool);
