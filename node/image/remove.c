@@ -38,16 +38,6 @@ int image_disown_all(struct node *n, struct err *err)
 
 /* --- delete and recover --------------------------------------------------------------------- */
 
-static int remove_root(struct node *n, const char *fp, struct err *err)
-{
-	_free_ char *root = image_part(n, fp, ".root");
-	_free_ char *what = xasprintf("%s.root", fp), *temp = image_temp(n, what);
-
-	if (rename(root, temp) < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "delete image %.12s", fp);
-	return io_remove_tree(temp, err);
-}
-
 static int remove_parts(struct node *n, const char *fp, struct err *err)
 {
 	static const char *const suffixes[] = { "", ".rootfs", ".meta.json", ".deleted",
@@ -59,19 +49,46 @@ static int remove_parts(struct node *n, const char *fp, struct err *err)
 		if (unlink(path) < 0 && errno != ENOENT)
 			return err_sys(err, "delete image %.12s%s", fp, suffixes[i]);
 	}
-	return remove_root(n, fp, err);
+	return 0;
+}
+
+/* 1 when it is used. Who makes a volume looks for the root after that: it misses the root, or it is
+ * seen here. */
+static int remove_unless_used(struct node *n, const char *fp, image_user *used, struct err *err)
+{
+	_free_ char *root = image_part(n, fp, ".root");
+	_free_ char *what = xasprintf("%s.root", fp), *aside = image_temp(n, what);
+	bool unpacked;
+
+	if (used(n, fp))
+		return 1;
+	unpacked = rename(root, aside) == 0;
+	if (!unpacked && errno != ENOENT)
+		return err_sys(err, "delete image %.12s", fp);
+	if (used(n, fp)) {
+		if (unpacked && rename(aside, root) < 0)
+			return err_sys(err, "keep image %.12s", fp);
+		return 1;
+	}
+	return remove_parts(n, fp, err) < 0 ? -1 : io_remove_tree(aside, err);
 }
 
 int image_delete(struct node *n, const char *fp, image_user *used, struct err *err)
 {
 	_free_ char *deleted = image_part(n, fp, ".deleted");
 	_close_ int fd = image_lock(n, fp, err);
+	int rc;
 
 	if (fd < 0)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
-	if (used(n, fp))
-		return io_write_file(deleted, "", 0, 0600, err);
-	return remove_parts(n, fp, err);
+	rc = remove_unless_used(n, fp, used, err);
+	if (rc <= 0)
+		return rc;
+	if (io_write_file(deleted, "", 0, 0600, err) < 0)
+		return -1;
+	/* The last of them may have gone before it could see that. */
+	rc = remove_unless_used(n, fp, used, err);
+	return rc < 0 ? -1 : 0;
 }
 
 void image_released(struct node *n, const char *fp, image_user *used)

@@ -270,7 +270,7 @@ int volume_create(struct node *n, const json_t *pool, const char *name, const ch
 		return -1;
 	if (p.driver->ops->create(&p, name, image_root, err) < 0)
 		return err_wrap(err, "storage pool \"%s\"", p.name);
-	/* image_delete looks for volumes first and removes then: one of both sees the other. */
+	/* image_delete takes the root away first and looks for volumes then: one sees the other. */
 	if (p.driver->ops->stands_on && image_root && stat(image_root, &st) < 0) {
 		p.driver->ops->remove(&p, name, &ignored);
 		return err_set(err, ERR_NOT_FOUND,
