@@ -80,8 +80,6 @@ struct limits_request limits_requested(const json_t *config)
 
 	keys_get(&instance_keys, config, "limits.cpu", &r.cpus);
 	keys_get(&instance_keys, config, "limits.memory", &r.memory);
-	if (*r.cpus.set)
-		r.cpus.count = 1;
 	return r;
 }
 

@@ -19,8 +19,7 @@ struct limits_memory {
 int limits_parse_cpus(const char *text, void *ret, struct err *err);
 int limits_parse_memory(const char *text, void *ret, struct err *err);
 
-/* What a configuration asks for; 0 where it sets no limit, or one that can't be read. A set of CPUs
- * counts as one. */
+/* What a configuration asks for; 0 where it sets no limit, or one that can't be read. */
 struct limits_request {
 	struct limits_cpus cpus;
 	struct limits_memory memory;

@@ -141,11 +141,13 @@ static void test_memory(void **state)
 static void test_requested(void **state)
 {
 	_json_ json_t *config = json_pack("{ss, ss}", "limits.cpu", "2", "limits.memory", "much");
+	_json_ json_t *set = json_pack("{ss}", "limits.cpu", "0-3,6");
 	struct limits_request r = limits_requested(config);
 
 	assert_int_equal(r.cpus.count, 2);
 	assert_int_equal(r.memory.bytes, 0);
 	assert_int_equal(r.memory.percent, 0);
+	assert_int_equal(limits_requested(set).cpus.count, 5);
 	assert_int_equal(limits_requested(NULL).cpus.count, 0);
 }
 
