@@ -40,44 +40,16 @@ int bridge_sysctl(const char *value, struct err *err, const char *path_fmt, ...)
 	return 0;
 }
 
-/* A router ignores router advertisements, unless told twice: the host must not lose its own
- * routes. */
-static void keep_accepting_ra(void)
+/* Networks have no IPv6 of their own. */
+static int disable_ipv6(const struct net *net, struct err *err)
 {
-	DIR *d = opendir("/proc/sys/net/ipv6/conf");
-	struct dirent *e;
-	struct err ignored;
-
-	while (d && (e = readdir(d))) {
-		_free_ char *path = xasprintf("/proc/sys/net/ipv6/conf/%s/accept_ra", e->d_name);
-		_free_ char *text = e->d_name[0] == '.' ? NULL
-							: io_read_file(path, 16, NULL, &ignored);
-
-		if (text && text[0] == '1')
-			bridge_sysctl("2", &ignored, "ipv6/conf/%s/accept_ra", e->d_name);
-	}
-	if (d)
-		closedir(d);
-}
-
-static int set_ipv6(const struct net *net, struct err *err)
-{
-	bool wanted = net->v6.gateway.family != 0;
-
 	/* A kernel without IPv6 needs nothing turned off. */
-	if (!wanted && !io_exists("/proc/sys/net/ipv6"))
+	if (!io_exists("/proc/sys/net/ipv6"))
 		return 0;
-	/* There is none to disable where the kernel has none, or the MTU is below 1280. */
-	if (bridge_sysctl(wanted ? "0" : "1", err, "ipv6/conf/%s/disable_ipv6", net->name) < 0)
-		return wanted || err->kind != ERR_NOT_FOUND ? -1 : 0;
-	if (!wanted)
-		return 0;
-	if (bridge_sysctl("0", err, "ipv6/conf/%s/accept_dad", net->name) < 0 ||
-	    bridge_sysctl("0", err, "ipv6/conf/%s/accept_ra", net->name) < 0)
-		return -1;
-	if (net->v6.routing)
-		keep_accepting_ra();
-	return net->v6.routing ? bridge_sysctl("1", err, "ipv6/conf/all/forwarding") : 0;
+	/* There is none to disable where the MTU is below 1280. */
+	if (bridge_sysctl("1", err, "ipv6/conf/%s/disable_ipv6", net->name) < 0)
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
+	return 0;
 }
 
 static int set_forwarding(const struct net *net, struct err *err)
@@ -85,7 +57,7 @@ static int set_forwarding(const struct net *net, struct err *err)
 	if (net->v4.gateway.family && net->v4.routing &&
 	    bridge_sysctl("1", err, "ipv4/ip_forward") < 0)
 		return -1;
-	return set_ipv6(net, err);
+	return disable_ipv6(net, err);
 }
 
 struct addresses {
@@ -104,14 +76,13 @@ static int note_extra(void *arg, int index, uint8_t scope, const struct ip *ip)
 	struct addresses *a = arg;
 
 	if (scope != RT_SCOPE_LINK && !is_wanted(ip, &a->net->v4.gateway) &&
-	    !is_wanted(ip, &a->net->v6.gateway) && a->count < ADDRESSES_MAX)
+	    a->count < ADDRESSES_MAX)
 		a->extra[a->count++] = *ip;
 	return 0;
 }
 
 static int set_addresses(const struct net *net, int index, struct err *err)
 {
-	const struct ip *want[] = { &net->v4.gateway, &net->v6.gateway };
 	struct addresses a = { .net = net };
 
 	if (addr_each(index, note_extra, &a, err) < 0)
@@ -120,11 +91,7 @@ static int set_addresses(const struct net *net, int index, struct err *err)
 		if (addr_del(index, &a.extra[i], err) < 0)
 			return -1;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
-		if (want[i]->family && addr_add(index, want[i], err) < 0)
-			return -1;
-	}
-	return 0;
+	return net->v4.gateway.family ? addr_add(index, &net->v4.gateway, err) : 0;
 }
 
 static int get_or_create(const struct net *net, struct link_info *l, bool *ret_created,

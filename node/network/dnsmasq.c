@@ -218,17 +218,6 @@ static void add_dhcp4(struct args *a, const struct net *net)
 		add(a, "--dhcp-option-force=26,%u", net->mtu);
 }
 
-static void add_dhcp6(struct args *a, const struct net *net)
-{
-	if (!net->v6.gateway.family)
-		return;
-	add(a, "--enable-ra");
-	if (!net->v6.dhcp)
-		add(a, "--dhcp-range=::,constructor:%s,ra-only", net->name);
-	else
-		add(a, "--dhcp-range=::,constructor:%s,ra-stateless,ra-names", net->name);
-}
-
 static void add_dns(struct args *a, const struct net *net, const char *dir)
 {
 	const char *domain = keys_text(&network_keys, net->config, "dns.domain");
@@ -279,7 +268,6 @@ static int build_args(struct args *a, const struct net *net, const char *dir, st
 	add(a, "--quiet-dhcp6");
 	add(a, "--quiet-ra");
 	add_dns(a, net, dir);
-	add_dhcp6(a, net);
 	add_dhcp4(a, net);
 	if (a->overflow)
 		return err_set(err, ERR_INVALID, "network \"%s\": too many options for dnsmasq",
@@ -341,7 +329,7 @@ int dnsmasq_ensure(const struct net *net, const char *dir, bool restart, struct 
 	struct running r;
 	int rc = -1;
 
-	if (!net->v4.gateway.family && !net->v6.gateway.family)
+	if (!net->v4.gateway.family)
 		return dnsmasq_remove(dir, err);
 	if (prepare_files(dir, err) < 0)
 		return -1;

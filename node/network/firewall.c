@@ -106,61 +106,59 @@ static void passing_rules(struct sbuf *b, const struct net *net)
 	foreign_rules(b, net, to.data);
 }
 
-static void forward_family(struct sbuf *b, const struct net *net, const struct net_family *f, int v)
+static void forward_rules(struct sbuf *b, const struct net *net)
 {
+	const struct net_ipv4 *f = &net->v4;
 	const char *verdict = f->routing ? "accept" : "drop";
 
 	if (!f->gateway.family || (f->routing && !f->firewall))
 		return;
 	/* Frames between ports of the bridge may pass here too (br_netfilter): routing is not
 	 * their matter. */
-	sbuf_printf(b, "meta nfproto ipv%d iifname \"%s\" oifname != \"%s\" %s\n", v, net->name,
+	sbuf_printf(b, "meta nfproto ipv4 iifname \"%s\" oifname != \"%s\" %s\n", net->name,
 		    net->name, verdict);
-	sbuf_printf(b, "meta nfproto ipv%d oifname \"%s\" iifname != \"%s\" %s\n", v, net->name,
+	sbuf_printf(b, "meta nfproto ipv4 oifname \"%s\" iifname != \"%s\" %s\n", net->name,
 		    net->name, verdict);
 }
 
 /* A member's host that talks to a container is answered untranslated: the container may come from
  * elsewhere with its connections, and the first packet seen here may be the answer. Only for
  * neighbours on the underlay, which have a route to the container. */
-static void spare_members(struct sbuf *b, const struct net *net, const char *family, int af)
+static void spare_members(struct sbuf *b, const struct net *net)
 {
 	char text[INET6_ADDRSTRLEN];
 
-	for (size_t i = 0; i < net->npeers && net->local.family == af; i++) {
+	for (size_t i = 0; i < net->npeers && net->local.family == AF_INET; i++) {
 		if (ip_in(&net->peers[i], &net->local))
-			sbuf_printf(b, "%s daddr %s return\n", family,
-				    ip_text(&net->peers[i], text));
+			sbuf_printf(b, "ip daddr %s return\n", ip_text(&net->peers[i], text));
 	}
 }
 
-static void nat_family(struct sbuf *b, const struct net *net, const struct net_family *f,
-		       const char *family)
+static void nat_rules(struct sbuf *b, const struct net *net)
 {
+	const struct net_ipv4 *f = &net->v4;
 	char gw[INET6_ADDRSTRLEN];
 
 	if (!f->gateway.family || !f->nat)
 		return;
 	ip_text(&f->gateway, gw);
-	sbuf_printf(b, "%s saddr %s/%d %s daddr != %s/%d oifname != \"%s\" masquerade\n", family,
-		    gw, f->gateway.prefix, family, gw, f->gateway.prefix, net->name);
+	sbuf_printf(b, "ip saddr %s/%d ip daddr != %s/%d oifname != \"%s\" masquerade\n", gw,
+		    f->gateway.prefix, gw, f->gateway.prefix, net->name);
 }
 
 static void inet_table(struct sbuf *b, const struct net *net)
 {
 	drop_table(b, "inet", net->name);
 	sbuf_printf(b, "table inet dunlin-%s {\n", net->name);
-	if (net->v4.firewall || net->v6.firewall)
+	if (net->v4.firewall)
 		input_rules(b, net);
 	tunnel_rules(b, net);
 	sbuf_puts(b, "chain forward {\ntype filter hook forward priority filter; policy accept;\n");
 	passing_rules(b, net);
-	forward_family(b, net, &net->v4, 4);
-	forward_family(b, net, &net->v6, 6);
+	forward_rules(b, net);
 	sbuf_puts(b, "}\nchain nat {\ntype nat hook postrouting priority srcnat; policy accept;\n");
-	spare_members(b, net, "ip", AF_INET);
-	nat_family(b, net, &net->v4, "ip");
-	nat_family(b, net, &net->v6, "ip6");
+	spare_members(b, net);
+	nat_rules(b, net);
 	sbuf_puts(b, "}\n}\n");
 }
 

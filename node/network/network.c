@@ -25,12 +25,9 @@
 
 /* --- from the description ------------------------------------------------------------------- */
 
-/* Networks have no IPv6 of their own; what comes from elsewhere is filtered. */
-static const struct net_family no_ipv6 = { .dhcp = true, .firewall = true, .routing = true };
-
-static int parse_family4(struct net *net, struct err *err)
+static int parse_ipv4(struct net *net, struct err *err)
 {
-	struct net_family *f = &net->v4;
+	struct net_ipv4 *f = &net->v4;
 
 	if (keys_read(&network_keys, net->config, "ipv4.address", &f->gateway, err) < 0 ||
 	    keys_read(&network_keys, net->config, "ipv4.nat", &f->nat, err) < 0 ||
@@ -122,8 +119,7 @@ int net_parse(struct net *net, const json_t *desc, struct err *err)
 
 	*net = (struct net){ .name = json_str(desc, "name", ""),
 			     .config = json_obj(desc, "config"),
-			     .overlay = str_eq(type, "overlay"),
-			     .v6 = no_ipv6 };
+			     .overlay = str_eq(type, "overlay") };
 	if (!str_is_ifname(net->name))
 		return err_set(err, ERR_INVALID,
 			       "network \"%.80s\": its name must be one of an interface: 1 to 15 "
@@ -132,7 +128,7 @@ int net_parse(struct net *net, const json_t *desc, struct err *err)
 	if (!net->overlay && !str_eq(type, "bridge"))
 		return err_set(err, ERR_INVALID, "network \"%s\": unknown type \"%.40s\"",
 			       net->name, type);
-	if (parse_family4(net, err) < 0 || parse_overlay(net, desc, err) < 0 ||
+	if (parse_ipv4(net, err) < 0 || parse_overlay(net, desc, err) < 0 ||
 	    parse_mtu(net, err) < 0) {
 		net_done(net);
 		return -1;

@@ -12,8 +12,8 @@
 
 #define NETWORK_ALIAS "dunlin" /* marks links as ours */
 
-/* What the configuration says of one address family. */
-struct net_family {
+/* What the configuration says of IPv4; networks have no IPv6 of their own. */
+struct net_ipv4 {
 	struct ip gateway; /* family 0: the network has no such address */
 	bool nat, dhcp, firewall, routing;
 };
@@ -22,7 +22,7 @@ struct net {
 	const char *name; /* borrowed, as all of the description */
 	const json_t *config;
 	bool overlay;
-	struct net_family v4, v6;
+	struct net_ipv4 v4;
 	uint8_t mac[MAC_LEN];
 	uint32_t mtu; /* of the bridge and of what is plugged in */
 	uint32_t vni;
