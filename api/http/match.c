@@ -100,7 +100,7 @@ const struct route *route_match(const struct route *table, const char *method, c
 	for (const struct route *r = table; n && r->method; r++) {
 		char *ignored[ROUTE_PARAMS_MAX];
 
-		if (match(r->path, segments, n, &score, ignored))
+		if (r->handler && match(r->path, segments, n, &score, ignored))
 			consider(&best, r, score, method, &fit);
 	}
 	if (best.route) {

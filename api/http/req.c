@@ -101,6 +101,11 @@ const struct caller *req_caller(const struct req *r)
 	return &r->caller;
 }
 
+const struct route *req_row(const struct req *r)
+{
+	return r->route;
+}
+
 const char *req_method(const struct req *r)
 {
 	return r->head.method;

@@ -32,6 +32,7 @@ struct route;
 
 const struct api_env *req_env(const struct req *r);
 const struct caller *req_caller(const struct req *r);
+const struct route *req_row(const struct req *r);
 const char *req_method(const struct req *r);
 const char *req_path(const struct req *r);	       /* decoded, without query */
 const char *req_param(const struct req *r, int index); /* decoded {parts} of the route's path */

@@ -36,9 +36,11 @@ enum query_bits {
 #undef COMMON
 };
 
+struct kind;
+
 struct route {
 	const char *method, *path;
-	int (*handler)(struct req *r);
+	int (*handler)(struct req *r); /* NULL: as if the row were not there */
 	enum role role;
 	enum target target;
 	enum body_kind body;
@@ -46,6 +48,7 @@ struct route {
 	unsigned flags;
 	unsigned query; /* enum query_bits that it takes beside the common ones */
 	const char *doc;
+	const struct kind *kind; /* of object, for a handler of api/rest/object.h; or NULL */
 };
 
 #define ROUTE_PARAMS_MAX 4

@@ -214,6 +214,13 @@ static int ensure_or_undo(struct req *r, const char *name)
 	return err_wrap(req_err(r), "network \"%s\"", name);
 }
 
+static int reply_part(struct req *r, const char *name)
+{
+	_free_ char *url = ref_url("networks", name);
+
+	return reply_member_part(r, url);
+}
+
 static const struct json_field post_fields[] = {
 	{ "name", JW_STR, true },
 	{ "type", JW_STR, false },
@@ -239,7 +246,7 @@ static int make_network(struct req *r)
 	if (check_new(r, name, type) < 0)
 		return -1;
 	if (!str_empty(req_query(r, "target")))
-		return reply_member_part(r, "networks", name);
+		return reply_part(r, name);
 	doc = new_network(r, body, type);
 	if (!doc)
 		return -1;
@@ -263,7 +270,7 @@ static int make_part(struct req *r)
 	type = json_str(body, "type", "");
 	if (check_new(r, name, str_empty(type) ? "bridge" : type) < 0)
 		return -1;
-	return reply_member_part(r, "networks", name);
+	return reply_part(r, name);
 }
 
 int h_networks_post(struct req *r)

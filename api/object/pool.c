@@ -95,6 +95,13 @@ static void drop_default_source(const struct api_env *env, const char *name, jso
 		json_object_del(config, "source");
 }
 
+static int reply_part(struct req *r, const char *name)
+{
+	_free_ char *url = ref_url("storage-pools", name);
+
+	return reply_member_part(r, url);
+}
+
 static const struct json_field post_fields[] = {
 	{ "name", JW_STR, true },
 	{ "driver", JW_STR, false },
@@ -148,7 +155,7 @@ int h_pools_post(struct req *r)
 		return err_set(req_err(r), ERR_CONFLICT, "The storage pool already exists: \"%s\"",
 			       name);
 	if (!str_empty(req_query(r, "target")))
-		return reply_member_part(r, "storage-pools", name);
+		return reply_part(r, name);
 	keys = pool_keys_of(driver);
 	doc = pool_writable(body);
 	what = xasprintf("storage pool \"%s\"", name);

@@ -32,7 +32,7 @@ static const char *protocol_of(const struct caller *c)
 	}
 }
 
-static void tell(struct req *r, const char *action, const char *url, const char *key)
+void tell_event_at(struct req *r, const char *action, const char *url, const char *key)
 {
 	const struct caller *c = req_caller(r);
 
@@ -50,14 +50,14 @@ void tell_event(struct req *r, const char *action, const char *url, const char *
 {
 	_free_ char *whole = key ? ref_add_project(url, key) : xstrdup(url);
 
-	tell(r, action, whole, key);
+	tell_event_at(r, action, whole, key);
 }
 
 int reply_made(struct req *r, const char *kind, const char *key, const char *action)
 {
 	_free_ char *url = ref_url(kind, key);
 
-	tell(r, action, url, key);
+	tell_event_at(r, action, url, key);
 	return reply_created(r, url);
 }
 

@@ -20,10 +20,9 @@ json_t *all_locations(const struct api_env *env)
 	return list;
 }
 
-int reply_member_part(struct req *r, const char *kind, const char *key)
+int reply_member_part(struct req *r, const char *url)
 {
 	const char *member = req_query(r, "target");
-	_free_ char *url = ref_url(kind, key);
 	_row_ struct row row = { 0 };
 
 	if (!cluster_enabled(req_env(r)->cluster))

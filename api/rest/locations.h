@@ -8,5 +8,5 @@
 /* Names of all members; "none" before clustering. New reference. */
 json_t *all_locations(const struct api_env *env);
 /* POST with ?target= names what is particular to one member, before the object itself is made.
- * Nothing is here: 201 when the member exists. */
-int reply_member_part(struct req *r, const char *kind, const char *key);
+ * Nothing is here: 201 with the object's URL when the member exists. */
+int reply_member_part(struct req *r, const char *url);

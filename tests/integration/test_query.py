@@ -5,11 +5,11 @@ import json
 import re
 
 import pytest
+import routes
 
 from cluster import ROOT, ApiError, wait_for
 
-ROUTE = re.compile(r'^ROUTE\((\w+), +"(/1\.0[^"]*)", +(\w+), .*, +(T_\w+), .*, ([^,]*), "[^"]*"\)$')
-ROWS = [m.groups() for line in (ROOT / "api/routes.def").read_text().splitlines() if (m := ROUTE.match(line))]
+ROWS = [row for row in routes.rows((ROOT / "api/routes.def").read_text()) if row.path.startswith("/1.0")]
 INSTANCE = {"source": {"type": "image", "alias": "test"}}
 
 
@@ -40,7 +40,7 @@ def ask(m, method, path):
 
 def test_every_path_refuses_other_projects_and_unknown_parameters(cluster):
     assert len(ROWS) > 80
-    for method, path, _, _, _ in ROWS:
+    for method, path in ((row.method, row.path) for row in ROWS):
         go = ask(cluster[1], method, path)
         status, error = go("project=other")
         assert status == 404 and 'Project not found: "other"' in error, (method, path, error)

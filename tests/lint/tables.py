@@ -3,16 +3,20 @@
 nobody calls, targets that the Makefile does not have."""
 import fnmatch
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 
 import keys
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+
+import routes  # noqa: E402
+
 OPT = re.compile(r'^OPT\("([^"]+)", "([^"]+)", .*, "([^"]*)"\)$')
 # How the help of an option says that it asks for what is always so.
 ALWAYS = "Accepted for compatibility: "
 CMD = re.compile(r'^CMD(?:_TAIL)?\("([^"]+)", -?\d+, -?\d+, "([^"]*)", (\w+)')
-ROUTE = re.compile(r'^ROUTE\((\w+), +"([^"]+)", +(\w+), .*, ([^,]*), "([^"]*)"\)$')
 QUERY = re.compile(r'^(QUERY|COMMON)\((\w+), "([^"]+)"')
 QUERY_READ = re.compile(r'\breq_query(?:_true)?\(\w+, "([^"]+)"\)')
 FUNCTION = re.compile(r"^(static )?(?!typedef|struct \w+ \{)[\w \*]*?\b(\w+)\([^;{}]*\)\n\{\n(.*?)^\}", re.M | re.S)
@@ -68,18 +72,15 @@ def check_queries(texts, report):
     for m in re.finditer(r"^#define (Q_\w+) \((Q_[^)]*)\)$", rows, re.M):
         short[m[1]] = m[2].split(" | ")
     calls = Calls(texts, "api/", r"\b[a-z]\w+(?=\()")
-    for number, line in enumerate(rows.splitlines(), 1):
-        m = ROUTE.match(line)
-        if not m:
-            continue
-        takes = {n[2:] for w in m[4].split(" | ") for n in short.get(w, ())}
+    for row in routes.rows(rows):
+        takes = {n[2:] for w in row.query.split(" | ") for n in short.get(w, ())}
         taken |= takes
-        code = calls.code_of(m[3])
+        code = calls.code_of(row.handler)
         reads = set(QUERY_READ.findall(code)) | ({"recursion"} if "req_recursion(" in code else set())
-        empty = {"recursion"} if m[5].endswith(": none") else set()
+        empty = {"recursion"} if row.doc.endswith(": none") else set()
         for name in sorted({names[t] for t in takes - common} - reads - empty):
-            report("api/routes.def", number, "query", f'{m[3]}() does not read "{name}"')
-        handlers.setdefault(m[3], [number, reads, set()])[2].update(names[t] for t in takes)
+            report("api/routes.def", row.line, "query", f'{row.handler}() does not read "{name}"')
+        handlers.setdefault(row.handler, [row.line, reads, set()])[2].update(names[t] for t in takes)
     for handler, (number, reads, offered) in handlers.items():
         for name in sorted(reads - offered):
             report("api/routes.def", number, "query", f'{handler}() reads "{name}", which no row of it takes')

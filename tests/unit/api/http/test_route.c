@@ -10,7 +10,13 @@
 #include "api/http/route.h"
 #include "base/mem.h"
 
-#define ROW(m, p) { .method = m, .path = p }
+static int answer(struct req *r)
+{
+	return 0;
+}
+
+#define ROW(m, p) { .method = m, .path = p, .handler = answer }
+#define NO_ROW(m, p) { .method = m, .path = p }
 
 static const struct route table[] = {
 	ROW("GET", "/"),
@@ -23,6 +29,8 @@ static const struct route table[] = {
 	ROW("GET", "/1.0/instances"),
 	ROW("POST", "/1.0/instances"),
 	ROW("GET", "/1.0/instances/{name}"),
+	NO_ROW("PATCH", "/1.0/instances/{name}"),
+	NO_ROW("GET", "/1.0/zones"),
 	ROW("GET", "/1.0/instances/{name}/files"),
 	ROW("HEAD", "/1.0/instances/{name}/files"),
 	ROW("PUT", "/1.0/instances/{name}/state"),
@@ -105,6 +113,9 @@ static void refuses(void **state)
 		{ "POST", "/1.0/instances/c1/state", ERR_METHOD },
 		/* not the image of that name */
 		{ "DELETE", "/1.0/images/aliases", ERR_METHOD },
+		/* rows without a handler are as if they were not there */
+		{ "PATCH", "/1.0/instances/c1", ERR_METHOD },
+		{ "GET", "/1.0/zones", ERR_NOT_FOUND },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
