@@ -162,6 +162,36 @@ def test_limit_of_processes(cluster, launch):
         assert r.returncode and "limits.processes" in r.stderr, r
 
 
+AT_NEXT_START = [  # key, value, file of its init, what it says once it counts
+    ("environment.COLOUR", "blue", "environ", "COLOUR=blue"),
+    ("raw.lxc", "lxc.environment = RAW=yes", "environ", "RAW=yes"),
+    ("security.privileged", "true", "uid_map", "0 0 4294967295"),
+]
+
+
+def test_keys_that_count_at_the_next_start(cluster, launch):
+    """And not before, but for what exec makes of the environment."""
+    m, name = cluster[0], launch("later", "--target", "m1")
+
+    def says(file, text):
+        read = open(f"/proc/{m.state(name)['pid']}/{file}").read().replace("\0", "\n")
+        return text in " ".join(read.split())
+
+    def address():
+        return {a["address"] for a in m.state(name)["network"]["eth0"]["addresses"] if a["family"] == "inet"}
+    first = wait_for("an address", address)
+    for key, value, file, text in AT_NEXT_START:
+        m.cli("config", "set", name, f"{key}={value}")
+        assert not says(file, text), key
+    m.cli("config", "device", "override", name, "eth0", "ipv4.address=10.87.9.9")
+    assert m.cli("exec", name, "--", "sh", "-c", "echo $COLOUR").stdout == "blue\n"
+    assert address() == first
+    m.cli("restart", "--force", name)
+    for key, _, file, text in AT_NEXT_START:
+        assert says(file, text), key
+    wait_for("the address asked for", lambda: address() == {"10.87.9.9"})
+
+
 def test_files(cluster, launch, tmp_path):
     name = launch("files", "--target", "m1")
     m = cluster[1]
