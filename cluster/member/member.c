@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/net/connect.h"
 #include "base/str.h"
 #include "cluster/feed/follow.h"
 #include "cluster/member/keeper.h"
@@ -167,16 +168,16 @@ int member_check_name(const char *name, struct err *err)
 
 int member_check_address(const char *address, struct err *err)
 {
-	static const char *const anywhere[] = { ":", "0.0.0.0:", "[::]:", "*:" };
-	const char *colon = address ? strrchr(address, ':') : NULL;
-	uint64_t port;
+	static const char *const anywhere[] = { "", "0.0.0.0", "::", "*" };
+	char host[ADDRESS_SIZE], port[8];
 
-	if (!colon || strlen(address) >= ADDRESS_SIZE || !str_to_u64(colon + 1, 65535, &port) ||
-	    port == 0)
+	if (address_split(address ? address : "", host, sizeof(host), port, err) < 0)
+		return err_wrap(err, "cluster address: HOST:PORT is needed");
+	if (str_eq(port, "0") || strlen(address) >= ADDRESS_SIZE)
 		return err_set(err, ERR_INVALID, "cluster address \"%.100s\": HOST:PORT is needed",
-			       address ? address : "");
+			       address);
 	for (size_t i = 0; i < ARRAY_SIZE(anywhere); i++) {
-		if (str_starts(address, anywhere[i]))
+		if (str_eq(host, anywhere[i]))
 			return err_set(
 				err, ERR_INVALID,
 				"cluster address \"%s\": other members cannot reach a wildcard; "
