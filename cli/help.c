@@ -6,11 +6,23 @@
 #include "base/str.h"
 #include "cli/commands.h"
 
+static const char storage_drivers[] =
+#define DRIVER(name, version, doc) "  " #name ": " doc "\n"
+#define KEY(...)
+#define REFUSED(...)
+#include "node/storage/driver.def"
+#undef REFUSED
+#undef KEY
+#undef DRIVER
+	;
+
 static const struct {
-	const char *words, *text, *examples;
+	const char *words, *text, *rows, *examples;
 } texts[] = {
-#define HELP(words, text, examples) { words, text, examples },
+#define HELP(words, text, examples) { words, text, "", examples },
+#define HELP_ROWS(words, text, rows, examples) { words, text, rows, examples },
 #include "cli/help.def"
+#undef HELP_ROWS
 #undef HELP
 };
 
@@ -79,6 +91,8 @@ static void print_command(const struct cmd *cmd)
 	printf("Usage: dunlin %s%s%s%s%s\n\n", cmd->words, o ? " [OPTIONS]" : "",
 	       *cmd->usage ? " " : "", cmd->usage, "");
 	print_wrapped(i >= 0 ? texts[i].text : cmd->summary);
+	if (i >= 0)
+		fputs(texts[i].rows, stdout);
 	if (o)
 		puts("\nOptions:");
 	for (size_t k = 0; (o = cmd_opt(cmd, k)); k++)

@@ -129,6 +129,12 @@ static void offer_types(struct completion *c, const struct keys *keys)
 	}
 }
 
+static void offer_drivers(struct completion *c)
+{
+	for (size_t i = 0; pool_drivers[i]; i++)
+		offer(c, pool_drivers[i]);
+}
+
 /* --- arguments ------------------------------------------------------------------------------- */
 
 /* The word of the usage that says what the n-th argument is, the last one for all that follow; the
@@ -170,8 +176,12 @@ static void offer_argument(struct completion *c)
 	keys = k->keys;
 	if (argument(c, "TYPE"))
 		keys.scope = argument(c, "TYPE");
+	if (argument(c, "DRIVER"))
+		keys.scope = argument(c, "DRIVER");
 	if (str_eq(place, "TYPE"))
 		offer_types(c, &keys);
+	else if (str_eq(place, "DRIVER"))
+		offer_drivers(c);
 	else if (k->without_name && (c->args.npos == 0 || strchr(c->args.pos[0], '=')))
 		offer_keys(c, &keys_of_server, values);
 	else if (strstr(place, "KEY"))

@@ -36,6 +36,17 @@ static const struct key others[] = {
 	KEY_END
 };
 
+const char *const pool_drivers[] = {
+#undef KEY
+#undef REFUSED
+#define KEY(...)
+#define REFUSED(...)
+#define DRIVER(name, version, doc) #name,
+#include "node/storage/driver.def"
+#undef DRIVER
+	NULL
+};
+
 const struct keys keys_of_instances = { instances, "instance" };
 const struct keys keys_of_server = { others, "server" };
 

@@ -12,6 +12,7 @@ struct command_keys {
 	bool without_name; /* where no object is named, the server's are meant */
 };
 extern const struct command_keys command_keys[];
+extern const char *const pool_drivers[]; /* ends with NULL */
 extern const struct keys keys_of_instances, keys_of_server;
 
 /* The keys that a command sets or prints; NULL: none that a table has. */
