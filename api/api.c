@@ -41,11 +41,11 @@ const char *api_location(void *arg)
 
 /* --- reactions to rows ----------------------------------------------------------------------- */
 
-static void sweep(const struct api_env *env, void *own_fingerprint)
+static void sweep(const struct api_env *env, void *own_key)
 {
-	_free_ char *fingerprint = own_fingerprint;
+	_free_ char *key = own_key;
 
-	image_sweep(env, fingerprint);
+	image_sweep(env, ref_of(key).name);
 }
 
 /* Limits and devices of running instances that a profile sets; fixed addresses of all. */

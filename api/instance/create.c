@@ -67,9 +67,9 @@ static int find_image(struct req *r, const json_t *source, struct row *ret)
 			req_err(r), ERR_UNSUPPORTED,
 			"images of other servers are not implemented: import the image first");
 	if (!str_empty(fp))
-		return image_by_fingerprint(env, fp, ret, req_err(r));
+		return image_by_fingerprint(env, req_project(r), fp, ret, req_err(r));
 	if (!str_empty(alias))
-		return image_by_name(env, alias, ret, req_err(r));
+		return image_by_name(env, req_project(r), alias, ret, req_err(r));
 	return err_set(req_err(r), ERR_INVALID, "instance: the source names no image");
 }
 
@@ -85,8 +85,8 @@ static void add_image(json_t *doc, const struct row *image)
 		if (!json_object_get(config, name))
 			json_object_set(config, name, v);
 	}
-	json_put_str(config, "volatile.base_image", image->key);
-	json_put_str(doc, "image", image->key);
+	json_put_str(config, "volatile.base_image", ref_of(image->key).name);
+	json_put_str(doc, "image", ref_of(image->key).name);
 	if (str_empty(json_str(doc, "architecture", "")))
 		json_put_str(doc, "architecture", json_str(image->doc, "architecture", ""));
 }

@@ -11,10 +11,10 @@
 static bool may_see(struct req *r, const json_t *alias)
 {
 	_row_ struct row image = { 0 };
+	_free_ char *key = req_key(r, ENT_IMAGE, json_str(alias, "target", ""));
 
 	return caller_trusted(r) ||
-	       (store_get(req_env(r)->store, ENT_IMAGE, json_str(alias, "target", ""), &image,
-			  req_err(r)) == 0 &&
+	       (store_get(req_env(r)->store, ENT_IMAGE, key, &image, req_err(r)) == 0 &&
 		json_bool(image.doc, "public", false));
 }
 
@@ -94,9 +94,9 @@ static int set_target(struct req *r, json_t *doc, const char *target)
 {
 	_row_ struct row image = { 0 };
 
-	if (image_by_fingerprint(req_env(r), target, &image, req_err(r)) < 0)
+	if (image_by_fingerprint(req_env(r), req_project(r), target, &image, req_err(r)) < 0)
 		return -1;
-	json_put_str(doc, "target", image.key);
+	json_put_str(doc, "target", ref_of(image.key).name);
 	return 0;
 }
 

@@ -17,17 +17,22 @@
 
 /* --- as clients see them --------------------------------------------------------------------- */
 
-static json_t *aliases_of(struct req *r, const char *fingerprint)
+static json_t *aliases_of(struct req *r, const char *key)
 {
+	struct ref image = ref_of(key);
 	_rows_ struct rows rows = { 0 };
 	json_t *list = json_array();
 
-	if (store_list(req_env(r)->store, ENT_ALIAS, fingerprint, &rows, req_err(r)) < 0)
+	if (store_list(req_env(r)->store, ENT_ALIAS, image.name, &rows, req_err(r)) < 0)
 		return list;
-	for (size_t i = 0; i < rows.n; i++)
+	for (size_t i = 0; i < rows.n; i++) {
+		if (!ref_is_in(rows.v[i].key, image.project))
+			continue;
 		json_array_append_new(list,
-				      json_pack("{s:s, s:s}", "name", rows.v[i].key, "description",
+				      json_pack("{s:s, s:s}", "name", ref_of(rows.v[i].key).name,
+						"description",
 						json_str(rows.v[i].doc, "description", "")));
+	}
 	return list;
 }
 
@@ -41,7 +46,7 @@ static json_t *image_render(struct req *r, const struct row *row, void *arg)
 	json_object_del(j, "members");
 	json_object_del(j, "templates");
 	json_object_del(j, "metadata");
-	json_put_str(j, "fingerprint", row->key);
+	json_put_str(j, "fingerprint", ref_of(row->key).name);
 	json_object_set_new(j, "aliases", aliases_of(r, row->key));
 	return j;
 }
@@ -59,7 +64,7 @@ static json_t *image_writable(const json_t *doc)
 
 static int get_image(struct req *r, struct row *ret)
 {
-	if (image_by_fingerprint(req_env(r), req_param(r, 0), ret, req_err(r)) < 0)
+	if (image_by_fingerprint(req_env(r), req_project(r), req_param(r, 0), ret, req_err(r)) < 0)
 		return -1;
 	if (caller_trusted(r) || json_bool(ret->doc, "public", false))
 		return 0;
@@ -121,10 +126,10 @@ static int check_put(struct req *r, const char *fingerprint, const json_t *body)
 			       "such as 2030-01-31T12:00:00Z",
 			       what, expires);
 	json_array_foreach(json_arr(body, "profiles"), i, name) {
+		_free_ char *key = req_key(r, ENT_PROFILE, json_string_value(name));
 		_row_ struct row row = { 0 };
 
-		if (store_get(req_env(r)->store, ENT_PROFILE, json_string_value(name), &row,
-			      req_err(r)) == 0)
+		if (store_get(req_env(r)->store, ENT_PROFILE, key, &row, req_err(r)) == 0)
 			continue;
 		if (req_err(r)->kind == ERR_NOT_FOUND)
 			err_set(req_err(r), ERR_NOT_FOUND, "%s: Profile not found: \"%.64s\"", what,
@@ -145,7 +150,7 @@ int h_image_put(struct req *r)
 	if (!body || get_image(r, &row) < 0)
 		return -1;
 	writable = image_writable(row.doc);
-	if (check_etag(r, writable) < 0 || check_put(r, row.key, body) < 0)
+	if (check_etag(r, writable) < 0 || check_put(r, ref_of(row.key).name, body) < 0)
 		return -1;
 	json_object_foreach(body, key, v) {
 		if (!json_is_null(v) && !str_eq(key, "properties"))
@@ -178,7 +183,8 @@ int h_image_refresh(struct req *r)
 	if (get_image(r, &row) < 0)
 		return -1;
 	return err_set(req_err(r), ERR_INVALID,
-		       "image %.12s has no source to be refreshed from: import it anew", row.key);
+		       "image %.12s has no source to be refreshed from: import it anew",
+		       ref_of(row.key).name);
 }
 
 /* --- export ---------------------------------------------------------------------------------- */
@@ -242,22 +248,25 @@ int h_image_export(struct req *r)
 	_free_ char *disposition = NULL;
 	_close_ int fd = -1, rootfs = -1;
 	_row_ struct row row = { 0 };
+	const char *fp;
 
-	if (get_image(r, &row) < 0 ||
-	    job_need_image((void *)req_env(r), row.key, NULL, req_err(r)) < 0)
+	if (get_image(r, &row) < 0)
 		return -1;
-	fd = image_open(req_env(r)->node, row.key, &files[0].size, req_err(r));
+	fp = ref_of(row.key).name;
+	if (job_need_image((void *)req_env(r), fp, NULL, req_err(r)) < 0)
+		return -1;
+	fd = image_open(req_env(r)->node, fp, &files[0].size, req_err(r));
 	if (fd < 0)
 		return -1;
-	rootfs = image_open_rootfs(req_env(r)->node, row.key, &files[1].size, req_err(r));
+	rootfs = image_open_rootfs(req_env(r)->node, fp, &files[1].size, req_err(r));
 	if (rootfs < 0 && req_err(r)->kind != ERR_NOT_FOUND)
 		return -1;
 	tell_event(r, "image-retrieved", req_path(r), row.key);
 	files[0].fd = fd;
 	files[1].fd = rootfs;
 	if (rootfs >= 0)
-		return reply_pair(r, row.key, files);
-	disposition = xasprintf("inline;filename=%s%s", row.key, image_suffix(fd));
+		return reply_pair(r, fp, files);
+	disposition = xasprintf("inline;filename=%s%s", fp, image_suffix(fd));
 	reply_header(r, "Content-Disposition", disposition);
 	return reply_file(r, take_fd(&fd), files[0].size, "application/octet-stream");
 }

@@ -95,15 +95,16 @@ static bool exists(const struct api_env *env, const char *name)
 static int pin_image(struct create_job *j, struct tx *tx, struct err *err)
 {
 	const char *image = json_str(j->doc, "image", "");
+	_free_ char *key = ref_beside(json_str(j->doc, "name", ""), ENT_IMAGE, image);
 	_row_ struct row row = { 0 };
 
 	if (str_empty(image))
 		return 0;
-	if (store_get(j->env->store, ENT_IMAGE, image, &row, err) < 0)
+	if (store_get(j->env->store, ENT_IMAGE, key, &row, err) < 0)
 		return err->kind == ERR_NOT_FOUND
 			       ? err_set(err, ERR_NOT_FOUND, "Image not found: %.64s", image)
 			       : -1;
-	tx_check(tx, ENT_IMAGE, image, row.rev);
+	tx_check(tx, ENT_IMAGE, key, row.rev);
 	return 0;
 }
 

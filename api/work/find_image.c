@@ -6,12 +6,13 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/ref.h"
 #include "cluster/model/keys.h"
 
 #define FINGERPRINT_HEX 64
 
 struct lookup {
-	const char *prefix;
+	const char *project, *prefix;
 	char *found;
 	int count;
 };
@@ -20,7 +21,7 @@ static void compare(void *arg, const char *key, int64_t rev, const char *text)
 {
 	struct lookup *l = arg;
 
-	if (!str_starts(key, l->prefix))
+	if (!ref_is_in(key, l->project) || !str_starts(ref_of(key).name, l->prefix))
 		return;
 	l->count++;
 	free(l->found);
@@ -32,10 +33,10 @@ static int not_found(const char *name, struct err *err)
 	return err_set(err, ERR_NOT_FOUND, "Image not found: \"%.64s\"", name);
 }
 
-int image_by_fingerprint(const struct api_env *env, const char *prefix, struct row *ret,
-			 struct err *err)
+int image_by_fingerprint(const struct api_env *env, const char *project, const char *prefix,
+			 struct row *ret, struct err *err)
 {
-	struct lookup l = { .prefix = prefix };
+	struct lookup l = { .project = project, .prefix = prefix };
 	size_t n = strlen(prefix);
 	_free_ char *found = NULL;
 	int rc;
@@ -54,14 +55,17 @@ int image_by_fingerprint(const struct api_env *env, const char *prefix, struct r
 	return rc < 0 && err->kind == ERR_NOT_FOUND ? not_found(prefix, err) : rc;
 }
 
-int image_by_name(const struct api_env *env, const char *name, struct row *ret, struct err *err)
+int image_by_name(const struct api_env *env, const char *project, const char *name,
+		  struct row *ret, struct err *err)
 {
+	_free_ char *key = ref_key(ENT_ALIAS, project, name), *image = NULL;
 	_row_ struct row alias = { 0 };
 
-	if (store_get(env->store, ENT_ALIAS, name, &alias, err) == 0)
-		return store_get(env->store, ENT_IMAGE, json_str(alias.doc, "target", ""), ret,
-				 err);
-	return err->kind == ERR_NOT_FOUND ? image_by_fingerprint(env, name, ret, err) : -1;
+	if (store_get(env->store, ENT_ALIAS, key, &alias, err) == 0) {
+		image = ref_key(ENT_IMAGE, project, json_str(alias.doc, "target", ""));
+		return store_get(env->store, ENT_IMAGE, image, ret, err);
+	}
+	return err->kind == ERR_NOT_FOUND ? image_by_fingerprint(env, project, name, ret, err) : -1;
 }
 
 const char *image_suffix(int fd)

@@ -90,27 +90,32 @@ static int add_member(void *me, struct row *row, struct edit_try *t, struct err 
 /* Adds this member to those that have the image; best effort, a row may be gone meanwhile. */
 static void note_member(const struct api_env *env, const char *fingerprint)
 {
-	struct row_edit edit = { .e = ENT_IMAGE,
-				 .key = fingerprint,
-				 .change = add_member,
-				 .arg = (void *)cluster_member_name(env->cluster) };
+	_rows_ struct rows rows = { 0 };
 	struct err ignored;
 
-	row_edit(env->store, &edit, &ignored);
+	store_list(env->store, ENT_IMAGE, fingerprint, &rows, &ignored);
+	for (size_t i = 0; i < rows.n; i++) {
+		struct row_edit edit = { .e = ENT_IMAGE,
+					 .key = rows.v[i].key,
+					 .change = add_member,
+					 .arg = (void *)cluster_member_name(env->cluster) };
+
+		row_edit(env->store, &edit, &ignored);
+	}
 }
 
 /* Those that say they have it first, then everybody else: the image's row may be deleted while
  * instances made from it live on. */
 static json_t *likely_members(const struct api_env *env, const char *fingerprint)
 {
-	_row_ struct row image = { 0 };
-	_rows_ struct rows all = { 0 };
+	_rows_ struct rows images = { 0 }, all = { 0 };
 	json_t *order = json_object(), *v;
 	struct err err;
 	size_t i;
 
-	if (store_get(env->store, ENT_IMAGE, fingerprint, &image, &err) == 0)
-		json_array_foreach(json_arr(image.doc, "members"), i, v)
+	store_list(env->store, ENT_IMAGE, fingerprint, &images, &err);
+	for (size_t k = 0; k < images.n; k++)
+		json_array_foreach(json_arr(images.v[k].doc, "members"), i, v)
 			json_object_set_new(order, json_string_value(v), json_true());
 	if (store_list(env->store, ENT_MEMBER, NULL, &all, &err) == 0) {
 		for (i = 0; i < all.n; i++)
@@ -265,11 +270,7 @@ static int commit_image(const struct import_job *j, const char *fingerprint, con
 
 bool image_known(const struct api_env *env, const char *fingerprint)
 {
-	_row_ struct row row = { 0 };
-	struct err err;
-
-	return store_get(env->store, ENT_IMAGE, fingerprint, &row, &err) == 0 ||
-	       err.kind != ERR_NOT_FOUND;
+	return store_count(env->store, ENT_IMAGE, fingerprint) != 0;
 }
 
 static json_t *import_upload(struct import_job *j, struct op *op, struct err *err)

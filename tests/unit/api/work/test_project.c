@@ -7,8 +7,10 @@
 
 #include "api/work/address.h"
 #include "api/work/check.h"
+#include "api/work/find_image.h"
 #include "api/work/icache.h"
 #include "api/work/instance.h"
+#include "api/work/job.h"
 #include "api/work/spec.h"
 #include "api/work/state.h"
 #include "cluster/model/ref.h"
@@ -268,6 +270,65 @@ static void names_of_other_projects_are_not_found(void **state)
 	}
 }
 
+/* The same files are images of both, under other aliases; each finds its own. */
+static void images_are_those_of_the_project(void **state)
+{
+	static const char one[] =
+		"aa11111111111111111111111111111111111111111111111111111111111111";
+	static const char two[] =
+		"aa22222222222222222222222222222222222222222222222222222222222222";
+	static const struct {
+		const char *project, *alias, *fingerprint;
+		enum err_kind prefix; /* what "aa" gives */
+	} t[] = {
+		{ PROJECT_DEFAULT, "base", one, ERR_INVALID },
+		{ PROJECT_DEFAULT, "later", two, ERR_INVALID },
+		{ OTHER, "base", two, ERR_NONE },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		put(w, ENT_IMAGE, t[i].project, t[i].fingerprint,
+		    json_pack("{s:s}", "fingerprint", t[i].fingerprint));
+		put(w, ENT_ALIAS, t[i].project, t[i].alias,
+		    json_pack("{s:s}", "target", t[i].fingerprint));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_free_ char *key = ref_key(ENT_IMAGE, t[i].project, t[i].fingerprint);
+		_row_ struct row by_alias = { 0 }, by_prefix = { 0 };
+		struct err err = { 0 };
+
+		assert_int_equal(image_by_name(&w->env, t[i].project, t[i].alias, &by_alias, &err),
+				 0);
+		assert_string_equal(by_alias.key, key);
+		err.kind = ERR_NONE;
+		image_by_fingerprint(&w->env, t[i].project, "aa", &by_prefix, &err);
+		assert_int_equal(err.kind, t[i].prefix);
+		assert_true(image_known(&w->env, t[i].fingerprint));
+	}
+	assert_false(image_known(&w->env, "aa"));
+}
+
+static void images_of_other_projects_are_not_found(void **state)
+{
+	static const char fp[] = "bb11111111111111111111111111111111111111111111111111111111111111";
+	struct world *w = *state;
+
+	put(w, ENT_IMAGE, OTHER, fp, json_pack("{s:s}", "fingerprint", fp));
+	put(w, ENT_ALIAS, OTHER, "theirs", json_pack("{s:s}", "target", fp));
+	for (int i = 0; i < 2; i++) {
+		_row_ struct row a = { 0 }, b = { 0 }, c = { 0 };
+		struct err err = { 0 };
+		int rc = i == 0 ? -1 : 0;
+
+		assert_int_equal(image_by_name(&w->env, projects[i], "theirs", &a, &err), rc);
+		assert_int_equal(image_by_fingerprint(&w->env, projects[i], fp, &b, &err), rc);
+		assert_int_equal(image_by_name(&w->env, projects[i], OTHER "~theirs", &c, &err),
+				 -1);
+		assert_int_equal(err.kind, ERR_NOT_FOUND);
+	}
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -277,6 +338,8 @@ int main(void)
 		T(a_list_shows_one_project_or_all),
 		T(users_are_those_of_the_project),
 		T(names_of_other_projects_are_not_found),
+		T(images_are_those_of_the_project),
+		T(images_of_other_projects_are_not_found),
 	};
 #undef T
 
