@@ -4,26 +4,17 @@
 #include "cli/cmd/cmds.h"
 
 static const struct cmd cmds[] = {
-#define GROUP(words, summary)
 #define CMD(words, min, max, opts, run, usage, summary) \
 	{ words, min, max, opts, run, usage, summary, false },
 #define CMD_TAIL(words, min, max, opts, run, usage, summary) \
 	{ words, min, max, opts, run, usage, summary, true },
 #include "cli/cmds.def"
-#undef GROUP
-#undef CMD
-#undef CMD_TAIL
 	{ .words = NULL },
 };
 
 static const struct cmd_group groups[] = {
 #define GROUP(words, summary) { words, summary },
-#define CMD(words, min, max, opts, run, usage, summary)
-#define CMD_TAIL(words, min, max, opts, run, usage, summary)
 #include "cli/cmds.def"
-#undef GROUP
-#undef CMD
-#undef CMD_TAIL
 	{ .words = NULL },
 };
 

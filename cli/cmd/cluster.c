@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cmd/cmds.h"
-#include "cli/form/fmt.h"
+#include "cli/cmd/list.h"
 #include "cli/form/kv.h"
 #include "cli/form/term.h"
 #include "cli/net/client.h"
@@ -69,51 +69,10 @@ int c_cluster_add(struct cli *c, struct err *err)
 	return 0;
 }
 
-/* Roles a line each. */
-static char *lines_of(const json_t *list)
+json_t *member_items(struct cli *c, struct client *cl, const char *path, enum need need,
+		     struct err *err)
 {
-	_sbuf_ struct sbuf b = SBUF(64 << 10);
-	json_t *v;
-	size_t i;
-
-	json_array_foreach(list, i, v)
-		sbuf_printf(&b, "%s%s", i ? "\n" : "", json_string_value(v));
-	return sbuf_take(&b);
-}
-
-int c_cluster_list(struct cli *c, struct err *err)
-{
-	static const char *const headers[] = { "NAME",           "URL",
-					       "ROLES",          "ARCHITECTURE",
-					       "FAILURE DOMAIN", "DESCRIPTION",
-					       "STATE",          "MESSAGE" };
-	struct client *cl = client_of_remote(c, args_pos(&c->args, 0), err);
-	_table_ struct table *t = table_new(ARRAY_SIZE(headers), headers);
-	_json_ json_t *list = NULL;
-	enum fmt_kind kind;
-	json_t *m;
-	size_t i;
-
-	if (!cl || fmt_parse(args_value(&c->args, "format"), &kind, err) < 0 ||
-	    need_cluster(cl, err) < 0)
-		return -1;
-	list = api_get(cl, "/1.0/cluster/members?recursion=1", err);
-	if (!list)
-		return -1;
-	json_array_foreach(list, i, m) {
-		char *cells[] = { xstrdup(json_str(m, "server_name", "")),
-				  xstrdup(json_str(m, "url", "")),
-				  lines_of(json_arr(m, "roles")),
-				  xstrdup(json_str(m, "architecture", "")),
-				  xstrdup(json_str(m, "failure_domain", "")),
-				  xstrdup(json_str(m, "description", "")),
-				  fmt_upper(json_str(m, "status", "")),
-				  xstrdup(json_str(m, "message", "")) };
-
-		table_add(t, cells);
-	}
-	table_sort(t);
-	return fmt_print(t, list, kind, err);
+	return need_cluster(cl, err) < 0 ? NULL : api_get(cl, path, err);
 }
 
 static bool may_force(const struct args *a, const char *name)
@@ -186,9 +145,10 @@ static const struct token_kind join_tokens = {
 	.noun = "join token",
 };
 
-int c_cluster_list_tokens(struct cli *c, struct err *err)
+json_t *join_token_items(struct cli *c, struct client *cl, const char *path, enum need need,
+			 struct err *err)
 {
-	return tokens_list(c, &join_tokens, err);
+	return tokens_unused(cl, &join_tokens, err);
 }
 
 int c_cluster_revoke_token(struct cli *c, struct err *err)

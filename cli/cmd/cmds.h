@@ -4,10 +4,5 @@
 #pragma once
 #include "cli/form/cli.h"
 
-#define GROUP(words, summary)
 #define CMD(words, min, max, opts, run, usage, summary) int run(struct cli *c, struct err *err);
-#define CMD_TAIL CMD
 #include "cli/cmds.def"
-#undef GROUP
-#undef CMD
-#undef CMD_TAIL

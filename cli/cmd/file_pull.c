@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cmd/cmds.h"
-#include "cli/form/fmt.h"
+#include "cli/cmd/list.h"
 #include "cli/form/term.h"
 #include "cli/net/files.h"
 #include "cli/net/transfer.h"
@@ -241,26 +241,18 @@ int c_file_edit(struct cli *c, struct err *err)
 	return r;
 }
 
-int c_file_list(struct cli *c, struct err *err)
+json_t *file_items(struct cli *c, struct client *cl, const char *path, enum need need,
+		   struct err *err)
 {
-	static const char *const headers[] = { "NAME" };
 	_place_ struct place at = { 0 };
-	_table_ struct table *t = table_new(1, headers);
-	_json_ json_t *names = NULL;
 	_free_ char *url = NULL;
-	enum fmt_kind kind;
-	json_t *item;
-	size_t i;
+	json_t *names;
 
-	if (place_parse(c, args_pos(&c->args, 0), &at, err) < 0 ||
-	    fmt_parse(args_value(&c->args, "format"), &kind, err) < 0)
-		return -1;
+	if (place_parse(c, args_pos(&c->args, 0), &at, err) < 0)
+		return NULL;
 	url = place_url(&at, at.path);
 	names = api_get(at.cl, url, err);
 	if (!names)
-		return place_error(&at, at.path, err);
-	json_array_foreach(names, i, item)
-		table_add(t, (char *[]){ xstrdup(json_string_value(item)) });
-	table_sort(t);
-	return fmt_print(t, names, kind, err);
+		place_error(&at, at.path, err);
+	return names;
 }

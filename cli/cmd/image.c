@@ -9,6 +9,7 @@
 #include "base/net/multipart.h"
 #include "base/str.h"
 #include "cli/cmd/cmds.h"
+#include "cli/cmd/list.h"
 #include "cli/form/fmt.h"
 #include "cli/form/kv.h"
 #include "cli/net/client.h"
@@ -315,37 +316,11 @@ int c_alias_create(struct cli *c, struct err *err)
 	return fp ? add_alias(cl, alias, fp, description ? description : "", err) : -1;
 }
 
-int c_alias_list(struct cli *c, struct err *err)
+/* A part of its name, or the beginning of its image's fingerprint. */
+bool alias_passes(const json_t *alias, const char *filter)
 {
-	static const char *const headers[] = { "ALIAS", "FINGERPRINT", "TYPE", "DESCRIPTION" };
-	_free_ char *remote = NULL;
-	int first = conf_is_remote(c->conf, args_pos(&c->args, 0), &remote);
-	struct client *cl = client_open(c, remote, err);
-	_table_ struct table *t = table_new(ARRAY_SIZE(headers), headers);
-	_json_ json_t *all = NULL, *list = json_array();
-	enum fmt_kind kind;
-	json_t *a;
-	size_t i;
-
-	if (!cl || fmt_parse(args_value(&c->args, "format"), &kind, err) < 0)
-		return -1;
-	all = api_get(cl, "/1.0/images/aliases?recursion=1", err);
-	if (!all)
-		return -1;
-	json_array_foreach(all, i, a) {
-		const char *filter = args_pos(&c->args, first);
-		_free_ char *type = fmt_upper(json_str(a, "type", "container"));
-
-		if (filter && !strstr(json_str(a, "name", ""), filter) &&
-		    !str_starts(json_str(a, "target", ""), filter))
-			continue;
-		table_add(t, (char *[]){ xstrdup(json_str(a, "name", "")),
-					 xstrndup(json_str(a, "target", ""), 12), take_ptr(type),
-					 xstrdup(json_str(a, "description", "")) });
-		json_array_append(list, a);
-	}
-	table_sort(t);
-	return fmt_print(t, list, kind, err);
+	return strstr(json_str(alias, "name", ""), filter) ||
+	       str_starts(json_str(alias, "target", ""), filter);
 }
 
 int c_alias_delete(struct cli *c, struct err *err)

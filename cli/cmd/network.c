@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* network list, create, info, list-leases, attach, detach. */
+/* network create, info, attach, detach. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,43 +11,6 @@
 #include "cli/form/kv.h"
 #include "cli/net/client.h"
 #include "cli/net/entity.h"
-
-static char *config_cell(const json_t *obj, const char *key)
-{
-	return xstrdup(json_str(json_obj(obj, "config"), key, ""));
-}
-
-int c_network_list(struct cli *c, struct err *err)
-{
-	static const char *const headers[] = { "NAME", "TYPE",        "MANAGED", "IPV4",
-					       "IPV6", "DESCRIPTION", "USED BY", "STATE" };
-	struct client *cl = client_of_remote(c, args_pos(&c->args, 0), err);
-	_table_ struct table *t = table_new(ARRAY_SIZE(headers), headers);
-	_json_ json_t *list = NULL;
-	enum fmt_kind kind;
-	json_t *n;
-	size_t i;
-
-	if (!cl || fmt_parse(args_value(&c->args, "format"), &kind, err) < 0)
-		return -1;
-	list = api_get(cl, "/1.0/networks?recursion=1", err);
-	if (!list)
-		return -1;
-	json_array_foreach(list, i, n) {
-		char *cells[] = { xstrdup(json_str(n, "name", "")),
-				  xstrdup(json_str(n, "type", "")),
-				  xstrdup(json_bool(n, "managed", false) ? "YES" : "NO"),
-				  config_cell(n, "ipv4.address"),
-				  config_cell(n, "ipv6.address"),
-				  xstrdup(json_str(n, "description", "")),
-				  xasprintf("%zu", json_array_size(json_arr(n, "used_by"))),
-				  fmt_upper(json_str(n, "status", "")) };
-
-		table_add(t, cells);
-	}
-	table_sort(t);
-	return fmt_print(t, list, kind, err);
-}
 
 int c_network_create(struct cli *c, struct err *err)
 {
@@ -113,43 +76,6 @@ int c_network_info(struct cli *c, struct err *err)
 	return 0;
 }
 
-int c_network_leases(struct cli *c, struct err *err)
-{
-	static const char *const headers[] = { "HOSTNAME", "MAC ADDRESS", "IP ADDRESS", "TYPE",
-					       "LOCATION" };
-	_object_ struct object o = { 0 };
-	_table_ struct table *t = NULL;
-	_free_ char *path = NULL;
-	_json_ json_t *list = NULL;
-	bool clustered = false;
-	enum fmt_kind kind;
-	json_t *l;
-	size_t i;
-
-	if (object_open(c, args_pos(&c->args, 0), &o, err) < 0 ||
-	    fmt_parse(args_value(&c->args, "format"), &kind, err) < 0)
-		return -1;
-	path = api_path("networks/%s/leases", o.name);
-	list = api_get(o.cl, path, err);
-	if (!list)
-		return object_missing(&o, err);
-	json_array_foreach(list, i, l)
-		clustered |= !str_empty(json_str(l, "location", "")) &&
-			     strcmp(json_str(l, "location", ""), "none") != 0;
-	t = table_new(clustered ? 5 : 4, headers);
-	json_array_foreach(list, i, l) {
-		char *cells[] = { xstrdup(json_str(l, "hostname", "")),
-				  xstrdup(json_str(l, "hwaddr", "")),
-				  xstrdup(json_str(l, "address", "")),
-				  fmt_upper(json_str(l, "type", "")),
-				  clustered ? xstrdup(json_str(l, "location", "")) : NULL };
-
-		table_add(t, cells);
-	}
-	table_sort(t);
-	return fmt_print(t, list, kind, err);
-}
-
 /* NETWORK INSTANCE|PROFILE [DEVICE [INTERFACE]]. */
 struct link {
 	const struct args *a;
@@ -165,7 +91,7 @@ static int open_holder(struct cli *c, struct link *l, struct client *cl, struct 
 	const char *name = args_pos(&c->args, 1);
 
 	o->cl = cl;
-	o->kind = entity_of(profile ? "profile show" : "config show");
+	o->kind = entity_named(profile ? "profile" : "config");
 	o->name = xstrdup(name);
 	o->path = api_path(o->kind->path, name);
 	l->a = &c->args;

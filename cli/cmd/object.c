@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* show, get, set, unset, edit, delete and rename of every kind in entity.c. */
+/* show, get, set, unset, edit, delete and rename of every kind that cmds.def has. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,11 +51,12 @@ int c_show(struct cli *c, struct err *err)
 /* "config set core.https_address=..." has no instance: keys of the server have a dot or '='. */
 static int first_key(const struct cli *c)
 {
+	const struct entity *kind = entity_of(c->args.words);
 	const char *arg = args_pos(&c->args, 0);
 	size_t colon = strcspn(arg, ":=");
 
-	if (strcmp(entity_of(c->args.words)->words, "config") != 0)
-		return entity_names(entity_of(c->args.words));
+	if (!kind->or_server)
+		return entity_names(kind);
 	if (arg[colon] == ':' && !arg[colon + 1])
 		return 1;
 	return strpbrk(arg, ".=") ? 0 : 1;
@@ -301,12 +302,12 @@ int c_rename_object(struct cli *c, struct err *err)
 {
 	_object_ struct object o = { 0 };
 	_json_ json_t *body = json_object();
-	bool member;
+	const char *field;
 
 	if (object_open(c, args_pos(&c->args, 0), &o, err) < 0)
 		return -1;
-	member = strcmp(o.kind->words, "cluster") == 0;
-	json_put_str(body, member ? "server_name" : "name", args_pos(&c->args, 1));
+	field = o.kind->name_field ? o.kind->name_field : "name";
+	json_put_str(body, field, args_pos(&c->args, 1));
 	if (api_do(o.cl, "POST", o.path, body, err) < 0)
 		return -1;
 	cli_say(c, "Renamed %s %s to %s\n", o.kind->noun, o.name, args_pos(&c->args, 1));

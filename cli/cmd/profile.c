@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* profile list, create, copy, add, remove, assign. */
+/* profile create, copy, add, remove, assign. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,32 +10,6 @@
 #include "cli/form/kv.h"
 #include "cli/net/client.h"
 #include "cli/net/entity.h"
-
-int c_profile_list(struct cli *c, struct err *err)
-{
-	static const char *const headers[] = { "NAME", "DESCRIPTION", "USED BY" };
-	struct client *cl = client_of_remote(c, args_pos(&c->args, 0), err);
-	_table_ struct table *t = table_new(ARRAY_SIZE(headers), headers);
-	_json_ json_t *list = NULL;
-	enum fmt_kind kind;
-	json_t *p;
-	size_t i;
-
-	if (!cl || fmt_parse(args_value(&c->args, "format"), &kind, err) < 0)
-		return -1;
-	list = api_get(cl, "/1.0/profiles?recursion=1", err);
-	if (!list)
-		return -1;
-	json_array_foreach(list, i, p) {
-		char *cells[] = { xstrdup(json_str(p, "name", "")),
-				  xstrdup(json_str(p, "description", "")),
-				  xasprintf("%zu", json_array_size(json_arr(p, "used_by"))) };
-
-		table_add(t, cells);
-	}
-	table_sort(t);
-	return fmt_print(t, list, kind, err);
-}
 
 int c_profile_create(struct cli *c, struct err *err)
 {
@@ -141,7 +115,7 @@ static int change_profiles(struct cli *c, int (*change)(json_t *, void *, struct
 	_object_ struct object o = { 0 };
 	_free_ char *names = xstrdup(args_pos(&c->args, 1));
 
-	if (object_open(c, args_pos(&c->args, 0), &o, err) < 0)
+	if (object_open_as(c, entity_named("config"), args_pos(&c->args, 0), &o, err) < 0)
 		return -1;
 	if (!o.name)
 		return err_set(err, ERR_INVALID, "the name of the instance is missing");

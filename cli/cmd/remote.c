@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cmd/cmds.h"
-#include "cli/form/fmt.h"
+#include "cli/cmd/list.h"
 #include "cli/form/term.h"
 #include "cli/net/client.h"
 #include "cli/net/remote.h"
@@ -182,40 +182,48 @@ int c_remote_accept(struct cli *c, struct err *err)
 	return 0;
 }
 
-static void add_row(struct table *t, const struct conf *conf, const char *name, const char *url,
-		    const char *auth)
+static json_t *remote_item(const struct conf *conf, const char *name, const json_t *entry,
+			   const char *scheme)
 {
 	bool chosen = strcmp(name, conf_default(conf)) == 0;
 	bool local = strcmp(name, REMOTE_LOCAL) == 0;
+	_free_ char *shown = xasprintf("%s%s", name, chosen ? " (current)" : "");
+	_free_ char *url = xasprintf("%s%s", scheme, json_str(entry, "addr", ""));
+	json_t *item = json_object();
 
-	table_add(t, (char *[]){ xasprintf("%s%s", name, chosen ? " (current)" : ""), xstrdup(url),
-				 xstrdup("lxd"), xstrdup(auth), xstrdup("NO"),
-				 xstrdup(local ? "YES" : "NO") });
+	json_put_str(item, "name", shown);
+	json_put_str(item, "url", url);
+	json_put_str(item, "protocol", "lxd");
+	json_put_str(item, "auth", local ? "file access" : "tls");
+	json_put_bool(item, "static", local);
+	json_put_str(item, "key", name);
+	json_object_set(item, "entry", (json_t *)entry);
+	return item;
 }
 
-int c_remote_list(struct cli *c, struct err *err)
+json_t *remote_items(struct cli *c, struct client *cl, const char *path, enum need need,
+		     struct err *err)
 {
-	static const char *const headers[] = { "NAME",      "URL",    "PROTOCOL",
-					       "AUTH TYPE", "PUBLIC", "STATIC" };
-	_table_ struct table *t = table_new(ARRAY_SIZE(headers), headers);
-	_json_ json_t *all = json_object();
-	_free_ char *local = xasprintf("unix://%s", c->conf->socket);
-	enum fmt_kind kind;
+	_free_ char *socket = xasprintf("unix://%s", c->conf->socket);
+	_json_ json_t *local = json_object();
+	json_t *items = json_array(), *r;
 	const char *name;
-	json_t *r;
 
-	if (fmt_parse(args_value(&c->args, "format"), &kind, err) < 0)
-		return -1;
-	json_object_set_new(all, REMOTE_LOCAL, json_pack("{s:s}", "addr", local));
-	add_row(t, c->conf, REMOTE_LOCAL, local, "file access");
-	json_object_foreach(json_obj(c->conf->root, "remotes"), name, r) {
-		_free_ char *url = xasprintf("https://%s", json_str(r, "addr", ""));
+	json_put_str(local, "addr", socket);
+	json_array_append_new(items, remote_item(c->conf, REMOTE_LOCAL, local, ""));
+	json_object_foreach(json_obj(c->conf->root, "remotes"), name, r)
+		json_array_append_new(items, remote_item(c->conf, name, r, "https://"));
+	return items;
+}
 
-		add_row(t, c->conf, name, url, "tls");
-		json_object_set(all, name, r);
-	}
-	table_sort(t);
-	return fmt_print(t, all, kind, err);
+json_t *remote_printed(const json_t *items)
+{
+	json_t *out = json_object(), *item;
+	size_t i;
+
+	json_array_foreach(items, i, item)
+		json_object_set(out, json_str(item, "key", ""), json_obj(item, "entry"));
+	return out;
 }
 
 int c_remote_remove(struct cli *c, struct err *err)

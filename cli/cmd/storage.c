@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* storage list, create, show, info; storage volume info. */
+/* storage create, show, info; storage volume info. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,36 +11,6 @@
 #include "cli/form/kv.h"
 #include "cli/net/client.h"
 #include "cli/net/entity.h"
-
-int c_storage_list(struct cli *c, struct err *err)
-{
-	static const char *const headers[] = { "NAME",        "DRIVER",  "SOURCE",
-					       "DESCRIPTION", "USED BY", "STATE" };
-	struct client *cl = client_of_remote(c, args_pos(&c->args, 0), err);
-	_table_ struct table *t = table_new(ARRAY_SIZE(headers), headers);
-	_json_ json_t *list = NULL;
-	enum fmt_kind kind;
-	json_t *p;
-	size_t i;
-
-	if (!cl || fmt_parse(args_value(&c->args, "format"), &kind, err) < 0)
-		return -1;
-	list = api_get(cl, "/1.0/storage-pools?recursion=1", err);
-	if (!list)
-		return -1;
-	json_array_foreach(list, i, p) {
-		char *cells[] = { xstrdup(json_str(p, "name", "")),
-				  xstrdup(json_str(p, "driver", "")),
-				  xstrdup(json_str(json_obj(p, "config"), "source", "")),
-				  xstrdup(json_str(p, "description", "")),
-				  xasprintf("%zu", json_array_size(json_arr(p, "used_by"))),
-				  fmt_upper(json_str(p, "status", "")) };
-
-		table_add(t, cells);
-	}
-	table_sort(t);
-	return fmt_print(t, list, kind, err);
-}
 
 int c_storage_create(struct cli *c, struct err *err)
 {

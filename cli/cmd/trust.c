@@ -9,7 +9,7 @@
 #include "base/net/certinfo.h"
 #include "base/str.h"
 #include "cli/cmd/cmds.h"
-#include "cli/form/fmt.h"
+#include "cli/cmd/list.h"
 #include "cli/form/kv.h"
 #include "cli/form/term.h"
 #include "cli/net/client.h"
@@ -30,35 +30,28 @@ static char *date_of(int64_t when)
 	return xstrdup(buf);
 }
 
-int c_trust_list(struct cli *c, struct err *err)
+static struct x509_info describe(const json_t *cert, const char *field)
 {
-	static const char *const headers[] = { "TYPE",        "NAME",       "COMMON NAME",
-					       "FINGERPRINT", "ISSUE DATE", "EXPIRY DATE" };
-	struct client *cl = client_of_remote(c, args_pos(&c->args, 0), err);
-	_table_ struct table *t = table_new(ARRAY_SIZE(headers), headers);
-	_json_ json_t *list = NULL;
-	enum fmt_kind kind;
-	json_t *cert;
-	size_t i;
+	struct x509_info info = { 0 };
+	struct err bad;
 
-	if (!cl || fmt_parse(args_value(&c->args, "format"), &kind, err) < 0)
-		return -1;
-	list = api_get(cl, "/1.0/certificates?recursion=1", err);
-	if (!list)
-		return -1;
-	json_array_foreach(list, i, cert) {
-		struct x509_info info = { 0 };
-		struct err bad;
+	x509_describe(json_str(cert, field, ""), &info, &bad);
+	return info;
+}
 
-		x509_describe(json_str(cert, "certificate", ""), &info, &bad);
-		table_add(t, (char *[]){ xstrdup(json_str(cert, "type", "")),
-					 xstrdup(json_str(cert, "name", "")),
-					 xstrdup(info.common_name),
-					 xstrndup(json_str(cert, "fingerprint", ""), 12),
-					 date_of(info.not_before), date_of(info.not_after) });
-	}
-	table_sort(t);
-	return fmt_print(t, list, kind, err);
+char *cell_common_name(const json_t *cert, const char *field)
+{
+	return xstrdup(describe(cert, field).common_name);
+}
+
+char *cell_issued(const json_t *cert, const char *field)
+{
+	return date_of(describe(cert, field).not_before);
+}
+
+char *cell_expires(const json_t *cert, const char *field)
+{
+	return date_of(describe(cert, field).not_after);
 }
 
 static json_t *request_body(const struct args *a, const char *name)
@@ -172,9 +165,10 @@ static const struct token_kind client_tokens = {
 	.noun = "trust token",
 };
 
-int c_trust_list_tokens(struct cli *c, struct err *err)
+json_t *trust_token_items(struct cli *c, struct client *cl, const char *path, enum need need,
+			  struct err *err)
 {
-	return tokens_list(c, &client_tokens, err);
+	return tokens_unused(cl, &client_tokens, err);
 }
 
 int c_trust_revoke_token(struct cli *c, struct err *err)

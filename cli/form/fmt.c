@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/form/fmt.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 
 struct table {
 	int ncols;
-	const char *const *headers;
+	const char **headers;
 	char ***rows;
 	size_t nrows, room;
 };
@@ -43,8 +44,10 @@ struct table *table_new(int ncols, const char *const *headers)
 {
 	struct table *t = xnew(struct table);
 
+	assert(ncols > 0);
 	t->ncols = ncols;
-	t->headers = headers;
+	t->headers = xcalloc(ncols, sizeof(*t->headers));
+	memcpy(t->headers, headers, ncols * sizeof(*headers));
 	return t;
 }
 
@@ -58,6 +61,7 @@ void table_free(struct table *t)
 		free(t->rows[r]);
 	}
 	free(t->rows);
+	free(t->headers);
 	free(t);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/net/entity.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -10,47 +11,51 @@
 
 #define UPDATE_TRIES 5
 
-#define INSTANCE_PUT "architecture config devices ephemeral profiles stateful description"
+static int resolve_image(struct object *o, const char *const names[2], struct err *err);
+static int resolve_fingerprint(struct object *o, const char *const names[2], struct err *err);
+static int resolve_volume(struct object *o, const char *const names[2], struct err *err);
+static int resolve_instance(struct object *o, const char *const names[2], struct err *err);
 
-/* The longest match of words counts. */
 static const struct entity entities[] = {
-	{ "profile", "profile", "profiles/%s", "config description devices", "config", false },
-	{ "network", "network", "networks/%s", "config description", "config", false },
-	{ "storage volume", "storage volume", "storage-pools/%s/volumes/%s/%s",
-	  "config description", "config", false },
-	{ "storage", "storage pool", "storage-pools/%s", "config description", "config", false },
-	{ "cluster", "cluster member", "cluster/members/%s",
-	  "roles failure_domain description config groups", "config", false },
-	{ "config trust", "certificate", "certificates/%s",
-	  "name type restricted projects certificate", "", false },
-	{ "config", "instance", "instances/%s", INSTANCE_PUT, "config", true },
-	{ "image", "image", "images/%s", "auto_update properties public expires_at profiles",
-	  "properties", true },
-	{ "operation", "operation", "operations/%s", "", "metadata", false },
-	/* Commands at the top level that work on the devices or profiles of an instance. */
-	{ "", "instance", "instances/%s", INSTANCE_PUT, "config", true },
+#define ENTITY(words_, noun_, path_, put_, map_, ...) \
+	{ .words = words_, .noun = noun_, .path = path_, .put = put_, .map = map_, ##__VA_ARGS__ },
+#include "cli/cmds.def"
 };
 
-static const struct entity instance = { "config",     "instance", "instances/%s",
-					INSTANCE_PUT, "config",   true };
-static const struct entity server = { "config", "server", "", "config", "config", true };
+static const struct entity server = {
+	.words = "config", .noun = "server", .put = "config", .map = "config", .show_put = true
+};
+
+static bool begins_with(const char *words, const char *first)
+{
+	size_t len = strlen(first);
+
+	return str_starts(words, first) && (words[len] == ' ' || !words[len]);
+}
 
 const struct entity *entity_of(const char *words)
 {
-	const struct entity *e = entities, *end = entities + ARRAY_SIZE(entities) - 1;
+	const struct entity *found = NULL;
 
-	/* "profile add" and its like name an instance first. */
-	if (strcmp(words, "profile add") == 0 || strcmp(words, "profile remove") == 0 ||
-	    strcmp(words, "profile assign") == 0)
-		return &instance;
-	while (e < end && !(str_starts(words, e->words) && words[strlen(e->words)] == ' '))
-		e++;
+	for (size_t i = 0; i < ARRAY_SIZE(entities); i++)
+		if (begins_with(words, entities[i].words) &&
+		    (!found || strlen(entities[i].words) > strlen(found->words)))
+			found = &entities[i];
+	assert(found);
+	return found;
+}
+
+const struct entity *entity_named(const char *words)
+{
+	const struct entity *e = entity_of(words);
+
+	assert(strcmp(e->words, words) == 0);
 	return e;
 }
 
 int entity_names(const struct entity *e)
 {
-	return strcmp(e->words, "storage volume") == 0 ? 2 : 1;
+	return e->names ? e->names : 1;
 }
 
 static void no_image(struct client *cl, const char *name, struct err *err)
@@ -119,9 +124,55 @@ static char *whole_fingerprint(struct client *cl, const char *prefix, struct err
 	return xstrdup(found);
 }
 
-/* POOL [TYPE/]VOLUME; instances have the only type that there is. */
-static int resolve_volume(struct object *o, const char *pool, const char *volume, struct err *err)
+static int need_name(const struct object *o, const char *name, struct err *err)
 {
+	if (str_empty(name))
+		return err_set(err, ERR_INVALID, "the name of the %s is missing", o->kind->noun);
+	return 0;
+}
+
+/* Takes the name over; NULL is a failure. */
+static int resolved(struct object *o, char *own_name)
+{
+	if (!own_name)
+		return -1;
+	o->name = own_name;
+	o->path = api_path(o->kind->path, o->name);
+	return 0;
+}
+
+static int resolve_name(struct object *o, const char *const names[2], struct err *err)
+{
+	return need_name(o, names[0], err) < 0 ? -1 : resolved(o, xstrdup(names[0]));
+}
+
+static int resolve_image(struct object *o, const char *const names[2], struct err *err)
+{
+	if (need_name(o, names[0], err) < 0)
+		return -1;
+	return resolved(o, image_fingerprint(o->cl, names[0], NULL, err));
+}
+
+static int resolve_fingerprint(struct object *o, const char *const names[2], struct err *err)
+{
+	if (need_name(o, names[0], err) < 0)
+		return -1;
+	return resolved(o, whole_fingerprint(o->cl, names[0], err));
+}
+
+static int resolve_instance(struct object *o, const char *const names[2], struct err *err)
+{
+	if (*names[0])
+		return resolve_name(o, names, err);
+	o->kind = &server;
+	o->path = xstrdup("/1.0");
+	return 0;
+}
+
+/* POOL [TYPE/]VOLUME; instances have the only type that there is. */
+static int resolve_volume(struct object *o, const char *const names[2], struct err *err)
+{
+	const char *pool = names[0], *volume = names[1];
 	const char *slash = volume ? strchr(volume, '/') : NULL;
 	_free_ char *type = slash ? xstrndup(volume, (size_t)(slash - volume)) : NULL;
 	const char *name = slash ? slash + 1 : volume;
@@ -134,43 +185,23 @@ static int resolve_volume(struct object *o, const char *pool, const char *volume
 	return 0;
 }
 
-static int resolve(struct object *o, const char *name, struct err *err)
+int object_open_as(struct cli *c, const struct entity *kind, const char *arg, struct object *ret,
+		   struct err *err)
 {
-	if (!*name && strcmp(o->kind->words, "config") == 0) {
-		o->kind = &server;
-		o->path = xstrdup("/1.0");
-		return 0;
-	}
-	if (!*name)
-		return err_set(err, ERR_INVALID, "the name of the %s is missing", o->kind->noun);
-	if (strcmp(o->kind->words, "image") == 0)
-		o->name = image_fingerprint(o->cl, name, NULL, err);
-	else if (strcmp(o->kind->words, "config trust") == 0)
-		o->name = whole_fingerprint(o->cl, name, err);
-	else
-		o->name = xstrdup(name);
-	if (!o->name)
+	const char *names[2] = { NULL, args_pos(&c->args, 1) };
+
+	assert(kind);
+	*ret = (struct object){ .kind = kind };
+	ret->cl = client_of(c, arg ? arg : "", &names[0], err);
+	if (!ret->cl || (kind->resolve ? kind->resolve : resolve_name)(ret, names, err) < 0)
 		return -1;
-	o->path = api_path(o->kind->path, o->name);
+	ret->path = api_query(ret->path, "target", args_value(&c->args, "target"));
 	return 0;
 }
 
 int object_open(struct cli *c, const char *arg, struct object *ret, struct err *err)
 {
-	const char *name;
-
-	*ret = (struct object){ .kind = entity_of(c->args.words) };
-	ret->cl = client_of(c, arg ? arg : "", &name, err);
-	if (!ret->cl)
-		return -1;
-	if (entity_names(ret->kind) == 2) {
-		if (resolve_volume(ret, name, args_pos(&c->args, 1), err) < 0)
-			return -1;
-	} else if (resolve(ret, name, err) < 0) {
-		return -1;
-	}
-	ret->path = api_query(ret->path, "target", args_value(&c->args, "target"));
-	return 0;
+	return object_open_as(c, entity_of(c->args.words), arg, ret, err);
 }
 
 void object_close(struct object *o)

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cli/net/entity.h - the kinds of objects that share show, get, set, unset, edit, delete and
- * rename.
+ * rename: the ENTITY and OBJECT rows of cli/cmds.def.
  *
  * The kind follows from the words of the command ("profile set", "config device add").
  */
 #pragma once
 #include "cli/net/client.h"
 
+struct object;
+
 struct entity {
 	const char *words; /* of the commands */
 	const char *noun;
-	const char *path; /* with one %s for the name */
-	const char *put;  /* fields that may be written, in the order of show and edit */
-	const char *map;  /* the field that get, set and unset work on */
-	bool show_put;    /* show prints only those fields */
+	const char *path;       /* with a %s for each name */
+	const char *put;        /* fields that may be written, in the order of show and edit */
+	const char *map;        /* the field that get, set and unset work on */
+	int names;              /* how many arguments name one; 0 is 1 */
+	bool show_put;          /* show prints only those fields */
+	bool or_server;         /* without a name, the server itself is meant */
+	const char *name_field; /* that rename writes; NULL is "name" */
+	/* Finds kind, name and path by the arguments; NULL: the argument is the name. */
+	int (*resolve)(struct object *o, const char *const names[2], struct err *err);
 };
 
 struct object {
@@ -23,12 +30,17 @@ struct object {
 	char *path;
 };
 
+/* That a command works on: of all whose words the command begins with, the longest. */
 const struct entity *entity_of(const char *words);
-/* How many arguments name one: a volume has a pool. */
+/* By its own words. */
+const struct entity *entity_named(const char *words);
 int entity_names(const struct entity *e);
-/* The object that an argument names; NULL or a remote alone is the server itself, where the kind
- * has one ("config"). */
+/* The object that the first arguments of the command name; `arg` stands for the first. NULL or a
+ * remote alone is the server itself, where the kind has one ("config"). */
 int object_open(struct cli *c, const char *arg, struct object *ret, struct err *err);
+/* The same of another kind than the command's. */
+int object_open_as(struct cli *c, const struct entity *kind, const char *arg, struct object *ret,
+		   struct err *err);
 void object_close(struct object *o);
 #define _object_ __attribute__((cleanup(object_close)))
 

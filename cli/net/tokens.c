@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/str.h"
-#include "cli/form/fmt.h"
 #include "cli/form/kv.h"
 #include "cli/net/client.h"
 
@@ -42,34 +41,25 @@ static json_t *find_tokens(struct client *cl, const struct token_kind *kind, str
 	return out;
 }
 
-int tokens_list(struct cli *c, const struct token_kind *kind, struct err *err)
+json_t *tokens_unused(struct client *cl, const struct token_kind *kind, struct err *err)
 {
-	static const char *const headers[] = { "NAME", "EXPIRES AT" };
-	struct client *cl = client_of_remote(c, args_pos(&c->args, 0), err);
-	_table_ struct table *t = table_new(ARRAY_SIZE(headers), headers);
-	_json_ json_t *ops = NULL, *out = json_array();
-	enum fmt_kind fmt;
-	json_t *op;
+	_json_ json_t *ops = find_tokens(cl, kind, err);
+	json_t *out, *op;
 	size_t i;
 
-	if (!cl || fmt_parse(args_value(&c->args, "format"), &fmt, err) < 0)
-		return -1;
-	ops = find_tokens(cl, kind, err);
 	if (!ops)
-		return -1;
+		return NULL;
+	out = json_array();
 	json_array_foreach(ops, i, op) {
 		const json_t *meta = json_obj(op, "metadata");
-		const char *name = kind->name_of(meta);
 		const char *expires = json_str(meta, "expiresAt", json_str(meta, "expires_at", ""));
 		json_t *row = json_object();
 
-		json_put_str(row, "Name", name);
+		json_put_str(row, "Name", kind->name_of(meta));
 		json_put_str(row, "ExpiresAt", expires);
 		json_array_append_new(out, row);
-		table_add(t, (char *[]){ xstrdup(name), fmt_time(expires) });
 	}
-	table_sort(t);
-	return fmt_print(t, out, fmt, err);
+	return out;
 }
 
 int tokens_revoke(struct client *cl, const struct token_kind *kind, const char *name,

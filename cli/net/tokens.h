@@ -12,6 +12,7 @@ struct token_kind {
 const char *token_join_name(const json_t *meta);
 const char *token_client_name(const json_t *meta);
 
-int tokens_list(struct cli *c, const struct token_kind *kind, struct err *err);
+/* [{"Name", "ExpiresAt"}]. */
+json_t *tokens_unused(struct client *cl, const struct token_kind *kind, struct err *err);
 int tokens_revoke(struct client *cl, const struct token_kind *kind, const char *name,
 		  struct err *err);

@@ -3,6 +3,7 @@
 configuration keys."""
 import re
 
+import commands
 import keys
 
 COMMENT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
@@ -21,8 +22,6 @@ COMMAND = re.compile(r"(?<![\w./$-])(dunlin|dunlind)((?: +(?:[a-z][a-z-]*|--?[a-
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]+)")
 KEY = re.compile(r"((?:boot|cluster|core|dns|environment|images|ipv4|ipv6|limits|migration|raw|security|user|volatile|"
                  r"vxlan|bridge)\.[\w.*]+)")
-CMD = re.compile(r'^(?:CMD|CMD_TAIL)\("([^"]+)", -?\d+, -?\d+, "([^"]*)"')
-GROUP = re.compile(r'^GROUP\("([^"]+)"')
 OPT = re.compile(r'^OPT\("([^"]+)", "([^"]+)"')
 
 FOREIGN = "tests/lint/foreign.txt"
@@ -55,12 +54,12 @@ class Tree:
         rows = self.texts.get("cli/form/opts.def", "").splitlines()
         opts = {m[1]: m[2] for line in rows if (m := OPT.match(line))}
         self.commands, self.groups = {}, {"dunlin"}
-        for line in self.texts.get("cli/cmds.def", "").splitlines():
-            if m := CMD.match(line):
-                self.commands[m[1]] = {opts.get(word) for word in m[2].split()}
-                self.groups.update({m[1].rsplit(" ", n)[0] for n in range(1, m[1].count(" ") + 1)})
-            elif m := GROUP.match(line):
-                self.groups.add(m[1])
+        for row in commands.rows(self.texts):
+            if row.group:
+                self.groups.add(row.words)
+                continue
+            self.commands[row.words] = {opts.get(word) for word in row.options}
+            self.groups.update({row.words.rsplit(" ", n)[0] for n in range(1, row.words.count(" ") + 1)})
         self.keys = {row.name for row in keys.rows_of(self.texts)}
         self.globals = set(re.findall(r'\{ "([a-z-]+)",', self.texts.get("cli/form/args.c", ""))) | {"help", "version"}
         daemon = "\n".join(t for p, t in self.texts.items() if p.startswith("node/") and p.endswith((".c", ".def")))

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import commands
 import keys
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
@@ -16,7 +17,6 @@ import routes  # noqa: E402
 OPT = re.compile(r'^OPT\("([^"]+)", "([^"]+)", .*, "([^"]*)"\)$')
 # How the help of an option says that it asks for what is always so.
 ALWAYS = "Accepted for compatibility: "
-CMD = re.compile(r'^CMD(?:_TAIL)?\("([^"]+)", -?\d+, -?\d+, "([^"]*)", (\w+)')
 QUERY = re.compile(r'^(QUERY|COMMON)\((\w+), "([^"]+)"')
 QUERY_READ = re.compile(r'\breq_query(?:_true)?\(\w+, "([^"]+)"\)')
 FUNCTION = re.compile(r"^(static )?(?!typedef|struct \w+ \{)[\w \*]*?\b(\w+)\([^;{}]*\)\n\{\n(.*?)^\}", re.M | re.S)
@@ -92,8 +92,8 @@ def check_queries(texts, report):
 
 def check_options(texts, report):
     names, always = {}, set()
-    offered = {word for line in texts.get("cli/cmds.def", "").splitlines() if (m := CMD.match(line))
-               for word in m[2].split()}
+    rows = list(commands.rows(texts))
+    offered = {word for row in rows for word in row.options}
     for number, line in enumerate(texts.get("cli/form/opts.def", "").splitlines(), 1):
         m = OPT.match(line)
         if not m:
@@ -103,14 +103,13 @@ def check_options(texts, report):
         if m[1] not in offered:
             report("cli/form/opts.def", number, "option", f'no command offers "{m[1]}": remove the row')
     calls = Calls(texts, "cli/", r"\b[a-z]\w+\b")
-    for number, line in enumerate(texts.get("cli/cmds.def", "").splitlines(), 1):
-        m = CMD.match(line)
-        code = calls.code_of(m[3]) if m else ""
-        for word in m[2].split() if m else ():
+    for row in rows:
+        code = "\n".join(calls.code_of(name) for name in row.functions)
+        for word in row.options:
             if word not in names:
-                report("cli/cmds.def", number, "option", f'"{word}" is no row of cli/form/opts.def')
+                report("cli/cmds.def", row.line, "option", f'"{word}" is no row of cli/form/opts.def')
             elif word not in always and f'"{names[word]}"' not in code:
-                report("cli/cmds.def", number, "option", f"{m[3]}() does not read --{names[word]}")
+                report("cli/cmds.def", row.line, "option", f'"{row.words}" does not read --{names[word]}')
 
 
 def check_words(texts, report):

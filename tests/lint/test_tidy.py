@@ -213,6 +213,11 @@ TREES = [  # (rule, path, tree): one violation each
     ("word", "api/a.c", {**STATES, "api/a.c": 'json_put_str(doc, "state", "ready");'}),
     ("word", "migrate/a.c", {**STATES, "migrate/a.c": 'json_str(doc, "moved_from", NULL);'}),
     ("word", "cli/a.c", {**STATES, "cli/a.c": 'str_eq(status, "Running")'}),
+    ("option", "cli/cmds.def", {"cli/form/opts.def": OPTION, "cli/a.c": GO + READS_FAST.replace("reads", "other"),
+                                "cli/cmds.def": '#define MADE(w) CMD(w " go", 0, 0, "fast" "", c_go, "", "Go")\n'
+                                                'MADE("x")\n'}),
+    ("option", "cli/cmds.def", {"cli/form/opts.def": OPTION,
+                                "cli/cmds.def": 'LIST("ls", 0, 0, "fast", "", "List", "a")\n'}),
     ("target", "README.md", {"README.md": "Run `make sim`, or\n\n    make check\n"}),
     ("unused", "base/a.h", {"base/keys.def": "", "base/a.h": "int f(void);\n"}),
     ("unused", "base/a.h", {"base/keys.def": "", "base/a.h": "int f(void);\n", "base/a.c": "int f(void)\n{\n}\n"}),
@@ -225,7 +230,9 @@ QUIET = {**STATES, "node/b.c": 'log_info("ready", "n", 1); x = "it is ready"; y 
          "api/a.c": 'xasprintf("x.%s.mtu", nic); json_str(config, "n", NULL); f();\n',
          "base/a.h": "int f(void);\n", "base/a.c": "int f(void)\n{\n}\n",
          "cli/form/opts.def": 'OPT("fast", "quick", 0, OPT_FLAG, NULL, "Fast")\n', "cli/a.c": GO + READS_FAST,
-         "cli/cmds.def": 'CMD("go", 0, 0, "fast", c_go, "", "Go")\n', **ROUTES,
+         "cli/cmds.def": 'CMD("go", 0, 0, "fast", c_go, "", "Go")\n'
+                         'LIST("l", 0, 0, "fast", "", "L", "a",\n     .fetch = c_go)\n'
+                         '#define MADE(w) CMD(w " go", 0, 0, "fa" "st", c_go, "", "Go")\nMADE("x")\n', **ROUTES,
          "api/b.c": HANDLER.format('req_query(r, "path");'), "README.md": "`make check`, `make fuzz-x`\n"}
 
 
