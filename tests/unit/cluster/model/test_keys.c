@@ -37,6 +37,21 @@ static void test_values(void **state)
 	keys_take(values, ARRAY_SIZE(values));
 }
 
+static void test_voters(void **state)
+{
+	struct err err = { 0 };
+	int64_t n = 0;
+
+	assert_int_equal(keys_read_value(&server_keys, "cluster.max_voters", "7", &n, &err), 1);
+	assert_int_equal(n, 7);
+	assert_int_equal(keys_read_value(&server_keys, "cluster.max_voters", NULL, &n, &err), 1);
+	assert_int_equal(n, 3);
+	assert_int_equal(keys_read_value(&server_keys, "cluster.max_voters", "6", &n, &err), -1);
+	assert_string_equal(err.msg, "invalid value \"6\" for key \"cluster.max_voters\": must "
+				     "be 3, 5 or 7");
+	assert_int_equal(n, 3);
+}
+
 static void test_rows(void **state)
 {
 	keys_rows_hold(&server_keys, values, ARRAY_SIZE(values));
@@ -48,6 +63,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_voters),
 		cmocka_unit_test(test_rows),
 	};
 

@@ -130,9 +130,50 @@ static void routes(void **state)
 	assert_int_equal(setns(home, CLONE_NEWNET), 0);
 }
 
+static void macs_of_one_interface(void **state)
+{
+	static const struct {
+		const char *text;
+		bool ok;
+	} cases[] = {
+		{ "00:16:3e:01:02:03", true },   { "02:d0:00:00:00:00", true },
+		{ "FE:FF:FF:FF:FF:FF", true },   { "01:16:3e:01:02:03", false },
+		{ "ff:ff:ff:ff:ff:ff", false },  { "00:00:00:00:00:00", false },
+		{ "00:16:3e:01:02:03:", false }, { "00:16:3e:1:2:3", false },
+		{ " 0:16:3e:01:02:03", false },  { "0016.3e01.0203", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		if (!mac_wrong(cases[i].text) != cases[i].ok)
+			fail_msg("%s", cases[i].text);
+	}
+}
+
+static void ipv4_in_numbers(void **state)
+{
+	static const char *const wrong[] = { "10.1.2",    "10.1.2.3/24", "10.1.2.256", "fd00::1",
+					     "10.1.2.3 ", "010.1.2.3x",  "host" };
+	struct err err = { 0 };
+	uint32_t ip = 7;
+
+	assert_int_equal(ip4_parse("10.1.2.3", &ip, &err), 0);
+	assert_int_equal(ip, 0x0a010203);
+	assert_int_equal(ip4_parse("255.255.255.255", &ip, &err), 0);
+	assert_int_equal(ip, UINT32_MAX);
+	assert_int_equal(ip4_parse("0.0.0.0", NULL, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		if (ip4_parse(wrong[i], &ip, &err) == 0)
+			fail_msg("%s", wrong[i]);
+		assert_int_equal(err.kind, ERR_INVALID);
+		assert_int_equal(ip, UINT32_MAX);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(macs_of_one_interface),
+		cmocka_unit_test(ipv4_in_numbers),
 		cmocka_unit_test(messages),
 		cmocka_unit_test(parses_addresses),
 		cmocka_unit_test(links),

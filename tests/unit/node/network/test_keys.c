@@ -8,6 +8,18 @@
 #define A63 A31 "-" A31
 
 static const struct key_value values[] = {
+	{ &network_keys, "ipv4.dhcp.ranges", "10.0.0.2-10.0.0.2", true },
+	{ &network_keys, "ipv4.dhcp.ranges", "10.0.0.2", false },
+	{ &network_keys, "ipv4.dhcp.ranges", "10.0.0.2-10.0.0.9,", false },
+	{ &network_keys, "ipv4.dhcp.ranges", "10.0.0.2-10.0.0.9, 10.0.0.20-10.0.0.30", false },
+	{ &network_keys, "ipv4.dhcp.ranges", "10.0.0.2/31-10.0.0.9", false },
+	{ &network_keys, "ipv4.dhcp.expiry", "2m", true },
+	{ &network_keys, "ipv4.dhcp.expiry", "119s", false },
+	{ &network_keys, "ipv4.dhcp.expiry", "120", true },
+	{ &network_keys, "ipv4.dhcp.expiry", "3w", true },
+	{ &network_keys, "ipv4.dhcp.expiry", "1y", false },
+	{ &network_keys, "ipv4.dhcp.expiry", "h", false },
+	{ &network_keys, "ipv4.dhcp.expiry", "99999999999w", false },
 	{ &network_keys, "ipv4.dhcp.expiry", "30m", true },
 	{ &network_keys, "ipv4.dhcp.expiry", "infinite", true },
 	{ &network_keys, "ipv4.dhcp.expiry", "30s", false },
@@ -66,9 +78,59 @@ static void test_rows(void **state)
 	keys_rows_hold(&network_keys, values, ARRAY_SIZE(values));
 }
 
+static void test_gateway(void **state)
+{
+	struct ip ip = { .family = AF_INET6 };
+	struct err err = { 0 };
+	char text[INET6_ADDRSTRLEN];
+
+	assert_int_equal(net_parse_cidr4("10.1.2.1/24", &ip, &err), 0);
+	assert_int_equal(ip.family, AF_INET);
+	assert_int_equal(ip.prefix, 24);
+	assert_string_equal(ip_text(&ip, text), "10.1.2.1");
+	assert_int_equal(net_parse_cidr4("10.1.2.0/24", &ip, &err), -1);
+	assert_string_equal(ip_text(&ip, text), "10.1.2.1");
+	assert_int_equal(net_parse_cidr4("none", &ip, &err), 0);
+	assert_int_equal(ip.family, 0);
+	/* What stands for a subnet to come has no address yet. */
+	assert_int_equal(net_parse_cidr4(keys_text(&network_keys, NULL, "ipv4.address"), &ip, &err),
+			 0);
+	assert_int_equal(ip.family, 0);
+}
+
+static void test_ranges(void **state)
+{
+	_free_ char *many = xstrdup("10.0.0.1-10.0.0.1");
+	struct ranges4 r = { 0 };
+	struct err err = { 0 };
+
+	assert_int_equal(net_parse_ranges4("10.0.0.9-10.0.0.9,10.0.0.2-10.0.1.0", &r, &err), 0);
+	assert_int_equal(r.n, 2);
+	assert_int_equal(r.v[0].first, 0x0a000009);
+	assert_int_equal(r.v[0].last, 0x0a000009);
+	assert_int_equal(r.v[1].first, 0x0a000002);
+	assert_int_equal(r.v[1].last, 0x0a000100);
+	for (int i = 1; i < RANGES4_MAX; i++) {
+		char *more = xasprintf("%s,10.0.0.1-10.0.0.1", many);
+
+		free(many);
+		many = more;
+	}
+	assert_int_equal(net_parse_ranges4(many, &r, &err), 0);
+	assert_int_equal(r.n, RANGES4_MAX);
+	{
+		_free_ char *more = xasprintf("%s,10.0.0.1-10.0.0.1", many);
+
+		assert_int_equal(net_parse_ranges4(more, &r, &err), -1);
+		assert_non_null(strstr(err.msg, "16 ranges"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_gateway),
+		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_rows),
 	};
