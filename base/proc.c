@@ -36,7 +36,7 @@ static void reset_signals(void)
 	static const uint64_t by_default[8];
 	sigset_t none;
 
-	for (int s = 1; s < 32; s++) {
+	for (int s = 1; s < _NSIG; s++) {
 		if (s != SIGKILL && s != SIGSTOP)
 			syscall(SYS_rt_sigaction, s, by_default, NULL, _NSIG / 8);
 	}
