@@ -9,11 +9,11 @@
 
 #define DATA "rootfs"
 
-static int fill(const char *volume, const char *image_root, struct err *err)
+static int make(const char *volume, const char *image_root, struct err *err)
 {
 	_free_ char *rootfs = xasprintf("%s/" DATA, volume);
 
-	if (io_folder(rootfs, 0755, err) < 0)
+	if (folder_make(volume, err) < 0 || io_folder(rootfs, 0755, err) < 0)
 		return -1;
 	return image_root ? storage_copy_tree(image_root, rootfs, err) : 0;
 }
@@ -29,7 +29,7 @@ static int mount_dir(const json_t *spec, const char *mountpoint, struct err *err
 	return idmap_mount(rootfs, mountpoint, userns, false, err);
 }
 
-static const struct folder_ops folder = { .data = DATA, .fill = fill };
+static const struct folder_ops folder = { .data = DATA, .make = make, .drop = io_remove_tree };
 
 const struct storage_ops storage_dir = {
 	FOLDER_DRIVER(&folder),

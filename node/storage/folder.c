@@ -190,7 +190,7 @@ int folder_recover(const struct storage_pool *p, struct err *err)
 		if (!str_starts(e->d_name, TEMP_PREFIX) && !str_starts(e->d_name, DELETED_PREFIX))
 			continue;
 		log_info("leftover of an interrupted job removed", "path", path);
-		rc = io_remove_tree(path, err);
+		rc = p->driver->ops->folder->drop(path, err);
 	}
 	if (d)
 		closedir(d);
@@ -241,16 +241,21 @@ static char *hidden_path(const struct storage_pool *p, const char *prefix, const
 	return xasprintf("%s/containers/%s%s-%s", p->source, prefix, volume, rng_hex(hex, 8));
 }
 
+int folder_make(const char *volume, struct err *err)
+{
+	if (mkdir(volume, 0700) == 0)
+		return 0;
+	return errno == ENOENT ? err_set(err, ERR_NOT_FOUND,
+					 "the storage pool does not exist on this member")
+			       : err_sys(err, "create %s", volume);
+}
+
 static int build(const struct storage_pool *p, const char *temp, const char *volume,
 		 const char *image_root, struct err *err)
 {
 	_free_ char *path = folder_path(p, volume);
 
-	if (mkdir(temp, 0700) < 0)
-		return errno == ENOENT ? err_set(err, ERR_NOT_FOUND,
-						 "the storage pool does not exist on this member")
-				       : err_sys(err, "create %s", temp);
-	if (p->driver->ops->folder->fill(temp, image_root, err) < 0)
+	if (p->driver->ops->folder->make(temp, image_root, err) < 0)
 		return -1;
 	/* Renaming a folder onto another one fails unless that is empty; volumes never are. */
 	if (rename(temp, path) < 0)
@@ -272,7 +277,7 @@ int folder_create(const struct storage_pool *p, const char *volume, const char *
 	temp = hidden_path(p, TEMP_PREFIX, volume);
 	if (build(p, temp, volume, image_root, err) == 0)
 		return 0;
-	io_remove_tree(temp, &ignored);
+	p->driver->ops->folder->drop(temp, &ignored);
 	return -1;
 }
 
@@ -284,7 +289,7 @@ int folder_remove(const struct storage_pool *p, const char *volume, struct err *
 	assert(volume[0] != '.');
 	if (rename(path, hidden) < 0)
 		return errno == ENOENT ? 0 : err_sys(err, "delete volume %s", path);
-	if (io_remove_tree(hidden, err) < 0)
+	if (p->driver->ops->folder->drop(hidden, err) < 0)
 		return err_wrap(err, "delete volume \"%s\"", volume);
 	return 0;
 }

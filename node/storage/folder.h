@@ -15,11 +15,17 @@ struct folder_ops {
 	const char *data; /* folder of a volume that holds the container's own data */
 	/* Whether the pool's folder can hold volumes of this driver; NULL: always. */
 	int (*check)(const char *pool_folder, struct err *err);
-	/* Fills the empty folder `volume`; image_root may be NULL. */
-	int (*fill)(const char *volume, const char *image_root, struct err *err);
+	/* Makes the folder `volume` and fills it; image_root may be NULL. When it fails, what it
+	 * leaves is dropped. */
+	int (*make)(const char *volume, const char *image_root, struct err *err);
+	/* Removes it, or what there is of it. */
+	int (*drop)(const char *volume, struct err *err);
 	/* The volume's image when it stands on one: its fingerprint, for the caller to free. */
 	char *(*stands_on)(const char *volume);
 };
+
+/* An empty one, for root only: how `make` begins. */
+int folder_make(const char *volume, struct err *err);
 
 int folder_pool_create(const struct storage_pool *p, struct err *err);
 int folder_pool_delete(const struct storage_pool *p, struct err *err);

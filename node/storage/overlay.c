@@ -50,13 +50,14 @@ static int check(const char *pool_folder, struct err *err)
 	return 0;
 }
 
-static int fill(const char *volume, const char *image_root, struct err *err)
+static int make(const char *volume, const char *image_root, struct err *err)
 {
 	_free_ char *upper = xasprintf("%s/" UPPER, volume);
 	_free_ char *work = xasprintf("%s/" WORK, volume);
 	_free_ char *note = xasprintf("%s/" IMAGE, volume);
 
-	if (io_folder(upper, 0755, err) < 0 || io_folder(work, 0700, err) < 0)
+	if (folder_make(volume, err) < 0 || io_folder(upper, 0755, err) < 0 ||
+	    io_folder(work, 0700, err) < 0)
 		return -1;
 	if (!image_root)
 		return 0;
@@ -146,7 +147,8 @@ static int mount_overlay(const json_t *spec, const char *mountpoint, struct err 
 static const struct folder_ops folder = {
 	.data = UPPER,
 	.check = check,
-	.fill = fill,
+	.make = make,
+	.drop = io_remove_tree,
 	.stands_on = image_of,
 };
 
