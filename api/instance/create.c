@@ -343,12 +343,22 @@ static int place(struct req *r, const json_t *body, const json_t *doc, char **re
 	return forward(r, choice.member, choice.reason, body) < 0 ? -1 : 1;
 }
 
+static int start_create(struct req *r, json_t *doc, bool start, const char *reason)
+{
+	struct job_order o = { .kind = &jobs[JOB_CREATE], .name = json_str(doc, "name", "") };
+
+	o.own_args = json_pack("{s:O, s:b}", "doc", doc, "start", start);
+	if (reason)
+		o.own_metadata = json_pack("{s:{s:s, s:s}}", "placement", "member",
+					   json_str(doc, "member", ""), "reason", reason);
+	return reply_job(r, &o);
+}
+
 int h_instances_post(struct req *r)
 {
 	json_t *body = req_json(r, post_fields, "instance");
 	_json_ json_t *doc = NULL;
 	_free_ char *reason = NULL;
-	struct op *op;
 	int rc;
 
 	if (!body)
@@ -364,7 +374,5 @@ int h_instances_post(struct req *r)
 	if (boot_takes((void *)req_env(r), req_err(r)) < 0 ||
 	    instance_check_host(req_env(r), doc, NULL, req_err(r)) < 0)
 		return -1;
-	op = job_create_start(req_env(r), json_incref(doc), json_bool(body, "start", false), reason,
-			      req_err(r));
-	return op ? reply_operation(r, op) : -1;
+	return start_create(r, doc, json_bool(body, "start", false), reason);
 }

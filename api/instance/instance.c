@@ -191,13 +191,13 @@ int h_state_put(struct req *r)
 	json_t *body = req_json(r, state_fields, "instance state");
 	_row_ struct row row = { 0 };
 	struct state_change change;
-	struct op *op;
 
 	if (!body || state_change_parse(body, &change, req_err(r)) < 0 ||
 	    instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
-	op = job_state_start(req_env(r), row.key, &change, req_err(r));
-	return op ? reply_operation(r, op) : -1;
+	return reply_job(r, &(struct job_order){ .kind = &jobs[change.action],
+						 .name = row.key,
+						 .own_args = json_incref(body) });
 }
 
 /* --- changing -------------------------------------------------------------------------------- */
@@ -302,9 +302,8 @@ static json_t *next_writable(struct req *r, const struct row *row, const json_t 
 int h_instance_put(struct req *r)
 {
 	json_t *body = req_json(r, put_fields, "instance");
-	_json_ json_t *next = NULL;
+	_json_ json_t *next = NULL, *args = NULL;
 	_row_ struct row row = { 0 };
-	struct op *op;
 
 	if (!body || check_put(r, body) < 0 ||
 	    instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
@@ -312,9 +311,11 @@ int h_instance_put(struct req *r)
 	next = next_writable(r, &row, body);
 	if (!next || instance_check(req_env(r), next, row.doc, req_err(r)) < 0)
 		return -1;
-	op = job_update_start(req_env(r), row.key, req_header(r, "If-Match") ? row.rev : 0,
-			      json_incref(next), req_err(r));
-	return op ? reply_operation(r, op) : -1;
+	args = json_pack("{s:O, s:I}", "writable", next, "rev",
+			 (json_int_t)(req_header(r, "If-Match") ? row.rev : 0));
+	return reply_job(r, &(struct job_order){ .kind = &jobs[JOB_UPDATE],
+						 .name = row.key,
+						 .own_args = take_ptr(args) });
 }
 
 struct patch {
@@ -348,12 +349,10 @@ int h_instance_patch(struct req *r)
 int h_instance_delete(struct req *r)
 {
 	_row_ struct row row = { 0 };
-	struct op *op;
 
 	if (instance_get_deletable(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
-	op = job_delete_start(req_env(r), row.key, req_err(r));
-	return op ? reply_operation(r, op) : -1;
+	return reply_job(r, &(struct job_order){ .kind = &jobs[JOB_DELETE], .name = row.key });
 }
 
 /* --- rename and move ------------------------------------------------------------------------- */
@@ -374,31 +373,33 @@ static const struct json_field post_fields[] = {
 	{ NULL, 0, 0 },
 };
 
-static struct op *start_move(struct req *r, const json_t *body, const char *target)
+static int start_move(struct req *r, const json_t *body, const char *target)
 {
 	const char *new_name = json_str(body, "name", "");
 	_free_ char *key = req_key(r, ENT_INSTANCE, new_name);
-	struct move_request q = { .name = req_ref(r, 0),
-				  .new_name = str_empty(new_name) ? req_ref(r, 0) : key,
-				  .target = target,
-				  .live = json_bool(body, "live", false) };
+	json_t *args;
 
-	if (!json_bool(body, "migration", false)) {
-		err_set(req_err(r), ERR_INVALID, "a move to a member needs \"migration\": true");
-		return NULL;
-	}
+	if (!json_bool(body, "migration", false))
+		return err_set(req_err(r), ERR_INVALID,
+			       "a move to a member needs \"migration\": true");
 	if (!str_empty(new_name) && instance_check_name(new_name, req_err(r)) < 0)
-		return NULL;
-	return job_move_start(req_env(r), &q, req_err(r));
+		return -1;
+	args = json_pack("{s:s, s:s, s:b}", "new_name", str_empty(new_name) ? req_ref(r, 0) : key,
+			 "target", target, "live", json_bool(body, "live", false));
+	return reply_job(r, &(struct job_order){ .kind = &jobs[JOB_MOVE],
+						 .name = req_ref(r, 0),
+						 .own_args = args });
 }
 
-static struct op *start_rename(struct req *r, const char *new_name)
+static int start_rename(struct req *r, const char *new_name)
 {
 	_free_ char *key = req_key(r, ENT_INSTANCE, new_name);
 
 	if (instance_check_name(new_name, req_err(r)) < 0)
-		return NULL;
-	return job_rename_start(req_env(r), req_ref(r, 0), key, req_err(r));
+		return -1;
+	return reply_job(r, &(struct job_order){ .kind = &jobs[JOB_RENAME],
+						 .name = req_ref(r, 0),
+						 .own_args = json_pack("{s:s}", "new_name", key) });
 }
 
 static bool is_other_project(struct req *r, const char *project)
@@ -411,7 +412,6 @@ int h_instance_post(struct req *r)
 	json_t *body = req_json(r, post_fields, "instance");
 	const char *target = req_query(r, "target");
 	_row_ struct row row = { 0 };
-	struct op *op;
 
 	if (!body || instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
@@ -427,13 +427,11 @@ int h_instance_post(struct req *r)
 			       "a move or a renaming: change them before or after it",
 			       row.key);
 	if (!str_empty(target))
-		op = start_move(r, body, target);
-	else if (json_bool(body, "migration", false))
+		return start_move(r, body, target);
+	if (json_bool(body, "migration", false))
 		return err_set(
 			req_err(r), ERR_UNSUPPORTED,
 			"copying, and moving to another server, are not implemented; to move to "
 			"another member name it as target");
-	else
-		op = start_rename(r, json_str(body, "name", ""));
-	return op ? reply_operation(r, op) : -1;
+	return start_rename(r, json_str(body, "name", ""));
 }

@@ -15,8 +15,6 @@
 #include "node/container/container.h"
 #include "node/image/image.h"
 
-#define REMOTE_TIMEOUT_MS (11 * 60 * 1000)
-
 /* --- plans ----------------------------------------------------------------------------------- */
 
 int h_move_plan(struct req *r)
@@ -77,109 +75,6 @@ int h_backups_post(struct req *r)
 
 /* --- all instances at once ------------------------------------------------------------------- */
 
-struct bulk_job {
-	const struct api_env *env;
-	struct state_change change;
-	char *project;
-	json_t *body; /* as each member is asked */
-};
-
-/* Instances that the action means something to; the others are let be. */
-static bool applies(enum state_action action, enum status status)
-{
-	bool running = status == STATUS_RUNNING, frozen = status == STATUS_FROZEN;
-
-	switch (action) {
-	case ACT_START:
-		return !running && !frozen;
-	case ACT_STOP:
-		return running || frozen;
-	case ACT_RESTART:
-	case ACT_FREEZE:
-		return running;
-	case ACT_UNFREEZE:
-		return frozen;
-	}
-	return false;
-}
-
-struct collection {
-	enum state_action action;
-	const char *project;
-	json_t *names;
-};
-
-static void bulk_free(void *arg)
-{
-	struct bulk_job *j = arg;
-
-	json_decref(j->body);
-	free(j->project);
-	free(j);
-}
-
-static void collect(void *arg, const struct icache_view *v)
-{
-	struct collection *c = arg;
-
-	if (ref_is_in(v->name, c->project) && applies(c->action, v->status))
-		json_object_set_new(c->names, v->name, json_string(v->member));
-}
-
-static int ask_member(struct bulk_job *j, const char *name, const char *member, struct err *err)
-{
-	_free_ char *path = xasprintf("/internal/instances/%s/state", name);
-	_json_ json_t *op = NULL, *done = NULL;
-	_free_ char *wait = NULL;
-	char address[256];
-
-	if (cluster_member_address(j->env->cluster, member, address, sizeof(address), err) < 0)
-		return -1;
-	op = cluster_call(j->env->cluster, address, "PUT", path, j->body,
-			  deadline_in(REMOTE_TIMEOUT_MS), err);
-	if (!op)
-		return -1;
-	wait = xasprintf("/internal/operations/%s/wait", json_str(op, "id", ""));
-	done = cluster_call(j->env->cluster, address, "GET", wait, NULL,
-			    deadline_in(REMOTE_TIMEOUT_MS), err);
-	if (!done)
-		return -1;
-	if (json_int(done, "status_code", 0) == STATUS_SUCCESS)
-		return 0;
-	return err_set(err, ERR_INTERNAL, "%s", json_str(done, "err", "failed"));
-}
-
-static int change_one(struct bulk_job *j, const char *name, const char *member, struct err *err)
-{
-	if (str_eq(member, cluster_member_name(j->env->cluster)))
-		return instance_change_state(j->env, name, &j->change, err);
-	return ask_member(j, name, member, err);
-}
-
-static int run_bulk(struct op *op, void *arg, struct err *err)
-{
-	struct bulk_job *j = arg;
-	_json_ json_t *all = json_object(), *failed = json_object();
-	struct collection c = { j->change.action, j->project, all };
-	const char *name;
-	json_t *member;
-
-	icache_each(j->env, collect, &c);
-	json_object_foreach(all, name, member) {
-		struct err one;
-
-		if (change_one(j, name, json_string_value(member), &one) < 0)
-			json_put_str(failed, ref_of(name).name, one.msg);
-	}
-	if (json_object_size(failed) == 0)
-		return 0;
-	op_set(op, "failed", json_incref(failed));
-	name = json_object_iter_key(json_object_iter(failed));
-	return err_set(err, ERR_INTERNAL, "%zu of %zu instances failed, \"%s\": %s",
-		       json_object_size(failed), json_object_size(all), name,
-		       json_str(failed, name, ""));
-}
-
 static const struct json_field bulk_fields[] = { { "state", JW_OBJ, true }, { NULL, 0, 0 } };
 static const struct json_field state_fields[] = {
 	{ "action", JW_STR, true },
@@ -191,29 +86,14 @@ static const struct json_field state_fields[] = {
 
 int h_instances_put(struct req *r)
 {
-	json_t *body = req_json(r, bulk_fields, "instances"), *state;
-	struct bulk_job *j;
-	struct op *op;
+	json_t *body = req_json(r, bulk_fields, "instances"), *state = json_obj(body, "state");
+	struct state_change change;
 
-	if (!body)
+	if (!body || json_check(state, state_fields, "instances: state", req_err(r)) < 0 ||
+	    state_change_parse(state, &change, req_err(r)) < 0)
 		return -1;
-	state = json_obj(body, "state");
-	if (json_check(state, state_fields, "instances: state", req_err(r)) < 0)
-		return -1;
-	j = xnew(struct bulk_job);
-	j->env = req_env(r);
-	j->body = json_incref(state);
-	j->project = xstrdup(req_project(r));
-	if (state_change_parse(state, &j->change, req_err(r)) < 0) {
-		bulk_free(j);
-		return -1;
-	}
-	op = op_start(req_env(r)->ops,
-		      &(struct op_spec){ .class = OP_TASK,
-					 .description = "Updating instances",
-					 .run = run_bulk,
-					 .arg = j,
-					 .free_arg = bulk_free },
-		      req_err(r));
-	return op ? reply_operation(r, op) : -1;
+	return reply_job(r, &(struct job_order){ .kind = &jobs[JOB_UPDATE_ALL],
+						 .own_args = json_pack("{s:s, s:O}", "project",
+								       req_project(r), "state",
+								       state) });
 }

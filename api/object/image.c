@@ -168,12 +168,11 @@ int h_image_put(struct req *r)
 int h_image_delete(struct req *r)
 {
 	_row_ struct row row = { 0 };
-	struct op *op;
 
 	if (get_image(r, &row) < 0)
 		return -1;
-	op = job_image_delete_start(req_env(r), row.key, req_err(r));
-	return op ? reply_operation(r, op) : -1;
+	return reply_job(r,
+			 &(struct job_order){ .kind = &jobs[JOB_IMAGE_DELETE], .name = row.key });
 }
 
 int h_image_refresh(struct req *r)
@@ -328,7 +327,7 @@ static json_t *header_aliases(struct req *r)
 	return list;
 }
 
-static int split_upload(struct req *r, const char *boundary, struct image_upload *up)
+static int split_upload(struct req *r, const char *boundary, struct job_order *o)
 {
 	struct multipart m = { .n = 0 };
 	int64_t size;
@@ -341,24 +340,23 @@ static int split_upload(struct req *r, const char *boundary, struct image_upload
 		return err_set(req_err(r), ERR_INVALID,
 			       "image upload: the parts must be \"metadata\" and then \"rootfs\"");
 	}
-	up->own_fd = take_fd(&m.fds[0]);
-	up->own_rootfs_fd = take_fd(&m.fds[1]);
-	up->own_filename = xstrdup(m.filenames[0]);
+	o->own_fd[0] = take_fd(&m.fds[0]);
+	o->own_fd[1] = take_fd(&m.fds[1]);
+	json_put_str(o->own_args, "filename", m.filenames[0]);
 	multipart_free(&m);
 	return 0;
 }
 
-static int raw_upload(struct req *r, struct image_upload *up)
+static int raw_upload(struct req *r, struct job_order *o)
 {
 	int64_t size;
 	int fd = req_body_fd(r, &size);
 
 	if (fd < 0 || size == 0)
 		return err_set(req_err(r), ERR_INVALID, "image upload: empty body");
-	up->own_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	up->own_rootfs_fd = -1;
-	up->own_filename = xstrdup(req_header(r, "X-LXD-filename"));
-	return up->own_fd < 0 ? err_sys(req_err(r), "image upload") : 0;
+	o->own_fd[0] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	json_put_str(o->own_args, "filename", req_header(r, "X-LXD-filename"));
+	return o->own_fd[0] < 0 ? err_sys(req_err(r), "image upload") : 0;
 }
 
 static int json_upload(struct req *r)
@@ -372,26 +370,34 @@ static int json_upload(struct req *r)
 		       json_str(json_obj(body, "source"), "type", ""));
 }
 
+/* What the headers say of it. */
+static void take_headers(struct req *r, json_t *args, json_t *properties)
+{
+	json_put_str(args, "fingerprint", req_header(r, "X-LXD-fingerprint"));
+	json_put_bool(args, "public", header_bool(r, "X-LXD-public"));
+	json_object_set(args, "properties", properties);
+	json_object_set_new(args, "profiles", header_profiles(r));
+	json_object_set_new(args, "aliases", header_aliases(r));
+}
+
 int h_images_post(struct req *r)
 {
 	const char *type = req_header(r, "Content-Type");
 	_free_ char *boundary = multipart_boundary(type);
-	struct image_upload up = { .own_fd = -1 };
-	_json_ json_t *properties = NULL;
-	struct op *op;
+	_json_ json_t *properties = NULL, *args = json_object();
+	struct job_order o = { .kind = &jobs[JOB_IMAGE_IMPORT],
+			       .own_args = args,
+			       .own_fd = { -1, -1 },
+			       .has_fds = true };
 
 	if (type && str_starts(type, "application/json"))
 		return json_upload(r);
 	properties = parse_pairs(req_header(r, "X-LXD-properties"), NULL);
 	if (image_check_properties("image", properties, req_err(r)) < 0)
 		return -1;
-	if ((boundary ? split_upload(r, boundary, &up) : raw_upload(r, &up)) < 0)
+	if ((boundary ? split_upload(r, boundary, &o) : raw_upload(r, &o)) < 0)
 		return -1;
-	up.own_want_fp = xstrdup(req_header(r, "X-LXD-fingerprint"));
-	up.public = header_bool(r, "X-LXD-public");
-	up.own_properties = json_incref(properties);
-	up.own_profiles = header_profiles(r);
-	up.own_aliases = header_aliases(r);
-	op = job_image_import_start(req_env(r), &up, req_err(r));
-	return op ? reply_operation(r, op) : -1;
+	take_headers(r, args, properties);
+	json_incref(args);
+	return reply_job(r, &o);
 }

@@ -8,6 +8,7 @@
 #include "api/rest/filter.h"
 #include "api/work/icache.h"
 #include "api/work/spec.h"
+#include "api/work/job.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -59,6 +60,13 @@ int reply_made(struct req *r, const char *kind, const char *key, const char *act
 
 	tell_event_at(r, action, url, key);
 	return reply_created(r, url);
+}
+
+int reply_job(struct req *r, const struct job_order *o)
+{
+	struct op *op = job_start(req_env(r), o, req_err(r));
+
+	return op ? reply_operation(r, op) : -1;
 }
 
 int reply_operation_json(struct req *r, json_t *own_op)

@@ -12,6 +12,9 @@ void tell_event_at(struct req *r, const char *action, const char *url, const cha
 /* 201 with the new object's URL, and its event. */
 int reply_made(struct req *r, const char *kind, const char *key, const char *action);
 /* 202 for an operation that is known only by its object (a token, or one of another member). */
+/* Starts the job, and answers with its operation. */
+struct job_order;
+int reply_job(struct req *r, const struct job_order *o);
 int reply_operation_json(struct req *r, json_t *own_op);
 /* A list of the request's rows: URLs for recursion 0, else what render makes of each (new
  * reference, NULL leaves it out). filter= is applied to objects. */

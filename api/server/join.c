@@ -5,6 +5,7 @@
 
 #include "api/rest/localconf.h"
 #include "api/rest/serverinfo.h"
+#include "api/work/job.h"
 #include "api/work/netsync.h"
 #include "api/work/recover.h"
 #include "api/work/state.h"
@@ -14,19 +15,10 @@
 #include "cluster/model/keys.h"
 #include "node/image/image.h"
 
-struct cluster_job {
-	const struct api_env *env;
-	char *name, *address, *token;
-};
-
-static void job_free(void *arg)
+/* Arguments of both jobs: {"name", "address"}, and "token" of a join. */
+static const char *arg_of(const struct job *j, const char *key)
 {
-	struct cluster_job *j = arg;
-
-	free(j->name);
-	free(j->address);
-	free(j->token);
-	free(j);
+	return json_str(j->args, key, "");
 }
 
 static void tell(const struct api_env *env, const char *action, const char *url, const char *name)
@@ -37,20 +29,19 @@ static void tell(const struct api_env *env, const char *action, const char *url,
 
 /* --- the first member ------------------------------------------------------------------------ */
 
-static int run_enable(struct op *op, void *arg, struct err *err)
+static int run_enable(struct job *j, struct err *err)
 {
-	struct cluster_job *j = arg;
 	const struct api_env *env = j->env;
 	_free_ char *listening = localconf_get(env->state->conf, "core.https_address");
 
-	if (str_empty(listening) && localconf_set_address(env, j->address, err) < 0)
+	if (str_empty(listening) && localconf_set_address(env, arg_of(j, "address"), err) < 0)
 		return -1;
-	if (cluster_enable(env->cluster, j->name, j->address, err) < 0)
+	if (cluster_enable(env->cluster, arg_of(j, "name"), arg_of(j, "address"), err) < 0)
 		return -1;
 	serverinfo_stale(env->state->info);
 	facts_republish(env);
 	netsync_all(env);
-	tell(env, "cluster-enabled", "/1.0/cluster", j->name);
+	tell(env, "cluster-enabled", "/1.0/cluster", arg_of(j, "name"));
 	return 0;
 }
 
@@ -88,25 +79,13 @@ static char *reachable(const struct api_env *env, const char *address, struct er
 	return NULL;
 }
 
-static struct op *start(const struct api_env *env, const char *what,
-			int (*run)(struct op *op, void *arg, struct err *err), char *own_name,
-			char *own_address, const char *token, struct err *err)
-{
-	struct cluster_job *j = xnew(struct cluster_job);
-
-	j->env = env;
-	j->name = own_name;
-	j->address = own_address;
-	j->token = xstrdup(token);
-	return op_start(env->ops,
-			&(struct op_spec){ .class = OP_TASK,
-					   .description = what,
-					   .key = "cluster",
-					   .run = run,
-					   .arg = j,
-					   .free_arg = job_free },
-			err);
-}
+static const struct job_kind enabling = {
+	.description = "Enabling clustering",
+	.on = ENT_MAX,
+	.lock = "cluster",
+	.run = run_enable,
+	.state = INST_READY,
+};
 
 struct op *cluster_enable_start(const struct api_env *env, const json_t *body, struct err *err)
 {
@@ -129,23 +108,26 @@ struct op *cluster_enable_start(const struct api_env *env, const json_t *body, s
 	address = reachable(env, json_str(body, "server_address", ""), err);
 	if (!address)
 		return NULL;
-	return start(env, "Enabling clustering", run_enable, xstrdup(name), take_ptr(address), NULL,
-		     err);
+	return job_start(env,
+			 &(struct job_order){ .kind = &enabling,
+					      .own_args = json_pack("{s:s, s:s}", "name", name,
+								    "address", address) },
+			 err);
 }
 
 /* --- a further member ------------------------------------------------------------------------ */
 
-static int run_join(struct op *op, void *arg, struct err *err)
+static int run_join(struct job *j, struct err *err)
 {
-	struct cluster_job *j = arg;
 	const struct api_env *env = j->env;
 	_free_ char *before = localconf_get(env->state->conf, "core.https_address");
 
 	/* The other members call back while the join is under way. */
-	if (localconf_set_address(env, j->address, err) < 0)
+	if (localconf_set_address(env, arg_of(j, "address"), err) < 0)
 		return -1;
 	if (image_disown_all(env->node, err) < 0 ||
-	    cluster_join(env->cluster, j->name, j->address, j->token, err) < 0) {
+	    cluster_join(env->cluster, arg_of(j, "name"), arg_of(j, "address"), arg_of(j, "token"),
+			 err) < 0) {
 		struct err ignored;
 
 		/* One that was admitted is called at this address from now on. */
@@ -155,9 +137,17 @@ static int run_join(struct op *op, void *arg, struct err *err)
 	}
 	serverinfo_stale(env->state->info);
 	netsync_all(env);
-	tell(env, "cluster-member-added", "/1.0/cluster/members", j->name);
+	tell(env, "cluster-member-added", "/1.0/cluster/members", arg_of(j, "name"));
 	return 0;
 }
+
+static const struct job_kind joining = {
+	.description = "Joining cluster",
+	.on = ENT_MAX,
+	.lock = "cluster",
+	.run = run_join,
+	.state = INST_READY,
+};
 
 /* The name that the token was made for; the caller frees. */
 static char *name_in_token(const char *token)
@@ -192,6 +182,10 @@ struct op *cluster_join_start(const struct api_env *env, const json_t *body, con
 	address = reachable(env, json_str(body, "server_address", ""), err);
 	if (!address)
 		return NULL;
-	return start(env, "Joining cluster", run_join, xstrdup(name), take_ptr(address), token,
-		     err);
+	return job_start(env,
+			 &(struct job_order){ .kind = &joining,
+					      .own_args = json_pack("{s:s, s:s, s:s}", "name", name,
+								    "address", address, "token",
+								    token) },
+			 err);
 }

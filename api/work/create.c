@@ -16,19 +16,13 @@
 #include "node/image/image.h"
 #include "node/storage/storage.h"
 
-struct create_job {
+/* Arguments: {"doc": a complete row, checked, whose image is a fingerprint or "" for an empty root;
+ * "start": whether it is to run}. */
+struct creation {
 	const struct api_env *env;
 	json_t *doc;
 	bool start;
 };
-
-static void job_free(void *arg)
-{
-	struct create_job *j = arg;
-
-	json_decref(j->doc);
-	free(j);
-}
 
 /* --- undoing --------------------------------------------------------------------------------- */
 
@@ -60,13 +54,18 @@ static int delete_files(const struct api_env *env, const json_t *doc, struct err
 	return 0;
 }
 
-int instance_undo(const struct api_env *env, const json_t *doc, struct err *err)
+static int remove_all(const struct api_env *env, const json_t *doc, struct err *err)
 {
 	/* What bears a promised name on disk belongs to the instance that gets it. */
 	if (!instance_name_promised(env, json_str(doc, "name", ""), NULL) &&
 	    delete_files(env, doc, err) < 0)
 		return -1;
 	return delete_rows(env, doc, err);
+}
+
+int instance_undo(const struct api_env *env, const struct row *row, struct err *err)
+{
+	return remove_all(env, row->doc, err);
 }
 
 struct undo_create {
@@ -78,7 +77,7 @@ static int undo_create(void *arg, struct err *err)
 {
 	struct undo_create *u = arg;
 
-	return instance_undo(u->env, u->doc, err);
+	return remove_all(u->env, u->doc, err);
 }
 
 /* --- doing ----------------------------------------------------------------------------------- */
@@ -92,7 +91,7 @@ static bool exists(const struct api_env *env, const char *name)
 }
 
 /* One that is deleted later stays as long as instances need it. */
-static int pin_image(struct create_job *j, struct tx *tx, struct err *err)
+static int pin_image(struct creation *j, struct tx *tx, struct err *err)
 {
 	const char *image = json_str(j->doc, "image", "");
 	_free_ char *key = ref_beside(json_str(j->doc, "name", ""), ENT_IMAGE, image);
@@ -109,7 +108,7 @@ static int pin_image(struct create_job *j, struct tx *tx, struct err *err)
 }
 
 struct new_row {
-	struct create_job *j;
+	struct creation *j;
 	struct address_picks picks;
 };
 
@@ -117,7 +116,7 @@ struct new_row {
 static int fill_row(void *arg, struct row *row, struct edit_try *t, struct err *err)
 {
 	struct new_row *n = arg;
-	struct create_job *j = n->j;
+	struct creation *j = n->j;
 	struct address_wish wish = { .dynamic = j->start, .attempt = t->n };
 
 	address_picks_done(&n->picks);
@@ -130,7 +129,7 @@ static int fill_row(void *arg, struct row *row, struct edit_try *t, struct err *
 	return EDIT_COMMIT;
 }
 
-static int commit_row(struct create_job *j, struct err *err)
+static int commit_row(struct creation *j, struct err *err)
 {
 	struct new_row n = { .j = j };
 	struct row_edit edit = { .e = ENT_INSTANCE,
@@ -145,7 +144,7 @@ static int commit_row(struct create_job *j, struct err *err)
 }
 
 /* With the row there, a renaming that comes later sees it and gives way. */
-static int check_promised(struct create_job *j, struct err *err)
+static int check_promised(struct creation *j, struct err *err)
 {
 	const char *name = json_str(j->doc, "name", "");
 
@@ -155,7 +154,7 @@ static int check_promised(struct create_job *j, struct err *err)
 		       "another instance is being renamed to \"%s\", or from it", name);
 }
 
-static int make_volume(struct create_job *j, struct op *op, struct err *err)
+static int make_volume(struct creation *j, struct op *op, struct err *err)
 {
 	const char *image = json_str(j->doc, "image", "");
 	_json_ json_t *pool = spec_pool(j->env, j->doc, err);
@@ -183,7 +182,7 @@ static int set_ready(void *arg, struct row *row, struct edit_try *t, struct err 
 	return 0;
 }
 
-static int check_files(struct create_job *j, struct err *err)
+static int check_files(struct creation *j, struct err *err)
 {
 	const char *name = json_str(j->doc, "name", "");
 	_json_ json_t *pool = NULL;
@@ -195,7 +194,7 @@ static int check_files(struct create_job *j, struct err *err)
 	return pool ? volume_check_free(j->env->node, pool, name, err) : -1;
 }
 
-static int make(struct create_job *j, struct op *op, struct err *err)
+static int make(struct creation *j, struct op *op, struct err *err)
 {
 	struct undo_create *u = xnew(struct undo_create);
 	_undo_ struct undo undo = { 0 };
@@ -215,43 +214,16 @@ static int make(struct create_job *j, struct op *op, struct err *err)
 	return 0;
 }
 
-static int run_create(struct op *op, void *arg, struct err *err)
+int create_run(struct job *j, struct err *err)
 {
-	struct create_job *j = arg;
-	const char *name = json_str(j->doc, "name", "");
+	struct creation c = { j->env, json_obj(j->args, "doc"),
+			      json_bool(j->args, "start", false) };
 
-	if (make(j, op, err) < 0)
+	if (make(&c, j->op, err) < 0)
 		return -1;
-	instance_event(j->env, name, "created",
-		       json_pack("{s:s}", "location", json_str(j->doc, "member", "")));
-	if (j->start && instance_start_noted(j->env, name, err) < 0)
-		return err_wrap(err, "instance \"%s\" was created but did not start", name);
+	instance_event(j->env, j->name, "created",
+		       json_pack("{s:s}", "location", json_str(c.doc, "member", "")));
+	if (c.start && instance_start_noted(j->env, j->name, err) < 0)
+		return err_wrap(err, "instance \"%s\" was created but did not start", j->name);
 	return 0;
-}
-
-struct op *job_create_start(const struct api_env *env, json_t *own_doc, bool start,
-			    const char *placement, struct err *err)
-{
-	struct create_job *j = xnew(struct create_job);
-	const char *name = json_str(own_doc, "name", "");
-	_free_ char *key = ref_lock(ENT_INSTANCE, name);
-	_json_ json_t *metadata = NULL;
-
-	j->env = env;
-	j->doc = own_doc;
-	j->start = start;
-	if (placement)
-		metadata = json_pack("{s:{s:s, s:s}}", "placement", "member",
-				     json_str(own_doc, "member", ""), "reason", placement);
-	return op_start(env->ops,
-			&(struct op_spec){ .class = OP_TASK,
-					   .description = "Creating instance",
-					   .resource_kind = "instances",
-					   .resource_name = name,
-					   .key = key,
-					   .metadata = metadata,
-					   .run = run_create,
-					   .arg = j,
-					   .free_arg = job_free },
-			err);
 }

@@ -190,49 +190,31 @@ int job_need_image(void *arg, const char *fingerprint, struct op *op, struct err
 
 /* --- import ---------------------------------------------------------------------------------- */
 
-struct import_job {
-	const struct api_env *env;
-	struct image_upload up;
-};
-
-static void import_free(void *arg)
-{
-	struct import_job *j = arg;
-
-	if (j->up.own_fd >= 0)
-		close(j->up.own_fd);
-	if (j->up.own_rootfs_fd >= 0)
-		close(j->up.own_rootfs_fd);
-	free(j->up.own_filename);
-	free(j->up.own_want_fp);
-	json_decref(j->up.own_properties);
-	json_decref(j->up.own_profiles);
-	json_decref(j->up.own_aliases);
-	free(j);
-}
-
+/* Arguments: {"filename", "fingerprint": wanted or absent, "public", "properties", "profiles",
+ * "aliases"}; its files are the tarball and, of one that is split, the root. */
 static void import_progress(void *arg, int64_t done, int64_t total)
 {
 	tell_share(arg, "create_image_from_container_pack", "reading the image", done, total);
 }
 
-static json_t *image_row(const struct import_job *j, const json_t *info)
+static json_t *image_row(const struct job *j, const json_t *info)
 {
 	json_t *doc = json_deep_copy(info), *properties = json_obj(doc, "properties");
+	json_t *profiles = json_arr(j->args, "profiles");
 	char now[CLOCK_TEXT_SIZE];
 
 	if (!properties) {
 		properties = json_object();
 		json_object_set_new(doc, "properties", properties);
 	}
-	json_object_update(properties, j->up.own_properties);
+	json_object_update(properties, json_obj(j->args, "properties"));
 	json_put_str(doc, "type", "container");
-	json_put_bool(doc, "public", j->up.public);
+	json_put_bool(doc, "public", json_bool(j->args, "public", false));
 	json_put_bool(doc, "auto_update", false);
 	json_put_bool(doc, "cached", false);
-	json_put_str(doc, "filename", j->up.own_filename ? j->up.own_filename : "");
-	if (j->up.own_profiles)
-		json_object_set(doc, "profiles", j->up.own_profiles);
+	json_put_str(doc, "filename", json_str(j->args, "filename", ""));
+	if (profiles)
+		json_object_set(doc, "profiles", profiles);
 	else
 		json_object_set_new(doc, "profiles", json_pack("[s]", "default"));
 	json_put_str(doc, "uploaded_at", clock_now_text(now));
@@ -241,12 +223,12 @@ static json_t *image_row(const struct import_job *j, const json_t *info)
 	return doc;
 }
 
-static void put_aliases(const struct import_job *j, const char *fingerprint, struct tx *tx)
+static void put_aliases(const struct job *j, const char *fingerprint, struct tx *tx)
 {
 	json_t *a;
 	size_t i;
 
-	json_array_foreach(j->up.own_aliases, i, a) {
+	json_array_foreach(json_arr(j->args, "aliases"), i, a) {
 		_json_ json_t *doc = json_pack("{s:s, s:s, s:s}", "target", fingerprint, "type",
 					       "container", "description",
 					       json_str(a, "description", ""));
@@ -255,7 +237,7 @@ static void put_aliases(const struct import_job *j, const char *fingerprint, str
 	}
 }
 
-static int commit_image(const struct import_job *j, const char *fingerprint, const json_t *info,
+static int commit_image(const struct job *j, const char *fingerprint, const json_t *info,
 			struct err *err)
 {
 	_json_ json_t *doc = image_row(j, info);
@@ -273,22 +255,21 @@ bool image_known(const struct api_env *env, const char *fingerprint)
 	return store_count(env->store, ENT_IMAGE, fingerprint) != 0;
 }
 
-static json_t *import_upload(struct import_job *j, struct op *op, struct err *err)
+static json_t *import_upload(struct job *j, struct err *err)
 {
-	return image_import(j->env->node, j->up.own_fd, j->up.own_rootfs_fd, j->up.own_want_fp,
-			    import_progress, op, err);
+	return image_import(j->env->node, j->fd[0], j->fd[1],
+			    json_str(j->args, "fingerprint", NULL), import_progress, j->op, err);
 }
 
 /* The caller holds the image's lock, and with it keeps those away who sweep files without a row. */
-static int commit_kept(struct import_job *j, const char *fp, const json_t *info, struct op *op,
-		       struct err *err)
+static int commit_kept(struct job *j, const char *fp, const json_t *info, struct err *err)
 {
 	if (image_known(j->env, fp))
 		return err_set(err, ERR_CONFLICT, "Image with same fingerprint already exists: %s",
 			       fp);
 	/* A deletion of the same image may have taken the file that was just found or made. */
 	if (!image_present(j->env->node, fp)) {
-		_json_ json_t *again = import_upload(j, op, err);
+		_json_ json_t *again = import_upload(j, err);
 
 		if (!again)
 			return -1;
@@ -296,10 +277,10 @@ static int commit_kept(struct import_job *j, const char *fp, const json_t *info,
 	return commit_image(j, fp, info, err);
 }
 
-static int take_in(struct import_job *j, struct op *op, struct err *err)
+int image_import_run(struct job *j, struct err *err)
 {
 	const struct api_env *env = j->env;
-	_json_ json_t *info = import_upload(j, op, err);
+	_json_ json_t *info = import_upload(j, err);
 	_free_ char *lock = NULL;
 	const char *fp;
 	int rc;
@@ -309,7 +290,7 @@ static int take_in(struct import_job *j, struct op *op, struct err *err)
 	fp = json_str(info, "fingerprint", "");
 	lock = ref_lock(ENT_IMAGE, fp);
 	keylock_take(env->state->locks, lock);
-	rc = commit_kept(j, fp, info, op, err);
+	rc = commit_kept(j, fp, info, err);
 	keylock_drop(env->state->locks, lock);
 	if (rc < 0) {
 		/* With an unknown outcome the row may be there after all; a restart looks again. */
@@ -317,33 +298,12 @@ static int take_in(struct import_job *j, struct op *op, struct err *err)
 			image_sweep(env, fp);
 		return -1;
 	}
-	op_set(op, "fingerprint", json_string(fp));
-	op_set(op, "size", json_sprintf("%lld", (long long)json_int(info, "size", 0)));
+	op_set(j->op, "fingerprint", json_string(fp));
+	op_set(j->op, "size", json_sprintf("%lld", (long long)json_int(info, "size", 0)));
 	event_lifecycle(env->events, &(struct event_source){ .action = "image-created",
 							     .url = "/1.0/images",
 							     .key = fp });
 	return 0;
-}
-
-static int run_import(struct op *op, void *arg, struct err *err)
-{
-	return take_in(arg, op, err);
-}
-
-struct op *job_image_import_start(const struct api_env *env, struct image_upload *own,
-				  struct err *err)
-{
-	struct import_job *j = xnew(struct import_job);
-
-	j->env = env;
-	j->up = *own;
-	return op_start(env->ops,
-			&(struct op_spec){ .class = OP_TASK,
-					   .description = "Downloading image",
-					   .run = run_import,
-					   .arg = j,
-					   .free_arg = import_free },
-			err);
 }
 
 /* --- delete ---------------------------------------------------------------------------------- */
@@ -360,58 +320,24 @@ void image_sweep(const struct api_env *env, const char *fingerprint)
 	keylock_drop(env->state->locks, lock);
 }
 
-struct delete_job {
-	const struct api_env *env;
-	char *fingerprint;
-};
-
-static void delete_free(void *arg)
-{
-	struct delete_job *j = arg;
-
-	free(j->fingerprint);
-	free(j);
-}
-
 /* The files go on every member through the watch on the rows. */
-static int run_delete(struct op *op, void *arg, struct err *err)
+int image_delete_run(struct job *j, struct err *err)
 {
-	struct delete_job *j = arg;
 	_rows_ struct rows aliases = { 0 };
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 
-	if (store_get(j->env->store, ENT_IMAGE, j->fingerprint, &row, err) < 0 ||
-	    store_list(j->env->store, ENT_ALIAS, j->fingerprint, &aliases, err) < 0)
+	if (store_get(j->env->store, ENT_IMAGE, j->name, &row, err) < 0 ||
+	    store_list(j->env->store, ENT_ALIAS, j->name, &aliases, err) < 0)
 		return -1;
-	tx_delete(tx, ENT_IMAGE, j->fingerprint, REV_ANY);
+	tx_delete(tx, ENT_IMAGE, j->name, REV_ANY);
 	for (size_t i = 0; i < aliases.n; i++)
 		tx_delete(tx, ENT_ALIAS, aliases.v[i].key, REV_ANY);
 	if (store_commit(j->env->store, tx, 0, NULL, err) < 0)
 		return -1;
-	image_sweep(j->env, j->fingerprint);
+	image_sweep(j->env, j->name);
 	event_lifecycle(j->env->events, &(struct event_source){ .action = "image-deleted",
 								.url = "/1.0/images",
-								.key = j->fingerprint });
+								.key = j->name });
 	return 0;
-}
-
-struct op *job_image_delete_start(const struct api_env *env, const char *fingerprint,
-				  struct err *err)
-{
-	struct delete_job *j = xnew(struct delete_job);
-	_free_ char *key = ref_lock(ENT_IMAGE, fingerprint);
-
-	j->env = env;
-	j->fingerprint = xstrdup(fingerprint);
-	return op_start(env->ops,
-			&(struct op_spec){ .class = OP_TASK,
-					   .description = "Deleting image",
-					   .resource_kind = "images",
-					   .resource_name = fingerprint,
-					   .key = key,
-					   .run = run_delete,
-					   .arg = j,
-					   .free_arg = delete_free },
-			err);
 }

@@ -1,11 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api/work/job.h - the work behind the operations on instances and images.
+/* api/work/job.h - the work behind operations (job.def), and what of it others do in their thread.
  *
- * X_start() checks what can be checked at once, and starts an operation (counted reference, or NULL
- * with err). The work itself runs on the member of the instance, one job at a time for each.
+ * A job is a function and a row. It gets its arguments as JSON, runs on the member of the instance,
+ * and one at a time for each object; it undoes what it did when it fails. What a crash leaves is
+ * told by the state of the instance's row, and settled as the job's row says.
  */
 #pragma once
 #include "api/work/env.h"
+#include "cluster/model/row.h"
+#include "cluster/model/state.h"
+
+struct job {
+	const struct job_kind *kind;
+	const struct api_env *env;
+	struct op *op; /* while it runs */
+	char *name;    /* the key of the object; NULL: none */
+	json_t *args;  /* what they are stands at the function */
+	int fd[2];     /* closed with it; -1: none */
+};
+
+struct job_kind {
+	const char *description;
+	enum entity on;   /* ENT_MAX: no object */
+	const char *lock; /* of one without an object; NULL: none */
+	int (*check)(const struct job *j, struct err *err);
+	int (*run)(struct job *j, struct err *err);
+	enum inst_state state;
+	int (*settle)(const struct api_env *env, const struct row *row, struct err *err);
+};
+
+enum job_id {
+#define JOB(id, description, on, check, run, state, settle) JOB_##id,
+#include "api/work/job.def"
+#undef JOB
+	JOB_COUNT
+};
+extern const struct job_kind jobs[JOB_COUNT];
+
+struct job_order {
+	const struct job_kind *kind;
+	const char *name; /* copied */
+	json_t *own_args;
+	json_t *own_metadata; /* the operation's, or NULL */
+	int own_fd[2];        /* used when has_fds */
+	bool has_fds;
+};
+/* Checks, and starts an operation: a counted reference, or NULL with err. What the order owns is
+ * taken over in any case. */
+struct op *job_start(const struct api_env *env, const struct job_order *o, struct err *err);
+/* What recovery does with a row of this state; NULL: nothing. */
+const struct job_kind *job_of_state(enum inst_state s);
+
+#define JOB(id, description, on, check, run, state, settle) int run(struct job *j, struct err *err);
+#include "api/work/job.def"
+#undef JOB
+int rename_check(const struct job *j, struct err *err);
+int move_job_check(const struct job *j, struct err *err);
+int delete_check(const struct job *j, struct err *err);
+int rename_settle(const struct api_env *env, const struct row *row, struct err *err);
+int move_job_settle(const struct api_env *env, const struct row *row, struct err *err);
+/* Takes back a creation or a deletion that a crash cut off: volume, container, row. */
+int instance_undo(const struct api_env *env, const struct row *row, struct err *err);
 
 /* For migrate/: arg is the struct api_env. */
 int job_need_image(void *arg, const char *fingerprint, struct op *op, struct err *err);
@@ -13,25 +68,15 @@ int job_need_networks(void *arg, const json_t *spec, struct err *err);
 
 /* --- instances ------------------------------------------------------------------------------- */
 
-/* doc: a complete row, checked; image: fingerprint or "" for an empty root. placement: why here, or
- * NULL. */
-struct op *job_create_start(const struct api_env *env, json_t *own_doc, bool start,
-			    const char *placement, struct err *err);
-/* Takes back a creation that a crash cut off, or a whole instance: volume, container, row. */
-int instance_undo(const struct api_env *env, const json_t *doc, struct err *err);
-
-enum state_action { ACT_START, ACT_STOP, ACT_RESTART, ACT_FREEZE, ACT_UNFREEZE };
+/* What a client asks of an instance's state. */
 struct state_change {
-	enum state_action action;
+	enum job_id action; /* JOB_START to JOB_UNFREEZE */
 	bool force;
 	int timeout_s; /* < 0: the default */
 };
-/* ERR_INVALID for an unknown action. */
-/* {action, timeout, force, stateful} as clients send it. */
+/* {action, timeout, force, stateful} as clients send it; ERR_INVALID for an unknown action. */
 int state_change_parse(const json_t *body, struct state_change *ret, struct err *err);
-struct op *job_state_start(const struct api_env *env, const char *name,
-			   const struct state_change *change, struct err *err);
-/* The same in this thread. */
+/* In this thread. */
 int instance_change_state(const struct api_env *env, const char *name,
 			  const struct state_change *change, struct err *err);
 int instance_start(const struct api_env *env, const char *name, struct err *err);
@@ -46,13 +91,7 @@ int instance_lease(const struct api_env *env, const char *name, bool dynamic, st
 /* The container ended by itself: writes that down; an ephemeral instance goes. In the background.
  */
 void instance_ended(const struct api_env *env, const char *name);
-
-struct op *job_delete_start(const struct api_env *env, const char *name, struct err *err);
 int instance_delete(const struct api_env *env, const char *name, struct err *err);
-struct op *job_rename_start(const struct api_env *env, const char *name, const char *new_name,
-			    struct err *err);
-/* A rename that a crash cut off. */
-int instance_rename_settle(const struct api_env *env, const struct row *row, struct err *err);
 /* The instance must be stopped and the new name free. `moving`: for a move that begins now. Until
  * that is committed the instance is ready for nothing else, and its old name is nobody's. */
 int instance_rename(const struct api_env *env, const char *name, const char *new_name,
@@ -60,14 +99,6 @@ int instance_rename(const struct api_env *env, const char *name, const char *new
 /* After a move that was not made, or was cut off before its commit: the old name again. Does
  * nothing when it was made. */
 int instance_rename_back(const struct api_env *env, const char *new_name, struct err *err);
-struct move_request {
-	const char *name, *new_name; /* the same: it keeps its name */
-	const char *target;          /* a member */
-	bool live;
-};
-struct op *job_move_start(const struct api_env *env, const struct move_request *q,
-			  struct err *err);
-
 /* Puts what `next` makes of the row, which it may be called for anew, in place of what a client may
  * change (config, devices, ...). A running instance gets new limits, disks and nics at once; when
  * that fails, the row is as before. */
@@ -79,21 +110,9 @@ int instance_update(const struct api_env *env, const char *name, const struct in
 		    struct err *err);
 /* Makes a running instance of this member like its row and its profiles. */
 int instance_apply(const struct api_env *env, const char *name, struct err *err);
-struct op *job_update_start(const struct api_env *env, const char *name, int64_t rev,
-			    json_t *own_writable, struct err *err);
 
 /* --- images ---------------------------------------------------------------------------------- */
 
-struct image_upload {
-	int own_fd, own_rootfs_fd; /* rootfs: -1 for a unified tarball */
-	char *own_filename, *own_want_fp;
-	bool public;
-	json_t *own_properties, *own_profiles, *own_aliases;
-};
-struct op *job_image_import_start(const struct api_env *env, struct image_upload *own,
-				  struct err *err);
-struct op *job_image_delete_start(const struct api_env *env, const char *fingerprint,
-				  struct err *err);
 /* Whether a row or an instance here needs the image. */
 bool image_known(const struct api_env *env, const char *fingerprint);
 /* Removes the files of an image that no row and no instance here needs any more. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <string.h>
 
 #include "api/work/address.h"
@@ -215,20 +216,18 @@ static int instance_freeze(const struct api_env *env, const char *name, bool fre
 /* --- as jobs --------------------------------------------------------------------------------- */
 
 static const struct {
-	const char *name, *description;
+	const char *name;
+	enum job_id job;
 } actions[] = {
-	[ACT_START] = { "start", "Starting instance" },
-	[ACT_STOP] = { "stop", "Stopping instance" },
-	[ACT_RESTART] = { "restart", "Restarting instance" },
-	[ACT_FREEZE] = { "freeze", "Freezing instance" },
-	[ACT_UNFREEZE] = { "unfreeze", "Unfreezing instance" },
+	{ "start", JOB_START },   { "stop", JOB_STOP },         { "restart", JOB_RESTART },
+	{ "freeze", JOB_FREEZE }, { "unfreeze", JOB_UNFREEZE },
 };
 
-static int parse_action(const char *text, enum state_action *ret, struct err *err)
+static int parse_action(const char *text, enum job_id *ret, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
 		if (str_eq(actions[i].name, text)) {
-			*ret = (enum state_action)i;
+			*ret = actions[i].job;
 			return 0;
 		}
 	}
@@ -259,60 +258,31 @@ int instance_change_state(const struct api_env *env, const char *name,
 	if (instance_get_here(env, name, &row, err) < 0)
 		return -1;
 	switch (change->action) {
-	case ACT_START:
+	case JOB_START:
 		return instance_start(env, name, err);
-	case ACT_STOP:
+	case JOB_STOP:
 		return instance_stop(env, name, change, err);
-	case ACT_RESTART:
+	case JOB_RESTART:
 		return instance_restart(env, name, change, err);
-	case ACT_FREEZE:
+	case JOB_FREEZE:
 		return instance_freeze(env, name, true, err);
-	case ACT_UNFREEZE:
+	case JOB_UNFREEZE:
 		return instance_freeze(env, name, false, err);
+	default:
+		break;
 	}
+	assert(!"an action");
 	return 0;
 }
 
-struct state_job {
-	const struct api_env *env;
-	char *name;
+/* Arguments: a client's {"action", "force", "timeout"}. */
+int state_run(struct job *j, struct err *err)
+{
 	struct state_change change;
-};
 
-static void job_free(void *arg)
-{
-	struct state_job *j = arg;
-
-	free(j->name);
-	free(j);
-}
-
-static int run_change(struct op *op, void *arg, struct err *err)
-{
-	struct state_job *j = arg;
-
-	return instance_change_state(j->env, j->name, &j->change, err);
-}
-
-struct op *job_state_start(const struct api_env *env, const char *name,
-			   const struct state_change *change, struct err *err)
-{
-	struct state_job *j = xnew(struct state_job);
-	_free_ char *key = ref_lock(ENT_INSTANCE, name);
-
-	j->env = env;
-	j->name = xstrdup(name);
-	j->change = *change;
-	return op_start(env->ops,
-			&(struct op_spec){ .class = OP_TASK,
-					   .description = actions[change->action].description,
-					   .resource_kind = "instances",
-					   .resource_name = name,
-					   .key = key,
-					   .run = run_change,
-					   .arg = j,
-					   .free_arg = job_free },
-			err);
+	if (state_change_parse(j->args, &change, err) < 0)
+		return -1;
+	return instance_change_state(j->env, j->name, &change, err);
 }
 
 /* --- by itself ------------------------------------------------------------------------------- */

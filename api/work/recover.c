@@ -95,42 +95,18 @@ void facts_republish(const struct api_env *env)
 
 /* --- what jobs left -------------------------------------------------------------------------- */
 
-/* It has its new name only if the move was made. */
-static int settle_moving(const struct api_env *env, const char *name, struct err *err)
-{
-	if (env->mover && move_conclude_name(env->mover, name, err) < 0)
-		return -1;
-	return instance_rename_back(env, name, err);
-}
-
-/* As state.def says. */
-static int settle_state(const struct api_env *env, const struct row *row, struct err *err)
-{
-	switch (inst_state(row->doc)) {
-	case INST_CREATING:
-	case INST_DELETING:
-		return instance_undo(env, row->doc, err);
-	case INST_RENAMING:
-		return instance_rename_settle(env, row, err);
-	case INST_MOVING:
-		return settle_moving(env, row->key, err);
-	case INST_READY:
-	case INST_FOREIGN:
-		return 0;
-	}
-	return 0;
-}
-
 static int settle_row(const struct api_env *env, const struct row *row, struct err *err)
 {
-	const char *settled = inst_state_settled(inst_state(row->doc));
+	enum inst_state s = inst_state(row->doc);
+	const struct job_kind *cut_off = job_of_state(s);
 
-	if (!settled ||
+	if (!cut_off ||
 	    !str_eq(json_str(row->doc, "member", ""), cluster_member_name(env->cluster)))
 		return 0;
-	if (settle_state(env, row, err) < 0)
+	if (cut_off->settle(env, row, err) < 0)
 		return -1;
-	log_info("instance of an interrupted job settled", "instance", row->key, "is", settled);
+	log_info("instance of an interrupted job settled", "instance", row->key, "job",
+		 cut_off->description, "is", inst_state_settled(s));
 	return 0;
 }
 
@@ -188,7 +164,7 @@ static void settle_instances(const struct api_env *env)
 	if (!own_instances(env, &rows))
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
-		if (inst_state_settled(inst_state(rows.v[i].doc)))
+		if (job_of_state(inst_state(rows.v[i].doc)))
 			recover_instance_later(env, rows.v[i].key);
 	}
 }

@@ -15,22 +15,6 @@
 #include "migrate/migrate.h"
 #include "node/container/container.h"
 
-struct update_job {
-	const struct api_env *env;
-	char *name;
-	int64_t rev;
-	json_t *writable;
-};
-
-static void job_free(void *arg)
-{
-	struct update_job *j = arg;
-
-	free(j->name);
-	json_decref(j->writable);
-	free(j);
-}
-
 /* Of devices that are out now. What can't be freed here is so at the next start. */
 static void free_addresses(const struct api_env *env, const char *name, const json_t *spec)
 {
@@ -155,153 +139,19 @@ int instance_update(const struct api_env *env, const char *name, const struct in
 
 /* --- as a job -------------------------------------------------------------------------------- */
 
+/* Arguments: {"writable", "rev": the row's when they were computed, 0: any}. */
 static json_t *as_asked(void *arg, const struct row *row, struct err *err)
 {
-	const struct update_job *j = arg;
+	const struct job *j = arg;
+	int64_t rev = json_int(j->args, "rev", 0);
 
-	if (!j->rev || row->rev == j->rev)
-		return json_incref(j->writable);
+	if (!rev || row->rev == rev)
+		return json_incref(json_obj(j->args, "writable"));
 	err_set(err, ERR_PRECONDITION, "instance \"%s\" changed meanwhile", row->key);
 	return NULL;
 }
 
-static int run_update(struct op *op, void *arg, struct err *err)
+int update_run(struct job *j, struct err *err)
 {
-	struct update_job *j = arg;
-
 	return instance_update(j->env, j->name, &(struct instance_change){ as_asked, j }, err);
-}
-
-struct op *job_update_start(const struct api_env *env, const char *name, int64_t rev,
-			    json_t *own_writable, struct err *err)
-{
-	struct update_job *j = xnew(struct update_job);
-	_free_ char *key = ref_lock(ENT_INSTANCE, name);
-
-	j->env = env;
-	j->name = xstrdup(name);
-	j->rev = rev;
-	j->writable = own_writable;
-	return op_start(env->ops,
-			&(struct op_spec){ .class = OP_TASK,
-					   .description = "Updating instance",
-					   .resource_kind = "instances",
-					   .resource_name = name,
-					   .key = key,
-					   .run = run_update,
-					   .arg = j,
-					   .free_arg = job_free },
-			err);
-}
-
-/* --- moving to another member ---------------------------------------------------------------- */
-
-struct move_job {
-	const struct api_env *env;
-	char *name, *new_name, *target;
-	bool live;
-};
-
-static void move_free(void *arg)
-{
-	struct move_job *j = arg;
-
-	free(j->name);
-	free(j->new_name);
-	free(j->target);
-	free(j);
-}
-
-static int move(struct move_job *j, const char *name, struct op *op, struct err *err)
-{
-	bool live = j->live && container_pid(j->env->node, name) > 0;
-
-	if (move_run(j->env->mover, name, j->target, live, op, err) < 0)
-		return -1;
-	instance_event(j->env, name, "migrated",
-		       json_pack("{s:s, s:s}", "source", cluster_member_name(j->env->cluster),
-				 "target", j->target));
-	return 0;
-}
-
-/* The new name first: it may be taken. The move's commit makes it the instance's for good; a move
- * that is not committed, for whatever reason, gives it up. */
-static int move_renamed(struct move_job *j, struct op *op, struct err *err)
-{
-	struct err undo = { 0 };
-
-	if (instance_rename(j->env, j->name, j->new_name, true, err) == 0 &&
-	    fault_point(move_renamed, err) == 0 && move(j, j->new_name, op, err) == 0)
-		return 0;
-	if (err->kind != ERR_UNKNOWN && instance_rename_back(j->env, j->new_name, &undo) == 0)
-		return -1;
-	recover_instance_later(j->env, j->new_name);
-	return -1;
-}
-
-static int run_move(struct op *op, void *arg, struct err *err)
-{
-	struct move_job *j = arg;
-
-	_row_ struct row row = { 0 };
-
-	if (instance_get_here(j->env, j->name, &row, err) < 0)
-		return -1;
-	return str_eq(j->name, j->new_name) ? move(j, j->name, op, err) : move_renamed(j, op, err);
-}
-
-/* Refused before anything is done. */
-static int check_new_name(const struct api_env *env, const struct move_request *q, struct err *err)
-{
-	_row_ struct row taken = { 0 };
-
-	if (str_eq(q->name, q->new_name))
-		return 0;
-	if (container_status(env->node, q->name) != STATUS_STOPPED)
-		return err_set(err, ERR_INVALID,
-			       "Renaming of running instance not allowed: stop \"%s\" first, or "
-			       "move it under its own name",
-			       q->name);
-	if (store_get(env->store, ENT_INSTANCE, q->new_name, &taken, err) == 0)
-		return err_set(err, ERR_CONFLICT, "Instance \"%s\" already exists", q->new_name);
-	return err->kind == ERR_NOT_FOUND ? 0 : -1;
-}
-
-static int check_target(const struct api_env *env, const char *name, const char *target,
-			struct err *err)
-{
-	_row_ struct row row = { 0 };
-	char address[256];
-
-	if (instance_get_here(env, name, &row, err) < 0)
-		return -1;
-	if (str_eq(json_str(row.doc, "member", ""), target))
-		return err_set(err, ERR_INVALID, "instance \"%s\" is on member \"%s\" already",
-			       name, target);
-	return cluster_member_address(env->cluster, target, address, sizeof(address), err);
-}
-
-struct op *job_move_start(const struct api_env *env, const struct move_request *q, struct err *err)
-{
-	_free_ char *key = ref_lock(ENT_INSTANCE, q->name);
-	struct move_job *j;
-
-	if (check_target(env, q->name, q->target, err) < 0 || check_new_name(env, q, err) < 0)
-		return NULL;
-	j = xnew(struct move_job);
-	j->env = env;
-	j->name = xstrdup(q->name);
-	j->new_name = xstrdup(q->new_name);
-	j->target = xstrdup(q->target);
-	j->live = q->live;
-	return op_start(env->ops,
-			&(struct op_spec){ .class = OP_TASK,
-					   .description = "Migrating instance",
-					   .resource_kind = "instances",
-					   .resource_name = q->name,
-					   .key = key,
-					   .run = run_move,
-					   .arg = j,
-					   .free_arg = move_free },
-			err);
 }

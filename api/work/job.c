@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/work/job.h"
+
+#include <assert.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "cluster/model/ref.h"
+#include "cluster/model/schema.h"
+
+const struct job_kind jobs[JOB_COUNT] = {
+#define JOB(id, description, on, check, run, state, settle) \
+	[JOB_##id] = { description, ENT_##on, NULL, check, run, INST_##state, settle },
+#include "api/work/job.def"
+#undef JOB
+};
+
+static void job_free(void *arg)
+{
+	struct job *j = arg;
+
+	for (size_t i = 0; i < ARRAY_SIZE(j->fd); i++) {
+		if (j->fd[i] >= 0)
+			close(j->fd[i]);
+	}
+	free(j->name);
+	json_decref(j->args);
+	free(j);
+}
+
+static struct job *job_new(const struct api_env *env, const struct job_order *o)
+{
+	struct job *j = xnew(struct job);
+
+	j->kind = o->kind;
+	j->env = env;
+	j->name = xstrdup(o->name);
+	j->args = o->own_args;
+	for (size_t i = 0; i < ARRAY_SIZE(j->fd); i++)
+		j->fd[i] = o->has_fds ? o->own_fd[i] : -1;
+	return j;
+}
+
+static int run(struct op *op, void *arg, struct err *err)
+{
+	struct job *j = arg;
+
+	j->op = op;
+	return j->kind->run(j, err);
+}
+
+struct op *job_start(const struct api_env *env, const struct job_order *o, struct err *err)
+{
+	const struct job_kind *k = o->kind;
+	_json_ json_t *metadata = o->own_metadata;
+	bool named = k->on != ENT_MAX;
+	_free_ char *key = named ? ref_lock(k->on, o->name) : xstrdup(k->lock);
+	struct job *j = job_new(env, o);
+
+	assert(k->run);
+	assert(named == (o->name != NULL));
+	if (k->check && k->check(j, err) < 0) {
+		job_free(j);
+		return NULL;
+	}
+	return op_start(env->ops,
+			&(struct op_spec){ .class = OP_TASK,
+					   .description = k->description,
+					   .resource_kind = named ? entity_table(k->on) : NULL,
+					   .resource_name = o->name,
+					   .key = key,
+					   .metadata = metadata,
+					   .run = run,
+					   .arg = j,
+					   .free_arg = job_free },
+			err);
+}
+
+const struct job_kind *job_of_state(enum inst_state s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
+		if (jobs[i].settle && jobs[i].state == s)
+			return &jobs[i];
+	}
+	return NULL;
+}
