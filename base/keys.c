@@ -202,14 +202,29 @@ static bool is_key_name(const char *name)
 	return n <= NAME_BYTES_MAX;
 }
 
+/* Perhaps it is a key of another type of the same table. */
+static int refuse_unknown(const struct keys *keys, const char *what, const char *name,
+			  struct err *err)
+{
+	const struct keys all = { keys->rows, NULL };
+	const struct key *other = keys_find(&all, name);
+
+	if (!other || other->refused || strchr(other->name, '*'))
+		return err_set(err, ERR_INVALID, "%s: unknown configuration key \"%.80s\"", what,
+			       name);
+	return err_set(err, ERR_INVALID,
+		       "%s: unknown configuration key \"%.80s\": it is one of type %s, and this is "
+		       "%s",
+		       what, name, other->scope, keys->scope);
+}
+
 static int check_one(const struct keys *keys, const char *what, const char *name, const char *v,
 		     struct err *err)
 {
 	const struct key *k = keys_find(keys, name);
 
 	if (!k || !is_key_name(name))
-		return err_set(err, ERR_INVALID, "%s: unknown configuration key \"%.80s\"", what,
-			       name);
+		return refuse_unknown(keys, what, name, err);
 	if (strlen(v) > VALUE_MAX)
 		return err_set(err, ERR_INVALID,
 			       "%s: the value of \"%.80s\" is longer than %d bytes", what, name,

@@ -99,6 +99,12 @@ static void test_sentence(void **state)
 		{ "wheels", "2", "thing \"t\": unknown configuration key \"wheels\"" },
 	};
 
+	struct err other = { 0 };
+
+	assert_int_equal(key_try(&boat, "doors", "2", &other), -1);
+	assert_string_equal(other.msg,
+			    "thing \"t\": unknown configuration key \"doors\": it is one "
+			    "of type car, and this is boat");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct err err = { 0 };
 
