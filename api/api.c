@@ -154,6 +154,7 @@ int api_init(struct api_env *env, struct err *err)
 	s->disks = disk_usage_new();
 	s->info = serverinfo_new();
 	s->net = netsync_new(env);
+	s->started_ms = clock_ms();
 	env->state = s;
 	store_watch(env->store, &w);
 	return 0;

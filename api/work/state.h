@@ -23,6 +23,7 @@ struct api_state {
 	struct serverinfo *info;
 	struct localconf *conf;
 	struct netsync *net;
+	int64_t started_ms;
 	/* Background work: how much of it is under way. */
 	pthread_mutex_t lock;
 	pthread_cond_t idle;

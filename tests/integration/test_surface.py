@@ -434,3 +434,50 @@ def test_who_is_chosen_unasked(cluster, launch):
     finally:
         for member in ("m1", "m2", "m3"):
             cluster[0].cli("cluster", "unset", member, "scheduler.instance")
+
+
+SAMPLE = re.compile(r'([a-z]\w*)(?:\{((?:\w+="(?:[^"\\\n]|\\[\\"n])*",?)+)\})? (-?[0-9.e+-]+)')
+
+
+def metrics_of(member, path="/1.0/metrics"):
+    """(name, {label: value}) -> value, as a scraper reads it."""
+    status, headers, body = member.request("GET", path)
+    assert status == 200 and headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = body.decode().splitlines()
+    assert lines[-1] == "# EOF"
+    found, types = {}, {}
+    for line in lines[:-1]:
+        if line.startswith("# "):
+            word, name, rest = line[2:].split(" ", 2)
+            assert word in ("HELP", "TYPE")
+            if word == "TYPE":
+                assert name not in types and rest in ("counter", "gauge")
+                types[name] = rest
+            continue
+        name, labels, value = SAMPLE.fullmatch(line).groups()
+        assert name in types, line
+        found[name, labels or ""] = float(value)
+    return found
+
+
+def test_metrics_of_a_member(cluster, launch):
+    name = launch("measured", "--target", "m1")
+    labels = f'name="{name}",project="default",type="container"'
+    first = metrics_of(cluster[0])
+    assert first["lxd_procs_total", labels] >= 1
+    assert first["lxd_memory_MemTotal_bytes", labels] > first["lxd_memory_MemFree_bytes", labels] > 0
+    assert first["lxd_instances", 'project="default",type="container"'] >= 1
+    assert first["lxd_uptime_seconds", ""] >= 0 and first["lxd_warnings_total", ""] == 0
+    assert first["dunlin_member_memory_total_bytes", ""] > 0 and ("dunlin_member_load1", "") in first
+    assert ("lxd_network_transmit_bytes_total", f'device="lo",{labels}') in first
+    cluster[0].cli("exec", name, "--", "sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done")
+    wait_for("used CPU time to show", lambda: metrics_of(cluster[0])["lxd_cpu_seconds_total", labels]
+             > first["lxd_cpu_seconds_total", labels])
+    assert ("lxd_procs_total", labels) not in metrics_of(cluster[1]), "each member tells of its own instances"
+    assert ("lxd_procs_total", labels) in metrics_of(cluster[1], "/1.0/metrics?target=m1")
+    assert ("lxd_procs_total", labels) in metrics_of(cluster[0], "/1.0/metrics?project=default")
+    text = cluster[0].cli("query", "/1.0/metrics").stdout
+    assert "# TYPE lxd_procs_total gauge\n" in text and text.endswith("# EOF\n")
+    assert "metrics" in cluster[0].api("GET", "/1.0")["api_extensions"]
+    cluster[0].cli("stop", name, "--force")
+    assert ("lxd_procs_total", labels) not in metrics_of(cluster[0])

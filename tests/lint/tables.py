@@ -82,7 +82,7 @@ def check_queries(texts, report):
             report("api/routes.def", row.line, "query", f'{row.handler}() does not read "{name}"')
         handlers.setdefault(row.handler, [row.line, reads, set()])[2].update(names[t] for t in takes)
     for handler, (number, reads, offered) in handlers.items():
-        for name in sorted(reads - offered):
+        for name in sorted(reads - offered - {names[n] for n in common}):
             report("api/routes.def", number, "query", f'{handler}() reads "{name}", which no row of it takes')
     for number, line in enumerate(texts.get(table, "").splitlines(), 1):
         m = QUERY.match(line)
