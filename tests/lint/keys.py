@@ -45,7 +45,8 @@ class Row:
         if m and "INT32" in m[1]:
             return "a whole number"
         if m:
-            most = {"(1 << 24) - 1": "16777215", "INT32_MAX": "2147483647"}.get(m[2], m[2])
+            shift = re.fullmatch(r"\(?1 << (\d+)\)?( - 1)?", m[2])
+            most = (1 << int(shift[1])) - bool(shift[2]) if shift else {"INT32_MAX": 2**31 - 1}.get(m[2], m[2])
             return f"{m[1]} to {most}"
         return TYPES[self.holds.split("(")[0]]
 
