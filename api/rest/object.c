@@ -148,8 +148,8 @@ static json_t *new_doc(const struct kind *k, const json_t *body)
 	json_t *doc = json_object();
 
 	for (const struct field *f = k->fields; f->key; f++) {
-		if (f->use == FIELD_FIXED && !str_empty(json_str(body, f->key, "")))
-			json_put_str(doc, f->key, json_str(body, f->key, ""));
+		if (f->use == FIELD_FIXED)
+			json_put_str(doc, f->key, json_str(body, f->key, NULL));
 	}
 	object_merge(k, doc, body, false);
 	return doc;

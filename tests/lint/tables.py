@@ -71,7 +71,7 @@ def check_queries(texts, report):
     short = {f"Q_{n}": [f"Q_{n}"] for n in names}
     for m in re.finditer(r"^#define (Q_\w+) \((Q_[^)]*)\)$", rows, re.M):
         short[m[1]] = m[2].split(" | ")
-    calls = Calls(texts, "api/", r"\b[a-z]\w+(?=\()")
+    calls = Calls(texts, "api/", r"\b[a-z]\w+(?=\()|(?<=\(r, )[a-z]\w+(?=\))")
     for row in routes.rows(rows):
         takes = {n[2:] for w in row.query.split(" | ") for n in short.get(w, ())}
         taken |= takes
