@@ -7,7 +7,6 @@
  */
 #pragma once
 #include "node/node.h"
-#include "node/storage/storage.h"
 
 struct storage_ops;
 
