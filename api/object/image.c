@@ -373,6 +373,7 @@ static int json_upload(struct req *r)
 /* What the headers say of it. */
 static void take_headers(struct req *r, json_t *args, json_t *properties)
 {
+	json_put_str(args, "project", req_project(r));
 	json_put_str(args, "fingerprint", req_header(r, "X-LXD-fingerprint"));
 	json_put_bool(args, "public", header_bool(r, "X-LXD-public"));
 	json_object_set(args, "properties", properties);

@@ -190,8 +190,8 @@ int job_need_image(void *arg, const char *fingerprint, struct op *op, struct err
 
 /* --- import ---------------------------------------------------------------------------------- */
 
-/* Arguments: {"filename", "fingerprint": wanted or absent, "public", "properties", "profiles",
- * "aliases"}; its files are the tarball and, of one that is split, the root. */
+/* Arguments: {"project", "filename", "fingerprint": wanted or absent, "public", "properties",
+ * "profiles", "aliases"}; its files are the tarball and, of one that is split, the root. */
 static void import_progress(void *arg, int64_t done, int64_t total)
 {
 	tell_share(arg, "create_image_from_container_pack", "reading the image", done, total);
@@ -223,6 +223,11 @@ static json_t *image_row(const struct job *j, const json_t *info)
 	return doc;
 }
 
+static char *key_of(const struct job *j, enum entity e, const char *name)
+{
+	return ref_key(e, json_str(j->args, "project", PROJECT_DEFAULT), name);
+}
+
 static void put_aliases(const struct job *j, const char *fingerprint, struct tx *tx)
 {
 	json_t *a;
@@ -232,20 +237,22 @@ static void put_aliases(const struct job *j, const char *fingerprint, struct tx 
 		_json_ json_t *doc = json_pack("{s:s, s:s, s:s}", "target", fingerprint, "type",
 					       "container", "description",
 					       json_str(a, "description", ""));
+		_free_ char *key = key_of(j, ENT_ALIAS, json_str(a, "name", ""));
 
-		tx_put(tx, ENT_ALIAS, json_str(a, "name", ""), REV_NONE, doc);
+		tx_put(tx, ENT_ALIAS, key, REV_NONE, doc);
 	}
 }
 
 static int commit_image(const struct job *j, const char *fingerprint, const json_t *info,
 			struct err *err)
 {
+	_free_ char *key = key_of(j, ENT_IMAGE, fingerprint);
 	_json_ json_t *doc = image_row(j, info);
 	_tx_ struct tx *tx = tx_new();
 
 	if (fault_point(image_after_store, err) < 0)
 		return -1;
-	tx_put(tx, ENT_IMAGE, fingerprint, REV_NONE, doc);
+	tx_put(tx, ENT_IMAGE, key, REV_NONE, doc);
 	put_aliases(j, fingerprint, tx);
 	return store_commit(j->env->store, tx, 0, NULL, err);
 }
@@ -264,9 +271,14 @@ static json_t *import_upload(struct job *j, struct err *err)
 /* The caller holds the image's lock, and with it keeps those away who sweep files without a row. */
 static int commit_kept(struct job *j, const char *fp, const json_t *info, struct err *err)
 {
-	if (image_known(j->env, fp))
+	_free_ char *key = key_of(j, ENT_IMAGE, fp);
+	_row_ struct row row = { 0 };
+
+	if (store_get(j->env->store, ENT_IMAGE, key, &row, err) == 0)
 		return err_set(err, ERR_CONFLICT, "Image with same fingerprint already exists: %s",
 			       fp);
+	if (err->kind != ERR_NOT_FOUND)
+		return -1;
 	/* A deletion of the same image may have taken the file that was just found or made. */
 	if (!image_present(j->env->node, fp)) {
 		_json_ json_t *again = import_upload(j, err);
@@ -277,11 +289,19 @@ static int commit_kept(struct job *j, const char *fp, const json_t *info, struct
 	return commit_image(j, fp, info, err);
 }
 
+static void tell(const struct job *j, const char *action, const char *key)
+{
+	_free_ char *url = ref_add_project("/1.0/images", key);
+
+	event_lifecycle(j->env->events,
+			&(struct event_source){ .action = action, .url = url, .key = key });
+}
+
 int image_import_run(struct job *j, struct err *err)
 {
 	const struct api_env *env = j->env;
 	_json_ json_t *info = import_upload(j, err);
-	_free_ char *lock = NULL;
+	_free_ char *lock = NULL, *key = NULL;
 	const char *fp;
 	int rc;
 
@@ -289,6 +309,7 @@ int image_import_run(struct job *j, struct err *err)
 		return -1;
 	fp = json_str(info, "fingerprint", "");
 	lock = ref_lock(ENT_IMAGE, fp);
+	key = key_of(j, ENT_IMAGE, fp);
 	keylock_take(env->state->locks, lock);
 	rc = commit_kept(j, fp, info, err);
 	keylock_drop(env->state->locks, lock);
@@ -300,9 +321,7 @@ int image_import_run(struct job *j, struct err *err)
 	}
 	op_set(j->op, "fingerprint", json_string(fp));
 	op_set(j->op, "size", json_sprintf("%lld", (long long)json_int(info, "size", 0)));
-	event_lifecycle(env->events, &(struct event_source){ .action = "image-created",
-							     .url = "/1.0/images",
-							     .key = fp });
+	tell(j, "image-created", key);
 	return 0;
 }
 
@@ -323,21 +342,22 @@ void image_sweep(const struct api_env *env, const char *fingerprint)
 /* The files go on every member through the watch on the rows. */
 int image_delete_run(struct job *j, struct err *err)
 {
+	struct ref image = ref_of(j->name);
 	_rows_ struct rows aliases = { 0 };
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 
 	if (store_get(j->env->store, ENT_IMAGE, j->name, &row, err) < 0 ||
-	    store_list(j->env->store, ENT_ALIAS, j->name, &aliases, err) < 0)
+	    store_list(j->env->store, ENT_ALIAS, image.name, &aliases, err) < 0)
 		return -1;
 	tx_delete(tx, ENT_IMAGE, j->name, REV_ANY);
-	for (size_t i = 0; i < aliases.n; i++)
-		tx_delete(tx, ENT_ALIAS, aliases.v[i].key, REV_ANY);
+	for (size_t i = 0; i < aliases.n; i++) {
+		if (ref_is_in(aliases.v[i].key, image.project))
+			tx_delete(tx, ENT_ALIAS, aliases.v[i].key, REV_ANY);
+	}
 	if (store_commit(j->env->store, tx, 0, NULL, err) < 0)
 		return -1;
-	image_sweep(j->env, j->name);
-	event_lifecycle(j->env->events, &(struct event_source){ .action = "image-deleted",
-								.url = "/1.0/images",
-								.key = j->name });
+	image_sweep(j->env, image.name);
+	tell(j, "image-deleted", j->name);
 	return 0;
 }

@@ -69,6 +69,7 @@ struct op *job_start(const struct api_env *env, const struct job_order *o, struc
 					   .description = k->description,
 					   .resource_kind = named ? entity_table(k->on) : NULL,
 					   .resource_name = o->name,
+					   .project = json_str(j->args, "project", NULL),
 					   .key = key,
 					   .metadata = metadata,
 					   .run = run,

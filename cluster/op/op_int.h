@@ -26,7 +26,7 @@ struct op {
 	int refs; /* under ops->lock */
 	char id[UUID_SIZE];
 	enum op_class class;
-	char *description;
+	char *description, *project;
 	json_t *resources;
 	bool may_cancel;
 	int (*run)(struct op *op, void *arg, struct err *err);

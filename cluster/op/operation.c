@@ -30,6 +30,7 @@ void op_free(struct op *op)
 	json_decref(op->resources);
 	json_decref(op->metadata);
 	free(op->description);
+	free(op->project);
 	free(op);
 }
 
@@ -54,6 +55,7 @@ static json_t *render(struct op *op)
 	json_put_bool(j, "may_cancel", op->may_cancel);
 	json_put_str(j, "err", op->err.msg);
 	json_put_str(j, "location", op->ops->location(op->ops->arg));
+	json_put_str(j, "project", op->project);
 	return j;
 }
 
@@ -85,6 +87,8 @@ void op_project(const json_t *op, char ret_project[PROJECT_SIZE])
 	const char *url = json_string_value(json_array_get(first, 0));
 
 	ref_project_of_url(url ? url : "", ret_project);
+	if (json_str(op, "project", NULL))
+		str_copy(ret_project, PROJECT_SIZE, json_str(op, "project", ""));
 }
 
 /* --- running --------------------------------------------------------------------------------- */
@@ -178,6 +182,8 @@ static struct op *op_make(struct ops *o, const struct op_spec *spec)
 	rng_uuid(op->id);
 	op->class = spec->class;
 	op->description = xstrdup(spec->description);
+	if (!spec->resource_kind && !str_eq(spec->project, PROJECT_DEFAULT))
+		op->project = xstrdup(spec->project);
 	op->resources = make_resources(spec->resource_kind, spec->resource_name);
 	op->metadata = spec->metadata ? json_deep_copy(spec->metadata) : NULL;
 	op->may_cancel = spec->may_cancel || spec->class == OP_TOKEN;

@@ -31,6 +31,7 @@ struct op_spec {
 	/* "instances" and a text form (ref.h): becomes resources {"instances":
 	 * ["/1.0/instances/c1"]}, and "containers" beside it. May be NULL. */
 	const char *resource_kind, *resource_name;
+	const char *project; /* of one without a resource; NULL: the default one */
 	const char *key;        /* jobs with the same key run one after the other; NULL: no order */
 	const json_t *metadata; /* copied; may be NULL */
 	bool may_cancel;
@@ -50,7 +51,8 @@ void op_unref(struct op *op);
 
 const char *op_id(const struct op *op);
 json_t *op_json(struct op *op); /* new reference */
-/* Of what such an object is about. */
+/* Of what such an object is about: of its resource, or of its "project", which only those without a
+ * resource have. */
 void op_project(const json_t *op, char ret_project[PROJECT_SIZE]);
 /* Merges members into the operation's metadata and publishes. */
 void op_set(struct op *op, const char *key, json_t *own_value);

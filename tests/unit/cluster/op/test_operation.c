@@ -69,6 +69,43 @@ static struct op *start(struct world *t, int (*run)(struct op *op, void *arg, st
 	return op;
 }
 
+/* An operation is of its resource's project, or says it when it has none. */
+static void test_project(void **state)
+{
+	static const struct {
+		const char *kind, *key, *said, *project, *url;
+	} t[] = {
+		{ "instances", "c1", NULL, PROJECT_DEFAULT, "/1.0/instances/c1" },
+		{ "instances", "web~c1", NULL, "web", "/1.0/instances/c1?project=web" },
+		{ NULL, NULL, "web", "web", NULL },
+		{ NULL, NULL, PROJECT_DEFAULT, PROJECT_DEFAULT, NULL },
+		{ NULL, NULL, NULL, PROJECT_DEFAULT, NULL },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct op_spec spec = { .class = OP_TASK,
+					.description = "Testing",
+					.resource_kind = t[i].kind,
+					.resource_name = t[i].key,
+					.project = t[i].said,
+					.run = succeed };
+		struct err err = { 0 };
+		struct op *op = op_start(w->ops, &spec, &err);
+		_json_ json_t *j = op_json(op);
+		json_t *urls = json_arr(json_obj(j, "resources"), "instances");
+		char project[PROJECT_SIZE];
+
+		op_project(j, project);
+		assert_string_equal(project, t[i].project);
+		/* Clients that know no projects see what they always saw. */
+		assert_int_equal(json_object_get(j, "project") != NULL, i == 2);
+		if (t[i].url)
+			assert_string_equal(json_string_value(json_array_get(urls, 0)), t[i].url);
+		op_unref(op);
+	}
+}
+
 static void test_success(void **state)
 {
 	struct world *t = *state;
@@ -258,6 +295,7 @@ static void test_updates_grow(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_project, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_success, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
