@@ -46,6 +46,7 @@ const char *sha256_end(struct sha256 *s, char hex[SHA256_HEX_SIZE])
 	unsigned int n = 0;
 
 	EVP_DigestFinal_ex(s->ctx, sum, &n);
+	assert(2 * n < SHA256_HEX_SIZE);
 	EVP_MD_CTX_free(s->ctx);
 	free(s);
 	hex_of(sum, n, hex);
@@ -174,6 +175,7 @@ char *base64_decode(const char *text, size_t *ret_len)
 	/* Left-over bits must be zero, so that each value has one spelling. */
 	if (v & ((1U << bits) - 1))
 		return NULL;
+	assert(len <= n / 4 * 3 + 2);
 	*ret_len = len;
 	return take_ptr(out);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
 {
 	va_list ap;
 
+	assert(kind < ERR_MAX);
 	err->kind = kind;
 	err->sys = 0;
 	va_start(ap, fmt);
@@ -85,6 +87,7 @@ int err_wrap(struct err *err, const char *fmt, ...)
 
 int err_http(enum err_kind kind)
 {
+	assert(kind < ERR_MAX);
 	return kinds[kind].http;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fault.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -73,8 +74,10 @@ int fault_init(struct err *err)
 
 int fault_fire(enum fault f, struct err *err)
 {
-	enum action a = __atomic_exchange_n(&armed[f], NONE, __ATOMIC_SEQ_CST);
+	enum action a;
 
+	assert(f < FAULT_MAX);
+	a = __atomic_exchange_n(&armed[f], NONE, __ATOMIC_SEQ_CST);
 	if (a == NONE)
 		return 0;
 	log_warn("fault point reached", "name", names[f]);

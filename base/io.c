@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/io.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -115,6 +116,7 @@ static int make_dirs(const char *path, mode_t mode, bool exact, struct err *err)
 {
 	_free_ char *p = xstrdup(path);
 
+	assert(*path);
 	for (char *s = p + 1;; s++) {
 		char c = *s;
 
@@ -170,6 +172,7 @@ static int remove_content(struct removal *r, int own_fd, int depth)
 	struct dirent *e;
 	int rc = 0;
 
+	assert(own_fd >= 0);
 	if (!d) {
 		close(own_fd);
 		return -1;

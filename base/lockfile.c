@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/lockfile.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -40,6 +41,7 @@ static void wait_end(pid_t pid, int ms)
 
 static int wait_free(int fd, const char *path, int64_t deadline, struct err *err)
 {
+	assert(fd >= 0);
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		int left = deadline_left(deadline);
 

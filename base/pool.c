@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/pool.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -95,6 +96,7 @@ static int claim_slot(struct lane *l, uint64_t key)
 
 	while (l->running[i])
 		i++;
+	assert(i < l->max);
 	l->running[i] = key ? key : UINT64_MAX;
 	return i;
 }
@@ -183,6 +185,7 @@ int pool_submit(struct pool *p, enum pool_lane lane, uint64_t key, pool_fn fn, v
 	struct item *it = NULL;
 	bool ok;
 
+	assert(fn);
 	pthread_mutex_lock(&p->lock);
 	ok = l->max && l->queued < l->queue_max && (l->threads > 0 || start_thread(l));
 	if (ok) {
@@ -201,6 +204,7 @@ int pool_submit(struct pool *p, enum pool_lane lane, uint64_t key, pool_fn fn, v
 void pool_free(struct pool *p)
 {
 	pthread_mutex_lock(&p->lock);
+	assert(!p->stopping);
 	p->stopping = true;
 	for (int i = 0; i < POOL_LANES; i++) {
 		pthread_cond_broadcast(&p->lanes[i].wake);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/proc.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -132,6 +133,7 @@ int proc_spawn(const struct proc_spec *spec, struct proc *ret, struct err *err)
 	sigset_t all, old;
 	pid_t pid;
 
+	assert(spec->nfds <= PROC_FDS_MAX);
 	/* A handler of ours must not run in the child. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/sbuf.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,7 @@ void sbuf_reset(struct sbuf *b)
 
 void sbuf_free(struct sbuf *b)
 {
+	assert(!b->data || b->len < b->room);
 	free(b->data);
 	*b = SBUF(b->cap);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/undo.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -17,6 +18,7 @@ void undo_push(struct undo *u, const char *label, undo_fn fn, void *own_arg)
 {
 	struct undo_step *s = xnew(struct undo_step);
 
+	assert(fn);
 	*s = (struct undo_step){ label, fn, own_arg, u->top };
 	u->top = s;
 }
