@@ -4,6 +4,7 @@
  *   B_SIZE -> (B_EXT ->) B_SIZE_LF -> B_DATA -> B_DATA_CR -> B_DATA_LF -> B_SIZE
  *                                `-> B_LINE -> (B_TRAILER -> B_TRAILER_LF -> B_LINE) -> B_END_LF
  */
+#include <assert.h>
 #include <string.h>
 
 #include "base/net/http1.h"
@@ -27,6 +28,7 @@ enum {
 
 void http_body_init(struct http_body *b, const struct http_head *h)
 {
+	assert(h->length >= -1);
 	*b = (struct http_body){ .chunked = h->chunked };
 	b->state = h->chunked ? B_SIZE : B_DATA;
 	b->left = h->chunked ? 0 : h->length;
@@ -52,6 +54,7 @@ static int size_byte(struct http_body *b, char c, struct err *err)
 {
 	int v = hex_value(c);
 
+	assert(b->state == B_SIZE);
 	if (v >= 0) {
 		if (b->trailer++ == SIZE_DIGITS_MAX)
 			return bad(err, "the chunk's size");
@@ -74,6 +77,7 @@ static bool is_text(char c)
 
 static int ext_byte(struct http_body *b, char c, struct err *err)
 {
+	assert(b->state == B_EXT);
 	if (c == '\r') {
 		b->state = B_SIZE_LF;
 		b->trailer = 0;
@@ -84,6 +88,7 @@ static int ext_byte(struct http_body *b, char c, struct err *err)
 
 static int trailer_byte(struct http_body *b, char c, struct err *err)
 {
+	assert(b->state == B_TRAILER);
 	if (c == '\r') {
 		b->state = B_TRAILER_LF;
 		return 0;
@@ -93,6 +98,7 @@ static int trailer_byte(struct http_body *b, char c, struct err *err)
 
 static int line_byte(struct http_body *b, char c, struct err *err)
 {
+	assert(b->state == B_LINE);
 	if (c == '\r') {
 		b->state = B_END_LF;
 		return 0;
@@ -113,6 +119,7 @@ static int expect(struct http_body *b, char c, char want, int next, struct err *
 
 static int frame_byte(struct http_body *b, char c, struct err *err)
 {
+	assert(b->chunked);
 	switch (b->state) {
 	case B_SIZE:
 		return size_byte(b, c, err);
@@ -140,6 +147,7 @@ static size_t data_run(struct http_body *b, size_t len)
 {
 	size_t n = b->left >= 0 && (uint64_t)b->left < len ? (size_t)b->left : len;
 
+	assert(b->state == B_DATA);
 	b->total += n;
 	if (b->left < 0)
 		return n;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/net/httpc.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@ struct httpc *httpc_new(struct stream *own_stream, const char *host)
 {
 	struct httpc *c = xnew(struct httpc);
 
+	assert(own_stream);
 	c->stream = own_stream;
 	c->host = xstrdup(host);
 	c->in = SBUF(HTTP_HEAD_MAX + IO_BYTES);
@@ -367,6 +369,7 @@ struct stream *httpc_upgrade_head(struct httpc *c, const char *path, const char 
 		http_head_free(ret_head);
 		return NULL;
 	}
+	assert(c->stream);
 	s = take_ptr(c->stream);
 	stream_set_deadline(s, 0);
 	stream_unread(s, c->in.data, c->in.len);

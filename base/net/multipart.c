@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/net/multipart.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -32,6 +33,7 @@ char *multipart_boundary(const char *content_type)
 
 void multipart_free(struct multipart *m)
 {
+	assert(m->n <= MULTIPART_PARTS_MAX);
 	for (int i = 0; i < m->n; i++) {
 		if (m->fds[i] >= 0)
 			close(m->fds[i]);

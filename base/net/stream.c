@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/net/stream.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
@@ -55,6 +56,7 @@ struct stream *stream_from_ssl(void *own_ssl, int own_fd, const void *ahead, siz
 {
 	struct stream *s = stream_from_fd_ahead(own_fd, ahead, ahead_len);
 
+	assert(own_ssl);
 	s->ssl = own_ssl;
 	tls_peer_fingerprint(s->ssl, s->peer);
 	return s;
@@ -65,6 +67,7 @@ struct stream *stream_from_fd_ahead(int own_fd, const void *ahead, size_t ahead_
 	struct stream *s = xnew(struct stream);
 	struct stat st;
 
+	assert(own_fd >= 0);
 	s->fd = own_fd;
 	s->want = POLLIN;
 	s->socket = fstat(own_fd, &st) == 0 && S_ISSOCK(st.st_mode);
@@ -118,7 +121,10 @@ void cutter_cut(struct cutter *c)
 
 void cutter_unref(struct cutter *c)
 {
-	if (!c || __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
+	int left = c ? __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) : 1;
+
+	assert(left >= 0);
+	if (left > 0)
 		return;
 	pthread_mutex_destroy(&c->lock);
 	free(c);
@@ -143,6 +149,7 @@ void stream_free(struct stream *s)
 		tls_end_write(s->ssl);
 	tls_session_free(s->ssl);
 	cutter_forget(s->cutter);
+	assert(s->fd >= 0);
 	close(s->fd);
 	free(s->ahead);
 	free(s);
@@ -258,6 +265,7 @@ static ssize_t take_ahead(struct stream *s, void *buf, size_t len)
 {
 	size_t n = s->ahead_len - s->ahead_at;
 
+	assert(n > 0);
 	n = n < len ? n : len;
 	memcpy(buf, s->ahead + s->ahead_at, n);
 	s->ahead_at += n;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/net/tls.h"
 
+#include <assert.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
@@ -159,6 +160,7 @@ int tls_server_add(struct tls_ctx *t, const char *name, const char *cert_pem, co
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
+	assert(!t->named);
 	if (!ctx)
 		return fail(err, "set up TLS");
 	configure(ctx);
@@ -174,18 +176,23 @@ int tls_server_add(struct tls_ctx *t, const char *name, const char *cert_pem, co
 
 void tls_client_ask(struct tls_ctx *t, const char *name)
 {
+	assert(!t->name);
 	t->name = xstrdup(name);
 }
 
 struct tls_ctx *tls_ref(struct tls_ctx *t)
 {
+	assert(t->refs > 0);
 	t->refs++;
 	return t;
 }
 
 void tls_unref(struct tls_ctx *t)
 {
-	if (!t || --t->refs > 0)
+	int left = t ? --t->refs : 1;
+
+	assert(left >= 0);
+	if (left > 0)
 		return;
 	SSL_CTX_free(t->ctx);
 	SSL_CTX_free(t->named);

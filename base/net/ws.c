@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/net/ws.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -104,6 +105,7 @@ static struct ws *ws_new(struct stream *own_stream)
 {
 	struct ws *w = xnew(struct ws);
 
+	assert(own_stream);
 	pthread_mutex_init(&w->lock, NULL);
 	w->stream = own_stream;
 	stream_set_nonblock(own_stream, true);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/net/x509.h"
 
+#include <assert.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -152,6 +153,7 @@ int x509_make(const char *cn, char **ret_cert_pem, char **ret_key_pem, struct er
 
 	if (!key || !x || !fill(x, key, cn))
 		return fail(err, "make a certificate");
+	assert(X509_check_private_key(x, key) == 1);
 	cert_pem = pem_of_cert(x);
 	key_pem = pem_of_key(key);
 	if (!cert_pem || !key_pem)
