@@ -15,7 +15,7 @@
 #include "migrate/move_int.h"
 #include "node/container/steps.h"
 #include "node/criu/criu.h"
-#include "node/device/nic.h"
+#include "node/device/port.h"
 #include "node/host/pids.h"
 #include "node/storage/storage.h"
 
@@ -39,23 +39,6 @@ static int drop_volume(struct mover *m, const struct move *mv, struct err *err)
 	    err->kind == ERR_NOT_FOUND)
 		return 0;
 	return -1;
-}
-
-static int each_nic(struct mover *m, const struct move *mv, bool plug, struct err *err)
-{
-	json_t *nic;
-	size_t i;
-
-	json_array_foreach(json_arr(mv->spec, "nics"), i, nic) {
-		const char *host = json_str(nic, "host_name", ""),
-			   *bridge = json_str(nic, "bridge", "");
-
-		if (!plug)
-			nic_delete(m->o.node, host, err);
-		else if (*bridge && nic_plug(m->o.node, host, bridge, true, err) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 int move_start(struct mover *m, const struct move *mv, struct err *err)
@@ -103,7 +86,7 @@ static int release(struct mover *m, const struct move *mv, struct err *err)
 	_json_ json_t *request = container_request(m->o.node, name);
 
 	if (criu_await(m->o.node, name, deadline_in(RELEASE_MS), err) < 0 ||
-	    each_nic(m, mv, true, err) < 0)
+	    devices_connect(mv->spec, true, err) < 0)
 		return -1;
 	criu_mend(json_str(request, "cgroup_name", ""), name);
 	return thaw(m, mv, err);
@@ -182,7 +165,7 @@ static int leave(struct mover *m, const struct move *mv, bool volume, struct err
 		rc = container_gone(n, name, deadline_in(GONE_MS), err);
 	if (rc == 0)
 		rc = criu_kill_tree(n, name, deadline_in(KILL_MS), err);
-	each_nic(m, mv, false, &ignored);
+	devices_release(mv->spec);
 	if (!known)
 		container_abandon(n, name);
 	store_fact_put(m->store, FACT_INSTANCE, name, NULL);

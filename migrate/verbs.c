@@ -31,7 +31,6 @@ static json_t *request_of(struct mover *m, const struct move *mv, struct err *er
 	json_put_str(j, "id", id);
 	json_put_str(j, "sent", sent);
 	json_put_bool(j, "keep_frozen", mv->frozen);
-	json_object_set(j, "nics", json_arr(mv->spec, "nics"));
 	json_object_set(j, "spec", mv->spec);
 	return j;
 }

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/container/keys.h"
-#include "node/device/keys.h"
+#include "node/device/device.h"
 
 static bool is_name(const char *name)
 {

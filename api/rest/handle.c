@@ -11,6 +11,7 @@
 #include "api/work/job.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/device/device.h"
 
 #define USERS_SHOWN 5
 #define COMMIT_TRIES 50
@@ -218,12 +219,11 @@ static bool profile_uses(const struct row *profile, const struct users *u)
 	json_t *dev;
 
 	json_object_foreach(json_obj(profile->doc, "devices"), key, dev) {
-		const char *network = spec_nic_network(dev);
+		const char *network = device_network(dev);
 
 		if (networks && network && ref_means(profile->key, ENT_NETWORK, network, u->key))
 			return true;
-		if (pools && str_eq(json_str(dev, "type", ""), "disk") &&
-		    str_eq(json_str(dev, "pool", ""), u->key))
+		if (pools && str_eq(json_str(dev, "pool", ""), u->key))
 			return true;
 	}
 	return false;

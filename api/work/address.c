@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/store/lease.h"
-#include "node/device/keys.h"
+#include "node/device/device.h"
 
 /* --- leases ----------------------------------------------------------------------------------- */
 
@@ -42,8 +42,8 @@ static int taken(const char *network, const json_t *lease, const char *instance,
 static int fixed_address(const struct api_env *env, const json_t *dev, struct net4 *ret_net,
 			 uint32_t *ret_ip, struct err *err)
 {
-	const char *network = spec_nic_network(dev),
-		   *text = keys_text(&nic_keys, dev, "ipv4.address");
+	const char *network = device_network(dev),
+		   *text = keys_text(&device_nic.keys, dev, "ipv4.address");
 	_row_ struct row net = { 0 };
 
 	if (store_get(env->store, ENT_NETWORK, network, &net, err) < 0)
@@ -56,7 +56,7 @@ static int fixed_address(const struct api_env *env, const json_t *dev, struct ne
 		return err_set(err, ERR_INVALID,
 			       "ipv4.address is %s, but network \"%s\" has no IPv4 subnet", text,
 			       network);
-	if (keys_read(&nic_keys, dev, "ipv4.address", ret_ip, err) < 0)
+	if (keys_read(&device_nic.keys, dev, "ipv4.address", ret_ip, err) < 0)
 		return -1;
 	return net4_check(ret_net, network, *ret_ip, err);
 }
@@ -78,8 +78,8 @@ struct plan {
 	struct rows leases;
 	bool *keep;
 	json_t *settled; /* devices */
-	json_t *given;	 /* keys of rows that tx makes -> device */
-	json_t *macs;	 /* "NETWORK/MAC" -> device */
+	json_t *given;   /* keys of rows that tx makes -> device */
+	json_t *macs;    /* "NETWORK/MAC" -> device */
 };
 
 struct nic {
@@ -270,7 +270,7 @@ static int plan_pass(struct plan *p, enum pass pass, json_t *devices, struct err
 
 	json_object_foreach(devices, device, dev) {
 		struct nic nic = { .device = device,
-				   .network = spec_nic_network(dev),
+				   .network = device_network(dev),
 				   .wanted = json_str(dev, "ipv4.address", NULL),
 				   .dev = dev };
 
@@ -336,8 +336,8 @@ int address_plan(const struct api_env *env, json_t *instance, const struct addre
 static int check_fixed(const struct api_env *env, const char *instance, const json_t *dev,
 		       json_t *given, struct err *err)
 {
-	_free_ char *key = xasprintf("%s/%s", spec_nic_network(dev),
-				     json_str(dev, "ipv4.address", ""));
+	_free_ char *key =
+		xasprintf("%s/%s", device_network(dev), json_str(dev, "ipv4.address", ""));
 	const char *other = json_str(given, key, NULL);
 	_row_ struct row row = { 0 };
 	struct net4 n;
@@ -354,13 +354,13 @@ static int check_fixed(const struct api_env *env, const char *instance, const js
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
 	if (lease_is_free(row.doc) || str_eq(json_str(row.doc, "instance", ""), instance))
 		return 0;
-	return taken(spec_nic_network(dev), row.doc, instance, err);
+	return taken(device_network(dev), row.doc, instance, err);
 }
 
 static int check_shared_mac(const struct api_env *env, const char *instance, const json_t *dev,
 			    json_t *given, struct err *err)
 {
-	const char *network = spec_nic_network(dev), *mac = json_str(dev, "hwaddr", NULL);
+	const char *network = device_network(dev), *mac = json_str(dev, "hwaddr", NULL);
 	_free_ char *key = mac ? mac_key(network, mac) : NULL;
 	const char *other = mac ? json_str(given, key, NULL) : NULL;
 
@@ -381,7 +381,7 @@ static int check_devices(const struct api_env *env, const char *instance, json_t
 	json_t *dev;
 
 	json_object_foreach(devices, device, dev) {
-		if (!spec_nic_network(dev))
+		if (!device_network(dev))
 			continue;
 		if (check_shared_mac(env, instance, dev, given, err) < 0 ||
 		    (json_str(dev, "ipv4.address", NULL) &&
@@ -397,7 +397,7 @@ static bool has_fixed(const json_t *profile)
 	json_t *dev;
 
 	json_object_foreach(json_obj(profile, "devices"), device, dev) {
-		if (spec_nic_network(dev) &&
+		if (device_network(dev) &&
 		    (json_str(dev, "ipv4.address", NULL) || json_str(dev, "hwaddr", NULL)))
 			return true;
 	}
@@ -460,22 +460,21 @@ int address_release(const struct api_env *env, const char *instance, struct tx *
 static bool spec_has(const json_t *spec, const json_t *lease)
 {
 	const char *ip = json_str(lease, "ip", "");
-	json_t *nic;
+	struct device_port p;
+	json_t *dev;
 	size_t i;
 
-	json_array_foreach(json_arr(spec, "nics"), i, nic) {
-		const char *own = json_str(nic, "ipv4", "");
-
-		if (str_eq(json_str(nic, "device", ""), json_str(lease, "device", "")) &&
-		    str_eq(json_str(nic, "bridge", ""), json_str(lease, "network", "")) &&
-		    str_starts(own, ip) && own[strlen(ip)] == '/')
+	json_array_foreach(json_arr(spec, "devices"), i, dev) {
+		if (device_has_port(dev, &p) && str_eq(p.device, json_str(lease, "device", "")) &&
+		    str_eq(p.network, json_str(lease, "network", "")) && str_starts(p.ipv4, ip) &&
+		    p.ipv4[strlen(ip)] == '/')
 			return true;
 	}
 	return false;
 }
 
-int address_trim(const struct api_env *env, const char *instance, const json_t *spec,
-		 struct tx *tx, struct err *err)
+int address_trim(const struct api_env *env, const char *instance, const json_t *spec, struct tx *tx,
+		 struct err *err)
 {
 	_rows_ struct rows leases = { 0 };
 	int n = 0;

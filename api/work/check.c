@@ -12,7 +12,7 @@
 #include "cluster/model/ref.h"
 #include "node/container/keys.h"
 #include "node/container/lxcconf.h"
-#include "node/device/keys.h"
+#include "node/device/device.h"
 
 #define PROFILES_MAX 50
 #define BROKEN_MAX 200 /* of names in an error */
@@ -70,10 +70,10 @@ static int check_profiles(const struct api_env *env, const char *what, const jso
 }
 
 /* A managed network by name; whether "parent" is a bridge its host knows. */
-static int check_nic_network(const struct api_env *env, const char *what, const json_t *dev,
-			     struct err *err)
+static int check_network(const struct api_env *env, const char *what, const json_t *dev,
+			 struct err *err)
 {
-	const char *name = spec_nic_network(dev), *fixed = json_str(dev, "ipv4.address", NULL);
+	const char *name = device_network(dev), *fixed = json_str(dev, "ipv4.address", NULL);
 	_row_ struct row row = { 0 };
 	struct net4 n;
 	bool there = store_get(env->store, ENT_NETWORK, name, &row, err) == 0;
@@ -88,19 +88,6 @@ static int check_nic_network(const struct api_env *env, const char *what, const 
 			       "managed network with IPv4",
 			       what, fixed, name);
 	return 0;
-}
-
-/* What two devices of one type can't share: the name inside, the place. */
-static char *place_of(const char *device, const json_t *dev)
-{
-	const char *path = json_str(dev, "path", "");
-	size_t n = strlen(path);
-
-	if (str_eq(json_str(dev, "type", ""), "nic"))
-		return xasprintf("interface \"%s\"", json_str(dev, "name", device));
-	while (n > 1 && path[n - 1] == '/')
-		n--;
-	return xasprintf("path \"%.*s\"", (int)n, path);
 }
 
 /* Expanded devices and what they were (NULL: new): what does not change is not looked at, so that a
@@ -130,34 +117,19 @@ static int take_place(struct look *l, const char *device, char *own_place, struc
 	return 0;
 }
 
-static int check_nic(const struct look *l, const char *device, const json_t *dev, struct err *err)
-{
-	_free_ char *full = xasprintf("%s: device \"%s\"", l->what, device);
-	const char *wrong = check_nic_name(json_str(dev, "name", device));
-
-	if (is_kept(l, device))
-		return 0;
-	if (wrong)
-		return err_set(err, ERR_INVALID,
-			       "%s: \"name\" is missing, and the device's name can't be that of an "
-			       "interface: it %s",
-			       full, wrong);
-	return check_nic_network(l->env, full, dev, err);
-}
-
 static int check_device(struct look *l, const char *device, const json_t *dev, struct err *err)
 {
-	const char *type = json_str(dev, "type", ""), *host = json_str(dev, "host_name", NULL);
+	_free_ char *full = xasprintf("%s: device \"%s\"", l->what, device);
+	const struct device_ops *ops = device_ops_of(dev);
+	const char *host = json_str(dev, "host_name", NULL);
 
-	if (str_eq(type, "none"))
-		return 0;
-	if (take_place(l, device, place_of(device, dev), err) < 0)
+	if (ops && ops->place && take_place(l, device, ops->place(device, dev), err) < 0)
 		return -1;
-	if (!str_eq(type, "nic"))
-		return 0;
 	if (host && take_place(l, device, xasprintf("host_name \"%s\"", host), err) < 0)
 		return -1;
-	return check_nic(l, device, dev, err);
+	if (!device_network(dev) || is_kept(l, device))
+		return 0;
+	return check_network(l->env, full, dev, err);
 }
 
 static int check_root(const struct api_env *env, const char *what, const json_t *devices,
@@ -284,7 +256,7 @@ static int check_volatile(const char *what, const json_t *config, const json_t *
 		    json_object_get(old_config, key))
 			continue;
 		device = xstrndup(key + strlen(start), strlen(key) - strlen(start) - strlen(end));
-		if (!str_eq(json_str(json_object_get(devices, device), "type", ""), "nic"))
+		if (!device_network(json_object_get(devices, device)))
 			return err_set(err, ERR_INVALID,
 				       "%s: \"%.80s\" can't be set (to \"%s\"): there is no nic "
 				       "\"%s\"",
@@ -326,14 +298,14 @@ void instance_pin(const struct api_env *env, const json_t *doc, struct tx *tx)
 	size_t i;
 
 	json_array_foreach(json_arr(doc, "profiles"), i, v) {
-		_free_ char *key = ref_beside(json_str(doc, "name", ""), ENT_PROFILE,
-					      json_string_value(v));
+		_free_ char *key =
+			ref_beside(json_str(doc, "name", ""), ENT_PROFILE, json_string_value(v));
 
 		pin(env, ENT_PROFILE, key, tx);
 	}
 	spec_expand(env->store, NULL, doc, &config, &devices);
 	json_object_foreach(devices, device, v) {
-		pin(env, ENT_NETWORK, spec_nic_network(v), tx);
+		pin(env, ENT_NETWORK, device_network(v), tx);
 		pin(env, ENT_POOL, json_str(v, "pool", NULL), tx);
 	}
 }
@@ -406,8 +378,7 @@ void instance_explain(const struct api_env *env, const json_t *doc, struct err *
 		return;
 	}
 	spec_expand(env->store, NULL, doc, &config, &devices);
-	if (check_values(what, doc, &why) < 0 ||
-	    check_devices(env, what, devices, NULL, &why) < 0)
+	if (check_values(what, doc, &why) < 0 || check_devices(env, what, devices, NULL, &why) < 0)
 		add_reason(err, &why, "config edit", name);
 }
 

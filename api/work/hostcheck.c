@@ -10,8 +10,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/ref.h"
+#include "node/device/device.h"
 #include "node/container/limits.h"
-#include "node/device/keys.h"
 #include "node/network/network.h"
 
 static int check_architecture(const char *what, const json_t *doc, struct err *err)
@@ -27,30 +27,17 @@ static int check_architecture(const char *what, const json_t *doc, struct err *e
 		       what, wanted, u.machine);
 }
 
-static int check_disk(const struct api_env *env, const char *what, const json_t *dev,
-		      struct err *err)
-{
-	const char *source = json_str(dev, "source", NULL);
-
-	if (!source || !keys_bool(&disk_keys, dev, "required") || io_exists(source))
-		return 0;
-	return err_set(err, ERR_INVALID,
-		       "%s: invalid value \"%s\" for key \"source\": there is no such path on "
-		       "member \"%s\"; make it first, or set required=false",
-		       what, source, cluster_member_name(env->cluster));
-}
-
 /* What is larger than the bridge lets through is lost. */
 static int check_mtu(const char *what, const json_t *dev, const json_t *state, struct err *err)
 {
-	int64_t mtu = keys_number(&nic_keys, dev, "mtu");
+	int64_t mtu = keys_number(&device_nic.keys, dev, "mtu");
 
 	if (!state || mtu <= json_int(state, "mtu", 0))
 		return 0;
 	return err_set(
 		err, ERR_INVALID,
 		"%s: invalid value \"%lld\" for key \"mtu\": at most %lld, the MTU of \"%s\"", what,
-		(long long)mtu, (long long)json_int(state, "mtu", 0), spec_nic_network(dev));
+		(long long)mtu, (long long)json_int(state, "mtu", 0), device_network(dev));
 }
 
 static bool is_managed(const struct api_env *env, const char *network)
@@ -105,13 +92,13 @@ static int check_host_name(const struct api_env *env, const char *what, const js
 		       if_nametoindex(peer) ? peer : name);
 }
 
-static int check_nic(const struct api_env *env, const char *what, const json_t *dev,
-		     const json_t *old, struct err *err)
+static int check_network(const struct api_env *env, const char *what, const json_t *dev,
+			 const json_t *old, struct err *err)
 {
 	char bridge[REF_IFNAME_SIZE];
 	struct err ignored;
-	_json_ json_t *state = network_state(env->node, ref_ifname(spec_nic_network(dev), bridge),
-					     &ignored);
+	_json_ json_t *state =
+		network_state(env->node, ref_ifname(device_network(dev), bridge), &ignored);
 
 	if (check_parent(env, what, dev, state, err) < 0 ||
 	    check_host_name(env, what, dev, old, err) < 0)
@@ -127,13 +114,14 @@ int devices_check_host(const struct api_env *env, const char *what, const json_t
 
 	json_object_foreach((json_t *)devices, name, dev) {
 		_free_ char *full = xasprintf("%s: device \"%s\"", what, name);
-		const char *type = json_str(dev, "type", "");
+		const struct device_ops *ops = device_ops_of(dev);
 
 		if (json_equal(dev, json_object_get(old, name)))
 			continue;
-		if (str_eq(type, "disk") && check_disk(env, full, dev, err) < 0)
+		if (ops && ops->check_host &&
+		    ops->check_host(full, dev, cluster_member_name(env->cluster), err) < 0)
 			return -1;
-		if (str_eq(type, "nic") && check_nic(env, full, dev, old, err) < 0)
+		if (device_network(dev) && check_network(env, full, dev, old, err) < 0)
 			return -1;
 	}
 	return 0;

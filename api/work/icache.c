@@ -13,6 +13,7 @@
 #include "cluster/model/ref.h"
 #include "cluster/model/state.h"
 #include "node/container/limits.h"
+#include "node/device/device.h"
 
 #define RECHECK_MS 1000
 #define OBJECT_MAX (8 << 20)
@@ -92,7 +93,7 @@ static json_t *uses_of(const json_t *doc, const json_t *devices)
 	json_array_foreach(json_arr(doc, "profiles"), i, v)
 		add_key(profiles, ref_beside(instance, ENT_PROFILE, json_string_value(v)));
 	json_object_foreach((json_t *)devices, name, dev) {
-		const char *network = spec_nic_network(dev);
+		const char *network = device_network(dev);
 
 		if (network)
 			add_key(networks, json_str(dev, "network", NULL)
@@ -100,7 +101,7 @@ static json_t *uses_of(const json_t *doc, const json_t *devices)
 						  : xstrdup(network));
 		if (network && json_str(dev, "host_name", NULL))
 			json_array_append(host_names, json_object_get(dev, "host_name"));
-		if (str_eq(json_str(dev, "type", ""), "disk") && json_str(dev, "pool", NULL))
+		if (json_str(dev, "pool", NULL))
 			json_array_append_new(pools, json_string(json_str(dev, "pool", "")));
 	}
 	return json_pack("{s:o, s:o, s:o, s:o, s:s}", "profiles", profiles, "networks", networks,

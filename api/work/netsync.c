@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/ref.h"
+#include "node/device/device.h"
 #include "node/network/network.h"
 
 /* Long enough to gather the rows of a burst. */
@@ -142,10 +143,9 @@ static void add_lease(void *arg, const char *key, int64_t rev, const char *text)
 	hwaddr = json_str(doc, "hwaddr", "");
 	member = json_str(l->members, instance, l->me);
 	if (l->overlay || str_eq(member, l->me))
-		json_array_append_new(l->hosts,
-				      json_pack("{s:s, s:s, s:s}", "hwaddr", hwaddr, "ipv4",
-						json_str(doc, "ip", ""), "hostname",
-						ref_of(instance).name));
+		json_array_append_new(l->hosts, json_pack("{s:s, s:s, s:s}", "hwaddr", hwaddr,
+							  "ipv4", json_str(doc, "ip", ""),
+							  "hostname", ref_of(instance).name));
 	if (l->overlay && !str_eq(member, l->me) && json_str(l->underlays, member, NULL))
 		json_put_str(l->macs, hwaddr, json_str(l->underlays, member, ""));
 }
@@ -476,24 +476,21 @@ static bool is_up(struct netsync *n, const char *network)
 int job_need_networks(void *arg, const json_t *spec, struct err *err)
 {
 	const struct api_env *env = arg;
-	json_t *nic;
+	struct device_port p;
+	json_t *dev;
 	size_t i;
 
-	json_array_foreach(json_arr(spec, "nics"), i, nic) {
-		const char *bridge = json_str(nic, "bridge", "");
-		const char *network = json_str(nic, "network", bridge);
-
-		if (is_up(env->state->net, network))
-			continue;
-		if (netsync_now(env, network, err) == 0)
+	json_array_foreach(json_arr(spec, "devices"), i, dev) {
+		if (!device_has_port(dev, &p) || is_up(env->state->net, p.network) ||
+		    netsync_now(env, p.network, err) == 0)
 			continue;
 		if (err->kind != ERR_NOT_FOUND)
-			return err_wrap(err, "network \"%s\"", network);
-		if (if_nametoindex(bridge) == 0)
+			return err_wrap(err, "network \"%s\"", p.network);
+		if (if_nametoindex(p.bridge) == 0)
 			return err_set(
 				err, ERR_NOT_FOUND,
 				"device \"%s\": there is neither a network nor a bridge \"%s\"",
-				json_str(nic, "device", ""), bridge);
+				p.device, p.bridge);
 	}
 	return 0;
 }

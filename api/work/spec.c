@@ -10,7 +10,7 @@
 #include "base/str.h"
 #include "cluster/model/ref.h"
 #include "node/container/keys.h"
-#include "node/device/keys.h"
+#include "node/device/device.h"
 #include "node/storage/storage.h"
 
 /* --- expansion ------------------------------------------------------------------------------- */
@@ -26,7 +26,7 @@ static json_t *profile_doc(struct store *s, json_t *profiles, const json_t *inst
 	if (doc)
 		return doc;
 	doc = store_get(s, ENT_PROFILE, key, &row, &err) == 0 ? json_incref(row.doc)
-							       : json_object();
+							      : json_object();
 	if (profiles)
 		json_object_set(profiles, key, doc);
 	return doc;
@@ -82,18 +82,10 @@ json_t *spec_root_device(const json_t *devices)
 	json_t *dev;
 
 	json_object_foreach((json_t *)devices, name, dev) {
-		if (str_eq(json_str(dev, "type", ""), "disk") &&
-		    str_eq(json_str(dev, "path", ""), "/"))
+		if (device_is_root(dev))
 			return dev;
 	}
 	return NULL;
-}
-
-const char *spec_nic_network(const json_t *dev)
-{
-	if (!str_eq(json_str(dev, "type", ""), "nic"))
-		return NULL;
-	return json_str(dev, "network", json_str(dev, "parent", NULL));
 }
 
 /* --- pools ----------------------------------------------------------------------------------- */
@@ -145,7 +137,7 @@ static json_t *make_rootfs(const struct api_env *env, const json_t *instance, co
 	return j;
 }
 
-/* --- nics ------------------------------------------------------------------------------------ */
+/* --- devices --------------------------------------------------------------------------------- */
 
 /* Stable, so that nothing has to be written when an instance starts. */
 static void host_name_of(const json_t *instance, const char *device, const json_t *dev,
@@ -183,57 +175,40 @@ static void add_addressing(const struct api_env *env, const json_t *instance, co
 	json_put_bool(nic, "ipv4_dhcp", n4.dhcp && !leased);
 }
 
-static json_t *make_nic(const struct api_env *env, const json_t *instance, const json_t *config,
-			const char *device, const json_t *dev)
+/* What the rows know of a device that is plugged into a network. */
+static void add_network(const struct api_env *env, const json_t *instance, const json_t *config,
+			const json_t *options, json_t *dev)
 {
+	const char *device = json_str(dev, "device", ""), *network = device_network(options);
 	_free_ char *mac_key = xasprintf("volatile.%s.hwaddr", device);
-	const char *network = spec_nic_network(dev);
-	json_t *nic = json_object();
 	char host_name[16], bridge[REF_IFNAME_SIZE];
-	int64_t mtu = keys_number(&nic_keys, dev, "mtu");
 
-	host_name_of(instance, device, dev, host_name);
-	json_put_str(nic, "device", device);
-	json_put_str(nic, "name", json_str(dev, "name", device));
-	json_put_str(nic, "hwaddr", json_str(dev, "hwaddr", json_str(config, mac_key, "")));
-	json_put_str(nic, "host_name", host_name);
-	json_put_str(nic, "network", network);
-	json_put_str(nic, "bridge", ref_ifname(network, bridge));
-	if (mtu)
-		json_put_int(nic, "mtu", mtu);
-	add_addressing(env, instance, device, network, nic);
-	return nic;
+	host_name_of(instance, device, options, host_name);
+	json_put_str(dev, "name", json_str(options, "name", device));
+	json_put_str(dev, "hwaddr", json_str(options, "hwaddr", json_str(config, mac_key, "")));
+	json_put_str(dev, "host_name", host_name);
+	json_put_str(dev, "network", network);
+	json_put_str(dev, "bridge", ref_ifname(network, bridge));
+	add_addressing(env, instance, device, network, dev);
 }
 
-static json_t *make_disk(const char *device, const json_t *dev)
+static json_t *make_devices(const struct api_env *env, const json_t *instance, const json_t *config,
+			    json_t *devices)
 {
-	json_t *disk = json_object();
-
-	json_put_str(disk, "device", device);
-	json_put_str(disk, "source", json_str(dev, "source", ""));
-	json_put_str(disk, "path", json_str(dev, "path", ""));
-	json_put_bool(disk, "readonly", keys_bool(&disk_keys, dev, "readonly"));
-	json_put_bool(disk, "shift", keys_bool(&disk_keys, dev, "shift"));
-	json_put_bool(disk, "required", keys_bool(&disk_keys, dev, "required"));
-	return disk;
-}
-
-static void add_devices(const struct api_env *env, const json_t *instance, const json_t *config,
-			json_t *devices, json_t *spec)
-{
-	json_t *nics = json_array(), *disks = json_array(), *dev;
+	json_t *list = json_array(), *options;
 	const char *name;
 
-	json_object_foreach(devices, name, dev) {
-		const char *type = json_str(dev, "type", "");
+	json_object_foreach(devices, name, options) {
+		json_t *dev;
 
-		if (str_eq(type, "nic"))
-			json_array_append_new(nics, make_nic(env, instance, config, name, dev));
-		else if (str_eq(type, "disk") && !str_eq(json_str(dev, "path", ""), "/"))
-			json_array_append_new(disks, make_disk(name, dev));
+		if (!device_ops_of(options) || device_is_root(options))
+			continue;
+		dev = device_describe(name, options);
+		if (device_network(options))
+			add_network(env, instance, config, options, dev);
+		json_array_append_new(list, dev);
 	}
-	json_object_set_new(spec, "nics", nics);
-	json_object_set_new(spec, "disks", disks);
+	return list;
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */
@@ -259,7 +234,7 @@ json_t *spec_build(const struct api_env *env, const json_t *instance, json_t **r
 	json_object_set_new(spec, "idmap",
 			    json_pack("{s:i, s:i}", "base", IDMAP_BASE, "size", IDMAP_SIZE));
 	json_object_set_new(spec, "rootfs", make_rootfs(env, instance, pool, err));
-	add_devices(env, instance, config, devices, spec);
+	json_object_set_new(spec, "devices", make_devices(env, instance, config, devices));
 	if (ret_pool)
 		*ret_pool = json_incref(pool);
 	return spec;

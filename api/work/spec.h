@@ -19,11 +19,8 @@ void spec_expand(struct store *s, json_t *profiles, const json_t *instance, json
 /* The same, with networks under the names that clients gave. */
 void spec_expand_shown(struct store *s, json_t *profiles, const json_t *instance,
 		       json_t **ret_config, json_t **ret_devices);
-/* The device of a type and path "/", borrowed; NULL when there is none. */
+/* Borrowed; NULL when there is none. */
 json_t *spec_root_device(const json_t *devices);
-/* What a nic is plugged into: "network", or "parent" for a bridge of the host, which may be that of
- * a network of the default project; NULL: no nic. */
-const char *spec_nic_network(const json_t *dev);
 /* The pool document of the instance's root disk; new reference. */
 json_t *spec_pool(const struct api_env *env, const json_t *instance, struct err *err);
 /* What node/ takes as a pool: {name, driver, config}. */

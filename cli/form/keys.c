@@ -18,7 +18,9 @@ static const struct key instances[] = {
 	KEY_END
 };
 static const struct key devices[] = {
-#include "node/device/keys.def"
+#define DEVICE(...)
+#include "node/device/device.def"
+#undef DEVICE
 	KEY_END
 };
 static const struct key networks[] = {

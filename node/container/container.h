@@ -22,10 +22,7 @@ int node_recover(struct node *n, const json_t *places, struct err *err);
  *   "config": {expanded configuration},
  *   "privileged": bool, "idmap": {"base": 1000000, "size": 65536},
  *   "rootfs": {"driver": "dir|overlay", "volume": "/abs/path", "image": "/abs/images/FP.root"},
- *   "nics":  [{"device","name","hwaddr","mtu","host_name","bridge","ipv4","ipv4_gateway",
- *              "ipv4_dhcp": bool, "ipv6"...}],
- *              ipv4 as "10.1.2.3/24"; bridge: interface to plug the host side into
- *   "disks": [{"device","source","path","readonly": bool,"shift": bool}]
+ *   "devices": [{"type", "device", ...}] (node/device/device.h)
  * }
  */
 int container_start(struct node *n, const json_t *spec, struct err *err);

@@ -16,6 +16,7 @@
 #include <pthread.h>
 
 #include "node/container/steps.h"
+#include "node/device/device.h"
 #include "node/node_int.h"
 
 struct ct {
@@ -69,15 +70,15 @@ json_t *ct_load_spec(const struct node *n, const char *name);
 
 /* The steps; op is held. */
 int ct_prepare(struct node *n, struct ct *c, const json_t *spec, bool start, struct err *err);
-/* Those that liblxc made become ours. */
-void ct_adopt_nics(struct node *n, const json_t *spec);
+/* liblxc's configuration of its next start, or of a dump or restore. */
+int ct_write_conf(struct node *n, const json_t *spec, enum device_use use, struct err *err);
 /* spec.json, for the daemons after this one. */
 int ct_write_spec(struct node *n, const char *name, const json_t *spec, struct err *err);
 int ct_adopt(struct node *n, struct ct *c, pid_t init, struct err *err);
 int ct_start(struct node *n, struct ct *c, const json_t *spec, struct err *err);
 /* Its addresses, to all on its networks. */
 void ct_announce(struct node *n, struct ct *c);
-/* Ends everything there may be, known or not, and releases nics and cgroups. */
+/* Ends everything there may be, known or not, and releases devices and cgroups. */
 int ct_kill_all(struct node *n, struct ct *c, struct err *err);
 void ct_release(struct node *n, const char *name, const json_t *spec);
 /* Init ended, or its monitor: waits for both, releases, sets Stopped; starts it again after a
@@ -86,7 +87,7 @@ void ct_settle(struct node *n, struct ct *c, bool quiet);
 /* True once init or monitor ended; waits for that until the deadline. */
 bool ct_wait_end(const struct ct *c, int64_t deadline);
 
-/* network{} of the state, of the network namespace of pid; host names from the spec's nics. */
+/* network{} of the state, of the network namespace of pid; host names from the spec's ports. */
 json_t *ct_network(pid_t pid, const json_t *spec);
 /* A new FACT_INSTANCE document. */
 json_t *ct_fact(struct node *n, struct ct *c);

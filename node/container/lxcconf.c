@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/container/lxcconf.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,7 +18,6 @@
 #include "node/helper/helper.h"
 #include "node/host/cgroup.h"
 #include "node/host/idmap.h"
-#include "node/netlink/link.h"
 #include "node/storage/rootfs.h"
 
 #define CONF_MAX (256 << 10)
@@ -27,17 +27,15 @@
 struct conf {
 	const json_t *spec, *config;
 	const char *name, *lxcpath, *cgroup_name;
+	enum device_use use;
 	struct sbuf *out;
 	struct err *err;
 };
 
-/* The last defence against a value that would become a line of its own. */
 static int put(struct conf *c, const char *key, const char *value)
 {
-	if (strpbrk(value, "\n\r"))
-		return err_set(c->err, ERR_INVALID, "instance %s: %s: a line break in the value",
-			       c->name, key);
-	sbuf_printf(c->out, "%s = %s\n", key, value);
+	if (device_line(c->out, key, value, c->err) < 0)
+		return err_wrap(c->err, "instance %s", c->name);
 	return 0;
 }
 
@@ -62,7 +60,7 @@ static int putf(struct conf *c, const char *key, const char *fmt, ...)
  * for the daemon. The text is constant: what differs comes through the environment. */
 #define REBOOT_HOOK                                     \
 	"/bin/sh -c '[ \"$LXC_TARGET\" != reboot ] || " \
-	"{ : > \"${LXC_CONFIG_FILE%/config}/reboot\"; exit 1; }'"
+	"{ : > \"${LXC_CONFIG_FILE%/*}/reboot\"; exit 1; }'"
 
 static const char *const fixed[][2] = {
 	/* liblxc's own console has its other end in the monitor, out of CRIU's reach. */
@@ -105,7 +103,7 @@ static int put_arch(struct conf *c)
 	return *arch ? put(c, "lxc.arch", arch) : 0;
 }
 
-static int put_devices(struct conf *c)
+static int put_device_rules(struct conf *c)
 {
 	const char *key = cgroup_is_v1("devices") ? "lxc.cgroup.devices" : "lxc.cgroup2.devices";
 
@@ -127,7 +125,7 @@ static int put_ids(struct conf *c)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(privileged); i++)
 		put(c, privileged[i][0], privileged[i][1]);
-	return put_devices(c);
+	return put_device_rules(c);
 }
 
 static int put_cgroup(struct conf *c)
@@ -194,134 +192,19 @@ static int put_security(struct conf *c)
 										  : "unconfined");
 }
 
-static int put_nic_key(struct conf *c, size_t i, const char *key, const char *value)
+/* Without any interface liblxc would share the host's network; up: the loopback. */
+static int put_devices(struct conf *c)
 {
-	_free_ char *full = xasprintf("lxc.net.%zu.%s", i, key);
+	struct device_conf d = {
+		.use = c->use, .lxcpath = c->lxcpath, .name = c->name, .out = c->out
+	};
 
-	return str_empty(value) ? 0 : put(c, full, value);
-}
-
-/* A second default route is an error to the kernel: the first interface with a gateway has it. */
-static bool owns_gateway(const struct conf *c, size_t i, const char *key)
-{
-	for (size_t k = 0; k < i; k++) {
-		if (json_str(json_array_get(json_arr(c->spec, "nics"), k), key, NULL))
-			return false;
-	}
-	return true;
-}
-
-char *lxcconf_ipv4(const char *address)
-{
-	char text[INET6_ADDRSTRLEN];
-	struct ip ip, b = { .family = AF_INET };
-	uint32_t raw;
-
-	if (!ip_parse(address, &ip) || ip.family != AF_INET || ip.prefix > 30)
-		return xstrdup(address);
-	raw = ip_broadcast(&ip);
-	memcpy(b.bytes, &raw, sizeof(raw));
-	return xasprintf("%s %s", address, ip_text(&b, text));
-}
-
-static int put_ipv4(struct conf *c, size_t i, const char *address)
-{
-	_free_ char *both = lxcconf_ipv4(address);
-
-	return put_nic_key(c, i, "ipv4.address", both);
-}
-
-static int put_addresses(struct conf *c, size_t i, const json_t *nic)
-{
-	if (!json_bool(nic, "ipv4_dhcp", false) &&
-	    (put_ipv4(c, i, json_str(nic, "ipv4", NULL)) < 0 ||
-	     (owns_gateway(c, i, "ipv4_gateway") &&
-	      put_nic_key(c, i, "ipv4.gateway", json_str(nic, "ipv4_gateway", NULL)) < 0)))
+	if (devices_conf(c->spec, &d, c->err) < 0)
 		return -1;
-	if (json_bool(nic, "ipv6_dhcp", false))
+	if (d.nets)
 		return 0;
-	if (put_nic_key(c, i, "ipv6.address", json_str(nic, "ipv6", NULL)) < 0)
-		return -1;
-	if (!owns_gateway(c, i, "ipv6_gateway"))
-		return 0;
-	return put_nic_key(c, i, "ipv6.gateway", json_str(nic, "ipv6_gateway", NULL));
-}
-
-static int put_nic(struct conf *c, size_t i, const json_t *nic)
-{
-	const char *name = json_str(nic, "name", ""), *host = json_str(nic, "host_name", "");
-	_free_ char *peer = xasprintf("%sp", host);
-
-	if (!str_is_ifname(name) || !str_is_ifname(peer))
-		return err_set(c->err, ERR_INVALID,
-			       "instance %s: device %s: \"%s\" or \"%s\" is no interface name",
-			       c->name, json_str(nic, "device", "?"), name, peer);
-	/* liblxc moves the ready-made end inside, at start and at restore alike. */
-	put_nic_key(c, i, "type", "phys");
-	put_nic_key(c, i, "link", peer);
-	put_nic_key(c, i, "name", name);
-	put_nic_key(c, i, "flags", "up");
-	return put_addresses(c, i, nic);
-}
-
-static int put_nics(struct conf *c)
-{
-	json_t *nic;
-	size_t i;
-
-	if (json_array_size(json_arr(c->spec, "nics")) == 0) {
-		put(c, "lxc.net.0.type", "empty");
-		return put(c, "lxc.net.0.flags", "up"); /* the loopback */
-	}
-	json_array_foreach(json_arr(c->spec, "nics"), i, nic)
-		if (put_nic(c, i, nic) < 0)
-			return -1;
-	return 0;
-}
-
-/* fstab(5) fields: blanks and backslashes as octal. */
-static void put_field(struct sbuf *out, const char *s)
-{
-	for (; *s; s++) {
-		if (strchr(" \t\\#", *s))
-			sbuf_printf(out, "\\%03o", (unsigned char)*s);
-		else
-			sbuf_putc(out, *s);
-	}
-}
-
-static int put_disk(struct conf *c, size_t i, const json_t *disk)
-{
-	const char *path = json_str(disk, "path", "");
-	_free_ char *source = rootfs_disk_path(c->lxcpath, c->name, i);
-	bool file = false;
-
-	if (!rootfs_disk_wanted(disk, &file))
-		return 0;
-	while (*path == '/')
-		path++;
-	if (!*path || strpbrk(path, "\n\r"))
-		return err_set(c->err, ERR_INVALID, "instance %s: disk %s: not a path inside",
-			       c->name, json_str(disk, "device", "?"));
-	sbuf_puts(c->out, "lxc.mount.entry = ");
-	put_field(c->out, source);
-	sbuf_putc(c->out, ' ');
-	put_field(c->out, path);
-	sbuf_printf(c->out, " none bind,%screate=%s 0 0\n",
-		    json_bool(disk, "readonly", false) ? "ro," : "",
-		    file ? "file" : "dir");
-	return 0;
-}
-
-static int put_disks(struct conf *c)
-{
-	json_t *disk;
-	size_t i;
-
-	json_array_foreach(json_arr(c->spec, "disks"), i, disk)
-		if (put_disk(c, i, disk) < 0)
-			return -1;
-	return 0;
+	put(c, "lxc.net.0.type", "empty");
+	return put(c, "lxc.net.0.flags", "up");
 }
 
 /* Made before the configuration is written; without it /dev has no console. */
@@ -369,18 +252,18 @@ static int put_raw(struct conf *c)
 }
 
 static int (*const parts[])(struct conf *c) = {
-	put_fixed,    put_arch, put_ids,   put_cgroup,      put_limits,
-	put_security, put_nics, put_disks, put_console, put_environment, put_raw,
+	put_fixed,    put_arch,    put_ids,     put_cgroup,      put_limits,
+	put_security, put_devices, put_console, put_environment, put_raw,
 };
 
-int lxcconf_text(const json_t *spec, const char *lxcpath, const char *cgroup_name, struct sbuf *out,
-		 struct err *err)
+int lxcconf_text(const struct lxcconf *o, struct sbuf *out, struct err *err)
 {
-	struct conf c = { .spec = spec,
-			  .config = json_obj(spec, "config"),
-			  .name = json_str(spec, "name", ""),
-			  .lxcpath = lxcpath,
-			  .cgroup_name = cgroup_name,
+	struct conf c = { .spec = o->spec,
+			  .config = json_obj(o->spec, "config"),
+			  .name = json_str(o->spec, "name", ""),
+			  .lxcpath = o->lxcpath,
+			  .cgroup_name = o->cgroup_name,
+			  .use = o->use,
 			  .out = out,
 			  .err = err };
 
@@ -405,31 +288,34 @@ static int write_in(const char *dir, const char *file, const char *text, size_t 
 	return 0;
 }
 
-int lxcconf_write(const json_t *spec, const char *dir, const char *cgroup_name, struct err *err)
-{
-	_sbuf_ struct sbuf text = SBUF(CONF_MAX);
-	_free_ char *lxcpath = xstrdup(dir);
+static const char *const files[] = {
+	[DEVICE_START] = LXCCONF_START,
+	[DEVICE_RESTORE] = "config", /* what liblxc reads when it opens a container */
+};
 
-	if (!strrchr(lxcpath, '/'))
-		return err_set(err, ERR_INTERNAL, "%s: not an absolute path", dir);
-	*strrchr(lxcpath, '/') = '\0';
-	if (lxcconf_text(spec, lxcpath, cgroup_name, &text, err) < 0)
+int lxcconf_write(const struct lxcconf *o, struct err *err)
+{
+	const char *name = json_str(o->spec, "name", "");
+	_free_ char *dir = xasprintf("%s/%s", o->lxcpath, name);
+	_sbuf_ struct sbuf text = SBUF(CONF_MAX);
+
+	assert(o->use < ARRAY_SIZE(files));
+	if (lxcconf_text(o, &text, err) < 0)
 		return -1;
 	if (text.overflow)
-		return err_set(err, ERR_TOO_LARGE, "instance %s: configuration is too large",
-			       json_str(spec, "name", "?"));
+		return err_set(err, ERR_TOO_LARGE, "instance %s: configuration is too large", name);
 	if (write_in(dir, SECCOMP_FILE, seccomp_profile, strlen(seccomp_profile), err) < 0)
 		return -1;
-	return write_in(dir, "config", text.data, text.len, err);
+	return write_in(dir, files[o->use], text.data, text.len, err);
 }
 
 /* --- raw.lxc ------------------------------------------------------------------------------ */
 
 /* What would take the ground from under Dunlin, or read other files. */
 static const char *const refused[] = {
-	"lxc.include", "lxc.rootfs",	"lxc.idmap",   "lxc.cgroup.dir", "lxc.cgroup.relative",
-	"lxc.log",     "lxc.console",	"lxc.net",     "lxc.uts.name",	 "lxc.ephemeral",
-	"lxc.execute", "lxc.monitor",	"lxc.hook",    "lxc.namespace",	 "lxc.arch",
+	"lxc.include", "lxc.rootfs",  "lxc.idmap", "lxc.cgroup.dir", "lxc.cgroup.relative",
+	"lxc.log",     "lxc.console", "lxc.net",   "lxc.uts.name",   "lxc.ephemeral",
+	"lxc.execute", "lxc.monitor", "lxc.hook",  "lxc.namespace",  "lxc.arch",
 	"lxc.tty",     "lxc.pty",
 };
 
@@ -482,8 +368,8 @@ int lxcconf_each_raw(const char *raw,
 int lxcconf_try_raw(const char *raw, struct err *err)
 {
 	_json_ json_t *request = json_pack("{ss}", "raw", raw);
-	_json_ json_t *done = helper_run("helper-check", request, NULL, 0,
-					 deadline_in(TRY_TIMEOUT_MS), err);
+	_json_ json_t *done =
+		helper_run("helper-check", request, NULL, 0, deadline_in(TRY_TIMEOUT_MS), err);
 
 	return done ? 0 : -1;
 }

@@ -2,21 +2,26 @@
 /* node/container/lxcconf.h - a container's description as liblxc's configuration.
  *
  * Only what CRIU can carry over to another member: the console of node/console/console.h, no tty,
- * interfaces as pre-made veth ends, cgroups under fixed names.
+ * cgroups under fixed names.
  */
 #pragma once
 #include "base/json.h"
 #include "base/sbuf.h"
+#include "node/device/device.h"
 
-/* Appends the text; lxcpath is DUNLIN_DIR/containers. ERR_INVALID for values that cannot be
- * expressed. */
-int lxcconf_text(const json_t *spec, const char *lxcpath, const char *cgroup_name, struct sbuf *out,
-		 struct err *err);
-/* DIR/config, where dir is DUNLIN_DIR/containers/NAME. */
-int lxcconf_write(const json_t *spec, const char *dir, const char *cgroup_name, struct err *err);
-/* "ADDRESS BROADCAST": liblxc's own guess at the broadcast address leaves out the network. NULL
- * stays NULL; the caller frees. */
-char *lxcconf_ipv4(const char *address);
+#define LXCCONF_START "start.conf" /* beside liblxc's "config" */
+
+struct lxcconf {
+	const json_t *spec;
+	const char *lxcpath; /* DUNLIN_DIR/containers */
+	const char *cgroup_name;
+	enum device_use use; /* not DEVICE_PLUG */
+};
+/* Appends the text. ERR_INVALID for values that cannot be expressed. */
+int lxcconf_text(const struct lxcconf *o, struct sbuf *out, struct err *err);
+/* To the container's folder: LXCCONF_START for a start. For a dump or restore it is "config", which
+ * all helpers read when they open the container. */
+int lxcconf_write(const struct lxcconf *o, struct err *err);
 /* The key_parser (base/keys.h) of raw.lxc: lines of "lxc.key = value", none of what the server sets
  * itself. Gives the signal that lxc.signal.halt names, as int; 0 when it names none. */
 int lxcconf_parse_raw(const char *raw, void *ret, struct err *err);

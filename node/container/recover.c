@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/container/container_int.h"
+#include "node/device/device.h"
 #include "node/host/cgroup.h"
 #include "node/host/pids.h"
 #include "node/image/image.h"
@@ -66,7 +67,7 @@ static bool adopt_running(struct node *n, struct ct *c)
 	ct_set_spec(n, c, json_incref(spec));
 	if (ct_adopt(n, c, init, &err) == 0) {
 		/* The daemon may have died between liblxc's work and its own. */
-		ct_adopt_nics(n, spec);
+		devices_started(spec);
 		return true;
 	}
 	log_err(LOG_WARN, "adopt a running instance", &err);

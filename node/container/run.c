@@ -19,7 +19,7 @@
 #include "node/console/console.h"
 #include "node/container/container_int.h"
 #include "node/container/lxcconf.h"
-#include "node/device/nic.h"
+#include "node/device/port.h"
 #include "node/helper/helper.h"
 #include "node/host/cgroup.h"
 #include "node/host/pids.h"
@@ -39,32 +39,10 @@ static const int64_t address_checks_ms[] = { 500, 1500, 4000, 15000 };
 void ct_release(struct node *n, const char *name, const json_t *spec)
 {
 	_free_ char *dir = ct_dir(n, name);
-	json_t *nic;
-	size_t i;
 
 	console_end(dir);
-	json_array_foreach(json_arr(spec, "nics"), i, nic) {
-		const char *host = json_str(nic, "host_name", "");
-		struct err err;
-
-		if (*host && nic_delete(n, host, &err) < 0)
-			log_warn("interface not removed", "instance", name, "interface", host,
-				 "error", err.msg);
-	}
+	devices_release(spec);
 	cgroup_remove(n->cgroup_name, name);
-}
-
-/* Of a start, liblxc makes them. */
-static int make_nics(struct node *n, const json_t *spec, bool start, struct err *err)
-{
-	json_t *nic;
-	size_t i;
-
-	json_array_foreach(json_arr(spec, "nics"), i, nic)
-		if ((start ? nic_vacate(n, nic, err) : nic_create(n, nic, false, err)) < 0)
-			return err_wrap(err, "device %s of %s", json_str(nic, "device", "?"),
-					json_str(spec, "name", "?"));
-	return 0;
 }
 
 int ct_write_spec(struct node *n, const char *name, const json_t *spec, struct err *err)
@@ -88,7 +66,18 @@ static void make_console(const char *name, const char *folder, const json_t *spe
 		log_warn("instance starts without a console", "instance", name, "cause", err.msg);
 }
 
-static int write_folder(struct node *n, const char *name, const json_t *spec, struct err *err)
+int ct_write_conf(struct node *n, const json_t *spec, enum device_use use, struct err *err)
+{
+	_free_ char *lxcpath = container_lxcpath(n);
+	struct lxcconf o = {
+		.spec = spec, .lxcpath = lxcpath, .cgroup_name = n->cgroup_name, .use = use
+	};
+
+	return lxcconf_write(&o, err);
+}
+
+static int write_folder(struct node *n, const char *name, const json_t *spec, bool start,
+			struct err *err)
 {
 	_free_ char *dir = ct_dir(n, name);
 	_free_ char *mark = ct_file(n, name, "reboot");
@@ -101,18 +90,9 @@ static int write_folder(struct node *n, const char *name, const json_t *spec, st
 	if (ct_write_spec(n, name, spec, err) < 0)
 		return -1;
 	make_console(name, dir, spec);
-	return lxcconf_write(spec, dir, n->cgroup_name, err);
-}
-
-void ct_adopt_nics(struct node *n, const json_t *spec)
-{
-	struct err err;
-	json_t *nic;
-	size_t i;
-
-	json_array_foreach(json_arr(spec, "nics"), i, nic)
-		if (nic_adopt(n, nic, &err) < 0)
-			log_err(LOG_WARN, "interface of a started instance", &err);
+	if (start && ct_write_conf(n, spec, DEVICE_START, err) < 0)
+		return -1;
+	return ct_write_conf(n, spec, DEVICE_RESTORE, err);
 }
 
 int ct_prepare(struct node *n, struct ct *c, const json_t *spec, bool start, struct err *err)
@@ -122,7 +102,8 @@ int ct_prepare(struct node *n, struct ct *c, const json_t *spec, bool start, str
 			       c->name, c->status == STATUS_STARTING ? "starting" : "running");
 	/* Leftovers of a former run: a stale monitor cgroup makes liblxc fail. */
 	ct_release(n, c->name, spec);
-	if (write_folder(n, c->name, spec, err) < 0 || make_nics(n, spec, start, err) < 0) {
+	if (write_folder(n, c->name, spec, start, err) < 0 ||
+	    devices_prepare(spec, start ? DEVICE_START : DEVICE_RESTORE, err) < 0) {
 		ct_release(n, c->name, spec);
 		return -1;
 	}
@@ -300,7 +281,7 @@ void ct_announce(struct node *n, struct ct *c)
 	pid_t pid = container_pid(n, c->name);
 	_json_ json_t *network = pid > 0 ? ct_network(pid, spec) : NULL;
 
-	announce_container(n->announce_fd, spec, network);
+	devices_announce(n->announce_fd, spec, network);
 }
 
 static void refresh_job(void *arg)
@@ -326,11 +307,24 @@ static void on_refresh(void *arg)
 		free(copy);
 }
 
+static bool has_ports(const json_t *spec)
+{
+	struct device_port p;
+	json_t *dev;
+	size_t i;
+
+	json_array_foreach(json_arr(spec, "devices"), i, dev) {
+		if (device_has_port(dev, &p))
+			return true;
+	}
+	return false;
+}
+
 static void watch_addresses(struct node *n, struct ct *c)
 {
 	_json_ json_t *spec = ct_spec(n, c);
 
-	if (json_array_size(json_arr(spec, "nics")) == 0)
+	if (!has_ports(spec))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(address_checks_ms); i++)
 		watch_timer(n->watch, address_checks_ms[i], on_refresh, end_event(n, c));
@@ -390,7 +384,7 @@ static int run_start(struct node *n, struct ct *c, const json_t *spec, struct er
 	done = helper_run("helper-start", request, NULL, 0, deadline_in(START_TIMEOUT_MS), err);
 	if (!done || fault_point(start_after_runtime, err) < 0)
 		return -1;
-	ct_adopt_nics(n, spec);
+	devices_started(spec);
 	return ct_adopt(n, c, (pid_t)json_int(done, "pid", 0), err);
 }
 

@@ -214,14 +214,15 @@ json_t *ct_network(pid_t pid, const json_t *spec)
 	_free_ char *path = xasprintf("/proc/%d/ns/net", pid);
 	_close_ int netns = open(path, O_RDONLY | O_CLOEXEC);
 	json_t *all = netns < 0 ? json_object() : in_netns(netns);
-	json_t *nic;
+	struct device_port p;
+	json_t *dev;
 	size_t i;
 
-	json_array_foreach(json_arr(spec, "nics"), i, nic) {
-		json_t *j = json_object_get(all, json_str(nic, "name", ""));
+	json_array_foreach(json_arr(spec, "devices"), i, dev) {
+		json_t *j = device_has_port(dev, &p) ? json_object_get(all, p.name) : NULL;
 
 		if (j)
-			json_put_str(j, "host_name", json_str(nic, "host_name", ""));
+			json_put_str(j, "host_name", p.host_name);
 	}
 	return all;
 }

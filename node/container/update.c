@@ -11,8 +11,6 @@
 #include "base/undo.h"
 #include "node/container/container_int.h"
 #include "node/container/limits.h"
-#include "node/container/lxcconf.h"
-#include "node/device/nic.h"
 #include "node/helper/helper.h"
 #include "node/host/cgroup.h"
 
@@ -25,134 +23,110 @@ struct update {
 	struct undo undo;
 };
 
-static int plug_call(struct update *u, const char *op, const char *kind, const json_t *device,
-		     struct err *err)
+static int in_helper(struct update *u, const json_t *dev, bool plug, struct err *err)
 {
 	_json_ json_t *request = container_request(u->n, u->c->name);
 	_json_ json_t *done = NULL;
 
-	json_put_str(request, "op", op);
 	json_put_int(request, "pid", u->c->pid);
+	json_put_bool(request, "plug", plug);
 	json_object_set(request, "spec", (json_t *)u->spec);
-	json_object_set(request, kind, (json_t *)device);
+	json_object_set(request, "device", (json_t *)dev);
 	done = helper_run("helper-plug", request, &u->c->pidfd, 1, deadline_in(PLUG_TIMEOUT_MS),
 			  err);
-	return done ? 0 : err_wrap(err, "instance %s: device %s", u->c->name,
-				   json_str(device, "device", "?"));
+	return done ? 0 : -1;
 }
 
-static int plug_disk(struct update *u, const json_t *disk, struct err *err)
+static int take_out(struct update *u, const json_t *dev, struct err *err)
 {
-	return plug_call(u, "plug-disk", "disk", disk, err);
+	const struct device_ops *ops = device_ops_of(dev);
+
+	if (ops && ops->unplug && in_helper(u, dev, false, err) < 0)
+		return -1;
+	return ops && ops->release ? ops->release(dev, err) : 0;
 }
 
-static int unplug_disk(struct update *u, const json_t *disk, struct err *err)
+static int put_in(struct update *u, const json_t *dev, struct err *err)
 {
-	return plug_call(u, "unplug-disk", "disk", disk, err);
-}
+	const struct device_ops *ops = device_ops_of(dev);
+	struct err ignored;
 
-/* The other end inside goes with it. */
-static int unplug_nic(struct update *u, const json_t *nic, struct err *err)
-{
-	return nic_delete(u->n, json_str(nic, "host_name", ""), err);
-}
-
-static int plug_nic(struct update *u, const json_t *nic, struct err *err)
-{
-	if (nic_create(u->n, nic, true, err) < 0)
-		return err_wrap(err, "instance %s", u->c->name);
-	if (plug_call(u, "plug-nic", "nic", nic, err) == 0)
+	if (!ops)
+		return err_set(err, ERR_INVALID, "there is no such type of device");
+	if (ops->prepare && ops->prepare(dev, DEVICE_PLUG, err) < 0)
+		return -1;
+	if (!ops->plug || in_helper(u, dev, true, err) == 0)
 		return 0;
-	unplug_nic(u, nic, &(struct err){ 0 });
+	if (ops->release)
+		ops->release(dev, &ignored);
 	return -1;
 }
 
-/* A device of which one of these options changes is taken out and put in anew. Addresses are not
- * among them: connections would not survive what a client inside does by itself, or a start. */
-static const struct {
-	const char *list;
-	const char *options[7];
-	int (*plug)(struct update *u, const json_t *device, struct err *err);
-	int (*unplug)(struct update *u, const json_t *device, struct err *err);
-} kinds[] = {
-	{ "disks", { "device", "source", "path", "readonly", "shift" }, plug_disk, unplug_disk },
-	{ "nics",
-	  { "device", "name", "hwaddr", "host_name", "bridge", "mtu" },
-	  plug_nic,
-	  unplug_nic },
-};
-
 /* --- steps that can be taken back ------------------------------------------------------------- */
+
+typedef int step_fn(struct update *u, const json_t *dev, struct err *err);
 
 struct step {
 	struct update *u;
-	int (*back)(struct update *u, const json_t *device, struct err *err);
-	const json_t *device; /* of a spec that outlives the update */
+	step_fn *back;
+	const json_t *dev; /* of a spec that outlives the update */
 };
 
 static int step_back(void *arg, struct err *err)
 {
 	struct step *s = arg;
 
-	return s->back(s->u, s->device, err);
+	return s->back(s->u, s->dev, err);
 }
 
-static void push(struct update *u, int (*back)(struct update *, const json_t *, struct err *),
-		 const json_t *device)
+static int step(struct update *u, step_fn *run, step_fn *back, const json_t *dev, struct err *err)
 {
-	struct step *s = xnew(struct step);
+	struct step *s;
 
-	*s = (struct step){ u, back, device };
+	if (run(u, dev, err) < 0)
+		return err_wrap(err, "instance %s: device %s", u->c->name,
+				json_str(dev, "device", "?"));
+	s = xnew(struct step);
+	*s = (struct step){ u, back, dev };
 	undo_push(&u->undo, "change of a device", step_back, s);
+	return 0;
 }
 
-static bool same_device(size_t kind, const json_t *a, const json_t *b)
-{
-	for (const char *const *o = kinds[kind].options; *o; o++) {
-		json_t *x = json_object_get(a, *o), *y = json_object_get(b, *o);
-
-		if (x != y && !json_equal(x, y))
-			return false;
-	}
-	return true;
-}
-
-static bool is_in(size_t kind, const json_t *list, const json_t *device)
+static bool is_in(const json_t *list, const json_t *dev)
 {
 	json_t *v;
 	size_t i;
 
 	json_array_foreach((json_t *)list, i, v) {
-		if (same_device(kind, v, device))
+		if (device_is_same(v, dev))
 			return true;
 	}
 	return false;
 }
 
-/* What one list has and the other has not; a changed device is in both differences. */
-static int each_missing(struct update *u, size_t kind, const json_t *in, const json_t *from,
-			bool plug, struct err *err)
+/* What one list has of a type and the other has not; a changed device is in both differences. */
+static int each_missing(struct update *u, const struct device_ops *ops, const json_t *in,
+			const json_t *from, bool plug, struct err *err)
 {
-	json_t *device;
+	json_t *dev;
 	size_t i;
 
-	json_array_foreach((json_t *)in, i, device) {
-		if (is_in(kind, from, device))
+	json_array_foreach((json_t *)in, i, dev) {
+		if (device_ops_of(dev) != ops || is_in(from, dev))
 			continue;
-		if ((plug ? kinds[kind].plug : kinds[kind].unplug)(u, device, err) < 0)
+		if (step(u, plug ? put_in : take_out, plug ? take_out : put_in, dev, err) < 0)
 			return -1;
-		push(u, plug ? kinds[kind].unplug : kinds[kind].plug, device);
 	}
 	return 0;
 }
 
 static int change_devices(struct update *u, const json_t *old, bool plug, struct err *err)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		const json_t *was = json_arr(old, kinds[i].list);
-		const json_t *is = json_arr(u->spec, kinds[i].list);
+	const json_t *was = json_arr(old, "devices"), *is = json_arr(u->spec, "devices");
 
-		if (each_missing(u, i, plug ? is : was, plug ? was : is, plug, err) < 0)
+	for (size_t i = 0; device_types[i]; i++) {
+		if (each_missing(u, device_types[i], plug ? is : was, plug ? was : is, plug, err) <
+		    0)
 			return -1;
 	}
 	return 0;
@@ -161,13 +135,7 @@ static int change_devices(struct update *u, const json_t *old, bool plug, struct
 /* In every option. A container whose former spec is lost keeps what it has. */
 static bool same_devices(const json_t *a, const json_t *b)
 {
-	if (!a)
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (!json_equal(json_arr(a, kinds[i].list), json_arr(b, kinds[i].list)))
-			return false;
-	}
-	return true;
+	return !a || json_equal(json_arr(a, "devices"), json_arr(b, "devices"));
 }
 
 /* --- the whole ------------------------------------------------------------------------------ */
@@ -177,11 +145,10 @@ static int write_files(struct update *u, const json_t *old, struct err *err)
 {
 	static const char *const kept[] = { "privileged", "idmap", "rootfs" };
 	_json_ json_t *spec = json_copy((json_t *)u->spec);
-	_free_ char *dir = ct_dir(u->n, u->c->name);
 
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		json_object_set(spec, kept[i], json_object_get(old, kept[i]));
-	if (lxcconf_write(spec, dir, u->n->cgroup_name, err) < 0)
+	if (ct_write_conf(u->n, spec, DEVICE_RESTORE, err) < 0)
 		return -1;
 	return ct_write_spec(u->n, u->c->name, u->spec, err);
 }

@@ -22,7 +22,6 @@
 
 #define LOG_TAIL 16384
 #define KILL_WAIT_MS 5000
-#define NIC_VALUE_MAX 128
 
 static void put_container(struct lxc_container **c)
 {
@@ -98,63 +97,29 @@ static int prepare_root(const json_t *request, struct err *err)
 	_free_ char *state_dir = xstrndup(lxcpath, (size_t)(strrchr(lxcpath, '/') - lxcpath));
 
 	if (rootfs_private_ns(err) < 0 || rootfs_assemble(spec, root, err) < 0 ||
-	    rootfs_disks(spec, lxcpath, err) < 0)
+	    devices_stage(spec, lxcpath, err) < 0)
 		return -1;
 	return reach_open_parents(state_dir, err);
 }
 
-static bool set_nic(struct lxc_container *c, size_t i, const char *key, const char *value)
+/* What it is opened with is for dumps and restores. */
+static int load_start(const json_t *request, struct lxc_container *c, struct err *err)
 {
-	_free_ char *full = xasprintf("lxc.net.%zu.%s", i, key);
+	_free_ char *path = xasprintf("%s/%s/" LXCCONF_START, json_str(request, "lxcpath", ""),
+				      json_str(request, "name", ""));
 
-	return str_empty(value) || c->set_config_item(c, full, value);
+	c->clear_config(c);
+	return c->load_config(c, path) ? 0 : err_set(err, ERR_INTERNAL, "liblxc refuses %s", path);
 }
 
-/* What stays when the type changes, which makes liblxc forget all else. */
-static const char *const nic_keys[] = {
-	"name", "flags", "ipv4.gateway", "ipv6.address", "ipv6.gateway",
-};
-
-static bool make_inside(struct lxc_container *c, size_t i, const json_t *nic)
+static int show_bridges(const json_t *spec, struct err *err)
 {
-	char kept[ARRAY_SIZE(nic_keys)][NIC_VALUE_MAX], mtu[16] = "";
-	_free_ char *ipv4 = NULL;
-	bool ok;
-
-	for (size_t k = 0; k < ARRAY_SIZE(nic_keys); k++) {
-		_free_ char *full = xasprintf("lxc.net.%zu.%s", i, nic_keys[k]);
-
-		if (c->get_config_item(c, full, kept[k], NIC_VALUE_MAX) <= 0)
-			kept[k][0] = '\0';
-	}
-	if (json_int(nic, "mtu", 0) > 0)
-		snprintf(mtu, sizeof(mtu), "%d", (int)json_int(nic, "mtu", 0));
-	if (!json_bool(nic, "ipv4_dhcp", false))
-		ipv4 = lxcconf_ipv4(json_str(nic, "ipv4", NULL));
-	ok = set_nic(c, i, "type", "veth") && set_nic(c, i, "mtu", mtu) &&
-	     set_nic(c, i, "ipv4.address", ipv4) &&
-	     set_nic(c, i, "link", json_str(nic, "bridge", "")) &&
-	     set_nic(c, i, "veth.pair", json_str(nic, "host_name", "")) &&
-	     set_nic(c, i, "hwaddr", json_str(nic, "hwaddr", ""));
-	for (size_t k = 0; ok && k < ARRAY_SIZE(nic_keys); k++)
-		ok = set_nic(c, i, nic_keys[k], kept[k]);
-	return ok;
-}
-
-/* A far end that is made inside saves the kernel's slow move between namespaces. The configuration
- * has what a restore needs: a ready-made pair. */
-static int pairs_made_inside(const json_t *spec, struct lxc_container *c, struct err *err)
-{
-	json_t *nic;
+	struct device_port p;
+	json_t *dev;
 	size_t i;
 
-	json_array_foreach(json_arr(spec, "nics"), i, nic) {
-		const char *bridge = json_str(nic, "bridge", "");
-
-		if (!make_inside(c, i, nic))
-			return err_set(err, ERR_INTERNAL, "liblxc refuses network device %s",
-				       json_str(nic, "device", "?"));
-		if (*bridge && reach_see_link(bridge, err) < 0)
+	json_array_foreach(json_arr(spec, "devices"), i, dev) {
+		if (device_has_port(dev, &p) && *p.bridge && reach_see_link(p.bridge, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -170,7 +135,8 @@ json_t *helper_start(const json_t *request, struct err *err)
 	if (prepare_root(request, err) < 0)
 		return NULL;
 	c = helper_lxc_open(request, err);
-	if (!c || pairs_made_inside(json_obj(request, "spec"), c, err) < 0)
+	if (!c || load_start(request, c, err) < 0 ||
+	    show_bridges(json_obj(request, "spec"), err) < 0)
 		return NULL;
 	umask(INSIDE_UMASK);
 	c->want_daemonize(c, true);

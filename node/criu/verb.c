@@ -30,11 +30,11 @@
 #include "node/container/verb_lxc.h"
 #include "node/criu/criu.h"
 #include "node/criu/tcp_left.h"
+#include "node/device/port.h"
 #include "node/helper/verbs.h"
 #include "node/host/cgroup.h"
 #include "node/host/owner.h"
 #include "node/host/pids.h"
-#include "node/netlink/link.h"
 #include "node/storage/rootfs.h"
 
 #define GHOST_LIMIT (64 << 20) /* unlinked files that go into the images */
@@ -46,7 +46,7 @@
 
 /* What both helpers are told beside name, lxcpath and cgroup_name. */
 struct job {
-	const json_t *request;
+	const json_t *request, *spec;
 	const char *name, *cgroup_name;
 	const char *run, *shm, *images, *hook, *id, *sent;
 	bool keep_frozen;
@@ -63,6 +63,7 @@ static struct job job_of(const json_t *request)
 {
 	return (struct job){
 		.request = request,
+		.spec = json_obj(request, "spec"),
 		.name = json_str(request, "name", ""),
 		.cgroup_name = json_str(request, "cgroup_name", ""),
 		.run = json_str(request, "run", ""),
@@ -90,18 +91,16 @@ static void set_freezer(const struct job *j)
 		setenv("DUNLIN_HOOK_KEEP", "1", 1);
 }
 
-static void set_nics(const struct job *j)
+static void set_ports(const struct job *j)
 {
 	_sbuf_ struct sbuf list = SBUF(64 << 10);
-	json_t *nic;
+	struct device_port p;
+	json_t *dev;
 	size_t i;
 
-	json_array_foreach(json_arr(j->request, "nics"), i, nic) {
-		const char *bridge = json_str(nic, "bridge", "");
-
-		if (*bridge)
-			sbuf_printf(&list, "%s%s:%s", list.len ? " " : "", bridge,
-				    json_str(nic, "host_name", ""));
+	json_array_foreach(json_arr(j->spec, "devices"), i, dev) {
+		if (device_has_port(dev, &p) && *p.bridge)
+			sbuf_printf(&list, "%s%s:%s", list.len ? " " : "", p.bridge, p.host_name);
 	}
 	setenv("DUNLIN_HOOK_NICS", list.data ? list.data : "", 1);
 }
@@ -119,7 +118,7 @@ static void set_hook(const struct job *j, const char *role)
 	setenv("DUNLIN_HOOK_CGROUP", cgroup, 1);
 	setenv("DUNLIN_HOOK_IMAGES", j->images, 1);
 	set_freezer(j);
-	set_nics(j);
+	set_ports(j);
 }
 
 /* Options that liblxc does not know. The hook does what the network lock is for, at a tenth of
@@ -182,19 +181,12 @@ static bool await_start(void)
 
 /* --- dump --------------------------------------------------------------------------------- */
 
-static void plug(const struct job *j, bool on)
+static void connect_ports(const struct job *j, bool on)
 {
-	json_t *nic;
-	size_t i;
+	struct err err;
 
-	json_array_foreach(json_arr(j->request, "nics"), i, nic) {
-		const char *bridge = json_str(nic, "bridge", "");
-		struct err err;
-
-		if (*bridge && link_set_master(json_str(nic, "host_name", ""), on ? bridge : NULL,
-					       &err) < 0)
-			log_err(LOG_WARN, "interface of a container that moves", &err);
-	}
+	if (devices_connect(j->spec, on, &err) < 0)
+		log_err(LOG_WARN, "interface of a container that moves", &err);
 }
 
 /* While a commit may have been sent only the database knows whether the tasks may go on. */
@@ -204,7 +196,7 @@ static void let_go_on(const struct job *j)
 
 	if (access(sent, F_OK) == 0)
 		return;
-	plug(j, true);
+	connect_ports(j, true);
 	criu_mend(j->cgroup_name, j->name);
 	if (!j->keep_frozen)
 		cgroup_freeze(j->cgroup_name, j->name, false, deadline_in(THAW_MS),
@@ -252,7 +244,7 @@ static int freeze(const struct job *j, pid_t init, struct err *err)
 		return -1;
 	/* From here on no handshake ends here: the kernel would end it for a process that cannot
 	 * take the connection any more. */
-	plug(j, false);
+	connect_ports(j, false);
 	if (!j->keep_frozen && await_accepts(init, err) < 0)
 		return -1;
 	/* CRIU polls the freezer every 100 ms; it takes a frozen cgroup as it is. */
@@ -319,13 +311,12 @@ static void clean_process(void)
 
 static int mount_root(const struct job *j, struct err *err)
 {
-	const json_t *spec = json_obj(j->request, "spec");
 	const char *lxcpath = json_str(j->request, "lxcpath", "");
 	_free_ char *root = rootfs_mountpoint(lxcpath, j->name);
 
-	if (rootfs_assemble(spec, root, err) < 0)
+	if (rootfs_assemble(j->spec, root, err) < 0)
 		return -1;
-	return rootfs_disks(spec, lxcpath, err);
+	return devices_stage(j->spec, lxcpath, err);
 }
 
 static int restore(const struct job *j, struct lxc_container *c, struct err *err)

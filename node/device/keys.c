@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/device/keys.h"
-
+#include <assert.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/device/device.h"
 #include "node/netlink/link.h"
 
 #define DEVICES_MAX 100
@@ -35,117 +35,48 @@ static const char *check_host_name(const char *v)
 	       "no hyphen first, not lo, all or default";
 }
 
-static const struct key rows[] = {
+const struct key device_keys[] = {
+#define DEVICE(...)
 #define KEY(...) KEY_ROW(__VA_ARGS__)
 #define REFUSED(...) KEY_REFUSED(__VA_ARGS__)
-#include "node/device/keys.def"
+#include "node/device/device.def"
 #undef REFUSED
 #undef KEY
+#undef DEVICE
 	KEY_END
 };
 
-const struct keys nic_keys = { rows, "nic" };
-const struct keys disk_keys = { rows, "disk" };
-const struct keys none_keys = { rows, "none" };
-
 /* --- whole devices ---------------------------------------------------------------------------- */
 
-static int check_nic(const char *what, const json_t *dev, struct err *err)
+static void list_types(struct sbuf *out)
 {
-	if (!json_str(dev, "network", NULL) && !json_str(dev, "parent", NULL))
-		return err_set(err, ERR_INVALID, "%s: a nic needs \"network\" (or \"parent\")",
-			       what);
-	if (json_str(dev, "network", NULL) && json_str(dev, "parent", NULL))
-		return err_set(err, ERR_INVALID,
-			       "%s: \"parent\" can't be set (to \"%s\") beside \"network\"", what,
-			       json_str(dev, "parent", ""));
-	return 0;
+	for (size_t i = 0; device_types[i]; i++)
+		sbuf_printf(out, "%s%s", i ? ", " : "", device_types[i]->type);
 }
 
-/* The root disk is what the storage driver makes of it. */
-static int check_root(const char *what, const json_t *dev, struct err *err)
+static int unknown_type(const char *what, const char *type, struct err *err)
 {
-	static const char *const not_here[] = { "source", "readonly", "shift", "required" };
+	_sbuf_ struct sbuf types = SBUF(1024);
 
-	if (!json_str(dev, "pool", NULL))
-		return err_set(err, ERR_INVALID, "%s: the root disk needs \"pool\"", what);
-	for (size_t i = 0; i < ARRAY_SIZE(not_here); i++) {
-		const char *v = json_str(dev, not_here[i], NULL), *dflt;
-
-		dflt = keys_text(&disk_keys, NULL, not_here[i]);
-		if (v && !(dflt && str_eq(v, dflt)))
-			return err_set(err, ERR_INVALID,
-				       "%s: the root disk takes no \"%s\" (here \"%.60s\")", what,
-				       not_here[i], v);
-	}
-	return 0;
+	list_types(&types);
+	return err_set(err, ERR_INVALID, "%s: unsupported device type \"%.40s\" (%s)", what, type,
+		       types.data);
 }
 
-/* What a container's start mounts itself, over a disk or below it. */
-static int check_place(const char *what, const char *path, struct err *err)
-{
-	static const char *const own[] = { "/dev", "/proc", "/sys" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-		size_t n = strlen(own[i]);
-
-		if (strncmp(path, own[i], n) == 0 && path[n + strspn(path + n, "/")] == '\0')
-			return err_set(err, ERR_INVALID,
-				       "%s: invalid value \"%s\" for key \"path\": the container "
-				       "has its own \"%s\"; name another folder",
-				       what, path, own[i]);
-	}
-	return 0;
-}
-
-static int check_disk(const char *what, const json_t *dev, struct err *err)
-{
-	const char *path = json_str(dev, "path", NULL), *source = json_str(dev, "source", NULL);
-
-	if (!path)
-		return err_set(err, ERR_INVALID, "%s: a disk needs \"path\"", what);
-	if (check_place(what, path, err) < 0)
-		return -1;
-	if (str_eq(path, "/"))
-		return check_root(what, dev, err);
-	if (json_str(dev, "pool", NULL))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "%s: custom storage volumes are not implemented; name a path of the "
-			       "host as \"source\"",
-			       what);
-	if (!source || source[0] != '/')
-		return err_set(err, ERR_INVALID,
-			       "%s: a disk needs an absolute path of the host as \"source\"", what);
-	return 0;
-}
-
-static const struct {
-	const char *type;
-	const struct keys *keys;
-	int (*check)(const char *what, const json_t *dev, struct err *err);
-} device_types[] = {
-	{ "nic", &nic_keys, check_nic },
-	{ "disk", &disk_keys, check_disk },
-	{ "none", &none_keys, NULL },
-};
-
-static int check_device(const char *what, json_t *dev, struct err *err)
+static int check_device(const char *what, const char *device, json_t *dev, struct err *err)
 {
 	const char *type = json_str(dev, "type", NULL);
+	const struct device_ops *ops = device_ops_of(dev);
 
 	if (!json_is_object(dev))
 		return err_set(err, ERR_INVALID, "%s must be an object", what);
 	if (!type)
 		return err_set(err, ERR_INVALID, "%s: \"type\" is missing", what);
-	for (size_t i = 0; i < ARRAY_SIZE(device_types); i++) {
-		if (!str_eq(type, device_types[i].type))
-			continue;
-		if (keys_check(device_types[i].keys, what, dev, NULL, err) < 0)
-			return -1;
-		return device_types[i].check ? device_types[i].check(what, dev, err) : 0;
-	}
-	return err_set(err, ERR_INVALID, "%s: unsupported device type \"%.40s\" (nic, disk, none)",
-		       what, type);
+	if (!ops)
+		return unknown_type(what, type, err);
+	if (keys_check(&ops->keys, what, dev, NULL, err) < 0)
+		return -1;
+	return ops->check ? ops->check(what, device, dev, err) : 0;
 }
 
 int devices_check(const char *what, json_t *devices, const json_t *old, struct err *err)
@@ -162,8 +93,32 @@ int devices_check(const char *what, json_t *devices, const json_t *old, struct e
 			continue;
 		if (!str_is_name(name, 64))
 			return err_set(err, ERR_INVALID, "%s: invalid device name", full);
-		if (check_device(full, dev, err) < 0)
+		if (check_device(full, name, dev, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static json_t *value_of(const struct keys *keys, const struct key *row, const json_t *options)
+{
+	if (row->holds == KEY_HOLDS_BOOL)
+		return json_boolean(keys_bool(keys, options, row->name));
+	if (row->holds == KEY_HOLDS_NUMBER)
+		return json_integer(keys_number(keys, options, row->name));
+	return json_string(json_str(options, row->name, row->dflt));
+}
+
+json_t *device_describe(const char *device, const json_t *options)
+{
+	const struct device_ops *ops = device_ops_of(options);
+	json_t *dev = json_object();
+
+	assert(ops);
+	for (const struct key *row = device_keys; row->name; row++) {
+		if (key_is_of(&ops->keys, row) && !row->refused && !strchr(row->name, '*') &&
+		    (row->dflt || json_str(options, row->name, NULL)))
+			json_object_set_new(dev, row->name, value_of(&ops->keys, row, options));
+	}
+	json_put_str(dev, "device", device);
+	return dev;
 }

@@ -133,4 +133,3 @@ int idmap_mount(const char *src, const char *dst, int userns, bool readonly, str
 		return err_sys(err, "mount %s at %s", src, dst);
 	return 0;
 }
-

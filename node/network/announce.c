@@ -149,34 +149,3 @@ int announce_address(int fd, const char *bridge, const uint8_t mac[MAC_LEN], con
 	fill_advert(&f.advert, mac, ip);
 	return send_frame(fd, index, &f.advert, sizeof(f.advert), err);
 }
-
-/* --- a container ---------------------------------------------------------------------------- */
-
-static void announce_nic(int fd, const json_t *nic, const json_t *state)
-{
-	const char *bridge = json_str(nic, "bridge", "");
-	uint8_t mac[MAC_LEN];
-	struct err err;
-	json_t *a;
-	size_t i;
-
-	if (!*bridge || !mac_parse(json_str(state, "hwaddr", ""), mac))
-		return;
-	json_array_foreach(json_arr(state, "addresses"), i, a) {
-		struct ip ip;
-
-		if (str_eq(json_str(a, "scope", ""), "global") &&
-		    ip_parse(json_str(a, "address", ""), &ip) &&
-		    announce_address(fd, bridge, mac, &ip, &err) < 0)
-			log_err(LOG_DEBUG, "an address is not announced", &err);
-	}
-}
-
-void announce_container(int fd, const json_t *spec, const json_t *network)
-{
-	json_t *nic;
-	size_t i;
-
-	json_array_foreach(json_arr(spec, "nics"), i, nic)
-		announce_nic(fd, nic, json_obj(network, json_str(nic, "name", "")));
-}

@@ -19,9 +19,6 @@ json_t *network_leases(struct node *n, const char *name); /* [{hostname,hwaddr,a
 /* All containers of the network, wherever they are: [{hwaddr, ipv4, hostname}]. Their names resolve
  * here, and DHCP gives nobody else their addresses. */
 int network_hosts(struct node *n, const json_t *net, const json_t *hosts, struct err *err);
-/* The global addresses in network{} of a container's state, to all on the bridges of its spec's
- * nics. */
-void announce_container(int fd, const json_t *spec, const json_t *network);
 
 /* Names of the networks that have been made here and not been removed; new reference. */
 json_t *network_list(struct node *n);

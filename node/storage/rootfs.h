@@ -15,18 +15,10 @@ int rootfs_private_ns(struct err *err);
 /* spec as in node/node.h; mountpoint is rootfs_mountpoint(), made here. The volume's driver mounts
  * it. Call after rootfs_private_ns. */
 int rootfs_assemble(const json_t *spec, const char *mountpoint, struct err *err);
-/* Disks of the spec, each made ready (idmapped when "shift") at the path that the liblxc
- * configuration names as its source: rootfs_disk_path. */
-int rootfs_disks(const json_t *spec, const char *lxcpath, struct err *err);
-/* One disk at target, which is made here. */
-int rootfs_disk(const json_t *spec, const json_t *disk, const char *target, struct err *err);
-/* False for one whose source is missing and that is not required. ret_file (may be NULL): it is no
- * directory. */
-bool rootfs_disk_wanted(const json_t *disk, bool *ret_file);
 /* A small tmpfs at this folder, made when missing, and the working directory then. */
 int rootfs_stage(const char *stage, struct err *err);
 
-/* Where the root of a container is assembled (in a folder of its liblxc folder), and the source
- * of its nth disk; the caller frees. */
+/* Where the root of a container is assembled, in a folder of its liblxc folder, and a place beside
+ * it for what else is mounted there; the caller frees. */
 char *rootfs_mountpoint(const char *lxcpath, const char *name);
-char *rootfs_disk_path(const char *lxcpath, const char *name, size_t n);
+char *rootfs_beside(const char *lxcpath, const char *name, const char *what);

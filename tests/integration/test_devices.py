@@ -163,8 +163,8 @@ def test_a_change_that_a_crash_cut_off_is_carried_out(cluster, launch, folder, m
     m.kill()
     if not mounted:
         run("nsenter", f"--target={pid}", "--mount", "umount", "/mnt/x")
-    text["disks"] = []
+    text["devices"] = [d for d in text["devices"] if d["device"] != "d"]
     spec.write_text(json.dumps(text))
     m.start()
-    wait_for("the change", lambda: json.loads(spec.read_text())["disks"])
+    wait_for("the change", lambda: any(d["device"] == "d" for d in json.loads(spec.read_text())["devices"]))
     assert mounts(cluster[0], name).count(" /mnt/x ") == 1

@@ -42,7 +42,7 @@ COMPOSITION = ["node/daemon/dunlind.c", "node/daemon/daemon.c", "node/daemon/dae
 
 # Third-party headers and the only files that include them; tests and benchmarks are free.
 CONFINED = {
-    "lxc/*": ["node/*/verb*.c", "node/device/plug.c", "node/host/lxc_*.c"],
+    "lxc/*": ["node/*/verb*.c", "node/host/lxc_*.c"],
     "dqlite.h": ["cluster/db/dqnode.c"],
     "sqlite3.h": ["cluster/cluster.c", "cluster/replica/*.c", "cluster/db/*.c"],
     "openssl/*": ["base/net/tls.c", "base/net/x509.c", "base/net/certinfo.c", "base/net/wskey.c",
@@ -64,7 +64,7 @@ OWN_STRTOL, OWN_FORK = ["base/*.c", *(f + "*" for f in FREE)], [
     "node/helper/helper.c", "node/*/verb*.c", "node/hook/*.c", "base/proc*.c", *(f + "*" for f in FREE)]
 OWN_TARBALLS = ["node/image/verb.c", "node/image/tar.c", "node/image/unpack.c",
                 "node/image/image_int.h", "tests/*"]
-OWN_UMASK = ["node/daemon/dunlind.c", "node/*/verb*.c", "node/device/plug.c", "node/hook/*.c",
+OWN_UMASK = ["node/daemon/dunlind.c", "node/*/verb*.c", "node/device/inside.c", "node/hook/*.c",
              "api/http/listener.c", "tests/*"]
 BANNED = [
     ("strcpy|stpcpy", [], "use str_copy()"),

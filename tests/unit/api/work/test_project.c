@@ -130,8 +130,12 @@ static char *conf_of(const json_t *spec)
 {
 	struct sbuf out = SBUF(65536);
 	struct err err = { 0 };
+	struct lxcconf conf = { .spec = spec,
+				.lxcpath = "/d/containers",
+				.cgroup_name = "dunlin-x",
+				.use = DEVICE_START };
 
-	if (lxcconf_text(spec, "/d/containers", "dunlin-x", &out, &err) < 0)
+	if (lxcconf_text(&conf, &out, &err) < 0)
 		fail_msg("%s", err.msg);
 	return sbuf_take(&out);
 }
@@ -177,7 +181,7 @@ static void profiles_and_networks_are_those_of_the_project(void **state)
 		lease(t, i);
 		spec = spec_of(t, i);
 		json_array_append_new(specs, spec);
-		nic = json_array_get(json_arr(spec, "nics"), 0);
+		nic = json_array_get(json_arr(spec, "devices"), 0);
 		bridges[i] = json_str(nic, "bridge", "");
 		assert_string_equal(json_str(nic, "network", ""), network);
 		assert_string_equal(json_str(json_obj(spec, "config"), "limits.memory", ""),

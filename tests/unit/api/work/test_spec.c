@@ -111,7 +111,7 @@ static void test_build(void **state)
 	assert_int_equal(json_int(json_obj(spec, "idmap"), "base", 0), 1000000);
 	assert_string_equal(json_str(json_obj(spec, "rootfs"), "driver", ""), "overlay");
 	assert_string_equal(json_str(pool, "name", ""), "default");
-	nic = json_array_get(json_arr(spec, "nics"), 0);
+	nic = json_array_get(json_arr(spec, "devices"), 0);
 	assert_string_equal(json_str(nic, "bridge", ""), "br0");
 	assert_string_equal(json_str(nic, "ipv4", ""), "10.7.0.2/29");
 	assert_string_equal(json_str(nic, "ipv4_gateway", ""), "10.7.0.1");

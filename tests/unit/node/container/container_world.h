@@ -267,10 +267,10 @@ static inline json_t *make_spec(struct world *w, const char *name, const char *d
 		make_root(root);
 	must(io_mkdirs(upper, 0755, &err), &err);
 	must(io_mkdirs(work, 0700, &err), &err);
-	return json_pack("{ss,s{ss,ss,ss},sb,s{si,si},s{ss,ss,ss},s[],s[]}", "name", name, "config",
+	return json_pack("{ss,s{ss,ss,ss},sb,s{si,si},s{ss,ss,ss},s[]}", "name", name, "config",
 			 "environment.COLOUR", "blue sky", "limits.memory", "256MiB", "user.x", "y",
 			 "privileged", 0, "idmap", "base", 1000000, "size", 65536, "rootfs",
-			 "driver", driver, "volume", volume, "image", image, "nics", "disks");
+			 "driver", driver, "volume", volume, "image", image, "devices");
 }
 
 static inline void end_container(struct world *w, const char *name)

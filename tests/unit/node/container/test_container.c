@@ -274,16 +274,16 @@ static void test_nic(void **state)
 {
 	struct world *w = *state;
 	_json_ json_t *spec = make_spec(w, "e1", "dir");
-	json_t *nic = json_pack("{ss,ss,ss,ss,si,ss,ss,ss,sb}", "device", "eth0", "name", "eth0",
-				"hwaddr", "00:16:3e:00:00:01", "host_name", "dtest0", "mtu", 1400,
-				"bridge", "", "ipv4", "10.99.0.5/24", "ipv4_gateway", "10.99.0.1",
-				"ipv4_dhcp", 0);
+	json_t *nic = json_pack("{ss,ss,ss,ss,ss,si,ss,ss,ss,sb}", "type", "nic", "device", "eth0",
+				"name", "eth0", "hwaddr", "00:16:3e:00:00:01", "host_name",
+				"dtest0", "mtu", 1400, "bridge", "", "ipv4", "10.99.0.5/24",
+				"ipv4_gateway", "10.99.0.1", "ipv4_dhcp", 0);
 	_json_ json_t *st = NULL;
 	const json_t *eth0;
 	struct err err;
 	pid_t first;
 
-	json_array_append_new(json_arr(spec, "nics"), nic);
+	json_array_append_new(json_arr(spec, "devices"), nic);
 	must(container_start(w->n, spec, &err), &err);
 	assert_true(if_nametoindex("dtest0") > 0);
 	assert_int_equal(if_nametoindex("dtest0p"), 0);

@@ -15,24 +15,38 @@
 static json_t *make_spec(void)
 {
 	return json_pack("{ss,s{ss,ss,ss},sb,s{si,si},"
-			 "s[{ss,ss,ss,ss,ss,sb},{ss,ss,ss,ss,sb}],s[{ss,ss,ss,sb}]}",
+			 "s[{ss,ss,ss,ss,ss,ss,sb},{ss,ss,ss,ss,ss,sb},{ss,ss,ss,ss,sb,sb}]}",
 			 "name", "c1", "config", "environment.TZ", "Europe/Berlin", "user.x", "y",
 			 "limits.memory", "64MiB", "privileged", 0, "idmap", "base", 1000000,
-			 "size", 65536, "nics", "device", "eth0", "name", "eth0", "host_name",
-			 "vethab", "ipv4", "10.1.2.3/24", "ipv4_gateway", "10.1.2.1", "ipv4_dhcp",
-			 0, "device", "eth1", "name", "eth1", "host_name", "vethcd", "ipv4",
-			 "10.1.3.3/24", "ipv4_dhcp", 1, "disks", "device", "data", "source",
-			 "/srv/my data", "path", "/mnt/my data", "readonly", 1);
+			 "size", 65536, "devices", "type", "nic", "device", "eth0", "name", "eth0",
+			 "host_name", "vethab", "ipv4", "10.1.2.3/24", "ipv4_gateway", "10.1.2.1",
+			 "ipv4_dhcp", 0, "type", "nic", "device", "eth1", "name", "eth1",
+			 "host_name", "vethcd", "ipv4", "10.1.3.3/24", "ipv4_dhcp", 1, "type",
+			 "disk", "device", "data", "source", "/srv/my data", "path", "/mnt/my data",
+			 "readonly", 1, "required", 1);
+}
+
+static struct lxcconf conf_of(const json_t *spec, enum device_use use)
+{
+	return (struct lxcconf){
+		.spec = spec, .lxcpath = "/d/containers", .cgroup_name = "dunlin-x", .use = use
+	};
+}
+
+static char *text_for(const json_t *spec, enum device_use use)
+{
+	struct lxcconf o = conf_of(spec, use);
+	struct sbuf out = SBUF(65536);
+	struct err err;
+
+	if (lxcconf_text(&o, &out, &err) < 0)
+		fail_msg("%s", err.msg);
+	return sbuf_take(&out);
 }
 
 static char *text_of(const json_t *spec)
 {
-	struct sbuf out = SBUF(65536);
-	struct err err;
-
-	if (lxcconf_text(spec, "/d/containers", "dunlin-x", &out, &err) < 0)
-		fail_msg("%s", err.msg);
-	return sbuf_take(&out);
+	return text_for(spec, DEVICE_RESTORE);
 }
 
 static bool has_line(const char *text, const char *line)
@@ -59,7 +73,7 @@ static void test_lines(void **state)
 		"lxc.net.0.ipv4.address = 10.1.2.3/24 10.1.2.255",
 		"lxc.net.0.ipv4.gateway = 10.1.2.1",
 		"lxc.net.1.link = vethcdp",
-		("lxc.mount.entry = /d/containers/c1/stage/disk0 mnt/my\\040data none "
+		("lxc.mount.entry = /d/containers/c1/stage/dev-data mnt/my\\040data none "
 		 "bind,ro,create=dir 0 0"),
 		"lxc.environment = TZ=Europe/Berlin",
 	};
@@ -81,13 +95,27 @@ static void test_lines(void **state)
 	assert_true(strstr(text, "= 67108864\n") != NULL);
 }
 
+static void test_start(void **state)
+{
+	_json_ json_t *spec = make_spec();
+	_free_ char *text = text_for(spec, DEVICE_START);
+
+	/* liblxc makes the pairs; all else is as for a restore. */
+	assert_true(has_line(text, "lxc.net.0.type = veth"));
+	assert_true(has_line(text, "lxc.net.0.veth.pair = vethab"));
+	assert_true(has_line(text, "lxc.net.0.name = eth0"));
+	assert_true(has_line(text, "lxc.net.0.ipv4.gateway = 10.1.2.1"));
+	assert_null(strstr(text, "phys"));
+	assert_null(strstr(text, "vethabp"));
+}
+
 static void test_privileged_and_bare(void **state)
 {
 	_json_ json_t *spec = make_spec();
 	_free_ char *text = NULL;
 
 	json_object_set_new(spec, "privileged", json_true());
-	json_object_del(spec, "nics");
+	json_object_del(spec, "devices");
 	text = text_of(spec);
 	assert_null(strstr(text, "lxc.idmap"));
 	assert_true(strstr(text, "lxc.cap.drop = ") != NULL);
@@ -127,11 +155,12 @@ static void test_refused(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_json_ json_t *spec = make_spec();
+		struct lxcconf o = conf_of(spec, DEVICE_RESTORE);
 		_sbuf_ struct sbuf out = SBUF(65536);
 		struct err err = { 0 };
 
 		set_config(spec, cases[i].key, cases[i].value);
-		if (lxcconf_text(spec, "/d/containers", "x", &out, &err) == 0)
+		if (lxcconf_text(&o, &out, &err) == 0)
 			fail_msg("accepted: %s=%s", cases[i].key, cases[i].value);
 		assert_int_equal(err.kind, ERR_INVALID);
 		if (!strstr(err.msg, cases[i].mentions))
@@ -145,11 +174,12 @@ static void test_bad_names(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		_json_ json_t *spec = make_spec();
+		struct lxcconf o = conf_of(spec, DEVICE_RESTORE);
 		_sbuf_ struct sbuf out = SBUF(65536);
 		struct err err;
 
 		json_object_set_new(spec, "name", json_string(names[i]));
-		assert_int_equal(lxcconf_text(spec, "/d/containers", "x", &out, &err), -1);
+		assert_int_equal(lxcconf_text(&o, &out, &err), -1);
 		assert_int_equal(err.kind, ERR_INVALID);
 	}
 }
@@ -221,10 +251,14 @@ static void test_halt_signal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),       cmocka_unit_test(test_privileged_and_bare),
-		cmocka_unit_test(test_refused),     cmocka_unit_test(test_bad_names),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_start),
+		cmocka_unit_test(test_privileged_and_bare),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_bad_names),
 		cmocka_unit_test(test_two_projects),
-		cmocka_unit_test(test_raw_is_last), cmocka_unit_test(test_halt_signal),
+		cmocka_unit_test(test_raw_is_last),
+		cmocka_unit_test(test_halt_signal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

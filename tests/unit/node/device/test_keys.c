@@ -1,52 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/base/key_rows.h"
 
-#include "node/device/keys.h"
+#include "node/device/device.h"
 
 #define A31 "abcdefghijklmnopqrstuvwxyz01234"
 #define A61 A31 "abcdefghijklmnopqrstuvwxyz0123"
 #define A63 A31 "-" A31
 
 static const struct key_value values[] = {
-	{ &nic_keys, "network", "br0", true },
-	{ &nic_keys, "network", "br/0", false },
-	{ &nic_keys, "parent", "br0", true },
-	{ &nic_keys, "parent", "-br0", false },
-	{ &nic_keys, "hwaddr", "00:16:3e:01:02:03", true },
-	{ &nic_keys, "hwaddr", "00:16:3E:01:02:0F", true },
-	{ &nic_keys, "hwaddr", "00:16:3e:01:02", false },
-	{ &nic_keys, "hwaddr", "00:16:3e:01:02:0g", false },
-	{ &nic_keys, "ipv4.address", "10.1.2.3", true },
-	{ &nic_keys, "ipv4.address", "10.1.2.3/24", false },
-	{ &nic_keys, "ipv4.address", "10.1.2.300", false },
-	{ &nic_keys, "ipv4.address", "fd00::1", false },
-	{ &disk_keys, "source", "/srv", true },
-	{ &disk_keys, "source", "srv", false },
-	{ &disk_keys, "pool", "default", true },
-	{ &disk_keys, "pool", "a/b", false },
-	{ &nic_keys, "host_name", "veth56789012345", false },
-	{ &nic_keys, "name", "eth0", true },
-	{ &nic_keys, "name", "a1", true },
-	{ &nic_keys, "name", "veth56789012345", true },
-	{ &nic_keys, "name", "0", false },
-	{ &nic_keys, "name", "e", false },
-	{ &nic_keys, "name", "lo", false },
-	{ &nic_keys, "name", "all", false },
-	{ &nic_keys, "name", "default", false },
-	{ &nic_keys, "name", "a%d", false },
-	{ &nic_keys, "name", "a:1", false },
-	{ &nic_keys, "host_name", "1", false },
-	{ &nic_keys, "host_name", "lo", false },
-	{ &nic_keys, "host_name", "default", false },
-	{ &nic_keys, "host_name", "veth5678901234", true },
-	{ &nic_keys, "hwaddr", "01:16:3e:01:02:03", false },
-	{ &nic_keys, "hwaddr", "00:00:00:00:00:00", false },
-	{ &disk_keys, "size", "1GiB", false },
-	{ &disk_keys, "path", "//", false },
-	{ &disk_keys, "path", "/a/./b", false },
-	{ &disk_keys, "path", "/a/b/", true },
-	{ &disk_keys, "path", "/" A63 A63 A63 A63 "abc", true },
-	{ &disk_keys, "path", "/a/" A63 A63 A63 A63 "abcd/b", false },
+	{ &device_nic.keys, "network", "br0", true },
+	{ &device_nic.keys, "network", "br/0", false },
+	{ &device_nic.keys, "parent", "br0", true },
+	{ &device_nic.keys, "parent", "-br0", false },
+	{ &device_nic.keys, "hwaddr", "00:16:3e:01:02:03", true },
+	{ &device_nic.keys, "hwaddr", "00:16:3E:01:02:0F", true },
+	{ &device_nic.keys, "hwaddr", "00:16:3e:01:02", false },
+	{ &device_nic.keys, "hwaddr", "00:16:3e:01:02:0g", false },
+	{ &device_nic.keys, "ipv4.address", "10.1.2.3", true },
+	{ &device_nic.keys, "ipv4.address", "10.1.2.3/24", false },
+	{ &device_nic.keys, "ipv4.address", "10.1.2.300", false },
+	{ &device_nic.keys, "ipv4.address", "fd00::1", false },
+	{ &device_disk.keys, "source", "/srv", true },
+	{ &device_disk.keys, "source", "srv", false },
+	{ &device_disk.keys, "pool", "default", true },
+	{ &device_disk.keys, "pool", "a/b", false },
+	{ &device_nic.keys, "host_name", "veth56789012345", false },
+	{ &device_nic.keys, "name", "eth0", true },
+	{ &device_nic.keys, "name", "a1", true },
+	{ &device_nic.keys, "name", "veth56789012345", true },
+	{ &device_nic.keys, "name", "0", false },
+	{ &device_nic.keys, "name", "e", false },
+	{ &device_nic.keys, "name", "lo", false },
+	{ &device_nic.keys, "name", "all", false },
+	{ &device_nic.keys, "name", "default", false },
+	{ &device_nic.keys, "name", "a%d", false },
+	{ &device_nic.keys, "name", "a:1", false },
+	{ &device_nic.keys, "host_name", "1", false },
+	{ &device_nic.keys, "host_name", "lo", false },
+	{ &device_nic.keys, "host_name", "default", false },
+	{ &device_nic.keys, "host_name", "veth5678901234", true },
+	{ &device_nic.keys, "hwaddr", "01:16:3e:01:02:03", false },
+	{ &device_nic.keys, "hwaddr", "00:00:00:00:00:00", false },
+	{ &device_disk.keys, "size", "1GiB", false },
+	{ &device_disk.keys, "path", "//", false },
+	{ &device_disk.keys, "path", "/a/./b", false },
+	{ &device_disk.keys, "path", "/a/b/", true },
+	{ &device_disk.keys, "path", "/" A63 A63 A63 A63 "abc", true },
+	{ &device_disk.keys, "path", "/a/" A63 A63 A63 A63 "abcd/b", false },
 };
 
 static void test_values(void **state)
@@ -56,9 +56,9 @@ static void test_values(void **state)
 
 static void test_rows(void **state)
 {
-	keys_rows_hold(&nic_keys, values, ARRAY_SIZE(values));
-	keys_rows_hold(&disk_keys, values, ARRAY_SIZE(values));
-	keys_rows_hold(&none_keys, values, ARRAY_SIZE(values));
+	keys_rows_hold(&device_nic.keys, values, ARRAY_SIZE(values));
+	keys_rows_hold(&device_disk.keys, values, ARRAY_SIZE(values));
+	keys_rows_hold(&device_none.keys, values, ARRAY_SIZE(values));
 }
 
 static const struct {
@@ -76,10 +76,13 @@ static const struct {
 	{ "{\"d\":{\"type\":\"disk\",\"path\":\"/device\",\"source\":\"/srv\"}}", true },
 	{ "{\"d\":{\"type\":\"disk\",\"source\":\"/srv\"}}", false },
 	{ "{\"d\":{\"type\":\"disk\",\"path\":\"/mnt\",\"pool\":\"p\",\"source\":\"v\"}}", false },
-	{ "{\"e\":{\"type\":\"nic\",\"network\":\"br0\"}}", true },
+	{ "{\"e\":{\"type\":\"nic\",\"network\":\"br0\",\"name\":\"eth0\"}}", true },
+	{ "{\"e\":{\"type\":\"nic\",\"network\":\"br0\"}}", false },
+	{ "{\"e0\":{\"type\":\"nic\",\"network\":\"br0\",\"parent\":\"br0\"}}", false },
 	{ "{\"e\":{\"type\":\"nic\"}}", false },
 	{ "{\"e\":{\"type\":\"nic\",\"network\":\"br0\",\"hwaddr\":\"00:16:3e:1:2:3\"}}", false },
-	{ "{\"e\":{\"type\":\"nic\",\"network\":\"br0\",\"hwaddr\":\"00:16:3e:01:02:03\"}}", true },
+	{ "{\"e0\":{\"type\":\"nic\",\"network\":\"br0\",\"hwaddr\":\"00:16:3e:01:02:03\"}}",
+	  true },
 	{ "{\"e\":{\"type\":\"nic\",\"network\":\"br0\",\"speed\":\"fast\"}}", false },
 	{ "{\"e\":{\"type\":\"none\"}}", true },
 	{ "{\"e\":{\"type\":\"gpu\"}}", false },

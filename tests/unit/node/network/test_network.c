@@ -24,7 +24,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/str.h"
-#include "node/device/nic.h"
+#include "node/device/port.h"
 #include "node/netlink/netlink.h"
 #include "node/network/network.h"
 #include "node/network/network_int.h"
@@ -224,11 +224,10 @@ static void refuses(void **state)
 #define BRIDGE                                                                                    \
 	"{\"name\":\"dtbr0\",\"type\":\"bridge\",\"config\":{\"ipv4.address\":\"10.231.7.1/24\"," \
 	"\"ipv4.nat\":\"true\",\"dns.mode\":\"managed\",\"dns.domain\":\"example\"}}"
-#define NIC                                                                                       \
-	"{\"device\":\"eth0\",\"hwaddr\":\"00:16:3e:01:02:03\",\"host_name\":\"dveth0123456ab\"," \
-	"\"bridge\":\"dtbr0\",\"mtu\":0}"
-#define HOSTS                                                                                     \
-	"[{\"hwaddr\":\"00:16:3e:01:02:03\",\"ipv4\":\"10.231.7.77\",\"hostname\":\"c1\"}]"
+#define NIC                                                                       \
+	"{\"type\":\"nic\",\"device\":\"eth0\",\"hwaddr\":\"00:16:3e:01:02:03\"," \
+	"\"host_name\":\"dveth0123456ab\",\"bridge\":\"dtbr0\",\"mtu\":0}"
+#define HOSTS "[{\"hwaddr\":\"00:16:3e:01:02:03\",\"ipv4\":\"10.231.7.77\",\"hostname\":\"c1\"}]"
 
 /* A link of namespace `from` goes to another one under a new name; that one becomes the current. */
 static void send_link(int from, int to, const char *link, const char *name)
@@ -309,11 +308,11 @@ static void check_nothing_left(struct world *w, int ns, pid_t dnsmasq)
 static void bridge_network(void **state)
 {
 	struct world *w = *state;
-	_json_ json_t *nic = net_of(NIC),
-		      *hosts = net_of(HOSTS), *desc = net_of(BRIDGE);
+	_json_ json_t *nic = net_of(NIC), *hosts = net_of(HOSTS), *desc = net_of(BRIDGE);
 	_close_ int inside = new_netns(), host = new_netns();
 	_json_ json_t *names = NULL;
 	_free_ char *got = NULL;
+	_json_ json_t *spec = json_pack("{s[O]}", "devices", nic);
 	struct err err = { 0 };
 	pid_t pid, again;
 
@@ -333,7 +332,8 @@ static void bridge_network(void **state)
 	assert_string_equal(json_string_value(json_array_get(names, 0)), "dtbr0");
 	assert_int_equal(network_hosts(&w->n, desc, hosts, &err), 0);
 
-	if (nic_create(&w->n, nic, true, &err) < 0 || nic_create(&w->n, nic, true, &err) < 0)
+	if (device_nic.prepare(nic, DEVICE_PLUG, &err) < 0 ||
+	    device_nic.prepare(nic, DEVICE_PLUG, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_true(says(host, "bridge link", "dveth0123456ab"));
 	check_state(w);
@@ -346,12 +346,12 @@ static void bridge_network(void **state)
 	check_leases(w);
 
 	/* Unplugged it is alone; the bridge forgets nothing else. */
-	assert_int_equal(nic_plug(&w->n, "dveth0123456ab", "dtbr0", false, &err), 0);
+	assert_int_equal(devices_connect(spec, false, &err), 0);
 	assert_int_not_equal(run_in(inside, NULL, "ping -c 1 -W 1 10.231.7.1"), 0);
-	assert_int_equal(nic_plug(&w->n, "dveth0123456ab", "dtbr0", true, &err), 0);
+	assert_int_equal(devices_connect(spec, true, &err), 0);
 	must_in(inside, "ping -c 1 -W 2 10.231.7.1");
-	assert_int_equal(nic_delete(&w->n, "dveth0123456ab", &err), 0);
-	assert_int_equal(nic_delete(&w->n, "dveth0123456ab", &err), 0);
+	assert_int_equal(device_nic.release(nic, &err), 0);
+	assert_int_equal(device_nic.release(nic, &err), 0);
 
 	ensure(&w->n, "{\"name\":\"dtbr0\",\"config\":{\"ipv4.address\":\"10.231.8.1/24\"}}");
 	again = pid_in(w->dir, "dtbr0");
@@ -384,7 +384,7 @@ static void nat_reaches_outside(void **state)
 
 	ensure(&w->n, BRIDGE);
 	assert_int_equal(network_hosts(&w->n, desc, hosts, &err), 0);
-	assert_int_equal(nic_create(&w->n, nic, true, &err), 0);
+	assert_int_equal(device_nic.prepare(nic, DEVICE_PLUG, &err), 0);
 	send_link(host, inside, "dveth0123456abp", "eth0");
 	enter(host);
 	assert_int_equal(link_add_veth("out0", "out1", NULL, 0, &err), 0);
@@ -444,11 +444,12 @@ static void start_member(struct member *m)
 	must("ip link set under up");
 	ensure(&m->n, net);
 	ensure(&m->n, net);
-	nic = xasprintf("{\"device\":\"eth0\",\"hwaddr\":\"%s\",\"host_name\":\"dvo\","
-			"\"bridge\":\"dtov0\"}",
-			m->mac);
+	nic = xasprintf(
+		"{\"type\":\"nic\",\"device\":\"eth0\",\"hwaddr\":\"%s\",\"host_name\":\"dvo\","
+		"\"bridge\":\"dtov0\"}",
+		m->mac);
 	j = net_of(nic);
-	if (nic_create(&m->n, j, true, &err) < 0)
+	if (device_nic.prepare(j, DEVICE_PLUG, &err) < 0)
 		fail_msg("%s", err.msg);
 	send_link(m->ns, m->inside, "dvop", "eth0");
 	must("ip addr add %s/24 dev eth0", m->address);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/device/port.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "node/netlink/netlink.h"
+#include "node/network/network_int.h"
+
+#define ALIAS NETWORK_ALIAS " nic "
+
+void port_alias(const uint8_t mac[MAC_LEN], char ret[PORT_ALIAS_SIZE])
+{
+	char text[MAC_TEXT_SIZE];
+
+	snprintf(ret, PORT_ALIAS_SIZE, ALIAS "%s", mac_text(mac, text));
+}
+
+bool port_is_ours(const struct link_info *host)
+{
+	return str_starts(host->alias, ALIAS);
+}
+
+/* Anything else takes no ports. */
+int port_check_bridge(const char *name, struct err *err)
+{
+	struct link_info l;
+
+	if (link_get(name, &l, err) < 0)
+		return err->kind == ERR_NOT_FOUND
+			       ? err_set(err, ERR_NOT_FOUND,
+					 "there is no bridge \"%s\" on this member", name)
+			       : -1;
+	if (str_eq(l.kind, "bridge"))
+		return 0;
+	return err_set(err, ERR_INVALID, "\"%s\" of this member is no bridge", name);
+}
+
+/* The bridge may have the address at the port it had before, or at the VXLAN port. */
+static int point_bridge_here(const struct link_info *host, struct err *err)
+{
+	struct fdb_entry e = { .of_bridge = true };
+	_close_ int nl = -1;
+
+	if (!port_is_ours(host) || !mac_parse(host->alias + strlen(ALIAS), e.mac))
+		return 0;
+	nl = nl_open(err);
+	return nl < 0 ? -1 : fdb_change(nl, host->index, FDB_REPLACE, &e, err);
+}
+
+int port_plug(const char *host_name, const char *bridge, struct err *err)
+{
+	struct link_info host;
+	int wanted = 0;
+
+	if (!str_empty(bridge)) {
+		if (port_check_bridge(bridge, err) < 0)
+			return -1;
+		wanted = (int)if_nametoindex(bridge);
+	}
+	if (link_get(host_name, &host, err) < 0)
+		return -1;
+	if (host.master != wanted && link_set_master(host_name, wanted ? bridge : NULL, err) < 0)
+		return -1;
+	return wanted ? point_bridge_here(&host, err) : 0;
+}
+
+int devices_connect(const json_t *spec, bool on, struct err *err)
+{
+	struct device_port p;
+	int rc = 0;
+	json_t *dev;
+	size_t i;
+
+	json_array_foreach(json_arr(spec, "devices"), i, dev) {
+		struct err other;
+
+		if (device_has_port(dev, &p) && *p.bridge &&
+		    port_plug(p.host_name, on ? p.bridge : "", rc < 0 ? &other : err) < 0)
+			rc = -1;
+	}
+	return rc;
+}
+
+static void announce_port(int fd, const struct device_port *p, const json_t *state)
+{
+	uint8_t mac[MAC_LEN];
+	struct err err;
+	json_t *a;
+	size_t i;
+
+	if (!*p->bridge || !mac_parse(json_str(state, "hwaddr", ""), mac))
+		return;
+	json_array_foreach(json_arr(state, "addresses"), i, a) {
+		struct ip ip;
+
+		if (str_eq(json_str(a, "scope", ""), "global") &&
+		    ip_parse(json_str(a, "address", ""), &ip) &&
+		    announce_address(fd, p->bridge, mac, &ip, &err) < 0)
+			log_err(LOG_DEBUG, "an address is not announced", &err);
+	}
+}
+
+void devices_announce(int fd, const json_t *spec, const json_t *network)
+{
+	struct device_port p;
+	json_t *dev;
+	size_t i;
+
+	json_array_foreach(json_arr(spec, "devices"), i, dev) {
+		if (device_has_port(dev, &p))
+			announce_port(fd, &p, json_obj(network, p.name));
+	}
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node/device/port.h - devices that have an interface on a bridge of this host, whatever their
+ * type. Those without a bridge are passed over. */
+#pragma once
+#include "node/device/device.h"
+#include "node/netlink/link.h"
+
+#define PORT_ALIAS_SIZE 64
+
+/* Marks a host end as ours, and says the container's hardware address. */
+void port_alias(const uint8_t mac[MAC_LEN], char ret[PORT_ALIAS_SIZE]);
+bool port_is_ours(const struct link_info *host);
+/* "": none. On: the bridge is told where the container's hardware address is. */
+int port_plug(const char *host_name, const char *bridge, struct err *err);
+/* ERR_NOT_FOUND, or ERR_INVALID for what takes no ports. */
+int port_check_bridge(const char *name, struct err *err);
+
+/* Frames pass all its ports, or none: the container stands still while it moves. All are tried; the
+ * first error is told. */
+int devices_connect(const json_t *spec, bool on, struct err *err);
+/* The global addresses in network{} of a container's state, to all on the bridges of its ports. */
+void devices_announce(int fd, const json_t *spec, const json_t *network);
