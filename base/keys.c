@@ -218,8 +218,9 @@ static int refuse_unknown(const struct keys *keys, const char *what, const char 
 		       what, name, other->scope, keys->scope);
 }
 
-static int check_one(const struct keys *keys, const char *what, const char *name, const char *v,
-		     struct err *err)
+/* exists: not just being created. */
+static int check_one(const struct keys *keys, bool exists, const char *what, const char *name,
+		     const char *v, struct err *err)
 {
 	const struct key *k = keys_find(keys, name);
 
@@ -234,6 +235,11 @@ static int check_one(const struct keys *keys, const char *what, const char *name
 	if (k->refused)
 		return err_set(err, ERR_INVALID, "%s: \"%s\" can't be set (to \"%.60s\"): %s", what,
 			       name, v, k->refused);
+	if (exists && k->when == KEY_CREATE)
+		return err_set(err, ERR_INVALID,
+			       "%s: \"%s\" can't be changed (to \"%.60s\"): it counts only when "
+			       "something is created",
+			       what, name, v);
 	return read_value(k, name, v, NULL, err) < 0 ? err_wrap(err, "%s", what) : 0;
 }
 
@@ -263,7 +269,7 @@ int keys_check(const struct keys *keys, const char *what, json_t *config, const 
 			return err_set(err, ERR_INVALID,
 				       "%s: the value of \"%.80s\" must be a string", what, name);
 		if (!str_eq(text, json_str(old, name, NULL)) &&
-		    check_one(keys, what, name, text, err) < 0)
+		    check_one(keys, old != NULL, what, name, text, err) < 0)
 			return -1;
 		if (!*text)
 			json_object_del(config, name);

@@ -119,6 +119,7 @@ int64_t keys_number(const struct keys *keys, const json_t *config, const char *n
 
 /* Checks in place: numbers and booleans become strings, null and "" disappear. ERR_INVALID names
  * `what` (object and its name), the key and the value. What is as in old (NULL: nothing) passes:
- * what an older version took does not stand in the way of other changes. */
+ * what an older version took does not stand in the way of other changes. Where old says that the
+ * object exists, a key that counts only at its creation (CREATE) can't get another value. */
 int keys_check(const struct keys *keys, const char *what, json_t *config, const json_t *old,
 	       struct err *err);

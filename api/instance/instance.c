@@ -257,9 +257,8 @@ static int check_put(struct req *r, const json_t *body)
 /* What clients send back, but can't change. */
 static int check_kept(struct req *r, const json_t *doc, const json_t *body)
 {
-	const char *name = json_str(doc, "name", ""), *uuid = json_str(doc, "uuid", "");
+	const char *name = json_str(doc, "name", "");
 	const char *arch = json_str(body, "architecture", "");
-	const char *new_uuid = json_str(json_obj(body, "config"), "volatile.uuid", NULL);
 	_free_ char *what = xasprintf("instance \"%s\"", name);
 	static const char *const fixed[] = { "name", "type", "project", NULL };
 	_json_ json_t *given = json_copy(json_obj(body, "config")), *shown = NULL;
@@ -279,11 +278,6 @@ static int check_kept(struct req *r, const json_t *doc, const json_t *body)
 			       "instance \"%s\": \"architecture\" can't be changed to \"%.40s\": "
 			       "it is %s",
 			       name, arch, json_str(doc, "architecture", ""));
-	if (!str_empty(new_uuid) && !str_eq(new_uuid, uuid))
-		return err_set(req_err(r), ERR_INVALID,
-			       "instance \"%s\": \"volatile.uuid\" can't be changed to \"%.40s\": "
-			       "the server keeps it",
-			       name, new_uuid);
 	return 0;
 }
 

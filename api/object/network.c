@@ -138,19 +138,6 @@ static int fix(struct req *r, struct change *c)
 	return check_no_interface(r, c->name);
 }
 
-static int check_vni(struct req *r, const struct change *c)
-{
-	const char *vni = json_str(json_obj(c->doc, "config"), "vxlan.id", NULL);
-
-	if (vni && !is_overlay(c->doc))
-		return err_set(req_err(r), ERR_INVALID,
-			       "%s: \"vxlan.id\" can't be set (to \"%s\"): it is no overlay",
-			       c->what, vni);
-	if (vni && c->old && !str_eq(vni, json_str(json_obj(c->old, "config"), "vxlan.id", NULL)))
-		return err_set(req_err(r), ERR_INVALID, "%s: vxlan.id can't be changed", c->what);
-	return 0;
-}
-
 /* Leases keep their addresses: the subnet can only change while there are none. */
 static int check_leases(struct req *r, const struct change *c)
 {
@@ -177,11 +164,11 @@ static int check_leases(struct req *r, const struct change *c)
 
 static int check(struct req *r, struct change *c)
 {
+	struct keys keys = network_keys_of(json_str(c->doc, "type", ""));
 	json_t *config = json_obj(c->doc, "config");
 
-	if (keys_check(&network_keys, c->what, config, json_obj(c->old, "config"), req_err(r)) <
-		    0 ||
-	    fill_address(r, config, c->old ? "none" : "auto") < 0 || check_vni(r, c) < 0 ||
+	if (keys_check(&keys, c->what, config, json_obj(c->old, "config"), req_err(r)) < 0 ||
+	    fill_address(r, config, c->old ? "none" : "auto") < 0 ||
 	    net4_check_subnet(req_env(r), c->doc, c->old, req_err(r)) < 0)
 		return -1;
 	tx_check_still(c->tx, ENT_NETWORK, c->revision);

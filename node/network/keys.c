@@ -135,3 +135,8 @@ static const struct key rows[] = {
 };
 
 const struct keys network_keys = { rows, NULL };
+
+struct keys network_keys_of(const char *type)
+{
+	return (struct keys){ rows, type };
+}

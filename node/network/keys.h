@@ -6,7 +6,8 @@
 
 #define RANGES4_MAX 16
 
-extern const struct keys network_keys;
+extern const struct keys network_keys;         /* of all types */
+struct keys network_keys_of(const char *type); /* what a network of the type may have */
 
 /* Addresses in numbers, host byte order. */
 struct range4 {

@@ -244,6 +244,7 @@ def test_every_key_refuses_junk(cluster):
         "cluster/model/server": [("PATCH", "/1.0", {})],
         "cluster/model/member": [("PATCH", "/1.0/cluster/members/m2", {})],
         "node/network/any": [("PATCH", "/1.0/networks/tnet", {}), ("POST", "/1.0/networks", {"name": "junk"})],
+        "node/network/overlay": [("POST", "/1.0/networks", {"name": "junk", "type": "overlay"})],
         "node/storage/any": [("PATCH", "/1.0/storage-pools/plain", {}),
                              ("POST", "/1.0/storage-pools", {"name": "junk", "driver": "dir"})]}
     before = [m.api("GET", p) for ways in places.values() for _, p, _ in ways]

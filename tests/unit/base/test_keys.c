@@ -257,6 +257,33 @@ static void test_cleaning(void **state)
 	assert_int_equal(err.kind, ERR_INVALID);
 }
 
+/* Also to set it where it was unset; to say again what it is does no harm. */
+static void test_only_when_created(void **state)
+{
+	_json_ json_t *old = json_pack("{s:s}", "doors", "2");
+	static const struct {
+		const char *key, *value;
+		bool ok;
+	} changes[] = {
+		{ "doors", "2", true },  { "doors", "3", false }, { "doors", "", true },
+		{ "seats", "5", false }, { "fast", "no", true },  { "doors", "9", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		_json_ json_t *config = json_pack("{s:s}", changes[i].key, changes[i].value);
+		_json_ json_t *fresh = json_deep_copy(config);
+		struct err err = { 0 };
+
+		if ((keys_check(&car, "t", config, old, &err) == 0) != changes[i].ok)
+			fail_msg("%s=%s", changes[i].key, changes[i].value);
+		if (i == 1)
+			assert_string_equal(err.msg, "t: \"doors\" can't be changed (to \"3\"): it "
+						     "counts only when something is created");
+		if (i != 5)
+			assert_int_equal(keys_check(&car, "t", fresh, NULL, &err), 0);
+	}
+}
+
 /* What an older version took is in no other key's way; to change it is to have it checked. */
 static void test_kept_values(void **state)
 {
@@ -286,6 +313,7 @@ int main(void)
 		cmocka_unit_test(test_reading_what_is_no_key),
 		cmocka_unit_test(test_cleaning),
 		cmocka_unit_test(test_kept_values),
+		cmocka_unit_test(test_only_when_created),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,18 @@ static const struct key_value values[] = {
 	{ &network_keys, "vxlan.id", "16777216", false },
 };
 
+static void test_types(void **state)
+{
+	struct keys overlay = network_keys_of("overlay"), bridge = network_keys_of("bridge");
+	struct err err = { 0 };
+
+	assert_int_equal(key_try(&overlay, "vxlan.id", "7", &err), 0);
+	assert_int_equal(key_try(&bridge, "vxlan.id", "7", &err), -1);
+	assert_non_null(strstr(err.msg, "it is one of type overlay, and this is bridge"));
+	assert_int_equal(key_try(&overlay, "ipv4.nat", "true", &err), 0);
+	assert_int_equal(key_try(&bridge, "ipv4.nat", "true", &err), 0);
+}
+
 static void test_values(void **state)
 {
 	keys_take(values, ARRAY_SIZE(values));
@@ -129,9 +141,8 @@ static void test_ranges(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gateway),
-		cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_gateway), cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_types),   cmocka_unit_test(test_values),
 		cmocka_unit_test(test_rows),
 	};
 
