@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import names  # noqa: E402
 import owners  # noqa: E402
+import refs  # noqa: E402
 import tables  # noqa: E402
 import tidy  # noqa: E402
 
@@ -280,6 +281,36 @@ def test_owners(path, line, text):
 ])
 def test_owners_are_quiet(path, text):
     assert not owner_faults(path, text)
+
+
+def ref_faults(path, text):
+    found = []
+    refs.check({path: text}, lambda path, line, rule, advice: found.append((path, line, rule)))
+    return found
+
+
+@pytest.mark.parametrize("path,line,text", [
+    ("api/a.c", 2, 'a();\njson_put_str(j, "project", "default");\n'),
+    ("api/a.c", 1, 'if (str_eq(req_project(r),\n "default"))\n\tb();\n'),
+    ("cluster/op/a.c", 1, 'sbuf_puts(b, ",\\"project\\":" "default");\n'),
+    ("api/a.c", 1, 'key = xasprintf("instance/%s", name);\n'),
+    ("migrate/a.c", 1, 'url = xasprintf("/1.0/instances/%s", name);\n'),
+    ("api/a.c", 1, 'url = xasprintf("/1.0/images/aliases/%s", name);\n'),
+])
+def test_refs(path, line, text):
+    assert ref_faults(path, text) == [(path, line, "ref")]
+
+
+@pytest.mark.parametrize("path,text", [
+    ("api/a.c", 'store_get(s, ENT_PROFILE, "default", &row, err);\n'),
+    ("api/a.c", '/* "project": "default" */ f(PROJECT_DEFAULT);\n'),
+    ("api/a.c", 'url = xasprintf("/1.0/operations/%s", id);\n'),
+    ("api/a.c", 'path = xasprintf("/1.0/instances/%s/logs/%s", ref_of(key).name, file);\n'),
+    ("cluster/model/ref.h", '#define PROJECT_DEFAULT "default"\n'),
+    ("cli/net/a.c", 'if (strcmp(cl->project, "default") == 0)\n\treturn;\n'),
+])
+def test_refs_are_quiet(path, text):
+    assert not ref_faults(path, text)
 
 
 KNOWN = {"base/known.c": "int known_call(struct known *k);\n#define KNOWN_MAX 3\n#include <linux/tcp.h>\n",

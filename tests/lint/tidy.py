@@ -17,6 +17,7 @@ from pathlib import Path
 
 import names
 import owners
+import refs
 import rooms
 import tables
 
@@ -317,6 +318,7 @@ class Tidy:
         tables.check(self.root, texts, codes, self.report)
         names.check(texts, self.report)
         owners.check(texts, self.report)
+        refs.check(texts, self.report)
         return [message for *_, message in sorted(self.found)]
 
 
