@@ -3,6 +3,7 @@
  * copies nothing. Mounted by the helper that starts the container. The link NAME/image says what
  * it stands on. */
 #include <errno.h>
+#include <ftw.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
@@ -27,6 +28,7 @@
 
 #define BUSY_MS 3000
 #define BUSY_STEP_MS 5
+#define WALK_FDS 16
 
 /* In a volume. */
 #define UPPER "upper"
@@ -103,6 +105,22 @@ static int try_mount(const char *mountpoint)
 		     ",index=on,nfs_export=on,metacopy=off,redirect_dir=on,xino=off");
 }
 
+static int forget_origin(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	lremovexattr(path, "trusted.overlay.origin");
+	return 0;
+}
+
+/* Same content, other inodes: a folder of the upper layer that remembers another one below is no
+ * longer merged with it. */
+static int forget_lower(struct err *err)
+{
+	lremovexattr(VOLUME "/" UPPER, "trusted.overlay.uuid");
+	if (nftw(VOLUME "/" UPPER, forget_origin, WALK_FDS, FTW_PHYS | FTW_MOUNT) < 0)
+		return err_sys(err, "walk through the upper layer");
+	return io_remove_tree(VOLUME "/" WORK "/index", err);
+}
+
 static int mount_merged(const char *mountpoint)
 {
 	int64_t deadline = deadline_in(BUSY_MS);
@@ -115,12 +133,9 @@ static int mount_merged(const char *mountpoint)
 		poll(NULL, 0, BUSY_STEP_MS);
 	if (rc == 0 || errno != ESTALE)
 		return rc;
-	/* The image was unpacked anew, or the volume came from elsewhere: same content, other
-	 * inodes than those that the index and the upper folder remember. */
-	lremovexattr(VOLUME "/" UPPER, "trusted.overlay.origin");
-	lremovexattr(VOLUME "/" UPPER, "trusted.overlay.uuid");
-	if (io_remove_tree(VOLUME "/" WORK "/index", &err) < 0)
-		log_err(LOG_WARN, "renew the index of an overlay", &err);
+	/* The image was unpacked anew, or the volume came from elsewhere. */
+	if (forget_lower(&err) < 0)
+		log_err(LOG_WARN, "an overlay still knows another image", &err);
 	return try_mount(mountpoint);
 }
 
