@@ -322,7 +322,7 @@ int config_check_raw(const char *what, const json_t *config, const json_t *old, 
 
 int instance_check(const struct api_env *env, json_t *doc, const json_t *old, struct err *err)
 {
-	_free_ char *what = xasprintf("instance \"%.64s\"", json_str(doc, "name", "?"));
+	_free_ char *what = xasprintf("instance \"%s\"", json_str(doc, "name", "?"));
 
 	json_t *profiles = json_arr(doc, "profiles");
 

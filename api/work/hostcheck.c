@@ -135,7 +135,7 @@ static bool same(const json_t *a, const json_t *b, const char *key)
 int instance_check_host(const struct api_env *env, const json_t *doc, const json_t *old,
 			struct err *err)
 {
-	_free_ char *what = xasprintf("instance \"%.64s\"", json_str(doc, "name", "?"));
+	_free_ char *what = xasprintf("instance \"%s\"", json_str(doc, "name", "?"));
 	_json_ json_t *config = NULL, *devices = NULL, *old_config = NULL, *old_devices = NULL;
 	struct cgroup_limits limits;
 
