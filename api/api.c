@@ -169,9 +169,9 @@ static void make_defaults(const struct api_env *env, void *unused)
 	_tx_ struct tx *tx = tx_new();
 	struct err err;
 
-	if (store_get(env->store, ENT_PROFILE, "default", &row, &err) == 0)
+	if (store_get(env->store, ENT_PROFILE, PROFILE_DEFAULT, &row, &err) == 0)
 		return;
-	tx_put(tx, ENT_PROFILE, "default", REV_NONE, doc);
+	tx_put(tx, ENT_PROFILE, PROFILE_DEFAULT, REV_NONE, doc);
 	if (store_commit(env->store, tx, 0, NULL, &err) < 0 && err.kind != ERR_CONFLICT)
 		log_err(LOG_WARN, "the default profile is not made", &err);
 }

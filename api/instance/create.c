@@ -193,7 +193,7 @@ static json_t *row_of(const json_t *body, const char *key)
 			 json_str(body, "architecture", ""), "description",
 			 json_str(body, "description", ""), "ephemeral",
 			 json_bool(body, "ephemeral", false), "stateful", 0, "profiles",
-			 profiles ? json_deep_copy(profiles) : json_pack("[s]", "default"),
+			 profiles ? json_deep_copy(profiles) : json_pack("[s]", PROFILE_DEFAULT),
 			 "config", map_or_empty(body, "config"), "devices",
 			 map_or_empty(body, "devices"), "image", "");
 }

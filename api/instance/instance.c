@@ -237,7 +237,7 @@ static json_t *changed_writable(struct req *r, const json_t *doc, const json_t *
 	if (profiles)
 		json_object_set(w, "profiles", profiles);
 	else if (!patch)
-		json_object_set_new(w, "profiles", json_pack("[s]", "default"));
+		json_object_set_new(w, "profiles", json_pack("[s]", PROFILE_DEFAULT));
 	json_put_bool(w, "ephemeral",
 		      json_bool(body, "ephemeral", patch && json_bool(doc, "ephemeral", false)));
 	json_put_str(w, "description", json_str(body, "description", patch ? NULL : ""));

@@ -89,7 +89,7 @@ const struct kind kind_profile = {
 	.fields = fields,
 	.is_name = is_name,
 	.name_rule = "1 to 64 bytes, no \"/\" or \"~\"",
-	.keep = "default",
+	.keep = PROFILE_DEFAULT,
 	.used_as = "profiles",
 	.check = check,
 };

@@ -216,7 +216,7 @@ static json_t *image_row(const struct job *j, const json_t *info)
 	if (profiles)
 		json_object_set(doc, "profiles", profiles);
 	else
-		json_object_set_new(doc, "profiles", json_pack("[s]", "default"));
+		json_object_set_new(doc, "profiles", json_pack("[s]", PROFILE_DEFAULT));
 	json_put_str(doc, "uploaded_at", clock_now_text(now));
 	json_put_str(doc, "last_used_at", "0001-01-01T00:00:00Z");
 	json_object_set_new(doc, "members", json_pack("[s]", cluster_member_name(j->env->cluster)));
