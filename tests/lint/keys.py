@@ -11,7 +11,8 @@ REFUSED = re.compile(r'^REFUSED\((\w+), +"([^"]+)", +"([^"]*)"\)$')
 WHEN_ROW = re.compile(r'^KEY_WHEN\((\w+), +"([^"]*)"\)$', re.M)
 SET = re.compile(r'^const struct keys (\w+) = \{ \w+, (?:"(\w+)"|NULL) \};', re.M)
 INCLUDE = re.compile(r'^#include "([\w/]+\.def)"$', re.M)
-CALL = re.compile(r'\bkeys_(?:text|bool|number|get|read|read_value)\(&(\w+),(?:[^;"]|"config")*?"((?!config")[\w.]+)"')
+CALL = re.compile(r'\bkeys_(?:text|bool|number|get|read|read_value)\(&(\w+(?:\.keys)?),(?:[^;"]|"config")*?'
+                  r'"((?!config")[\w.]+)"')
 SETTING = re.compile(r'\bsetting_(?:get\([^;"]*|of\()"([\w.]+)"')
 RAW = re.compile(r'\bjson_str\((?:\w+_?config|config|json_obj\([^()]*"config"\)),\s*"([\w.]+)",\s*(\w+)?')
 READERS = ("node/", "cluster/", "api/", "migrate/")
@@ -98,6 +99,13 @@ class Reads:
         families = sorted({r.name.split(".")[0] for r in rows if "." in r.name and not r.refused})
         self.literal = re.compile(rf'"((?:{"|".join(families)})\.[\w.%-]+)"') if families else None
 
+    def rows_of_set(self, name):
+        """Of an object `struct keys`, or of a type's operations: device_nic.keys are those of nic in node/device."""
+        room, _, scope = name.removesuffix(".keys").partition("_")
+        if not name.endswith(".keys"):
+            return self.sets.get(name, [])
+        return [r for r in self.rows if r.scope in (scope, "any") and str(Path(r.path).parent) == f"node/{room}"]
+
     def find(self, rows, name):
         name = re.sub(r"%(?:\.\*)?s", "some", name)
         return next((r for r in rows if r.pattern.fullmatch(name)), None)
@@ -108,7 +116,7 @@ class Reads:
             def say(m, advice, path=path, text=text):
                 report(path, text.count("\n", 0, m.start()) + 1, "key", advice)
             for m in CALL.finditer(text):
-                row = self.find(self.sets.get(m[1], []), m[2])
+                row = self.find(self.rows_of_set(m[1]), m[2])
                 if not row or row.refused:
                     say(m, f'"{m[2]}" is no row of the table of {m[1]}')
                 elif row.when == "UNREAD":

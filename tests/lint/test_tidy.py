@@ -196,6 +196,8 @@ TREES = [  # (rule, path, tree): one violation each
                         "api/a.c": READER.format("speed")}),
     ("key", "api/a.c", {"node/a/keys.def": 'REFUSED(any, "speed", "it stands")\n', "node/a/k.c": TABLE(""),
                         "api/a.c": READER.format("speed")}),
+    ("key", "api/a.c", {"node/a/a.def": KEY.format("speed", "LIVE").replace("any", "car"),
+                        "api/a.c": 'keys_text(&a_car.keys, dev, "speed"); keys_text(&a_boat.keys, dev, "speed");'}),
     ("key", "api/a.c", {"node/a/keys.def": KEY.format("limits.speed", "LIVE"),
                         "api/a.c": 'f("limits.speed", "limits.heat");'}),
     ("key", "node/b.c", {**LIVE, "node/b.c": 'json_str(config, "speed", NULL);'}),
