@@ -59,11 +59,13 @@ static void apply_profile(const struct api_env *env, void *own_key)
 	    0)
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
+		_expanded_ struct expanded x = { 0 };
+
 		if (!instance_has_profile(rows.v[i].doc, key))
 			continue;
 		if ((container_pid(env->node, rows.v[i].key) > 0
 			     ? instance_apply(env, rows.v[i].key, &err)
-			     : instance_lease(env, rows.v[i].key, false, &rows.v[i], &err)) < 0)
+			     : instance_lease(env, rows.v[i].key, false, &x, &err)) < 0)
 			log_err(LOG_WARN, "a changed profile is not applied", &err);
 	}
 }

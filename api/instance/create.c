@@ -272,7 +272,8 @@ static int name_architecture(struct req *r, json_t *doc)
 	return 0;
 }
 
-static json_t *new_row(struct req *r, const json_t *body)
+/* ret: what it is with its profiles, for the caller to end. */
+static json_t *new_row(struct req *r, const json_t *body, struct expanded *ret)
 {
 	const char *name = json_str(body, "name", "");
 	_free_ char *made_up = NULL, *key = NULL;
@@ -293,7 +294,7 @@ static json_t *new_row(struct req *r, const json_t *body)
 	if (apply_source(r, body, doc) < 0 || name_architecture(r, doc) < 0)
 		return NULL;
 	add_identity(doc);
-	if (instance_check(req_env(r), doc, NULL, req_err(r)) < 0)
+	if (instance_check(req_env(r), doc, NULL, NULL, ret, req_err(r)) < 0)
 		return NULL;
 	return json_incref(doc);
 }
@@ -321,7 +322,7 @@ static int forward(struct req *r, const char *member, const char *reason, const 
 }
 
 /* 1: answered by another member. */
-static int place(struct req *r, const json_t *body, const json_t *doc, char **ret_reason)
+static int place(struct req *r, const json_t *body, const struct expanded *x, char **ret_reason)
 {
 	const struct api_env *env = req_env(r);
 	const char *target = req_query(r, "target"), *why = req_query(r, "placement");
@@ -335,7 +336,7 @@ static int place(struct req *r, const json_t *body, const json_t *doc, char **re
 					     : xstrdup(why);
 		return 0;
 	}
-	if (place_instance(env, doc, !str_empty(target), &choice, req_err(r)) < 0)
+	if (place_instance(env, x, !str_empty(target), &choice, req_err(r)) < 0)
 		return -1;
 	*ret_reason = xstrdup(choice.reason);
 	if (str_eq(choice.member, cluster_member_name(env->cluster)))
@@ -357,22 +358,23 @@ static int start_create(struct req *r, json_t *doc, bool start, const char *reas
 int h_instances_post(struct req *r)
 {
 	json_t *body = req_json(r, post_fields, "instance");
+	_expanded_ struct expanded x = { 0 };
 	_json_ json_t *doc = NULL;
 	_free_ char *reason = NULL;
 	int rc;
 
 	if (!body)
 		return -1;
-	doc = new_row(r, body);
+	doc = new_row(r, body, &x);
 	if (!doc)
 		return -1;
 	json_put_str(body, "name", ref_of(json_str(doc, "name", "")).name);
-	rc = place(r, body, doc, &reason);
+	rc = place(r, body, &x, &reason);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	json_put_str(doc, "member", cluster_member_name(req_env(r)->cluster));
 	if (boot_takes((void *)req_env(r), req_err(r)) < 0 ||
-	    instance_check_host(req_env(r), doc, NULL, req_err(r)) < 0)
+	    instance_check_host(req_env(r), &x, NULL, req_err(r)) < 0)
 		return -1;
 	return start_create(r, doc, json_bool(body, "start", false), reason);
 }

@@ -33,7 +33,7 @@ static int check_running(struct req *r, const char *name)
 static json_t *full_environment(struct req *r, const char *name, const json_t *requested)
 {
 	static const char prefix[] = "environment.";
-	_json_ json_t *config = NULL, *devices = NULL;
+	_expanded_ struct expanded x = { 0 };
 	json_t *env = json_object(), *v;
 	_row_ struct row row = { 0 };
 	const char *key;
@@ -41,8 +41,8 @@ static json_t *full_environment(struct req *r, const char *name, const json_t *r
 	json_put_str(env, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	json_put_str(env, "LANG", "C.UTF-8");
 	if (instance_get(req_env(r), name, &row, req_err(r)) == 0)
-		spec_expand(req_env(r)->store, NULL, row.doc, &config, &devices);
-	json_object_foreach(config, key, v) {
+		expand(req_env(r), row.doc, &x);
+	json_object_foreach(x.config, key, v) {
 		if (str_starts(key, prefix))
 			json_object_set(env, key + strlen(prefix), v);
 	}

@@ -18,6 +18,7 @@
 static json_t *open_instance(struct req *r, char **ret_path)
 {
 	const char *path = req_query(r, "path");
+	_expanded_ struct expanded x = { 0 };
 	_row_ struct row row = { 0 };
 
 	if (instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
@@ -28,7 +29,8 @@ static json_t *open_instance(struct req *r, char **ret_path)
 		return NULL;
 	}
 	*ret_path = path[0] == '/' ? xstrdup(path) : xasprintf("/%s", path);
-	return spec_build(req_env(r), row.doc, NULL, req_err(r));
+	expand(req_env(r), row.doc, &x);
+	return spec_build(req_env(r), &x, NULL, req_err(r));
 }
 
 static void set_headers(struct req *r, const struct file_info *info)

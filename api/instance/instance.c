@@ -296,6 +296,7 @@ static json_t *next_writable(struct req *r, const struct row *row, const json_t 
 int h_instance_put(struct req *r)
 {
 	json_t *body = req_json(r, put_fields, "instance");
+	_expanded_ struct expanded x = { 0 };
 	_json_ json_t *next = NULL, *args = NULL;
 	_row_ struct row row = { 0 };
 
@@ -303,7 +304,7 @@ int h_instance_put(struct req *r)
 	    instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	next = next_writable(r, &row, body);
-	if (!next || instance_check(req_env(r), next, row.doc, req_err(r)) < 0)
+	if (!next || instance_check(req_env(r), next, row.doc, NULL, &x, req_err(r)) < 0)
 		return -1;
 	args = json_pack("{s:O, s:I}", "writable", next, "rev",
 			 (json_int_t)(req_header(r, "If-Match") ? row.rev : 0));

@@ -177,7 +177,7 @@ static int missing(struct req *r)
 
 static bool is_in_pool(struct req *r, const json_t *doc)
 {
-	_json_ json_t *pool = spec_pool(req_env(r), doc, &(struct err){ 0 });
+	_json_ json_t *pool = spec_pool_of_row(req_env(r), doc, &(struct err){ 0 });
 
 	return pool && str_eq(json_str(pool, "name", ""), req_param(r, 0));
 }

@@ -300,14 +300,13 @@ static int plan_all(struct plan *p, json_t *devices, struct err *err)
 	return p->changes;
 }
 
-int address_plan(const struct api_env *env, json_t *instance, const struct address_wish *wish,
+int address_plan(const struct api_env *env, struct expanded *x, const struct address_wish *wish,
 		 struct tx *tx, struct address_picks *picks, struct err *err)
 {
-	_json_ json_t *config = NULL, *devices = NULL;
 	_json_ json_t *settled = json_object(), *given = json_object(), *macs = json_object();
 	struct plan p = { .env = env,
-			  .instance = instance,
-			  .name = json_str(instance, "name", ""),
+			  .instance = x->doc,
+			  .name = json_str(x->doc, "name", ""),
 			  .wish = wish,
 			  .tx = tx,
 			  .revision = store_revision(env->store),
@@ -323,8 +322,8 @@ int address_plan(const struct api_env *env, json_t *instance, const struct addre
 	if (store_list(env->store, ENT_ADDRESS, p.name, &p.leases, err) < 0)
 		return -1;
 	p.keep = xcalloc(p.leases.n + 1, sizeof(*p.keep));
-	spec_expand(env->store, NULL, instance, &config, &devices);
-	rc = plan_all(&p, devices, err);
+	rc = plan_all(&p, x->devices, err);
+	expanded_follow(x);
 	free(p.keep);
 	rows_free(&p.leases);
 	return rc;

@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "api/work/env.h"
+#include "api/work/expand.h"
 #include "node/network/keys.h"
 
 /* Of a network document; host byte order. */
@@ -56,7 +57,7 @@ struct address_wish {
 /* Brings the leases of an instance up to date with its nics: changes rows in tx, and sets missing
  * volatile.*.hwaddr in the instance's config. Returns how many rows tx changes by it, or -1:
  * ERR_INVALID for a fixed address that its network can't have, ERR_CONFLICT naming who has it. */
-int address_plan(const struct api_env *env, json_t *instance, const struct address_wish *wish,
+int address_plan(const struct api_env *env, struct expanded *x, const struct address_wish *wish,
 		 struct tx *tx, struct address_picks *picks, struct err *err);
 /* Once a running instance has the devices of its spec: frees in tx what it has no device for any
  * more. Returns how many, or -1. */

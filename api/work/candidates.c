@@ -60,10 +60,9 @@ static void fill_request(const json_t *instance, const json_t *config, struct pl
 	req->cpus = limits.cpus.count;
 }
 
-int place_instance(const struct api_env *env, const json_t *instance, bool group,
+int place_instance(const struct api_env *env, const struct expanded *x, bool group,
 		   struct place_choice *ret, struct err *err)
 {
-	_json_ json_t *config = NULL, *devices = NULL;
 	struct place_request req = { .group = group };
 	_free_ struct place_member *v = NULL;
 	_rows_ struct rows members = { 0 };
@@ -76,7 +75,6 @@ int place_instance(const struct api_env *env, const json_t *instance, bool group
 		fill_member(env, &members.v[i], &v[i]);
 	view = (struct view){ v, members.n };
 	icache_each(env, add_requested, &view);
-	spec_expand(env->store, NULL, instance, &config, &devices);
-	fill_request(instance, config, &req);
+	fill_request(x->doc, x->config, &req);
 	return place_choose(v, members.n, &req, ret, err);
 }

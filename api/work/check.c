@@ -231,14 +231,13 @@ int instance_check_host_names(const struct api_env *env, const char *name, const
 	return check_owners(env, (struct owner){ .except = name }, devices, old, err);
 }
 
-int instance_check_host_names_here(const struct api_env *env, const json_t *doc, struct err *err)
+int instance_check_host_names_here(const struct api_env *env, const struct expanded *x,
+				   struct err *err)
 {
-	_json_ json_t *config = NULL, *devices = NULL;
-	struct owner o = { .except = json_str(doc, "name", ""),
+	struct owner o = { .except = json_str(x->doc, "name", ""),
 			   .member = cluster_member_name(env->cluster) };
 
-	spec_expand(env->store, NULL, doc, &config, &devices);
-	return check_owners(env, o, devices, NULL, err);
+	return check_owners(env, o, x->devices, NULL, err);
 }
 
 /* An address of a nic that neither is there nor was. */
@@ -265,20 +264,19 @@ static int check_volatile(const char *what, const json_t *config, const json_t *
 	return 0;
 }
 
-static int check_expanded(const struct api_env *env, const char *what, const json_t *doc,
-			  const json_t *old, struct err *err)
+static int check_expanded(const struct api_env *env, const char *what, const struct expanded *x,
+			  json_t *old, struct err *err)
 {
-	_json_ json_t *config = NULL, *devices = NULL, *old_config = NULL, *old_devices = NULL;
+	_expanded_ struct expanded before = { 0 };
 
-	spec_expand(env->store, NULL, doc, &config, &devices);
 	if (old)
-		spec_expand(env->store, NULL, old, &old_config, &old_devices);
-	if (check_volatile(what, json_obj(doc, "config"), devices, old_config, err) < 0 ||
-	    check_devices(env, what, devices, old_devices, err) < 0 ||
-	    instance_check_host_names(env, json_str(doc, "name", ""), devices, old_devices, err) <
-		    0)
+		expand(env, old, &before);
+	if (check_volatile(what, json_obj(x->doc, "config"), x->devices, before.config, err) < 0 ||
+	    check_devices(env, what, x->devices, before.devices, err) < 0 ||
+	    instance_check_host_names(env, json_str(x->doc, "name", ""), x->devices, before.devices,
+				      err) < 0)
 		return -1;
-	return old ? instance_check_host(env, doc, old, err) : 0;
+	return old ? instance_check_host(env, x, &before, err) : 0;
 }
 
 static void pin(const struct api_env *env, enum entity e, const char *name, struct tx *tx)
@@ -290,21 +288,15 @@ static void pin(const struct api_env *env, enum entity e, const char *name, stru
 		tx_check(tx, e, name, row.rev);
 }
 
-void instance_pin(const struct api_env *env, const json_t *doc, struct tx *tx)
+/* Before they are looked at. */
+static void pin_all(const struct api_env *env, const struct expanded *x, struct tx *tx)
 {
-	_json_ json_t *config = NULL, *devices = NULL;
-	const char *device;
+	const char *key;
 	json_t *v;
-	size_t i;
 
-	json_array_foreach(json_arr(doc, "profiles"), i, v) {
-		_free_ char *key =
-			ref_beside(json_str(doc, "name", ""), ENT_PROFILE, json_string_value(v));
-
-		pin(env, ENT_PROFILE, key, tx);
-	}
-	spec_expand(env->store, NULL, doc, &config, &devices);
-	json_object_foreach(devices, device, v) {
+	json_object_foreach(x->profiles, key, v)
+		tx_check(tx, ENT_PROFILE, key, json_integer_value(v));
+	json_object_foreach(x->devices, key, v) {
 		pin(env, ENT_NETWORK, device_network(v), tx);
 		pin(env, ENT_POOL, json_str(v, "pool", NULL), tx);
 	}
@@ -320,7 +312,8 @@ int config_check_raw(const char *what, const json_t *config, const json_t *old, 
 	return err_wrap(err, "%s: invalid value for key \"raw.lxc\"", what);
 }
 
-int instance_check(const struct api_env *env, json_t *doc, const json_t *old, struct err *err)
+int instance_check(const struct api_env *env, json_t *doc, json_t *old, struct tx *tx,
+		   struct expanded *ret, struct err *err)
 {
 	_free_ char *what = xasprintf("instance \"%s\"", json_str(doc, "name", "?"));
 
@@ -329,11 +322,15 @@ int instance_check(const struct api_env *env, json_t *doc, const json_t *old, st
 	if (keys_check(&instance_keys, what, json_obj(doc, "config"), json_obj(old, "config"),
 		       err) < 0 ||
 	    config_check_raw(what, json_obj(doc, "config"), json_obj(old, "config"), err) < 0 ||
-	    devices_check(what, json_obj(doc, "devices"), json_obj(old, "devices"), err) < 0 ||
-	    (!json_equal(profiles, json_arr(old, "profiles")) &&
-	     check_profiles(env, what, doc, err) < 0))
+	    devices_check(what, json_obj(doc, "devices"), json_obj(old, "devices"), err) < 0)
 		return -1;
-	return check_expanded(env, what, doc, old, err);
+	expand(env, doc, ret);
+	if (tx)
+		pin_all(env, ret, tx);
+	if (!json_equal(profiles, json_arr(old, "profiles")) &&
+	    check_profiles(env, what, doc, err) < 0)
+		return -1;
+	return check_expanded(env, what, ret, old, err);
 }
 
 /* --- why it does not start -------------------------------------------------------------------- */
@@ -356,9 +353,9 @@ static void add_reason(struct err *err, const struct err *why, const char *comma
 		of);
 }
 
-void instance_explain(const struct api_env *env, const json_t *doc, struct err *err)
+void instance_explain(const struct api_env *env, const struct expanded *x, struct err *err)
 {
-	_json_ json_t *config = NULL, *devices = NULL;
+	const json_t *doc = x->doc;
 	const char *name = json_str(doc, "name", "?");
 	_free_ char *what = xasprintf("instance \"%s\"", name);
 	struct err why;
@@ -377,8 +374,8 @@ void instance_explain(const struct api_env *env, const json_t *doc, struct err *
 		add_reason(err, &why, "profile edit", profile);
 		return;
 	}
-	spec_expand(env->store, NULL, doc, &config, &devices);
-	if (check_values(what, doc, &why) < 0 || check_devices(env, what, devices, NULL, &why) < 0)
+	if (check_values(what, doc, &why) < 0 ||
+	    check_devices(env, what, x->devices, NULL, &why) < 0)
 		add_reason(err, &why, "config edit", name);
 }
 

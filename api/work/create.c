@@ -22,6 +22,7 @@ struct creation {
 	const struct api_env *env;
 	json_t *doc;
 	bool start;
+	struct expanded x; /* doc, as it was checked and committed */
 };
 
 /* --- undoing --------------------------------------------------------------------------------- */
@@ -42,11 +43,9 @@ static int delete_rows(const struct api_env *env, const json_t *doc, struct err 
 	return store_commit(env->store, tx, 0, NULL, err);
 }
 
-static int delete_files(const struct api_env *env, const json_t *doc, struct err *err)
+static int delete_files(const struct api_env *env, const char *name, const json_t *pool,
+			struct err *err)
 {
-	const char *name = json_str(doc, "name", "");
-	_json_ json_t *pool = spec_pool(env, doc, err);
-
 	if (container_delete(env->node, name, err) < 0 && err->kind != ERR_NOT_FOUND)
 		return -1;
 	if (pool && volume_delete(env->node, pool, name, err) < 0 && err->kind != ERR_NOT_FOUND)
@@ -54,30 +53,34 @@ static int delete_files(const struct api_env *env, const json_t *doc, struct err
 	return 0;
 }
 
-static int remove_all(const struct api_env *env, const json_t *doc, struct err *err)
+static int remove_all(const struct api_env *env, const json_t *doc, const json_t *pool,
+		      struct err *err)
 {
+	const char *name = json_str(doc, "name", "");
+
 	/* What bears a promised name on disk belongs to the instance that gets it. */
-	if (!instance_name_promised(env, json_str(doc, "name", ""), NULL) &&
-	    delete_files(env, doc, err) < 0)
+	if (!instance_name_promised(env, name, NULL) && delete_files(env, name, pool, err) < 0)
 		return -1;
 	return delete_rows(env, doc, err);
 }
 
 int instance_undo(const struct api_env *env, const struct row *row, struct err *err)
 {
-	return remove_all(env, row->doc, err);
+	_json_ json_t *pool = spec_pool_of_row(env, row->doc, err);
+
+	return remove_all(env, row->doc, pool, err);
 }
 
 struct undo_create {
-	const struct api_env *env;
-	const json_t *doc; /* the job's */
+	struct creation *j;
 };
 
 static int undo_create(void *arg, struct err *err)
 {
-	struct undo_create *u = arg;
+	struct creation *j = ((struct undo_create *)arg)->j;
+	_json_ json_t *pool = spec_pool(j->env, &j->x, err);
 
-	return remove_all(u->env, u->doc, err);
+	return remove_all(j->env, j->doc, pool, err);
 }
 
 /* --- doing ----------------------------------------------------------------------------------- */
@@ -107,6 +110,18 @@ static int pin_image(struct creation *j, struct tx *tx, struct err *err)
 	return 0;
 }
 
+/* Those that are promised are told by the row of the instance that gets the name. */
+static int check_files(struct creation *j, struct err *err)
+{
+	const char *name = json_str(j->doc, "name", "");
+	_json_ json_t *pool = NULL;
+
+	if (instance_name_promised(j->env, name, NULL))
+		return 0;
+	pool = spec_pool(j->env, &j->x, err);
+	return pool ? volume_check_free(j->env->node, pool, name, err) : -1;
+}
+
 struct new_row {
 	struct creation *j;
 	struct address_picks picks;
@@ -122,9 +137,10 @@ static int fill_row(void *arg, struct row *row, struct edit_try *t, struct err *
 	address_picks_done(&n->picks);
 	if (exists(j->env, row->key))
 		return err_set(err, ERR_CONFLICT, "Instance \"%s\" already exists", row->key);
-	instance_pin(j->env, j->doc, t->tx);
-	if (pin_image(j, t->tx, err) < 0 || instance_check(j->env, j->doc, NULL, err) < 0 ||
-	    address_plan(j->env, row->doc, &wish, t->tx, &n->picks, err) < 0)
+	if (pin_image(j, t->tx, err) < 0 ||
+	    instance_check(j->env, row->doc, NULL, t->tx, &j->x, err) < 0 ||
+	    check_files(j, err) < 0 ||
+	    address_plan(j->env, &j->x, &wish, t->tx, &n->picks, err) < 0)
 		return -1;
 	return EDIT_COMMIT;
 }
@@ -157,7 +173,7 @@ static int check_promised(struct creation *j, struct err *err)
 static int make_volume(struct creation *j, struct op *op, struct err *err)
 {
 	const char *image = json_str(j->doc, "image", "");
-	_json_ json_t *pool = spec_pool(j->env, j->doc, err);
+	_json_ json_t *pool = spec_pool(j->env, &j->x, err);
 	_free_ char *root = NULL;
 
 	if (!pool || pool_create(j->env->node, pool, err) < 0)
@@ -182,28 +198,15 @@ static int set_ready(void *arg, struct row *row, struct edit_try *t, struct err 
 	return 0;
 }
 
-static int check_files(struct creation *j, struct err *err)
-{
-	const char *name = json_str(j->doc, "name", "");
-	_json_ json_t *pool = NULL;
-
-	/* Those of one that is there, or is to be, are told by the row. */
-	if (exists(j->env, name) || instance_name_promised(j->env, name, NULL))
-		return 0;
-	pool = spec_pool(j->env, j->doc, err);
-	return pool ? volume_check_free(j->env->node, pool, name, err) : -1;
-}
-
 static int make(struct creation *j, struct op *op, struct err *err)
 {
-	struct undo_create *u = xnew(struct undo_create);
+	struct undo_create *u;
 	_undo_ struct undo undo = { 0 };
 
-	*u = (struct undo_create){ j->env, j->doc };
-	if (check_files(j, err) < 0 || commit_row(j, err) < 0) {
-		free(u);
+	if (commit_row(j, err) < 0)
 		return -1;
-	}
+	u = xnew(struct undo_create);
+	u->j = j;
 	undo_push(&undo, "remove what was made of the instance", undo_create, u);
 	if (check_promised(j, err) < 0 || fault_point(create_after_row, err) < 0 ||
 	    op_check(op, err) < 0 || make_volume(j, op, err) < 0 ||
@@ -216,10 +219,13 @@ static int make(struct creation *j, struct op *op, struct err *err)
 
 int create_run(struct job *j, struct err *err)
 {
-	struct creation c = { j->env, json_obj(j->args, "doc"),
-			      json_bool(j->args, "start", false) };
+	struct creation c = { .env = j->env,
+			      .doc = json_obj(j->args, "doc"),
+			      .start = json_bool(j->args, "start", false) };
+	int rc = make(&c, j->op, err);
 
-	if (make(&c, j->op, err) < 0)
+	expanded_done(&c.x);
+	if (rc < 0)
 		return -1;
 	instance_event(j->env, j->name, "created",
 		       json_pack("{s:s}", "location", json_str(c.doc, "member", "")));

@@ -19,13 +19,12 @@ static int mark_deleting(void *unused, struct row *row, struct edit_try *t, stru
 	return inst_become(row->doc, INST_DELETING, NULL, err);
 }
 
-static int check_deletable(const struct api_env *env, const struct row *row, struct err *err)
+static int check_deletable(const struct api_env *env, const struct row *row,
+			   const struct expanded *x, struct err *err)
 {
-	_json_ json_t *config = NULL, *devices = NULL;
 	enum status now = container_status(env->node, row->key);
 
-	spec_expand(env->store, NULL, row->doc, &config, &devices);
-	if (keys_bool(&instance_keys, config, "security.protection.delete"))
+	if (keys_bool(&instance_keys, x->config, "security.protection.delete"))
 		return err_set(
 			err, ERR_FORBIDDEN,
 			"Instance is protected: unset security.protection.delete of \"%s\" first",
@@ -37,9 +36,10 @@ static int check_deletable(const struct api_env *env, const struct row *row, str
 	return 0;
 }
 
-static int delete_all(const struct api_env *env, const struct row *row, struct err *err)
+static int delete_all(const struct api_env *env, const struct row *row, const struct expanded *x,
+		      struct err *err)
 {
-	_json_ json_t *pool = spec_pool(env, row->doc, err);
+	_json_ json_t *pool = spec_pool(env, x, err);
 	_tx_ struct tx *tx = tx_new();
 
 	if (fault_point(delete_before_volume, err) < 0)
@@ -60,12 +60,15 @@ static int delete_all(const struct api_env *env, const struct row *row, struct e
 
 int instance_delete(const struct api_env *env, const char *name, struct err *err)
 {
+	_expanded_ struct expanded x = { 0 };
 	_row_ struct row row = { 0 };
 
-	if (instance_get_deletable(env, name, &row, err) < 0 ||
-	    check_deletable(env, &row, err) < 0 ||
+	if (instance_get_deletable(env, name, &row, err) < 0)
+		return -1;
+	expand(env, row.doc, &x);
+	if (check_deletable(env, &row, &x, err) < 0 ||
 	    instance_edit(env, name, mark_deleting, NULL, err) < 0 ||
-	    delete_all(env, &row, err) < 0)
+	    delete_all(env, &row, &x, err) < 0)
 		return -1;
 	instance_event(env, name, "deleted", NULL);
 	return 0;
@@ -78,9 +81,11 @@ int delete_run(struct job *j, struct err *err)
 
 int delete_check(const struct job *j, struct err *err)
 {
+	_expanded_ struct expanded x = { 0 };
 	_row_ struct row row = { 0 };
 
 	if (instance_get(j->env, j->name, &row, err) < 0)
 		return -1;
-	return check_deletable(j->env, &row, err);
+	expand(j->env, row.doc, &x);
+	return check_deletable(j->env, &row, &x, err);
 }

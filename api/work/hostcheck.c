@@ -132,21 +132,18 @@ static bool same(const json_t *a, const json_t *b, const char *key)
 	return str_eq(json_str(a, key, ""), json_str(b, key, ""));
 }
 
-int instance_check_host(const struct api_env *env, const json_t *doc, const json_t *old,
-			struct err *err)
+int instance_check_host(const struct api_env *env, const struct expanded *x,
+			const struct expanded *old, struct err *err)
 {
-	_free_ char *what = xasprintf("instance \"%s\"", json_str(doc, "name", "?"));
-	_json_ json_t *config = NULL, *devices = NULL, *old_config = NULL, *old_devices = NULL;
+	_free_ char *what = xasprintf("instance \"%s\"", json_str(x->doc, "name", "?"));
+	const json_t *old_config = old ? old->config : NULL;
 	struct cgroup_limits limits;
 
-	spec_expand(env->store, NULL, doc, &config, &devices);
-	if (old)
-		spec_expand(env->store, NULL, old, &old_config, &old_devices);
-	else if (check_architecture(what, doc, err) < 0)
+	if (!old && check_architecture(what, x->doc, err) < 0)
 		return -1;
-	if ((!same(config, old_config, "limits.cpu") ||
-	     !same(config, old_config, "limits.memory")) &&
-	    limits_read(config, &limits, err) < 0)
+	if ((!same(x->config, old_config, "limits.cpu") ||
+	     !same(x->config, old_config, "limits.memory")) &&
+	    limits_read(x->config, &limits, err) < 0)
 		return err_wrap(err, "%s", what);
-	return devices_check_host(env, what, devices, old_devices, err);
+	return devices_check_host(env, what, x->devices, old ? old->devices : NULL, err);
 }

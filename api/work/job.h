@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "api/work/env.h"
+#include "api/work/expand.h"
 #include "cluster/model/row.h"
 #include "cluster/model/state.h"
 
@@ -84,9 +85,9 @@ int instance_start(const struct api_env *env, const char *name, struct err *err)
 int instance_start_noted(const struct api_env *env, const char *name, struct err *err);
 /* It has processes, or is about to. */
 bool instance_runs(const struct api_env *env, const char *name);
-/* Leases for all nics (dynamic), or for those with a fixed address; the row is written and read
- * anew only when something was missing. */
-int instance_lease(const struct api_env *env, const char *name, bool dynamic, struct row *row,
+/* Leases for all nics (dynamic), or for those with a fixed address; the row is written only when
+ * something was missing. ret: what it is then, for the caller to end. */
+int instance_lease(const struct api_env *env, const char *name, bool dynamic, struct expanded *ret,
 		   struct err *err);
 /* The container ended by itself: writes that down; an ephemeral instance goes. In the background.
  */

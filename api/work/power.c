@@ -62,7 +62,7 @@ bool instance_runs(const struct api_env *env, const char *name)
 struct lease {
 	const struct api_env *env;
 	bool dynamic;
-	struct row *row; /* gets what is committed */
+	struct expanded *x; /* of what is committed */
 	struct address_picks picks;
 };
 
@@ -78,19 +78,18 @@ static int plan_leases(void *arg, struct row *row, struct edit_try *t, struct er
 	address_picks_done(&l->picks);
 	if (instance_check_here(l->env, row, err) < 0)
 		return -1;
-	changes = address_plan(l->env, row->doc, &wish, t->tx, &l->picks, err);
+	expand(l->env, row->doc, l->x);
+	changes = address_plan(l->env, l->x, &wish, t->tx, &l->picks, err);
 	if (changes < 0)
 		return -1;
-	json_decref(l->row->doc);
-	l->row->doc = json_incref(row->doc);
 	return changes == 0 && json_equal(before, json_obj(row->doc, "config")) ? EDIT_KEEP
 										: EDIT_COMMIT;
 }
 
-int instance_lease(const struct api_env *env, const char *name, bool dynamic, struct row *row,
+int instance_lease(const struct api_env *env, const char *name, bool dynamic, struct expanded *ret,
 		   struct err *err)
 {
-	struct lease l = { env, dynamic, row, { 0 } };
+	struct lease l = { env, dynamic, ret, { 0 } };
 	int rc = instance_edit(env, name, plan_leases, &l, err);
 
 	address_picks_done(&l.picks);
@@ -115,6 +114,7 @@ static int ensure_image(const struct api_env *env, const json_t *doc, const json
 static int start(const struct api_env *env, const char *name, struct err *err)
 {
 	_json_ json_t *spec = NULL, *pool = NULL;
+	_expanded_ struct expanded x = { 0 };
 	_row_ struct row row = { 0 };
 
 	/* As long as it is not known whether a move took it elsewhere it must not run here. */
@@ -127,15 +127,14 @@ static int start(const struct api_env *env, const char *name, struct err *err)
 			       "instance \"%s\" does not start: its host is shutting down", name);
 	if (instance_runs(env, name))
 		return err_set(err, ERR_INVALID, "The instance is already running");
-	if (instance_lease(env, name, true, &row, err) < 0)
+	if (instance_lease(env, name, true, &x, err) < 0)
 		return -1;
-	if (instance_check_host_names_here(env, row.doc, err) < 0)
+	if (instance_check_host_names_here(env, &x, err) < 0)
 		return -1;
-	spec = spec_build(env, row.doc, &pool, err);
+	spec = spec_build(env, &x, &pool, err);
 	if (!spec || job_need_networks((void *)env, spec, err) < 0 ||
-	    ensure_image(env, row.doc, pool, err) < 0 ||
-	    container_start(env->node, spec, err) < 0) {
-		instance_explain(env, row.doc, err);
+	    ensure_image(env, x.doc, pool, err) < 0 || container_start(env->node, spec, err) < 0) {
+		instance_explain(env, &x, err);
 		return -1;
 	}
 	instance_event(env, name, "started", NULL);

@@ -24,13 +24,9 @@ static int mark_renaming(void *new_name, struct row *row, struct edit_try *t, st
 	return inst_become(row->doc, INST_RENAMING, new_name, err);
 }
 
-static int rename_files(const struct api_env *env, const json_t *doc, const char *from,
+static int rename_files(const struct api_env *env, const json_t *pool, const char *from,
 			const char *to, struct err *err)
 {
-	_json_ json_t *pool = spec_pool(env, doc, err);
-
-	if (!pool)
-		return -1;
 	if (container_rename(env->node, from, to, err) < 0 && err->kind != ERR_NOT_FOUND)
 		return -1;
 	return volume_rename(env->node, pool, from, to, err);
@@ -54,13 +50,9 @@ static int rename_rows(const struct api_env *env, const struct row *row, const c
 }
 
 /* Everything on disk bears the old name again, whatever of it had the new one. */
-static int take_back_files(const struct api_env *env, const json_t *doc, const char *new_name,
+static int take_back_files(const struct api_env *env, const json_t *pool, const char *new_name,
 			   const char *old, struct err *err)
 {
-	_json_ json_t *pool = spec_pool(env, doc, err);
-
-	if (!pool)
-		return -1;
 	if (container_rename(env->node, new_name, old, err) < 0 && err->kind != ERR_NOT_FOUND &&
 	    err->kind != ERR_CONFLICT)
 		return -1;
@@ -70,24 +62,29 @@ static int take_back_files(const struct api_env *env, const json_t *doc, const c
 	return 0;
 }
 
-static int settle_renaming(const struct api_env *env, const json_t *doc, const char *name,
+static int settle_renaming(const struct api_env *env, const json_t *pool, const char *name,
 			   const char *new_name, struct err *err)
 {
-	if (take_back_files(env, doc, new_name, name, err) < 0)
+	if (take_back_files(env, pool, new_name, name, err) < 0)
 		return -1;
 	return instance_edit(env, name, mark_ready, NULL, err);
 }
 
 int rename_settle(const struct api_env *env, const struct row *row, struct err *err)
 {
+	_json_ json_t *pool = spec_pool_of_row(env, row->doc, err);
+
 	assert(inst_state(row->doc) == INST_RENAMING);
-	return settle_renaming(env, row->doc, row->key, inst_second_name(row->doc), err);
+	if (!pool)
+		return -1;
+	return settle_renaming(env, pool, row->key, inst_second_name(row->doc), err);
 }
 
 int instance_rename_back(const struct api_env *env, const char *new_name, struct err *err)
 {
 	_row_ struct row row = { 0 };
 	const char *me = cluster_member_name(env->cluster);
+	_json_ json_t *pool = NULL;
 	_free_ char *old = NULL;
 
 	if (store_get(env->store, ENT_INSTANCE, new_name, &row, err) < 0)
@@ -95,7 +92,8 @@ int instance_rename_back(const struct api_env *env, const char *new_name, struct
 	old = xstrdup(inst_second_name(row.doc));
 	if (inst_state(row.doc) != INST_MOVING || !str_eq(json_str(row.doc, "member", ""), me))
 		return 0;
-	if (take_back_files(env, row.doc, new_name, old, err) < 0 ||
+	pool = spec_pool_of_row(env, row.doc, err);
+	if (!pool || take_back_files(env, pool, new_name, old, err) < 0 ||
 	    rename_rows(env, &row, old, false, err) < 0)
 		return -1;
 	store_fact_put(env->store, FACT_INSTANCE, new_name, NULL);
@@ -103,14 +101,14 @@ int instance_rename_back(const struct api_env *env, const char *new_name, struct
 	return 0;
 }
 
-static int rename_marked(const struct api_env *env, const char *name, const char *new_name,
-			 bool moving, struct err *err)
+static int rename_marked(const struct api_env *env, const json_t *pool, const char *name,
+			 const char *new_name, bool moving, struct err *err)
 {
 	_row_ struct row row = { 0 };
 
 	if (instance_get(env, name, &row, err) < 0)
 		return -1;
-	if (rename_files(env, row.doc, name, new_name, err) == 0 &&
+	if (rename_files(env, pool, name, new_name, err) == 0 &&
 	    fault_point(rename_after_files, err) == 0) {
 		if (rename_rows(env, &row, new_name, moving, err) == 0)
 			return 0;
@@ -119,7 +117,7 @@ static int rename_marked(const struct api_env *env, const char *name, const char
 		if (err->kind == ERR_UNKNOWN)
 			return -1;
 	}
-	settle_renaming(env, row.doc, name, new_name, &(struct err){ 0 });
+	settle_renaming(env, pool, name, new_name, &(struct err){ 0 });
 	return -1;
 }
 
@@ -136,28 +134,22 @@ static int check_free(const struct api_env *env, const char *name, const char *n
 	return err_set(err, ERR_CONFLICT, "Instance \"%s\" already exists", new_name);
 }
 
-static int check_files(const struct api_env *env, const struct row *row, const char *new_name,
-		       struct err *err)
-{
-	_json_ json_t *pool = spec_pool(env, row->doc, err);
-
-	return pool ? volume_check_free(env->node, pool, new_name, err) : -1;
-}
-
 int instance_rename(const struct api_env *env, const char *name, const char *new_name, bool moving,
 		    struct err *err)
 {
+	_json_ json_t *pool = NULL;
 	_row_ struct row row = { 0 };
 
 	if (instance_get_here(env, name, &row, err) < 0)
 		return -1;
 	if (container_status(env->node, name) != STATUS_STOPPED)
 		return err_set(err, ERR_INVALID, "Renaming of running instance not allowed");
-	if (check_files(env, &row, new_name, err) < 0)
+	pool = spec_pool_of_row(env, row.doc, err);
+	if (!pool || volume_check_free(env->node, pool, new_name, err) < 0)
 		return -1;
 	if (instance_edit(env, name, mark_renaming, (void *)new_name, err) < 0 ||
 	    check_free(env, name, new_name, err) < 0 ||
-	    rename_marked(env, name, new_name, moving, err) < 0)
+	    rename_marked(env, pool, name, new_name, moving, err) < 0)
 		return -1;
 	store_fact_put(env->store, FACT_INSTANCE, name, NULL);
 	instance_event(env, new_name, "renamed", json_pack("{s:s}", "old_name", name));

@@ -100,27 +100,26 @@ json_t *spec_pool_of(const struct api_env *env, const char *name, struct err *er
 			 "config", json_obj(row.doc, "config"));
 }
 
-static json_t *pool_of_devices(const struct api_env *env, const json_t *instance,
-			       const json_t *devices, struct err *err)
+json_t *spec_pool(const struct api_env *env, const struct expanded *x, struct err *err)
 {
-	json_t *root = spec_root_device(devices);
+	json_t *root = spec_root_device(x->devices);
 
 	if (!root) {
 		err_set(err, ERR_INVALID,
 			"instance \"%s\": no root disk; give a profile or the instance a disk "
 			"device with path=/ and a pool",
-			json_str(instance, "name", "?"));
+			json_str(x->doc, "name", "?"));
 		return NULL;
 	}
 	return spec_pool_of(env, json_str(root, "pool", ""), err);
 }
 
-json_t *spec_pool(const struct api_env *env, const json_t *instance, struct err *err)
+json_t *spec_pool_of_row(const struct api_env *env, const json_t *instance, struct err *err)
 {
-	_json_ json_t *config = NULL, *devices = NULL;
+	_expanded_ struct expanded x = { 0 };
 
-	spec_expand(env->store, NULL, instance, &config, &devices);
-	return pool_of_devices(env, instance, devices, err);
+	expand(env, (json_t *)instance, &x);
+	return spec_pool(env, &x, err);
 }
 
 static json_t *make_rootfs(const struct api_env *env, const json_t *instance, const json_t *pool,
@@ -213,15 +212,14 @@ static json_t *make_devices(const struct api_env *env, const json_t *instance, c
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
-json_t *spec_build(const struct api_env *env, const json_t *instance, json_t **ret_pool,
+json_t *spec_build(const struct api_env *env, const struct expanded *x, json_t **ret_pool,
 		   struct err *err)
 {
-	_json_ json_t *config = NULL, *devices = NULL, *pool = NULL;
+	json_t *instance = x->doc, *config = x->config, *devices = x->devices;
+	_json_ json_t *pool = spec_pool(env, x, err);
 	const char *name = json_str(instance, "name", "");
 	json_t *spec;
 
-	spec_expand(env->store, NULL, instance, &config, &devices);
-	pool = pool_of_devices(env, instance, devices, err);
 	if (!pool)
 		return NULL;
 	spec = json_object();
@@ -242,5 +240,8 @@ json_t *spec_build(const struct api_env *env, const json_t *instance, json_t **r
 
 json_t *spec_for_move(void *arg, const json_t *instance, json_t **ret_pool, struct err *err)
 {
-	return spec_build(arg, instance, ret_pool, err);
+	_expanded_ struct expanded x = { 0 };
+
+	expand(arg, (json_t *)instance, &x);
+	return spec_build(arg, &x, ret_pool, err);
 }

@@ -7,13 +7,14 @@
  */
 #pragma once
 #include "api/work/env.h"
+#include "api/work/expand.h"
 
 #define IDMAP_BASE 1000000
 #define IDMAP_SIZE 65536
 
-/* Profiles in order, then the instance's own; both are new references. `profiles` maps keys to
- * profile documents and is filled as needed; NULL when nothing is to be kept. Networks are named by
- * their keys. */
+/* For lists; of one instance make a struct expanded. Profiles in order, then the instance's own;
+ * both are new references. `profiles` maps keys to profile documents and is filled as needed; NULL
+ * when nothing is to be kept. Networks are named by their keys. */
 void spec_expand(struct store *s, json_t *profiles, const json_t *instance, json_t **ret_config,
 		 json_t **ret_devices);
 /* The same, with networks under the names that clients gave. */
@@ -22,11 +23,13 @@ void spec_expand_shown(struct store *s, json_t *profiles, const json_t *instance
 /* Borrowed; NULL when there is none. */
 json_t *spec_root_device(const json_t *devices);
 /* The pool document of the instance's root disk; new reference. */
-json_t *spec_pool(const struct api_env *env, const json_t *instance, struct err *err);
+json_t *spec_pool(const struct api_env *env, const struct expanded *x, struct err *err);
+/* The same of a row that nothing else is asked of. */
+json_t *spec_pool_of_row(const struct api_env *env, const json_t *instance, struct err *err);
 /* What node/ takes as a pool: {name, driver, config}. */
 json_t *spec_pool_of(const struct api_env *env, const char *name, struct err *err);
 /* The whole description; ret_pool may be NULL. */
-json_t *spec_build(const struct api_env *env, const json_t *instance, json_t **ret_pool,
+json_t *spec_build(const struct api_env *env, const struct expanded *x, json_t **ret_pool,
 		   struct err *err);
-/* spec_build as migrate/ wants it: arg is the struct api_env. */
+/* expand() and spec_build() as migrate/ wants it: arg is the struct api_env. */
 json_t *spec_for_move(void *arg, const json_t *instance, json_t **ret_pool, struct err *err);

@@ -30,5 +30,6 @@ struct api_state {
 	int background;
 	bool stopping;
 	bool host_stops; /* instances are stopped with their host (boot.h); atomic */
+	uint64_t expansions; /* how often profiles were expanded for one instance; atomic */
 	bool warming; /* a refresh of the list of instances is due; atomic */
 };

@@ -28,15 +28,14 @@ static void free_addresses(const struct api_env *env, const char *name, const js
 
 int instance_apply(const struct api_env *env, const char *name, struct err *err)
 {
-	_row_ struct row row = { 0 };
+	_expanded_ struct expanded x = { 0 };
 	_json_ json_t *spec = NULL;
 
 	if (container_pid(env->node, name) == 0)
 		return 0;
-	if (instance_get_here(env, name, &row, err) < 0 ||
-	    instance_lease(env, name, true, &row, err) < 0)
+	if (instance_lease(env, name, true, &x, err) < 0)
 		return -1;
-	spec = spec_build(env, row.doc, NULL, err);
+	spec = spec_build(env, &x, NULL, err);
 	if (!spec || job_need_networks((void *)env, spec, err) < 0)
 		return -1;
 	if (container_update(env->node, spec, err) < 0)
@@ -46,14 +45,12 @@ int instance_apply(const struct api_env *env, const char *name, struct err *err)
 }
 
 /* Of devices that are gone. */
-static void drop_volatile(const struct api_env *env, json_t *doc)
+static void drop_volatile(struct expanded *x)
 {
-	_json_ json_t *config = NULL, *devices = NULL;
-	json_t *own = json_obj(doc, "config"), *v;
+	json_t *own = json_obj(x->doc, "config"), *v;
 	const char *key;
 	void *next;
 
-	spec_expand(env->store, NULL, doc, &config, &devices);
 	json_object_foreach_safe(own, next, key, v) {
 		const char *device = key + strlen("volatile."), *end;
 		_free_ char *name = NULL;
@@ -62,7 +59,7 @@ static void drop_volatile(const struct api_env *env, json_t *doc)
 		    !str_eq(end, ".hwaddr"))
 			continue;
 		name = xstrndup(device, (size_t)(end - device));
-		if (!json_object_get(devices, name))
+		if (!json_object_get(x->devices, name))
 			json_object_del(own, key);
 	}
 }
@@ -84,6 +81,7 @@ static int put_writable(void *arg, struct row *row, struct edit_try *t, struct e
 {
 	struct update *u = arg;
 	struct address_wish wish = { .running = instance_runs(u->env, row->key), .attempt = t->n };
+	_expanded_ struct expanded x = { 0 };
 	_json_ json_t *writable = u->c->next(u->c->arg, row, err), *old = NULL;
 
 	address_picks_done(&u->picks);
@@ -94,11 +92,10 @@ static int put_writable(void *arg, struct row *row, struct edit_try *t, struct e
 	json_object_update(row->doc, writable);
 	json_object_set_new(row->doc, "config", json_copy(json_obj(row->doc, "config")));
 	instance_keep_volatile(row->doc, old);
-	instance_pin(u->env, row->doc, t->tx);
-	if (instance_check(u->env, row->doc, old, err) < 0)
+	if (instance_check(u->env, row->doc, old, t->tx, &x, err) < 0)
 		return -1;
-	drop_volatile(u->env, row->doc);
-	if (address_plan(u->env, row->doc, &wish, t->tx, &u->picks, err) < 0)
+	drop_volatile(&x);
+	if (address_plan(u->env, &x, &wish, t->tx, &u->picks, err) < 0)
 		return -1;
 	json_decref(u->before);
 	u->before = instance_writable(old);

@@ -101,7 +101,7 @@ static int64_t disk_of(const struct api_env *env, const char *name, int64_t age_
 	if (look_up(env->state->disks, name, age_ms, &bytes) || clock_ms() >= deadline ||
 	    store_get(env->store, ENT_INSTANCE, name, &row, &ignored) < 0)
 		return bytes;
-	pool = spec_pool(env, row.doc, &ignored);
+	pool = spec_pool_of_row(env, row.doc, &ignored);
 	bytes = pool ? volume_usage(env->node, pool, name, deadline) : -1;
 	keep(env->state->disks, name, bytes);
 	return bytes;

@@ -105,9 +105,12 @@ static json_t *doc_of(struct world *t, int i)
 static json_t *spec_of(struct world *t, int i)
 {
 	_json_ json_t *doc = doc_of(t, i);
+	_expanded_ struct expanded x = { 0 };
 	struct err err = { 0 };
-	json_t *spec = spec_build(&t->env, doc, NULL, &err);
+	json_t *spec;
 
+	expand(&t->env, doc, &x);
+	spec = spec_build(&t->env, &x, NULL, &err);
 	if (!spec)
 		fail_msg("%s", err.msg);
 	return spec;
@@ -119,9 +122,11 @@ static void lease(struct world *t, int i)
 	_json_ json_t *doc = doc_of(t, i);
 	_tx_ struct tx *tx = tx_new();
 	struct address_wish wish = { .dynamic = true };
+	_expanded_ struct expanded x = { 0 };
 	struct err err = { 0 };
 
-	if (address_plan(&t->env, doc, &wish, tx, &picks, &err) != 1)
+	expand(&t->env, doc, &x);
+	if (address_plan(&t->env, &x, &wish, tx, &picks, &err) != 1)
 		fail_msg("%s", err.msg);
 	assert_int_equal(store_commit(t->w.store, tx, 0, NULL, &err), 0);
 }
@@ -265,11 +270,13 @@ static void names_of_other_projects_are_not_found(void **state)
 	put(t, ENT_PROFILE, OTHER, "only", json_pack("{s:{}, s:{}}", "config", "devices"));
 	for (int i = 0; i < 2; i++) {
 		_json_ json_t *doc = doc_of(t, i), *sly = doc_of(t, i);
+		_expanded_ struct expanded x = { 0 };
 
 		json_array_append_new(json_arr(doc, "profiles"), json_string("only"));
 		json_array_append_new(json_arr(sly, "profiles"), json_string(OTHER "~only"));
-		assert_int_equal(instance_check(&t->env, doc, NULL, &err), i == 0 ? -1 : 0);
-		assert_int_equal(instance_check(&t->env, sly, NULL, &err), -1);
+		assert_int_equal(instance_check(&t->env, doc, NULL, NULL, &x, &err),
+				 i == 0 ? -1 : 0);
+		assert_int_equal(instance_check(&t->env, sly, NULL, NULL, &x, &err), -1);
 		assert_int_equal(err.kind, ERR_NOT_FOUND);
 	}
 }

@@ -76,8 +76,11 @@ static int lease(struct world *t, json_t *doc, bool dynamic, struct err *err)
 	_picks_ struct address_picks picks = { 0 };
 	_tx_ struct tx *tx = tx_new();
 	struct address_wish wish = { .dynamic = dynamic, .running = t->running };
-	int n = address_plan(&t->env, doc, &wish, tx, &picks, err);
+	_expanded_ struct expanded x = { 0 };
+	int n;
 
+	expand(&t->env, doc, &x);
+	n = address_plan(&t->env, &x, &wish, tx, &picks, err);
 	if (n > 0)
 		assert_int_equal(store_commit(t->w.store, tx, 0, NULL, err), 0);
 	return n;
@@ -101,11 +104,13 @@ static void test_build(void **state)
 {
 	struct world *t = *state;
 	_json_ json_t *doc = instance("c1"), *spec = NULL, *pool = NULL;
+	_expanded_ struct expanded x = { 0 };
 	struct err err = { 0 };
 	json_t *nic;
 
 	assert_int_equal(lease(t, doc, true, &err), 1);
-	spec = spec_build(&t->env, doc, &pool, &err);
+	expand(&t->env, doc, &x);
+	spec = spec_build(&t->env, &x, &pool, &err);
 	assert_non_null(spec);
 	assert_false(json_bool(spec, "privileged", true));
 	assert_int_equal(json_int(json_obj(spec, "idmap"), "base", 0), 1000000);
@@ -284,9 +289,11 @@ static void attempts_spread_and_repeat(void **state)
 			struct address_wish wish = { .dynamic = true, .attempt = 1 };
 			_picks_ struct address_picks picks = { 0 };
 			_tx_ struct tx *tx = tx_new();
+			_expanded_ struct expanded x = { 0 };
 			struct err err;
 
-			assert_int_equal(address_plan(&t->env, doc, &wish, tx, &picks, &err), 1);
+			expand(&t->env, doc, &x);
+			assert_int_equal(address_plan(&t->env, &x, &wish, tx, &picks, &err), 1);
 			str_copy(ip[k], sizeof(ip[k]),
 				 json_object_iter_key(json_object_iter(picks.keys)) + 4);
 		}
@@ -457,14 +464,15 @@ static void test_check(void **state)
 {
 	struct world *t = *state;
 	_json_ json_t *doc = instance("c1"), *other = instance("c2"), *old = instance("c3");
+	_expanded_ struct expanded x = { 0 };
 	struct err err = { 0 };
 
-	assert_int_equal(instance_check(&t->env, doc, NULL, &err), 0);
+	assert_int_equal(instance_check(&t->env, doc, NULL, NULL, &x, &err), 0);
 	json_array_append_new(json_arr(doc, "profiles"), json_string("nope"));
-	assert_int_equal(instance_check(&t->env, doc, NULL, &err), -1);
+	assert_int_equal(instance_check(&t->env, doc, NULL, NULL, &x, &err), -1);
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
 	json_array_clear(json_arr(other, "profiles"));
-	assert_int_equal(instance_check(&t->env, other, NULL, &err), -1);
+	assert_int_equal(instance_check(&t->env, other, NULL, NULL, &x, &err), -1);
 	assert_non_null(strstr(err.msg, "No root device"));
 	json_put_str(json_obj(old, "config"), "volatile.eth0.hwaddr", "00:16:3e:00:00:01");
 	json_put_str(json_obj(old, "config"), "volatile.uuid", "right");

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api/work/expand.h - an instance together with its profiles, as one request or job sees it.
+ *
+ * Made once, by the check of what is to be written or by the step that begins, and handed down:
+ * whoever needs expanded configuration or devices takes it as an argument.
+ */
+#pragma once
+#include "api/work/env.h"
+#include "base/json.h"
+
+struct expanded {
+	json_t *doc;              /* the row's document, a reference */
+	json_t *config, *devices; /* profiles in order, then its own; networks by their keys */
+	json_t *profiles;         /* key -> revision as it was read; 0: there is none */
+};
+void expand(const struct api_env *env, json_t *doc, struct expanded *ret);
+void expanded_done(struct expanded *x);
+#define _expanded_ __attribute__((cleanup(expanded_done)))
+/* After a change of the document's own configuration that adds keys. */
+void expanded_follow(struct expanded *x);
+/* How often expand() was called: what tests hold requests to. */
+uint64_t expand_count(const struct api_env *env);
