@@ -17,6 +17,7 @@
 #include "cluster/model/state.h"
 #include "migrate/migrate.h"
 #include "node/container/container.h"
+#include "node/container/step.h"
 #include "node/image/image.h"
 #include "node/storage/storage.h"
 
@@ -125,8 +126,8 @@ static int start(const struct api_env *env, const char *name, struct err *err)
 	if (boot_is_over(env))
 		return err_set(err, ERR_UNAVAILABLE,
 			       "instance \"%s\" does not start: its host is shutting down", name);
-	if (instance_runs(env, name))
-		return err_set(err, ERR_INVALID, "The instance is already running");
+	if (step_check(STEP_START, container_status(env->node, name), err) < 0)
+		return -1;
 	if (instance_lease(env, name, true, &x, err) < 0)
 		return -1;
 	if (instance_check_host_names_here(env, &x, err) < 0)
@@ -171,18 +172,10 @@ static int after_stop(const struct api_env *env, const char *name, const char *e
 	return json_bool(row.doc, "ephemeral", false) ? instance_delete(env, name, err) : 0;
 }
 
-static int do_stop(const struct api_env *env, const char *name, const struct state_change *c,
-		   struct err *err)
-{
-	if (container_status(env->node, name) == STATUS_STOPPED)
-		return err_set(err, ERR_INVALID, "The instance is already stopped");
-	return container_stop(env->node, name, c->force, c->timeout_s, err);
-}
-
 static int instance_stop(const struct api_env *env, const char *name, const struct state_change *c,
 			 struct err *err)
 {
-	if (do_stop(env, name, c, err) < 0)
+	if (container_stop(env->node, name, c->force, c->timeout_s, err) < 0)
 		return -1;
 	return after_stop(env, name, c->force ? "stopped" : "shutdown", err);
 }
@@ -190,7 +183,8 @@ static int instance_stop(const struct api_env *env, const char *name, const stru
 static int instance_restart(const struct api_env *env, const char *name,
 			    const struct state_change *c, struct err *err)
 {
-	if (do_stop(env, name, c, err) < 0 || instance_start(env, name, err) < 0)
+	if (container_stop(env->node, name, c->force, c->timeout_s, err) < 0 ||
+	    instance_start(env, name, err) < 0)
 		return -1;
 	instance_event(env, name, "restarted", NULL);
 	return 0;
@@ -199,13 +193,6 @@ static int instance_restart(const struct api_env *env, const char *name,
 static int instance_freeze(const struct api_env *env, const char *name, bool freeze,
 			   struct err *err)
 {
-	enum status now = container_status(env->node, name);
-
-	if (now == STATUS_STOPPED)
-		return err_set(err, ERR_INVALID, "The instance isn't running");
-	if (now == (freeze ? STATUS_FROZEN : STATUS_RUNNING))
-		return err_set(err, ERR_INVALID, "The instance is already %s",
-			       freeze ? "frozen" : "running");
 	if (container_freeze(env->node, name, freeze, err) < 0)
 		return -1;
 	instance_event(env, name, freeze ? "paused" : "resumed", NULL);

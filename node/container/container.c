@@ -17,6 +17,7 @@
 #include "node/container/container_int.h"
 #include "node/container/keys.h"
 #include "node/container/lxcconf.h"
+#include "node/container/step.h"
 #include "node/host/cgroup.h"
 #include "node/host/pids.h"
 
@@ -118,8 +119,8 @@ int container_start(struct node *n, const json_t *spec, struct err *err)
 
 static int check_stoppable(struct ct *c, struct err *err)
 {
-	if (!c->pid)
-		return err_set(err, ERR_CONFLICT, "instance %s is already stopped", c->name);
+	if (step_check(STEP_STOP, c->pid ? c->status : STATUS_STOPPED, err) < 0)
+		return -1;
 	if (c->held)
 		return err_set(err, ERR_BUSY, "instance %s is being moved", c->name);
 	return 0;
@@ -218,7 +219,7 @@ int container_stop(struct node *n, const char *name, bool force, int timeout_s, 
 	int rc;
 
 	if (!c)
-		return err_set(err, ERR_CONFLICT, "instance %s is already stopped", name);
+		return step_check(STEP_STOP, STATUS_STOPPED, err);
 	rc = force ? stop_forced(n, c, err) : stop_clean(n, c, timeout_s, err);
 	ct_put(n, c);
 	return rc;
@@ -226,21 +227,11 @@ int container_stop(struct node *n, const char *name, bool force, int timeout_s, 
 
 /* --- freeze ------------------------------------------------------------------------------- */
 
-static int check_freezable(struct ct *c, bool freeze, struct err *err)
-{
-	enum status want = freeze ? STATUS_RUNNING : STATUS_FROZEN;
-
-	if (c->status == want)
-		return 0;
-	return err_set(err, ERR_CONFLICT, "instance %s is %s, not %s", c->name,
-		       status_name(c->status), status_name(want));
-}
-
 static int freeze_locked(struct node *n, struct ct *c, bool freeze, struct err *err)
 {
 	ct_locked(c);
 
-	if (check_freezable(c, freeze, err) < 0)
+	if (step_check(freeze ? STEP_FREEZE : STEP_UNFREEZE, c->status, err) < 0)
 		return -1;
 	if (cgroup_freeze(n->cgroup_name, c->name, freeze, deadline_in(FREEZE_TIMEOUT_MS), err) <
 	    0) {
@@ -255,11 +246,11 @@ static int freeze_locked(struct node *n, struct ct *c, bool freeze, struct err *
 
 int container_freeze(struct node *n, const char *name, bool freeze, struct err *err)
 {
-	struct ct *c = running(n, name, err);
+	struct ct *c = ct_get(n, name, false);
 	int rc;
 
 	if (!c)
-		return -1;
+		return step_check(freeze ? STEP_FREEZE : STEP_UNFREEZE, STATUS_STOPPED, err);
 	rc = freeze_locked(n, c, freeze, err);
 	ct_put(n, c);
 	return rc;

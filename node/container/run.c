@@ -19,6 +19,7 @@
 #include "node/console/console.h"
 #include "node/container/container_int.h"
 #include "node/container/lxcconf.h"
+#include "node/container/step.h"
 #include "node/device/port.h"
 #include "node/helper/helper.h"
 #include "node/host/cgroup.h"
@@ -97,9 +98,8 @@ static int write_folder(struct node *n, const char *name, const json_t *spec, bo
 
 int ct_prepare(struct node *n, struct ct *c, const json_t *spec, bool start, struct err *err)
 {
-	if (c->status != STATUS_STOPPED && c->status != STATUS_ERROR)
-		return err_set(err, ERR_CONFLICT, "instance %s is already %s on this member",
-			       c->name, c->status == STATUS_STARTING ? "starting" : "running");
+	if (step_check(STEP_START, c->status, err) < 0)
+		return -1;
 	/* Leftovers of a former run: a stale monitor cgroup makes liblxc fail. */
 	ct_release(n, c->name, spec);
 	if (write_folder(n, c->name, spec, start, err) < 0 ||
