@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,10 +19,10 @@
 static void beside_this_program(void **state)
 {
 	struct err err;
-	_free_ char *path = tool_path("test_tool", &err);
+	_free_ char *path = tool_path(program_invocation_short_name, &err);
 
 	assert_non_null(path);
-	assert_true(str_ends(path, "/test_tool"));
+	assert_true(str_ends(path, program_invocation_short_name));
 	assert_int_equal(access(path, X_OK), 0);
 }
 
