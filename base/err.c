@@ -85,6 +85,11 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	return -1;
 }
 
+bool err_mentions(const struct err *err, const char *name)
+{
+	return *name && strstr(err->msg, name) != NULL;
+}
+
 int err_http(enum err_kind kind)
 {
 	assert(kind < ERR_MAX);

@@ -207,7 +207,7 @@ static void do_job(struct jobs *j, struct cli *c, const struct job *job)
 
 	if (run_job(j, c, job, &err) == 0)
 		return;
-	if (strstr(err.msg, job->name))
+	if (err_mentions(&err, job->name))
 		fprintf(stderr, "Error: %s\n", err.msg);
 	else
 		fprintf(stderr, "Error: instance \"%s\": %s\n", job->name, err.msg);

@@ -199,7 +199,7 @@ json_t *pick_fields(const json_t *obj, const char *fields)
 
 int name_error(struct err *err, const char *noun, const char *name)
 {
-	if (strstr(err->msg, name))
+	if (err_mentions(err, name))
 		return -1;
 	return err_wrap(err, "%s \"%.80s\"", noun, name);
 }

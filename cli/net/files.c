@@ -37,7 +37,7 @@ void place_done(struct place *p)
 
 int place_error(const struct place *p, const char *path, struct err *err)
 {
-	if (strstr(err->msg, path))
+	if (err_mentions(err, path))
 		return err_wrap(err, "%s", p->instance);
 	return err_wrap(err, "%s%s", p->instance, path);
 }

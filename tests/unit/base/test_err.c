@@ -148,6 +148,17 @@ static void long_texts_are_cut(void **state)
 	assert_int_equal(err.sys, EIO);
 }
 
+static void messages_are_searched_for_names_only(void **state)
+{
+	struct err err;
+
+	err_set(&err, ERR_NOT_FOUND, "no profile \"web1\"");
+	assert_true(err_mentions(&err, "web1"));
+	assert_true(err_mentions(&err, "web"));
+	assert_false(err_mentions(&err, "db"));
+	assert_false(err_mentions(&err, ""));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -160,6 +171,7 @@ int main(void)
 		cmocka_unit_test(wrapping_adds_only_words),
 		cmocka_unit_test(errno_decides_the_kind),
 		cmocka_unit_test(long_texts_are_cut),
+		cmocka_unit_test(messages_are_searched_for_names_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
