@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/model/schema.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "base/digest.h"
@@ -27,6 +28,7 @@ static const char *const facts[FACT_KINDS] = {
 
 const char *entity_name(enum entity e)
 {
+	assert(e < ENT_MAX);
 	return entities[e].noun;
 }
 
@@ -37,6 +39,7 @@ enum scope entity_scope(enum entity e)
 
 const char *entity_table(enum entity e)
 {
+	assert(e < ENT_MAX);
 	return entities[e].table;
 }
 
@@ -56,6 +59,7 @@ enum entity entity_by_table(const char *table)
 
 const char *fact_kind_name(enum fact f)
 {
+	assert(f < FACT_KINDS);
 	return facts[f];
 }
 
