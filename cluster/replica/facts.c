@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The facts of the replica: claims of members on keys, of which the latest shows. */
+#include <assert.h>
 #include <sqlite3.h>
 #include <string.h>
 
@@ -61,6 +62,7 @@ bool replica_fact_put(struct replica *r, enum fact f, const char *key, const cha
 	_free_ char *was = NULL, *is = NULL;
 	bool changed;
 
+	assert(f < FACT_KINDS);
 	replica_lock(r);
 	was = top(r, f, key, was_member);
 	changed = !(text && str_eq(was, text) && str_eq(was_member, member)) &&

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/replica/notify.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -42,6 +43,7 @@ struct notifier *notifier_new(void)
 void notifier_watch(struct notifier *n, const struct store_watch *w)
 {
 	pthread_mutex_lock(&n->lock);
+	assert(!n->started);
 	if (n->n_watches == WATCHES_MAX)
 		abort(); /* a fixed set registers at start */
 	n->watches[n->n_watches++] = *w;
@@ -135,6 +137,7 @@ void notifier_stop(struct notifier *n)
 void notifier_free(struct notifier *n)
 {
 	notifier_stop(n);
+	assert(!n->started);
 	while (n->head) {
 		struct notice *m = n->head;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/replica/sqlite.h"
 
+#include <assert.h>
 #include <sqlite3.h>
 
 #include "base/log.h"
@@ -97,6 +98,7 @@ sqlite3_stmt *stmt_get(struct replica *r, struct slot *s)
 
 void stmt_put(struct slot *s, sqlite3_stmt *st)
 {
+	assert(st);
 	if (st != s->st) {
 		sqlite3_finalize(st);
 		return;
