@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/db/done.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -115,8 +116,10 @@ static void unlink_entry(struct done *d, struct entry *e)
 {
 	struct entry **pp = &d->buckets[slot(d, e->id)];
 
-	while (*pp != e)
+	while (*pp != e) {
+		assert(*pp);
 		pp = &(*pp)->bucket;
+	}
 	*pp = e->bucket;
 }
 

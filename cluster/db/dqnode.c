@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/db/dqnode.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <dqlite.h>
 #include <errno.h>
@@ -101,6 +102,7 @@ static void link_shutdown(struct link *l)
 
 static void link_free(struct link *l)
 {
+	assert(l->local);
 	stream_free(l->local);
 	stream_free(l->remote);
 	free(l);
@@ -221,6 +223,7 @@ void dqnode_serve(struct dqnode *n, struct stream *own_stream)
 	struct link *l;
 	int fd = connect_local(n);
 
+	assert(own_stream);
 	if (fd < 0) {
 		stream_free(own_stream);
 		return;
@@ -317,7 +320,10 @@ struct dqnode *dqnode_ref(struct dqnode *n)
 
 void dqnode_unref(struct dqnode *n)
 {
-	if (!n || __atomic_sub_fetch(&n->refs, 1, __ATOMIC_ACQ_REL) > 0)
+	int left = n ? __atomic_sub_fetch(&n->refs, 1, __ATOMIC_ACQ_REL) : 1;
+
+	assert(left >= 0);
+	if (left > 0)
 		return;
 	pthread_mutex_destroy(&n->lock);
 	pthread_cond_destroy(&n->changed);
@@ -372,6 +378,7 @@ static void stop_links(struct dqnode *n)
 
 void dqnode_stop(struct dqnode *n)
 {
+	assert(n->node);
 	stop_links(n);
 	dqlite_node_stop(n->node);
 	pthread_mutex_lock(&n->lock);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/db/raftlink.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <poll.h>
 #include <string.h>
@@ -54,8 +55,10 @@ static bool write_remote(struct link *l, const char *data, size_t len)
 
 static bool dial(struct link *l)
 {
-	struct stream *s = l->o->dial(l->o->arg);
+	struct stream *s;
 
+	assert(!l->remote);
+	s = l->o->dial(l->o->arg);
 	l->remote = s;
 	if (!s)
 		return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/db/wire.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <string.h>
 
@@ -94,6 +95,7 @@ void wire_end(struct sbuf *b)
 {
 	uint32_t words;
 
+	assert(b->len >= WIRE_HEAD);
 	pad(b);
 	words = htole32((uint32_t)((b->len - WIRE_HEAD) / 8));
 	memcpy(b->data, &words, sizeof(words));
