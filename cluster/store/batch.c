@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/store/batch.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -151,6 +152,7 @@ int batch_add(struct batch *b, const struct tx *t, int64_t *ret_rev, struct err 
 		if (check(b, &t->v[i], err) < 0)
 			return -1;
 	}
+	assert(b->revision >= b->base);
 	*ret_rev = next_revision(b, t->id, false);
 	for (size_t i = 0; i < t->n; i++) {
 		const struct tx_change *c = &t->v[i];

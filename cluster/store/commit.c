@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/store/commit.h"
 
+#include <assert.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -70,6 +72,7 @@ int outcome_over(const struct commit_way *w, struct tx *t, int64_t deadline, int
 {
 	if (t->fate != TX_OPEN && t->fate != TX_COMMITTED)
 		return 0;
+	assert(t->base >= 0);
 	for (;;) {
 		int64_t one = deadline_in(OUTCOME_CALL_MS);
 		int r = w->look_up(w->arg, t, one < deadline ? one : deadline, ret_rev, err);
@@ -90,6 +93,7 @@ static int conclude(const struct commit_way *w, struct tx *t, enum verdict v, in
 	struct err ignored = { 0 };
 	int r = -1;
 
+	assert(v != DONE);
 	/* Refused, but an earlier attempt may still be on its way, and end otherwise. */
 	if (t->fate == TX_OPEN && v == REFUSED)
 		r = outcome_over(w, t, deadline, ret_rev, &ignored);

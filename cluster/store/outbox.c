@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -46,6 +47,7 @@ void outbox_free(struct outbox *o)
 {
 	if (!o)
 		return;
+	assert(!o->head);
 	pthread_mutex_destroy(&o->lock);
 	pthread_cond_destroy(&o->changed);
 	free(o);
@@ -53,7 +55,10 @@ void outbox_free(struct outbox *o)
 
 static void item_unref(struct item *i)
 {
-	if (__atomic_sub_fetch(&i->refs, 1, __ATOMIC_ACQ_REL) > 0)
+	int left = __atomic_sub_fetch(&i->refs, 1, __ATOMIC_ACQ_REL);
+
+	assert(left >= 0);
+	if (left > 0)
 		return;
 	tx_free(i->tx);
 	free(i);

@@ -29,13 +29,18 @@ struct tx *tx_new(void)
 
 struct tx *tx_ref(struct tx *t)
 {
-	__atomic_add_fetch(&t->refs, 1, __ATOMIC_RELAXED);
+	int refs = __atomic_add_fetch(&t->refs, 1, __ATOMIC_RELAXED);
+
+	assert(refs > 1);
 	return t;
 }
 
 void tx_free(struct tx *t)
 {
-	if (!t || __atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) > 0)
+	int left = t ? __atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) : 1;
+
+	assert(left >= 0);
+	if (left > 0)
 		return;
 	for (size_t i = 0; i < t->n; i++) {
 		free(t->v[i].key);
@@ -49,6 +54,7 @@ static void add(struct tx *t, enum tx_op op, enum entity e, const char *key, int
 		char *own_doc)
 {
 	assert(e < ENT_MAX);
+	assert((op == TX_PUT) == (own_doc != NULL));
 	if (t->n == t->room) {
 		t->room = t->room ? t->room * 2 : 4;
 		t->v = xrealloc(t->v, t->room * sizeof(*t->v));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/store/writer.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -108,7 +109,10 @@ struct wreq *wreq_burn(const char *id, int64_t base, int64_t deadline)
 
 void wreq_unref(struct wreq *q)
 {
-	if (!q || __atomic_sub_fetch(&q->refs, 1, __ATOMIC_ACQ_REL) > 0)
+	int left = q ? __atomic_sub_fetch(&q->refs, 1, __ATOMIC_ACQ_REL) : 1;
+
+	assert(left >= 0);
+	if (left > 0)
 		return;
 	tx_free(q->tx);
 	free(q);
@@ -116,6 +120,7 @@ void wreq_unref(struct wreq *q)
 
 static void enqueue(struct writer *w, struct wreq *q)
 {
+	assert(q->state == FRESH);
 	q->state = QUEUED;
 	q->next = NULL;
 	*w->tail = q;
@@ -125,6 +130,7 @@ static void enqueue(struct writer *w, struct wreq *q)
 void writer_submit(struct writer *w, struct wreq *q)
 {
 	pthread_mutex_lock(&w->lock);
+	assert(q->state == FRESH);
 	if (w->open) {
 		__atomic_add_fetch(&q->refs, 1, __ATOMIC_RELAXED);
 		enqueue(w, q);
@@ -194,6 +200,7 @@ void writer_open(struct writer *w, bool open)
 	w->n_marks = 0;
 	w->pruned = 0;
 	while (!open && (q = w->head)) {
+		assert(q->state == QUEUED);
 		w->head = q->next;
 		q->state = ANSWERED;
 		err_set(&q->err, ERR_UNAVAILABLE, "this member stopped leading the cluster");
@@ -249,6 +256,7 @@ static size_t drain(struct writer *w, struct wreq **v)
 
 		if (n > 0 && (bytes + size > BATCH_BYTES_MAX || in_batch(v, n, q)))
 			break;
+		assert(q->state == QUEUED);
 		w->head = q->next;
 		q->state = RUNNING;
 		bytes += size;
@@ -264,8 +272,10 @@ static size_t drain(struct writer *w, struct wreq **v)
 static void answer(struct writer *w, struct wreq **v, size_t n)
 {
 	pthread_mutex_lock(&w->lock);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		assert(v[i]->state == RUNNING);
 		v[i]->state = ANSWERED;
+	}
 	pthread_cond_broadcast(&w->answered);
 	pthread_mutex_unlock(&w->lock);
 	for (size_t i = 0; i < n; i++)
