@@ -41,7 +41,10 @@ struct frame *frame_ref(struct frame *f)
 
 void frame_unref(struct frame *f)
 {
-	if (f && __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) == 0)
+	int left = f ? __atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) : 1;
+
+	assert(left >= 0);
+	if (left == 0)
 		free(f);
 }
 
@@ -65,6 +68,7 @@ struct fconn *fconn_new(struct stream *own_stream)
 {
 	struct fconn *c = xnew(struct fconn);
 
+	assert(own_stream);
 	c->stream = own_stream;
 	stream_set_nonblock(own_stream, true);
 	c->in = SBUF(HEAD + FRAME_MAX + READ_BYTES);
@@ -105,6 +109,7 @@ void fconn_send(struct fconn *c, struct frame *own_frame)
 {
 	struct out *o = xnew(struct out);
 
+	assert(own_frame);
 	o->frame = own_frame;
 	*c->tail = o;
 	c->tail = &o->next;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -62,6 +63,7 @@ static void turn_away(struct stream *own_stream)
 
 void hub_serve(struct hub *h, struct stream *own_stream)
 {
+	assert(own_stream);
 	if (leads(h))
 		push(h, &(struct task){ .kind = TASK_PEER, .stream = own_stream });
 	else
@@ -77,6 +79,7 @@ static void push_rows(void *arg, struct frame *own_frame, bool last)
 {
 	struct commit *k = arg;
 
+	assert(k->revision > 0);
 	push(k->hub,
 	     &(struct task){
 		     .kind = TASK_ROWS, .frame = own_frame, .rev = k->revision, .last = last });
@@ -133,6 +136,7 @@ static void put_facts(void *arg, struct frame *own_frame, bool last)
 {
 	struct hub *h = arg;
 
+	assert(own_frame);
 	for (struct peer *p = h->peers; p; p = p->next) {
 		if (p != h->except && p->greeted && !p->listing)
 			peer_facts(p, own_frame);
@@ -372,6 +376,7 @@ void hub_free(struct hub *h)
 {
 	if (!h)
 		return;
+	assert(!h->started);
 	for (struct peer *p = h->peers; p; p = p->next)
 		p->dead = true;
 	reap(h);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/feed/list.h"
 
+#include <assert.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -17,6 +19,7 @@ void feed_list_free(struct feed_list *l)
 
 static void begin(struct feed_list *l)
 {
+	assert(l->put);
 	l->text.cap = FRAME_MAX;
 	sbuf_reset(&l->text);
 	sbuf_puts(&l->text,
@@ -32,6 +35,7 @@ static void end(struct feed_list *l, int64_t rev, bool more, bool last)
 {
 	struct sbuf *b = &l->text;
 
+	assert(b->len > 0);
 	sbuf_printf(b, "],\"full\":%s,\"first\":%s,\"more\":%s", bool_text(l->head.full),
 		    bool_text(l->head.first), bool_text(more));
 	if (l->rows)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One member's connection to the hub: what it is sent and what it says. */
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -46,6 +47,7 @@ struct peer *peer_add(struct hub *h, struct stream *own_stream)
 	struct peer *p = xnew(struct peer);
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = p };
 
+	assert(own_stream);
 	p->hub = h;
 	p->conn = fconn_new(own_stream);
 	p->events = EPOLLIN;
@@ -63,6 +65,7 @@ struct peer *peer_add(struct hub *h, struct stream *own_stream)
 
 void peer_free(struct peer *p)
 {
+	assert(p->dead);
 	/* Closing is not enough: a process that is being spawned may hold the socket a moment
 	 * longer, and epoll would go on naming the peer. */
 	epoll_ctl(p->hub->epoll, EPOLL_CTL_DEL, stream_fd(fconn_stream(p->conn)), NULL);
@@ -90,6 +93,7 @@ void peer_other(struct peer *p, struct frame *borrowed)
 
 void hub_send_all(struct hub *h, struct frame *own_frame, const struct peer *except)
 {
+	assert(own_frame);
 	for (struct peer *p = h->peers; p; p = p->next) {
 		if (p != except && p->greeted)
 			peer_other(p, own_frame);
