@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The set of operations of this member: who is known, for how long, and how all of them end. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -26,6 +27,7 @@ void op_unref(struct op *op)
 		return;
 	o = op->ops;
 	pthread_mutex_lock(&o->lock);
+	assert(op->refs > 0);
 	last = --op->refs == 0;
 	pthread_mutex_unlock(&o->lock);
 	if (last)
@@ -119,6 +121,7 @@ void ops_free(struct ops *o)
 	if (!o)
 		return;
 	pthread_mutex_lock(&o->lock);
+	assert(!o->stopping);
 	o->stopping = true;
 	pthread_cond_signal(&o->wake);
 	pthread_mutex_unlock(&o->lock);
@@ -195,6 +198,7 @@ void ops_count_job(struct ops *o, int by)
 {
 	pthread_mutex_lock(&o->lock);
 	o->jobs += by;
+	assert(o->jobs >= 0);
 	if (o->jobs == 0)
 		pthread_cond_broadcast(&o->idle);
 	pthread_mutex_unlock(&o->lock);
