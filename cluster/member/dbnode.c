@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The database node of this member: started and stopped as the identity and the leader say. */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -90,6 +91,7 @@ static int check_dir(const char *path, const struct identity *id, struct err *er
 static void publish(struct cluster *c, struct dqnode *n)
 {
 	pthread_mutex_lock(&c->lock);
+	assert(!c->node);
 	c->node = n;
 	pthread_mutex_unlock(&c->lock);
 	writer_wake(c->writer);
@@ -222,6 +224,7 @@ void cluster_serve_raft_stream(struct cluster *c, struct stream *own_stream)
 	struct dqnode *n = NULL;
 	char name[NAME_SIZE];
 
+	assert(own_stream);
 	if (cluster_is_member_cert(c, stream_peer(own_stream), name))
 		n = cluster_node(c);
 	if (!n) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/member/duties.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -199,6 +200,7 @@ static int take(struct picture *p, const struct role_step *s, struct err *err)
 	};
 	const struct role_member *m = &p->v[s->member];
 
+	assert(s->member < p->n);
 	log_info("database role", "member", m->name, "step", words[s->action], "role",
 		 role_names[s->role]);
 	dq_timeout(p->dq, ASSIGN_MS);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Joining a cluster by token: the newcomer's side. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,6 +54,7 @@ static json_t *exchange(struct stream *own_stream, const char *address, const ch
 	struct http_reply reply;
 	json_t *metadata = NULL;
 
+	assert(own_stream);
 	call.body = body;
 	call.body_len = strlen(body);
 	call.deadline = deadline;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/member/keeper.h"
 
+#include <assert.h>
 #include <malloc.h>
 
 #include "base/clock.h"
@@ -204,6 +205,7 @@ void keeper_free(struct keeper *k)
 {
 	if (!k)
 		return;
+	assert(!k->started);
 	pthread_mutex_destroy(&k->lock);
 	pthread_cond_destroy(&k->wake);
 	free(k);

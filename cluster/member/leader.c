@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/member/leader.h"
 
+#include <assert.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -46,6 +48,8 @@ static void gain(struct leader *l)
 {
 	struct err err = { 0 };
 
+	assert(!l->leading);
+	assert(!l->db);
 	follow_rest(l->c->follow, true);
 	l->db = db_open(dqnode_socket(l->node), DB_TIMEOUT_MS, &err);
 	if (!l->db || writer_load(l->c->writer, l->db, &err) < 0) {
@@ -67,6 +71,7 @@ static void gain(struct leader *l)
 static void forget_node(struct leader *l)
 {
 	lose(l, "the database node stopped");
+	assert(!l->db);
 	dq_free(take_ptr(l->asker));
 	dqnode_unref(take_ptr(l->node));
 }
@@ -198,5 +203,6 @@ void leader_stop(struct leader *l)
 
 void leader_free(struct leader *l)
 {
+	assert(!l || !l->started);
 	free(l);
 }
