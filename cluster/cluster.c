@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/cluster.h"
 
+#include <assert.h>
 #include <sqlite3.h>
 
 #include "base/clock.h"
@@ -471,6 +472,7 @@ json_t *cluster_serve_membership(struct cluster *c, const char *peer_fingerprint
 
 void cluster_serve_feed(struct cluster *c, struct stream *own_stream)
 {
+	assert(own_stream);
 	if (cluster_stopping(c))
 		stream_free(own_stream);
 	else
