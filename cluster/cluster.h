@@ -12,9 +12,12 @@
 #include "base/digest.h"
 #include "base/net/httpc.h"
 #include "base/pool.h"
-#include "cluster/store/store.h"
+#include "cluster/model/row.h"
 
 struct cluster;
+struct store;
+struct stream;
+struct tls_ctx;
 
 struct cluster_opts {
 	const char *dir; /* DUNLIN_DIR */

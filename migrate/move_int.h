@@ -113,7 +113,10 @@ void commit_forget(struct mover *m, const struct move *mv); /* deletes the row *
 
 /* --- mover.c ------------------------------------------------------------------------------ */
 
-const char *mover_member(const struct mover *m);
+static inline const char *mover_member(const struct mover *m)
+{
+	return cluster_member_name(m->o.cluster);
+}
 int move_plan_with(struct mover *m, const struct row *instance, const json_t *target_facts,
 		   struct move_plan *ret, struct err *err);
 json_t *hello_exchange(struct mover *m, struct channel *c, bool first, struct err *err);

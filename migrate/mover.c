@@ -94,11 +94,6 @@ void mover_free(struct mover *m)
 	free(m);
 }
 
-const char *mover_member(const struct mover *m)
-{
-	return cluster_member_name(m->o.cluster);
-}
-
 void move_keep(struct mover *m, json_t *keep)
 {
 	struct err err;

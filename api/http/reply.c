@@ -14,12 +14,6 @@
 #define HEADERS_MAX (16 << 10)
 #define TYPE_JSON "application/json"
 
-void file_parts_close(const struct file_part *parts, int n)
-{
-	for (int i = 0; i < n; i++)
-		close(parts[i].fd);
-}
-
 /* The reply starts anew; headers that were set before it stay. */
 static struct reply *begin(struct req *r, int status, const char *type)
 {

@@ -14,6 +14,12 @@
 #define JSON_FILE_MAX (4 << 20)
 #define DESCRIPTION_MAX 4096
 
+void file_parts_close(const struct file_part *parts, int n)
+{
+	for (int i = 0; i < n; i++)
+		close(parts[i].fd);
+}
+
 struct req *req_new(struct server *s, struct conn *c, struct http_head *own_head)
 {
 	struct req *r = xnew(struct req);

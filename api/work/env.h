@@ -5,6 +5,7 @@
 #include "cluster/cluster.h"
 #include "cluster/op/event.h"
 #include "cluster/op/operation.h"
+#include "cluster/store/store.h"
 #include "node/node.h"
 
 struct server;

@@ -6,7 +6,7 @@
  * one. It rests while this member leads.
  */
 #pragma once
-#include "cluster/state.h"
+#include "cluster/self/state.h"
 
 struct follow *follow_new(struct cluster *c);
 int follow_start(struct follow *f, struct err *err);

@@ -150,7 +150,6 @@ static void put_gone(void *arg, struct frame *own_frame, bool last)
 {
 	struct hub *h = arg;
 
-	assert(own_frame);
 	for (struct peer *p = h->peers; p; p = p->next) {
 		if (p != h->except && p->greeted && p->listing && p->listed)
 			peer_other(p, own_frame);
@@ -397,4 +396,12 @@ void hub_free(struct hub *h)
 	close(h->wake);
 	pthread_mutex_destroy(&h->lock);
 	free(h);
+}
+
+void cluster_serve_feed(struct cluster *c, struct stream *own_stream)
+{
+	if (cluster_stopping(c))
+		stream_free(own_stream);
+	else
+		hub_serve(c->hub, own_stream);
 }

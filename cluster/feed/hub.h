@@ -7,7 +7,7 @@
  */
 #pragma once
 #include "cluster/feed/frame.h"
-#include "cluster/state.h"
+#include "cluster/self/state.h"
 
 struct hub *hub_new(struct cluster *c);
 int hub_start(struct hub *h, struct err *err);

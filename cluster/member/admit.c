@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cluster/member/member.h"
 #include "cluster/member/tokens.h"
+#include "cluster/store/store.h"
 
 #define PROTOCOL 1
 

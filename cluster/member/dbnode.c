@@ -11,8 +11,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/db/dqnode.h"
 #include "cluster/member/keeper.h"
-#include "cluster/state.h"
+#include "cluster/member/member.h"
+#include "cluster/self/state.h"
+#include "cluster/store/writer.h"
 
 #define DB_DIR "database"
 
@@ -215,7 +218,7 @@ json_t *cluster_serve_raft(struct cluster *c, const json_t *body, struct err *er
 	if (rc < 0)
 		return NULL;
 	log_info("database node", "action", action);
-	keeper_report(c->keeper);
+	member_report(c);
 	return json_object();
 }
 

@@ -11,9 +11,11 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "cluster/db/dqclient.h"
+#include "cluster/db/dqnode.h"
 #include "cluster/feed/hub.h"
 #include "cluster/member/roles.h"
-#include "cluster/store/settings.h"
+#include "cluster/replica/settings.h"
+#include "cluster/store/store.h"
 
 #define MEMBERS_MAX 4096
 #define NODE_CALL_MS 10000
@@ -71,7 +73,6 @@ static void add_member(struct picture *p, struct row *own_row)
 	struct role_member *m = &p->v[p->n];
 	const struct dq_node *node = node_of(p, json_str(own_row->doc, "uuid", ""));
 
-	assert(own_row->key);
 	p->rows[p->n++] = *own_row;
 	*m = (struct role_member){ .name = own_row->key,
 				   .domain = json_str(own_row->doc, "failure_domain", "default"),
@@ -274,8 +275,8 @@ static bool voters_answer(struct picture *p, const struct role_step *s)
 static int run_step(struct picture *p, struct err *err)
 {
 	struct role_limits l = {
-		.voters = (size_t)setting_get(p->c->store, "cluster.max_voters"),
-		.standbys = (size_t)setting_get(p->c->store, "cluster.max_standby"),
+		.voters = (size_t)setting_get(p->c->replica, "cluster.max_voters"),
+		.standbys = (size_t)setting_get(p->c->replica, "cluster.max_standby"),
 		.absent_ms = cluster_offline_ms(p->c),
 	};
 	struct role_step s;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cluster/member/duties.h - the leader takes the steps of roles.h, one at a time. */
 #pragma once
-#include "cluster/state.h"
+#include "cluster/self/state.h"
 
 /* Blocks while a step is taken; 1 when one was, 0 when nothing is to do. */
 int roles_run(struct cluster *c, struct err *err);

@@ -142,7 +142,7 @@ int enable_finish(struct cluster *c, const char *name, const char *address, stru
 	if (cluster_edit_identity(c, become_member, &self, err) < 0)
 		return -1;
 	replica_facts_rename(c->replica, was, name);
-	if (member_reload_creds(c, err) < 0)
+	if (cluster_reload_creds(c, err) < 0)
 		return -1;
 	cluster_set_leading(c, cluster_is_leader(c));
 	log_info("clustering enabled", "member", name, "address", address);
@@ -164,7 +164,7 @@ static int enable(struct cluster *c, const char *name, const char *address, stru
 	if (enable_finish(c, name, address, err) < 0)
 		return -1;
 	follow_wake(c->follow);
-	keeper_report(c->keeper);
+	member_report(c);
 	keeper_wake(c->keeper);
 	return 0;
 }
@@ -182,4 +182,50 @@ int cluster_enable(struct cluster *c, const char *name, const char *address, str
 		rc = enable(c, name, address, err);
 	pthread_mutex_unlock(&c->change_lock);
 	return rc;
+}
+
+/* --- a single host -------------------------------------------------------------------------- */
+
+struct own_row {
+	const char *uuid;
+	char name[NAME_SIZE];
+	char address[ADDRESS_SIZE];
+};
+
+static void find_own(void *arg, const char *key, int64_t rev, const char *text)
+{
+	struct own_row *o = arg;
+	struct err ignored;
+	_json_ json_t *doc = json_parse(text, strlen(text), "member", &ignored);
+
+	str_copy(o->name, sizeof(o->name), key);
+	str_copy(o->address, sizeof(o->address), json_str(doc, "address", ""));
+}
+
+static int put_single(struct cluster *c, const struct identity *id, struct err *err)
+{
+	struct member_facts m = { id->uuid, id->name, "", c->creds.server_fp,
+				  member_architecture() };
+	_json_ json_t *doc = member_doc(&m);
+	_tx_ struct tx *t = tx_new();
+
+	json_put_str(doc, "role", "voter");
+	json_put_int(doc, "raft_id", (int64_t)id->raft_id);
+	tx_put(t, ENT_MEMBER, id->name, REV_NONE, doc);
+	return store_commit(c->store, t, 0, NULL, err);
+}
+
+int member_ensure_single(struct cluster *c, struct err *err)
+{
+	struct own_row own = { 0 };
+	struct identity id;
+
+	cluster_self(c, &id);
+	replica_each(c->replica, ENT_MEMBER, id.uuid, find_own, &own);
+	if (*own.name && !str_eq(own.name, id.name))
+		return enable_finish(c, own.name, own.address, err);
+	creds_unstage(c->dir);
+	if (!*own.name && put_single(c, &id, err) < 0)
+		return -1;
+	return id.db == DB_FRESH ? cluster_node_ready(c, err) : 0;
 }

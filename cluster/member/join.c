@@ -15,6 +15,7 @@
 #include "cluster/member/keeper.h"
 #include "cluster/member/member.h"
 #include "cluster/member/token.h"
+#include "cluster/store/store.h"
 
 #define JOIN_MS 60000
 #define REACH_MS 10000  /* for anybody to be reached at all */
@@ -214,7 +215,7 @@ static int forget_single(struct cluster *c, const char *was, struct err *err)
 	replica_facts_rename(c->replica, was, cluster_member_name(c));
 	if (fault_point(join_forgetting, err) < 0 || cluster_node_set_aside(c, err) < 0)
 		return -1;
-	return member_reload_creds(c, err);
+	return cluster_reload_creds(c, err);
 }
 
 /* The leader thread lets go of the stopped node on its own time. */
@@ -261,7 +262,7 @@ static int await_feed(struct cluster *c, struct err *err)
 			"check that it reaches the other members at their addresses; it goes on "
 			"trying",
 			LOAD_MS / 1000);
-	keeper_report(c->keeper);
+	member_report(c);
 	return 0;
 }
 

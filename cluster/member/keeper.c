@@ -11,10 +11,11 @@
 #include "base/thread.h"
 #include "cluster/feed/follow.h"
 #include "cluster/member/duties.h"
+#include "cluster/member/member.h"
 #include "cluster/member/renew.h"
 #include "cluster/member/rotate.h"
+#include "cluster/replica/settings.h"
 #include "cluster/self/calls.h"
-#include "cluster/store/settings.h"
 
 #define TICK_MS 1000
 #define REPORT_MS 10000
@@ -32,25 +33,6 @@ struct keeper {
 	int64_t told; /* of a certificate that cannot be had */
 	int64_t renew_ms;
 };
-
-void keeper_report(struct keeper *k)
-{
-	struct cluster *c = k->c;
-	_json_ json_t *load = c->o.load ? c->o.load(c->o.arg) : NULL;
-	_json_ json_t *fact = json_object();
-	struct dqnode *node = cluster_node(c);
-
-	json_put_str(fact, "status", "Online");
-	json_put_str(fact, "message", "Fully operational");
-	json_put_str(fact, "version", DUNLIN_VERSION);
-	json_put_str(fact, "address", cluster_address(c));
-	json_put_bool(fact, "raft", node != NULL);
-	json_put_str(fact, "certificate", cluster_fingerprint(c));
-	if (json_is_object(load))
-		json_object_update_missing(fact, load);
-	dqnode_unref(node);
-	store_fact_put(c->store, FACT_MEMBER, cluster_member_name(c), fact);
-}
 
 static void save_copy(struct keeper *k)
 {
@@ -100,7 +82,7 @@ static void take_latency(struct keeper *k)
 
 	if (!replica_revision(c->replica))
 		return;
-	ms = (uint64_t)setting_get(c->store, "cluster.raft_latency_ms");
+	ms = (uint64_t)setting_get(c->replica, "cluster.raft_latency_ms");
 	cluster_self(c, &id);
 	if (id.latency_ms != ms && cluster_edit_identity(c, set_latency, &ms, &err) < 0)
 		log_err(LOG_WARN, "raft latency", &err);
@@ -122,7 +104,7 @@ static void tick(struct keeper *k, bool woken)
 	int64_t now = clock_ms();
 
 	if (now - k->reported >= REPORT_MS) {
-		keeper_report(k);
+		member_report(k->c);
 		k->reported = now;
 	}
 	if (woken) {

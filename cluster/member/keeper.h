@@ -3,11 +3,10 @@
  * replica and of the list of members on disk, database roles while leading.
  */
 #pragma once
-#include "cluster/state.h"
+#include "cluster/self/state.h"
 
 struct keeper *keeper_new(struct cluster *c);
 int keeper_start(struct keeper *k, struct err *err);
 void keeper_stop(struct keeper *k);
 void keeper_free(struct keeper *k);
 void keeper_wake(struct keeper *k); /* members or roles changed */
-void keeper_report(struct keeper *k); /* puts this member's fact now */

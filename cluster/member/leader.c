@@ -9,8 +9,10 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "cluster/db/db.h"
+#include "cluster/db/dqnode.h"
 #include "cluster/feed/follow.h"
 #include "cluster/feed/hub.h"
+#include "cluster/store/writer.h"
 
 #define POLL_MS 100
 #define POLL_FAST_MS 20 /* while nobody is known to lead */

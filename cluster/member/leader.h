@@ -7,7 +7,7 @@
  * starts over.
  */
 #pragma once
-#include "cluster/state.h"
+#include "cluster/self/state.h"
 
 struct leader *leader_new(struct cluster *c);
 int leader_start(struct leader *l, struct err *err);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cluster/member/member.h - this member's identity in memory, and the rows of members. */
+/* cluster/member/member.h - the rows of members, and what this one says of itself. */
 #pragma once
-#include "cluster/state.h"
+#include "cluster/self/state.h"
 
-/* Makes the texts that are handed out current. */
-void member_show_identity(struct cluster *c);
-/* Certificates anew from disk, and everything that shows them. */
-int member_reload_creds(struct cluster *c, struct err *err);
+/* report.c: puts this member's fact now. */
+void member_report(struct cluster *c);
 /* A single host has a row too, so that an instance's member always names one. Also finishes what an
  * interrupted cluster_enable() began. */
 int member_ensure_single(struct cluster *c, struct err *err);

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "cluster/state.h"
+#include "cluster/self/state.h"
 
 static json_t *roles(struct cluster *c, const struct row *m)
 {

@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "cluster/member/keeper.h"
 #include "cluster/member/rotate.h"
-#include "cluster/state.h"
+#include "cluster/self/state.h"
 #include "cluster/store/lease.h"
 
 #define ROLE_MS 60000

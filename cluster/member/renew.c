@@ -42,7 +42,7 @@ static int renew_server(struct cluster *c, struct err *err)
 	_free_ char *cert = NULL;
 
 	if (creds_stage(c->dir, cluster_member_name(c), &cert, err) < 0 ||
-	    creds_promote(c->dir, err) < 0 || member_reload_creds(c, err) < 0)
+	    creds_promote(c->dir, err) < 0 || cluster_reload_creds(c, err) < 0)
 		return -1;
 	log_warn("this server has a new certificate; clients: dunlin remote accept NAME",
 		 "fingerprint", cluster_fingerprint(c));

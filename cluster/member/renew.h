@@ -6,7 +6,7 @@
  * leader orders another for the cluster (rotate.h). Expired ones stop nothing.
  */
 #pragma once
-#include "cluster/state.h"
+#include "cluster/self/state.h"
 
 #define RENEW_DAYS 30
 

@@ -175,9 +175,9 @@ static int promote(struct cluster *c, struct err *err)
 
 	if (replica_save(c->replica, copy, err) < 0 ||
 	    peers_refresh(c->peers, c->replica, err) < 0 ||
-	    creds_promote_cluster(c->dir, err) < 0 || member_reload_creds(c, err) < 0)
+	    creds_promote_cluster(c->dir, err) < 0 || cluster_reload_creds(c, err) < 0)
 		return -1;
-	keeper_report(c->keeper);
+	member_report(c);
 	log_info("the cluster's certificate has changed", "fingerprint", cluster_fingerprint(c));
 	return 0;
 }

@@ -7,7 +7,8 @@
  * the pair from the holder, or from whoever has it. The key stands in no row.
  */
 #pragma once
-#include "cluster/state.h"
+#include "cluster/self/state.h"
+#include "cluster/store/store.h"
 
 /* Adds the obligation to a removal. */
 void rotate_order(struct tx *t);

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "cluster/member/member.h"
 #include "cluster/member/tokens.h"
+#include "cluster/store/store.h"
 
 #define ADDRESSES_MAX 8
 

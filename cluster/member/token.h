@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cluster/member/token.h - join tokens. */
 #pragma once
-#include "cluster/state.h"
+#include "cluster/self/state.h"
 
 #define JOIN_ADDRESSES_MAX 16
 

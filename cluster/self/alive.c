@@ -4,8 +4,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "cluster/state.h"
-#include "cluster/store/settings.h"
+#include "cluster/replica/read.h"
+#include "cluster/replica/settings.h"
+#include "cluster/self/state.h"
 
 #define NAMES_MAX 7 /* as many voters as there may be */
 /* Longer without a leader is no election: Raft begins another after 15 to 30 latencies. */
@@ -25,7 +26,7 @@ enum member_life life_of(const struct life_evidence *e, int64_t threshold_ms)
 
 int64_t cluster_offline_ms(struct cluster *c)
 {
-	return 1000 * setting_get(c->store, "cluster.offline_threshold");
+	return 1000 * setting_get(c->replica, "cluster.offline_threshold");
 }
 
 int64_t cluster_island_ms(struct cluster *c)
@@ -43,7 +44,8 @@ int64_t cluster_island_ms(struct cluster *c)
 static int64_t cut_off_after_ms(struct cluster *c)
 {
 	int64_t offline_ms = cluster_offline_ms(c);
-	int64_t election_ms = ELECTION_LATENCIES * setting_get(c->store, "cluster.raft_latency_ms");
+	int64_t election_ms =
+		ELECTION_LATENCIES * setting_get(c->replica, "cluster.raft_latency_ms");
 
 	if (election_ms < ELECTION_MIN_MS)
 		election_ms = ELECTION_MIN_MS;
@@ -59,7 +61,7 @@ bool cluster_is_cut_off(struct cluster *c)
 
 enum member_life cluster_member_life(struct cluster *c, const char *name, int64_t *ret_since)
 {
-	_json_ json_t *fact = store_fact_get(c->store, FACT_MEMBER, name, NULL);
+	_json_ json_t *fact = replica_read_fact(c->replica, FACT_MEMBER, name, NULL);
 	struct life_evidence e = { str_eq(name, cluster_member_name(c)),
 				   json_str(fact, "status", ""), cluster_island_ms(c) };
 
@@ -79,7 +81,7 @@ static void name_voters(struct cluster *c, struct sbuf *b)
 	struct err ignored;
 	size_t n = 0;
 
-	if (store_list(c->store, ENT_MEMBER, NULL, &rows, &ignored) < 0)
+	if (replica_list(c->replica, ENT_MEMBER, NULL, &rows, &ignored) < 0)
 		return;
 	for (size_t i = 0; i < rows.n && n < NAMES_MAX; i++) {
 		if (str_eq(json_str(rows.v[i].doc, "role", ""), "voter"))
@@ -105,4 +107,24 @@ bool cluster_explain_cut_off(struct cluster *c, struct err *err)
 		"that are down, or mend the network between them",
 		cluster_member_name(c), (long long)ms / 1000, names.data ? names.data : "");
 	return true;
+}
+
+int cluster_member_address(struct cluster *c, const char *name, char *buf, size_t size,
+			   struct err *err)
+{
+	_row_ struct row row = { 0 };
+	char text[CLOCK_TEXT_SIZE];
+	int64_t since;
+
+	if (replica_get(c->replica, ENT_MEMBER, name, &row, err) < 0)
+		return -1;
+	if (cluster_member_life(c, name, &since) == LIFE_OFFLINE) {
+		if (cluster_explain_cut_off(c, err))
+			return err_wrap(err, "cluster member \"%s\" is not heard", name);
+		return err_set(err, ERR_UNAVAILABLE, "cluster member \"%s\" is offline since %s",
+			       name, clock_text(since * 1000000000LL, text));
+	}
+	if (!str_copy(buf, size, json_str(row.doc, "address", "")) || !*buf)
+		return err_set(err, ERR_UNAVAILABLE, "cluster member \"%s\" has no address", name);
+	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cluster/self/calls.h - kept connections to other members. */
 #pragma once
-#include "cluster/state.h"
+#include "cluster/self/state.h"
 
 struct calls *calls_new(void);
 void calls_free(struct calls *k);

@@ -84,3 +84,19 @@ bool discover_leader(struct cluster *c, unsigned *asked, char *buf, size_t size)
 		return false;
 	return ask(c, p.address, buf, size) && !str_eq(buf, self.address);
 }
+
+json_t *cluster_serve_leader(struct cluster *c, struct err *err)
+{
+	char address[ADDRESS_SIZE], pin[SHA256_HEX_SIZE];
+	json_t *j = json_object();
+	struct err ignored;
+
+	pthread_mutex_lock(&c->lock);
+	json_put_str(j, "name", c->leader_name);
+	json_put_str(j, "address", c->leader_address);
+	str_copy(address, sizeof(address), c->leader_address);
+	pthread_mutex_unlock(&c->lock);
+	if (*address && cluster_pin(c, address, pin, &ignored) == 0)
+		json_put_str(j, "fingerprint", pin);
+	return j;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cluster/self/discover.h - finding out who leads, by asking other members. */
 #pragma once
-#include "cluster/state.h"
+#include "cluster/self/state.h"
 
 /* The leader's address as known, or by asking one more member; false when that one does not know.
  * *asked counts the members asked so far. */

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/net/x509.h"
 #include "base/str.h"
-#include "cluster/store/settings.h"
+#include "cluster/replica/settings.h"
 
 #define FILE_MAX_BYTES (64 << 10)
 

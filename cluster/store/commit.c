@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "cluster/model/schema.h"
 #include "cluster/self/calls.h"
+#include "cluster/store/writer.h"
 
 #define RETRY_MS 25
 #define OUTCOME_CALL_MS 3000

@@ -10,7 +10,7 @@
  * the keys of later revisions refuses it.
  */
 #pragma once
-#include "cluster/state.h"
+#include "cluster/self/state.h"
 #include "cluster/store/tx.h"
 
 struct outbox;

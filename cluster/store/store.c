@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/store/store.h"
 
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/mem.h"
-#include "cluster/feed/follow.h"
-#include "cluster/feed/hub.h"
 #include "cluster/model/schema.h"
+#include "cluster/replica/read.h"
 #include "cluster/store/commit.h"
 #include "cluster/store/store_int.h"
 
@@ -32,73 +29,14 @@ void store_free(struct store *s)
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-static int not_found(enum entity e, const char *key, struct err *err)
-{
-	return err_set(err, ERR_NOT_FOUND, "%s \"%s\" not found", entity_name(e), key);
-}
-
-static int fill_row(struct row *ret, enum entity e, const char *key, int64_t rev, const char *text,
-		    struct err *err)
-{
-	json_t *doc = json_parse(text, strlen(text), entity_name(e), err);
-
-	if (!doc)
-		return -1;
-	*ret = (struct row){ xstrdup(key), rev, doc };
-	return 0;
-}
-
 int store_get(struct store *s, enum entity e, const char *key, struct row *ret, struct err *err)
 {
-	int64_t rev = 0;
-	_free_ char *text = replica_text(s->replica, e, key, &rev);
-
-	return text ? fill_row(ret, e, key, rev, text, err) : not_found(e, key, err);
+	return replica_get(s->replica, e, key, ret, err);
 }
 
-struct texts {
-	struct {
-		char *key, *text;
-		int64_t rev;
-	} * v;
-	size_t n, room;
-};
-
-static void collect(void *arg, const char *key, int64_t rev, const char *text)
-{
-	struct texts *t = arg;
-
-	if (t->n == t->room) {
-		t->room = t->room ? t->room * 2 : 16;
-		t->v = xrealloc(t->v, t->room * sizeof(*t->v));
-	}
-	t->v[t->n].key = xstrdup(key);
-	t->v[t->n].text = xstrdup(text);
-	t->v[t->n++].rev = rev;
-}
-
-/* Texts are copied under the replica's lock and parsed outside it. */
 int store_list(struct store *s, enum entity e, const char *value, struct rows *ret, struct err *err)
 {
-	struct texts t = { 0 };
-	struct rows rows = { 0 };
-	int rc = 0;
-
-	replica_each(s->replica, e, value, collect, &t);
-	rows.v = xcalloc(t.n + 1, sizeof(*rows.v));
-	for (size_t i = 0; i < t.n; i++) {
-		if (rc == 0)
-			rc = fill_row(&rows.v[rows.n], e, t.v[i].key, t.v[i].rev, t.v[i].text, err);
-		rows.n += rc == 0;
-		free(t.v[i].key);
-		free(t.v[i].text);
-	}
-	free(t.v);
-	if (rc < 0)
-		rows_free(&rows);
-	else
-		*ret = rows;
-	return rc;
+	return replica_list(s->replica, e, value, ret, err);
 }
 
 int64_t store_count(struct store *s, enum entity e, const char *value)
@@ -175,10 +113,10 @@ static int get_at_leader(struct store *s, const struct row_query *q, struct row 
 	if (!answer)
 		return -1;
 	if (!text)
-		return not_found(q->e, q->key, err);
+		return row_not_found(q->e, q->key, err);
 	/* What is told here must not be taken back by the next read. */
 	replica_wait(s->replica, json_int(answer, "rev", 0), q->deadline);
-	return fill_row(ret, q->e, q->key, json_int(answer, "rev", 0), text, err);
+	return row_parse(ret, q->e, q->key, json_int(answer, "rev", 0), text, err);
 }
 
 int store_get_leaders(struct store *s, enum entity e, const char *key, struct row *ret,
@@ -209,10 +147,7 @@ void store_fact_put(struct store *s, enum fact f, const char *key, const json_t 
 
 json_t *store_fact_get(struct store *s, enum fact f, const char *key, char *ret_member)
 {
-	_free_ char *text = replica_fact(s->replica, f, key, ret_member);
-	struct err ignored;
-
-	return text ? json_parse(text, strlen(text), "fact", &ignored) : NULL;
+	return replica_read_fact(s->replica, f, key, ret_member);
 }
 
 struct fact_caller {
@@ -246,8 +181,5 @@ void store_watch(struct store *s, const struct store_watch *w)
 void store_event(struct store *s, const char *text)
 {
 	notify_event(s->c->notifier, text);
-	if (cluster_is_leader(s->c))
-		hub_event(s->c->hub, text);
-	else
-		follow_event(s->c->follow, text);
+	s->c->hooks->spread(s->c, text);
 }

@@ -34,20 +34,6 @@ enum status container_status(struct node *n, const char *name)
 	return s;
 }
 
-pid_t container_pid(struct node *n, const char *name)
-{
-	struct ct *c = ct_get(n, name, false);
-	pid_t pid;
-
-	if (!c)
-		return 0;
-	pthread_mutex_lock(&n->containers->lock);
-	pid = c->pid;
-	pthread_mutex_unlock(&n->containers->lock);
-	ct_put(n, c);
-	return pid;
-}
-
 json_t *container_spec(struct node *n, const char *name)
 {
 	struct ct *c = ct_get(n, name, false);
@@ -55,19 +41,6 @@ json_t *container_spec(struct node *n, const char *name)
 
 	ct_put(n, c);
 	return spec ? spec : ct_load_spec(n, name);
-}
-
-char *container_lxcpath(const struct node *n)
-{
-	return node_path(n, "containers");
-}
-
-json_t *container_request(const struct node *n, const char *name)
-{
-	_free_ char *lxcpath = container_lxcpath(n);
-
-	return json_pack("{ss,ss,ss}", "name", name, "lxcpath", lxcpath, "cgroup_name",
-			 n->cgroup_name);
 }
 
 /* A record that the caller puts; NULL with the error when there is none that runs. */

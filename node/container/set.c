@@ -220,3 +220,30 @@ void ct_publish(struct node *n, struct ct *c, bool if_new)
 	if (!same || !if_new)
 		n->instance_changed(n->arg, c->name, fact);
 }
+
+pid_t container_pid(struct node *n, const char *name)
+{
+	struct ct *c = ct_get(n, name, false);
+	pid_t pid;
+
+	if (!c)
+		return 0;
+	pthread_mutex_lock(&n->containers->lock);
+	pid = c->pid;
+	pthread_mutex_unlock(&n->containers->lock);
+	ct_put(n, c);
+	return pid;
+}
+
+json_t *container_request(const struct node *n, const char *name)
+{
+	_free_ char *lxcpath = container_lxcpath(n);
+
+	return json_pack("{ss,ss,ss}", "name", name, "lxcpath", lxcpath, "cgroup_name",
+			 n->cgroup_name);
+}
+
+char *container_lxcpath(const struct node *n)
+{
+	return node_path(n, "containers");
+}

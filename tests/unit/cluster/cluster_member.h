@@ -27,6 +27,7 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "cluster/cluster.h"
+#include "cluster/store/store.h"
 
 #define HELD_MS 1500
 

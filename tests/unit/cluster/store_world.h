@@ -15,6 +15,7 @@
 #include "base/pool.h"
 #include "base/str.h"
 #include "cluster/cluster.h"
+#include "cluster/store/store.h"
 
 struct store_world {
 	char dir[64];

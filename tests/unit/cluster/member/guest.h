@@ -3,7 +3,7 @@
 #pragma once
 #include "base/net/x509.h"
 #include "base/rng.h"
-#include "cluster/state.h"
+#include "cluster/self/state.h"
 #include "tests/unit/cluster/store_world.h"
 
 #define FIRST "n1"

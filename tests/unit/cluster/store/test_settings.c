@@ -2,9 +2,10 @@
 /* The server keys that the cluster reads, and the rows of leases, in a real store. */
 #include <string.h>
 
+#include "cluster/replica/settings.h"
 #include "cluster/self/alive.h"
+#include "cluster/self/state.h"
 #include "cluster/store/lease.h"
-#include "cluster/store/settings.h"
 #include "tests/unit/cluster/store_world.h"
 
 static struct store_world world;
@@ -35,7 +36,8 @@ static const struct {
 static void unset_is_the_default(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-		assert_int_equal(setting_get(world.store, settings[i].name), settings[i].usual);
+		assert_int_equal(setting_get(world.cluster->replica, settings[i].name),
+				 settings[i].usual);
 		assert_int_equal(setting_of(settings[i].name, NULL), settings[i].usual);
 	}
 }
@@ -67,13 +69,13 @@ static void the_row_counts(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		world_put(&world, ENT_CONFIG, "cluster.offline_threshold",
 			  json_pack("{s:s}", "value", cases[i].value));
-		assert_int_equal(setting_get(world.store, "cluster.offline_threshold"),
+		assert_int_equal(setting_get(world.cluster->replica, "cluster.offline_threshold"),
 				 cases[i].want);
 		assert_int_equal(cluster_offline_ms(world.cluster), 1000 * cases[i].want);
 	}
 	/* a row without a value, as a newer release might write it */
 	world_put(&world, ENT_CONFIG, "cluster.offline_threshold", json_object());
-	assert_int_equal(setting_get(world.store, "cluster.offline_threshold"), 5);
+	assert_int_equal(setting_get(world.cluster->replica, "cluster.offline_threshold"), 5);
 }
 
 /* --- leases ----------------------------------------------------------------------------------- */

@@ -14,7 +14,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/db/db.h"
-#include "cluster/state.h"
+#include "cluster/db/dqnode.h"
+#include "cluster/self/state.h"
 #include "cluster/store/tx.h"
 
 struct world {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/cluster.h"
 
-#include <assert.h>
 #include <sqlite3.h>
 
 #include "base/clock.h"
@@ -11,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "cluster/db/dqnode.h"
 #include "cluster/feed/follow.h"
 #include "cluster/feed/hub.h"
 #include "cluster/member/duties.h"
@@ -20,6 +20,7 @@
 #include "cluster/self/calls.h"
 #include "cluster/store/commit.h"
 #include "cluster/store/store_int.h"
+#include "cluster/store/writer.h"
 
 #define SINGLE_START_MS 20000 /* a lone node elects itself at once, after replaying its log */
 #define START_MS 1000         /* with nothing to show */
@@ -27,14 +28,8 @@
 #define FIRST_WORD_MS 8000    /* for elections after the end of a leader, and the first copy */
 #define HAND_OVER_MS 3000
 #define LOCK_MS 10000 /* the kernel may still be ending one that was killed */
-#define ELECTION_LATENCIES 15 /* dqlite's election timeout */
 #define LOOKASIDE_BYTES 512
 #define LOOKASIDE_SLOTS 96
-
-char *cluster_path(const struct cluster *c, const char *name)
-{
-	return xasprintf("%s/%s", c->dir, name);
-}
 
 /* --- what changes concern ourselves ----------------------------------------------------------- */
 
@@ -70,6 +65,34 @@ static void on_dirty(void *arg)
 	follow_wake(c->follow);
 }
 
+/* --- what the rooms above do for those below ------------------------------------------------- */
+
+static void leader_known(struct cluster *c)
+{
+	follow_wake(c->follow);
+}
+
+static void duties_due(struct cluster *c)
+{
+	keeper_wake(c->keeper);
+}
+
+static void removed(struct cluster *c)
+{
+	cluster_node_stop(c);
+	cluster_set_leader(c, "", "");
+}
+
+static void spread(struct cluster *c, const char *event)
+{
+	if (cluster_is_leader(c))
+		hub_event(c->hub, event);
+	else
+		follow_event(c->follow, event);
+}
+
+static const struct cluster_hooks hooks = { leader_known, duties_due, removed, spread };
+
 /* --- making ----------------------------------------------------------------------------------- */
 
 static int lock_dir(struct cluster *c, struct err *err)
@@ -91,14 +114,14 @@ static int load_identity(struct cluster *c, struct err *err)
 	if (identity_load(c->dir, &c->id, err) < 0 ||
 	    creds_load(c->dir, &c->id, &c->creds, err) < 0)
 		return -1;
-	member_show_identity(c);
+	cluster_show_identity(c);
 	c->peers = peers_new(peers);
 	return c->id.enabled ? peers_load(c->peers, err) : 0;
 }
 
 static int make_parts(struct cluster *c, struct err *err)
 {
-	struct writer_hooks hooks = { c->dir, on_committed, c };
+	struct writer_hooks told = { c->dir, on_committed, c };
 
 	c->notifier = notifier_new();
 	c->replica = replica_new(c->notifier, err);
@@ -107,7 +130,7 @@ static int make_parts(struct cluster *c, struct err *err)
 	c->store = store_new(c);
 	c->calls = calls_new();
 	c->outbox = outbox_new(c);
-	c->writer = writer_new(c->replica, &hooks);
+	c->writer = writer_new(c->replica, &told);
 	c->leader = leader_new(c);
 	c->hub = hub_new(c);
 	c->follow = follow_new(c);
@@ -184,6 +207,7 @@ struct cluster *cluster_new(const struct cluster_opts *o, struct err *err)
 
 	tune_sqlite();
 	c->o = *o;
+	c->hooks = &hooks;
 	c->dir = xstrdup(o->dir);
 	c->dir_lock = -1;
 	c->heard_ms = clock_ms();
@@ -288,198 +312,4 @@ void cluster_free(struct cluster *c)
 	pthread_mutex_destroy(&c->change_lock);
 	pthread_cond_destroy(&c->changed);
 	free(c);
-}
-
-/* --- who leads -------------------------------------------------------------------------------- */
-
-static void note_leader(struct cluster *c, const char *name, const char *address)
-{
-	if (str_eq(c->leader_name, name) && str_eq(c->leader_address, address))
-		return;
-	str_copy(c->leader_name, sizeof(c->leader_name), name);
-	str_copy(c->leader_address, sizeof(c->leader_address), address);
-	pthread_cond_broadcast(&c->changed);
-	if (*address)
-		follow_wake(c->follow);
-}
-
-void cluster_set_leader(struct cluster *c, const char *name, const char *address)
-{
-	pthread_mutex_lock(&c->lock);
-	if (!c->leading)
-		note_leader(c, name, address);
-	pthread_mutex_unlock(&c->lock);
-}
-
-void cluster_expect_leader(struct cluster *c, const char *fingerprint)
-{
-	pthread_mutex_lock(&c->lock);
-	str_copy(c->leader_fingerprint, sizeof(c->leader_fingerprint), fingerprint);
-	pthread_mutex_unlock(&c->lock);
-}
-
-void cluster_forget_leader(struct cluster *c, const char *address)
-{
-	pthread_mutex_lock(&c->lock);
-	if (!c->leading && str_eq(c->leader_address, address))
-		note_leader(c, "", "");
-	pthread_mutex_unlock(&c->lock);
-}
-
-void cluster_set_leading(struct cluster *c, bool on)
-{
-	pthread_mutex_lock(&c->lock);
-	/* A leader steps down when it has heard no majority for an election timeout. */
-	if (c->leading && !on)
-		c->heard_ms = clock_ms() - (int64_t)c->id.latency_ms * ELECTION_LATENCIES;
-	c->leading = on;
-	c->loaded |= on;
-	note_leader(c, on ? c->id.name : "", on ? c->id.address : "");
-	pthread_cond_broadcast(&c->changed);
-	pthread_mutex_unlock(&c->lock);
-	if (on)
-		keeper_wake(c->keeper);
-}
-
-void cluster_set_contact(struct cluster *c)
-{
-	pthread_mutex_lock(&c->lock);
-	c->contact = true;
-	c->loaded = true;
-	pthread_cond_broadcast(&c->changed);
-	pthread_mutex_unlock(&c->lock);
-	keeper_wake(c->keeper);
-}
-
-void cluster_lose_contact(struct cluster *c, int64_t heard_ms)
-{
-	pthread_mutex_lock(&c->lock);
-	c->contact = false;
-	if (heard_ms)
-		c->heard_ms = heard_ms;
-	pthread_cond_broadcast(&c->changed);
-	pthread_mutex_unlock(&c->lock);
-}
-
-#define WAIT_LEADER_MS 25
-
-bool cluster_wait_leader(struct cluster *c, int64_t deadline)
-{
-	int64_t until = deadline_in(WAIT_LEADER_MS);
-
-	if (deadline && deadline < until)
-		until = deadline;
-	pthread_mutex_lock(&c->lock);
-	if (!c->stopping)
-		cond_wait_until(&c->changed, &c->lock, until);
-	pthread_mutex_unlock(&c->lock);
-	return !deadline || clock_ms() < deadline;
-}
-
-static bool flag(struct cluster *c, const bool *field)
-{
-	bool v;
-
-	pthread_mutex_lock(&c->lock);
-	v = *field;
-	pthread_mutex_unlock(&c->lock);
-	return v;
-}
-
-bool cluster_stopping(struct cluster *c)
-{
-	return flag(c, &c->stopping);
-}
-
-bool cluster_is_leader(struct cluster *c)
-{
-	return flag(c, &c->leading);
-}
-
-bool cluster_is_island(struct cluster *c)
-{
-	return !flag(c, &c->leading) && !flag(c, &c->contact);
-}
-
-/* Under the lock. */
-static bool starting(const struct cluster *c)
-{
-	return c->id.enabled && !c->id.removed && !c->loaded && !c->stopping &&
-	       (clock_ms() < c->start_until || replica_revision(c->replica) == 0);
-}
-
-bool cluster_is_starting(struct cluster *c)
-{
-	bool v;
-
-	pthread_mutex_lock(&c->lock);
-	v = starting(c);
-	pthread_mutex_unlock(&c->lock);
-	return v;
-}
-
-int cluster_await_started(struct cluster *c, struct err *err)
-{
-	bool over;
-
-	pthread_mutex_lock(&c->lock);
-	while (!(over = !starting(c)) && clock_ms() < c->start_until)
-		cond_wait_until(&c->changed, &c->lock, c->start_until);
-	pthread_mutex_unlock(&c->lock);
-	if (over)
-		return 0;
-	return err_set(err, ERR_UNAVAILABLE,
-		       "member \"%s\" has just started, has no copy of the database and hears no "
-		       "leader; start the other members, or ask again",
-		       cluster_member_name(c));
-}
-
-bool cluster_leader_address(struct cluster *c, char *buf, size_t size)
-{
-	bool known;
-
-	pthread_mutex_lock(&c->lock);
-	known = *c->leader_address && str_copy(buf, size, c->leader_address);
-	pthread_mutex_unlock(&c->lock);
-	return known;
-}
-
-json_t *cluster_serve_leader(struct cluster *c, struct err *err)
-{
-	char address[ADDRESS_SIZE], pin[SHA256_HEX_SIZE];
-	json_t *j = json_object();
-	struct err ignored;
-
-	pthread_mutex_lock(&c->lock);
-	json_put_str(j, "name", c->leader_name);
-	json_put_str(j, "address", c->leader_address);
-	str_copy(address, sizeof(address), c->leader_address);
-	pthread_mutex_unlock(&c->lock);
-	if (*address && cluster_pin(c, address, pin, &ignored) == 0)
-		json_put_str(j, "fingerprint", pin);
-	return j;
-}
-
-json_t *cluster_serve_membership(struct cluster *c, const char *peer_fingerprint)
-{
-	/* In this order: who is missing now was missing at this revision. */
-	int64_t revision = replica_revision(c->replica);
-	char name[NAME_SIZE];
-	bool member = cluster_is_member_cert(c, peer_fingerprint, name);
-
-	return json_pack("{s:b,s:I}", "member", member, "revision", (json_int_t)revision);
-}
-
-void cluster_serve_feed(struct cluster *c, struct stream *own_stream)
-{
-	assert(own_stream);
-	if (cluster_stopping(c))
-		stream_free(own_stream);
-	else
-		hub_serve(c->hub, own_stream);
-}
-
-struct store *cluster_store(struct cluster *c)
-{
-	return c->store;
 }

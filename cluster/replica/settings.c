@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cluster/store/settings.h"
+#include "cluster/replica/settings.h"
 
 #include <assert.h>
 
 #include "cluster/model/keys.h"
+#include "cluster/replica/read.h"
 
 int64_t setting_of(const char *name, const char *value)
 {
@@ -15,12 +16,12 @@ int64_t setting_of(const char *name, const char *value)
 	return v;
 }
 
-int64_t setting_get(struct store *s, const char *name)
+int64_t setting_get(struct replica *r, const char *name)
 {
 	_row_ struct row row = { 0 };
 	struct err ignored;
 
-	if (store_get(s, ENT_CONFIG, name, &row, &ignored) < 0)
+	if (replica_get(r, ENT_CONFIG, name, &row, &ignored) < 0)
 		return setting_of(name, NULL);
 	return setting_of(name, json_str(row.doc, "value", NULL));
 }

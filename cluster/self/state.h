@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cluster/state.h - inside of struct cluster, for the files of this folder only.
+/* cluster/self/state.h - inside of struct cluster, for the rooms of this floor only.
  *
  * Threads: notify (watchers), leader (polls who leads; drains the writer while we do), hub (the
  * leader's side of the feed), follow (a member's side), keeper (own fact, copies on disk, database
@@ -10,24 +10,32 @@
 #include <pthread.h>
 
 #include "cluster/cluster.h"
-#include "cluster/db/dqnode.h"
-#include "cluster/replica/notify.h"
 #include "cluster/replica/replica.h"
 #include "cluster/self/identity.h"
 #include "cluster/self/peers.h"
-#include "cluster/store/writer.h"
 
 #define NAME_SIZE 64
 #define ADDRESS_SIZE 300
 
+struct dqnode;
 struct follow;
 struct outbox;
 struct hub;
 struct keeper;
 struct leader;
 struct calls;
+struct writer;
+
+/* What the rooms above do for those below. leader_known is called under the lock. */
+struct cluster_hooks {
+	void (*leader_known)(struct cluster *c);
+	void (*duties_due)(struct cluster *c); /* this member leads, or has found a leader */
+	void (*removed)(struct cluster *c);
+	void (*spread)(struct cluster *c, const char *event); /* to all members */
+};
 
 struct cluster {
+	const struct cluster_hooks *hooks;
 	struct cluster_opts o;
 	char *dir;
 	int dir_lock;
@@ -80,6 +88,10 @@ int cluster_edit_identity(struct cluster *c, void (*edit)(struct identity *id, v
 /* Waits for a change of who leads; false at the deadline. */
 bool cluster_wait_leader(struct cluster *c, int64_t deadline);
 void cluster_self(struct cluster *c, struct identity *ret); /* a copy */
+/* Makes the texts that are handed out current. */
+void cluster_show_identity(struct cluster *c);
+/* Certificates anew from disk, and everything that shows them. */
+int cluster_reload_creds(struct cluster *c, struct err *err);
 struct dqnode *cluster_node(struct cluster *c); /* counted reference or NULL: dqnode_unref() */
 bool cluster_stopping(struct cluster *c);
 

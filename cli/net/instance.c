@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/net/instance.h"
+
+#include "base/mem.h"
+
+int instance_missing(struct client *cl, const char *name, struct err *err)
+{
+	_free_ char *path = api_path("instances/%s", name);
+	struct err why = *err;
+	_json_ json_t *there = err->kind == ERR_NOT_FOUND ? api_get(cl, path, &why) : NULL;
+
+	if (err->kind == ERR_NOT_FOUND && !there && why.kind == ERR_NOT_FOUND)
+		err_set(err, ERR_NOT_FOUND, "no instance \"%.80s\" (see dunlin list)", name);
+	return -1;
+}
