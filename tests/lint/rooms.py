@@ -15,7 +15,7 @@ class Rooms:
     def __init__(self, text, report):
         self.sees, self.line, self.used, self.report = {}, {}, set(), report
         for number, line in enumerate(text.splitlines(), 1):
-            if not line.strip() or line.startswith("#"):
+            if not line.strip() or line[0] in "#*":  # *: circles, see symbols.py
                 continue
             m = ROW.fullmatch(line)
             if not m:
@@ -40,7 +40,8 @@ class Rooms:
         room, into = str(Path(path).parent), str(Path(target).parent)
         if into in (room, "base") or (into == "base/net" and not room.startswith("base")):
             return
-        if target.endswith(".def"):  # a table names nobody; the floors hold for it
+        if target.endswith(".def"):
+            self.check_table(path, number, room, into)
             return
         seen = into if into in self.sees[room] else "^" + into
         self.used.add((room, seen))
@@ -48,7 +49,14 @@ class Rooms:
             self.report(path, number, "room", f"{room} must not see {into} ({LIST}): pass what it "
                         "needs down by pointer, or move the code to the room that may")
 
-    def check(self, texts):
+    def check_table(self, path, number, room, into):
+        """A table names nobody, so that it is its whole floor's and of those above; the command's, too."""
+        floors = {seen.lstrip("^").split("/")[0] for seen in self.sees[room]} | {room.split("/")[0], "base"}
+        if into.split("/")[0] not in floors and not room.startswith("cli"):
+            self.report(path, number, "room", f"{room} must not see {into} ({LIST}): its floor is none of "
+                        "those that it sees")
+
+    def check(self, texts, called):
         for path, text in texts.items():
             room = str(Path(path).parent)
             if path.startswith(UNIT) and room.removeprefix(UNIT) not in self.sees:
@@ -65,9 +73,8 @@ class Rooms:
                     self.check_include(path, number, m[1])
         for room, sees in self.sees.items():
             for seen in sees:
-                if (room, seen) not in self.used:
-                    self.report(LIST, self.line[room], "rooms", f"{room} does not include {seen}: "
-                                "take it out")
+                if (room, seen) not in self.used and (room, seen.lstrip("^")) not in called:
+                    self.report(LIST, self.line[room], "rooms", f"{room} does not use {seen}: take it out")
 
     def check_name(self, path, texts):
         """`conn_read.c` beside `conn.c` is in want of a room, or of a name of its own."""
@@ -79,6 +86,7 @@ class Rooms:
             self.report(path, 1, "room", f"drop the neighbour's prefix {head}_")
 
 
-def check(texts, report):
+def check(texts, report, called=()):
+    """called: (room, room whose function it calls) by the objects."""
     if LIST in texts:
-        Rooms(texts[LIST], report).check(texts)
+        Rooms(texts[LIST], report).check(texts, called)

@@ -3,7 +3,7 @@
 """The project's own lint: layering, sizes, banned calls and hygiene. usage: tidy.py [ROOT]
 
 Prints one `path:line: rule: what to do instead` per violation; exits 1 when there is any.
-CC and CFLAGS say how headers are compiled alone.
+CC and CFLAGS say how headers are compiled alone; OBJECTS is the folder of what was built of ROOT.
 """
 import fnmatch
 import os
@@ -19,6 +19,7 @@ import names
 import owners
 import refs
 import rooms
+import symbols
 import tables
 
 FILE_LINES, FUNCTION_LINES, PARAMETERS = 600, 70, 5
@@ -26,26 +27,11 @@ COLUMNS = {".def": 200, ".py": 120}  # a table row stays on one line
 COLUMNS_DEFAULT = 100
 ALLOW = "tests/lint/allow.txt"
 
-ALL = {"base", "node", "cluster", "scheduler", "migrate", "api"}
-MAY_INCLUDE = {
-    "base": {"base"},
-    "node": {"base", "node"},
-    "cluster": {"base", "cluster"},
-    "scheduler": {"base", "cluster", "scheduler"},
-    "migrate": {"base", "node", "cluster", "migrate"},
-    "api": ALL,
-    "cli": {"base", "cli"},
-    "tests": ALL | {"cli", "tests", "bench"},
-    "bench": ALL | {"cli", "tests", "bench"},
-}
-TABLES_FOR_CLI = {"api", "node", "cluster"}
-COMPOSITION = ["node/daemon/dunlind.c", "node/daemon/daemon.c", "node/daemon/daemon.h", "node/daemon/*"]
-
 # Third-party headers and the only files that include them; tests and benchmarks are free.
 CONFINED = {
     "lxc/*": ["node/*/verb*.c", "node/host/lxc_*.c"],
     "dqlite.h": ["cluster/db/dqnode.c"],
-    "sqlite3.h": ["cluster/cluster.c", "cluster/replica/*.c", "cluster/db/*.c"],
+    "sqlite3.h": ["cluster/member/life.c", "cluster/replica/*.c", "cluster/db/*.c"],
     "openssl/*": ["base/net/tls.c", "base/net/x509.c", "base/net/certinfo.c", "base/net/wskey.c",
                   "base/digest.c", "base/rng.c"],
     "uv.h": ["base/*.c", "api/http/*.c"],
@@ -189,22 +175,14 @@ class Tidy:
         for number, line in enumerate(lines, 1):
             m = INCLUDE.match(line)
             if m and m.group(1) == '"':
-                self.check_layer(path, number, m.group(2))
+                self.check_root(path, number, m.group(2))
             elif m and not path.startswith(FREE):
                 self.check_confined(path, number, m.group(2))
 
-    def check_layer(self, path, number, target):
-        layer, into = path.split("/")[0], target.split("/")[0]
-        if "/" not in target or into not in MAY_INCLUDE or ".." in target:
+    def check_root(self, path, number, target):
+        if "/" not in target or ".." in target or not (self.root / target.split("/")[0]).is_dir():
             self.report(path, number, "include",
                         f'write "{target}" from the root of the tree, or <{target}> when foreign')
-            return
-        may = ALL if matches(path, COMPOSITION) else MAY_INCLUDE.get(layer, ALL)
-        if layer == "cli" and target.endswith(".def"):
-            may = may | TABLES_FOR_CLI
-        if into not in may:
-            self.report(path, number, "layer", f"{layer} must not see {into}: pass what it needs "
-                        "down by pointer, or move the code up")
 
     def check_confined(self, path, number, header):
         for pattern, homes in CONFINED.items():
@@ -301,6 +279,10 @@ class Tidy:
             for result in [pool.submit(*job) for job in jobs]:
                 result.result()
 
+    def check_rooms(self, texts):
+        called = symbols.check(os.environ["OBJECTS"], texts, self.report) if "OBJECTS" in os.environ else ()
+        rooms.check(texts, self.report, called)
+
     def run(self):
         self.load_allowed()
         files = self.files()
@@ -314,7 +296,7 @@ class Tidy:
             self.report(ALLOW, self.allowed[key], "allow", f"remove {key}: it is within the limits now")
         self.check_outside(files)
         codes = {path: bare_code(text) for path, text in texts.items() if path.endswith(C_LIKE)}
-        rooms.check(texts, self.report)
+        self.check_rooms(texts)
         tables.check(self.root, texts, codes, self.report)
         names.check(texts, self.report)
         owners.check(texts, self.report)
