@@ -110,13 +110,14 @@ static int fill_vni(struct req *r, json_t *doc)
 	return 0;
 }
 
-/* The bridge gets the network's name. */
-static int check_no_interface(struct req *r, const char *name)
+static int check_no_interface(struct req *r, const char *key)
 {
-	if (!if_nametoindex(name))
+	char bridge[REF_IFNAME_SIZE];
+
+	if (!if_nametoindex(ref_ifname(key, bridge)))
 		return 0;
 	return err_set(req_err(r), ERR_CONFLICT,
-		       "network \"%s\": this host has an interface of that name", name);
+		       "network \"%s\": this host has an interface of that name", ref_of(key).name);
 }
 
 static bool is_overlay(const json_t *doc)
@@ -135,7 +136,7 @@ static int fix(struct req *r, struct change *c)
 	if (!str_eq(type, "bridge") && !str_eq(type, "overlay"))
 		return err_set(req_err(r), ERR_INVALID,
 			       "%s: unknown type \"%.20s\" (bridge, overlay)", c->what, type);
-	return check_no_interface(r, c->name);
+	return check_no_interface(r, c->key);
 }
 
 /* Leases keep their addresses: the subnet can only change while there are none. */
@@ -169,7 +170,7 @@ static int check(struct req *r, struct change *c)
 
 	if (keys_check(&keys, c->what, config, json_obj(c->old, "config"), req_err(r)) < 0 ||
 	    fill_address(r, config, c->old ? "none" : "auto") < 0 ||
-	    net4_check_subnet(req_env(r), c->doc, c->old, req_err(r)) < 0)
+	    net4_check_subnet(req_env(r), c->key, c->doc, c->old, req_err(r)) < 0)
 		return -1;
 	tx_check_still(c->tx, ENT_NETWORK, c->revision);
 	if (!c->old)
@@ -180,8 +181,10 @@ static int check(struct req *r, struct change *c)
 
 static int leave(struct req *r, struct change *c)
 {
+	_free_ char *new_key = c->new_name ? req_key(r, ENT_NETWORK, c->new_name) : NULL;
+
 	address_forget_network(req_env(r)->store, c->key, c->tx);
-	return c->new_name ? check_no_interface(r, c->new_name) : 0;
+	return new_key ? check_no_interface(r, new_key) : 0;
 }
 
 /* --- as it is on this host ------------------------------------------------------------------- */

@@ -24,11 +24,11 @@ bool net4_parse(const json_t *network, struct net4 *ret);
 /* ERR_INVALID for ipv4.dhcp.ranges that the subnet of a network does not hold, or that hold none
  * but the gateway. */
 int net4_check_ranges(const json_t *network, const char *name, struct err *err);
-/* May a network have this subnet, and these ranges? ERR_CONFLICT for a subnet that overlaps that
- * of another network, or holds an address of a member or of another interface of this host. What is
- * as in old (NULL: new) passes. */
-int net4_check_subnet(const struct api_env *env, const json_t *network, const json_t *old,
-		      struct err *err);
+/* May the network of this key have this subnet, and these ranges? ERR_CONFLICT for a subnet that
+ * overlaps that of another network, or holds an address of a member or of another interface of this
+ * host. What is as in old (NULL: new) passes. */
+int net4_check_subnet(const struct api_env *env, const char *key, const json_t *network,
+		      const json_t *old, struct err *err);
 const char *net4_text(uint32_t ip, char buf[16]);
 /* A 10.x.y.1/24 that neither a network nor an interface of this host uses; the caller frees. */
 char *net4_pick_subnet(struct store *s, struct err *err);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "cluster/model/ref.h"
 #include "node/network/keys.h"
 #include "node/network/network.h"
 
@@ -165,7 +166,7 @@ int net4_check_ranges(const json_t *network, const char *name, struct err *err)
 
 struct subnet_check {
 	const struct api_env *env;
-	const char *name;
+	const char *key, *name; /* of the network's row, and for people */
 	struct net4 n;
 };
 
@@ -193,7 +194,7 @@ static int check_networks(const struct subnet_check *c, struct err *err)
 	if (store_list(c->env->store, ENT_NETWORK, NULL, &rows, err) < 0)
 		return -1;
 	for (size_t i = 0; i < rows.n; i++) {
-		if (!str_eq(rows.v[i].key, c->name) && net4_parse(rows.v[i].doc, &n) &&
+		if (!str_eq(rows.v[i].key, c->key) && net4_parse(rows.v[i].doc, &n) &&
 		    overlaps(c->n.gateway, c->n.bits, n.gateway, n.bits))
 			return refuse_subnet(c, "overlaps that of network", rows.v[i].key, err);
 	}
@@ -235,6 +236,7 @@ static int check_interfaces(const struct subnet_check *c, struct err *err)
 {
 	_json_ json_t *bridges = network_list(c->env->node);
 	struct ifaddrs *all = NULL;
+	char bridge[REF_IFNAME_SIZE];
 	int rc = 0;
 
 	if (getifaddrs(&all) < 0)
@@ -244,7 +246,8 @@ static int check_interfaces(const struct subnet_check *c, struct err *err)
 
 		if (a && a->sin_family == AF_INET &&
 		    has_address(&c->n, ntohl(a->sin_addr.s_addr)) &&
-		    !str_eq(i->ifa_name, c->name) && !lists(bridges, i->ifa_name))
+		    !str_eq(i->ifa_name, ref_ifname(c->key, bridge)) &&
+		    !lists(bridges, i->ifa_name))
 			rc = refuse_subnet(c, "holds an address of this host's interface",
 					   i->ifa_name, err);
 	}
@@ -252,11 +255,11 @@ static int check_interfaces(const struct subnet_check *c, struct err *err)
 	return rc;
 }
 
-int net4_check_subnet(const struct api_env *env, const json_t *network, const json_t *old,
-		      struct err *err)
+int net4_check_subnet(const struct api_env *env, const char *key, const json_t *network,
+		      const json_t *old, struct err *err)
 {
 	const json_t *config = json_obj(network, "config"), *old_config = json_obj(old, "config");
-	struct subnet_check c = { .env = env, .name = json_str(network, "name", "") };
+	struct subnet_check c = { .env = env, .key = key, .name = ref_of(key).name };
 	const char *ranges = keys_text(&network_keys, config, "ipv4.dhcp.ranges");
 	struct net4 before;
 	bool same;
