@@ -82,6 +82,13 @@ static void finish(struct script *s, struct httpc *c)
 	sbuf_free(&s->seen);
 }
 
+/* What the server has read stays to be looked at. */
+static void finish_keeping(struct script *s, struct httpc *c)
+{
+	httpc_free(c);
+	pthread_join(s->thread, NULL);
+}
+
 static void keeps_the_connection(void **state)
 {
 	static const char *const answers[] = {
@@ -316,13 +323,179 @@ static void reads_envelopes(void **state)
 	}
 }
 
+static void a_file_goes_with_its_size_and_progress(void **state)
+{
+	static const char *const answers[] = { "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+					       NULL };
+	struct script s = { .linger = true };
+	struct httpc *c = start(&s, answers);
+	struct http_call call = HTTP_CALL("PUT", "/f");
+	struct seen seen = { 0 };
+	struct http_reply r;
+	struct err err;
+	const char *body;
+
+	call.body_fd = io_temp_fd("/tmp", &err);
+	assert_int_equal(io_write_full(call.body_fd, "0123456789", 10), 0);
+	call.progress = on_progress;
+	call.progress_arg = &seen;
+	assert_int_equal(httpc_do(c, &call, 100, &r, &err), 0);
+	http_reply_free(&r);
+	assert_int_equal(seen.done, 10);
+	assert_int_equal(seen.total, 10);
+	finish_keeping(&s, c);
+	assert_non_null(strstr(s.seen.data, "Content-Type: application/octet-stream\r\n"));
+	assert_non_null(strstr(s.seen.data, "Content-Length: 10\r\n"));
+	body = strstr(s.seen.data, "\r\n\r\n");
+	assert_string_equal(body + 4, "0123456789");
+	close(call.body_fd);
+	sbuf_free(&s.seen);
+}
+
+/* The caller's own headers take the place of ours. */
+static void headers_of_the_caller_win(void **state)
+{
+	static const char *const answers[] = { "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+					       NULL };
+	struct script s = { .linger = true };
+	struct httpc *c = start(&s, answers);
+	struct http_call call = HTTP_CALL("POST", "/x?y=z");
+	struct http_reply r;
+	struct err err;
+
+	call.body = "a: b";
+	call.body_len = 4;
+	call.headers = (const char *const[]){ "content-type: text/x", "USER-AGENT: me", NULL };
+	assert_int_equal(httpc_do(c, &call, 100, &r, &err), 0);
+	http_reply_free(&r);
+	finish_keeping(&s, c);
+	assert_true(str_starts(s.seen.data, "POST /x?y=z HTTP/1.1\r\nHost: host\r\n"));
+	assert_non_null(strstr(s.seen.data, "content-type: text/x\r\n"));
+	assert_null(strstr(s.seen.data, "application/json"));
+	assert_null(strstr(s.seen.data, "dunlin/"));
+	sbuf_free(&s.seen);
+}
+
+static void too_many_headers_are_not_sent(void **state)
+{
+	static const char *const answers[] = { NULL };
+	_free_ char *big = xcalloc(200001, 1);
+	struct script s = { 0 };
+	struct httpc *c = start(&s, answers);
+	struct http_call call = HTTP_CALL("GET", "/");
+	struct http_reply r;
+	struct err err = { 0 };
+
+	memset(big, 'x', 200000);
+	call.headers = (const char *const[]){ big, NULL };
+	assert_int_equal(httpc_do(c, &call, 100, &r, &err), -1);
+	assert_int_equal(err.kind, ERR_INVALID);
+	finish(&s, c);
+}
+
+static void a_connection_that_cannot_go_on_says_so(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nab",
+		NULL,
+	};
+	struct script s = { 0 };
+	struct httpc *c = start(&s, answers);
+	struct http_call call = HTTP_CALL("GET", "/");
+	struct http_reply r;
+	struct err err = { 0 };
+
+	assert_int_equal(httpc_do(c, &call, 100, &r, &err), 0);
+	http_reply_free(&r);
+	assert_false(httpc_reusable(c));
+	assert_int_equal(httpc_do(c, &call, 100, &r, &err), -1);
+	assert_int_equal(err.kind, ERR_UNAVAILABLE);
+	assert_string_equal(err.msg, "the connection cannot be used again");
+	finish(&s, c);
+}
+
+/* Bytes behind an answer are nobody's: the connection is not used again. */
+static void bytes_behind_an_answer_end_the_connection(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabHTTP/1.1 200 OK\r\n\r\n",
+		NULL,
+	};
+	struct script s = { .linger = true };
+	struct httpc *c = start(&s, answers);
+	struct http_call call = HTTP_CALL("GET", "/");
+	struct http_reply r;
+	struct err err = { 0 };
+
+	assert_int_equal(httpc_do(c, &call, 100, &r, &err), 0);
+	assert_string_equal(r.body.data, "ab");
+	http_reply_free(&r);
+	assert_false(httpc_reusable(c));
+	finish(&s, c);
+}
+
+static void silence_ends_at_the_deadline(void **state)
+{
+	static const char *const answers[] = { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab",
+					       NULL };
+	struct script s = { .linger = true };
+	struct httpc *c = start(&s, answers);
+	struct http_call call = HTTP_CALL("GET", "/");
+	struct http_reply r;
+	struct err err = { 0 };
+
+	call.deadline = deadline_in(50);
+	assert_int_equal(httpc_do(c, &call, 100, &r, &err), -1);
+	assert_int_equal(err.kind, ERR_TIMEOUT);
+	assert_false(httpc_reusable(c));
+	finish(&s, c);
+}
+
+static void another_protocol_is_no_upgrade(void **state)
+{
+	static const struct {
+		const char *answers[2];
+		const char *says;
+	} cases[] = {
+		{ { "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n" },
+		  "switched to another protocol" },
+		{ { "HTTP/1.1 101 S\r\nUpgrade: echo\r\n\r\n" }, "switched to another protocol" },
+		{ { "HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n"
+		    "{\"type\":\"sync\",\"metadata\":1}" },
+		  "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct script s = { 0 };
+		struct httpc *c = start(&s, cases[i].answers);
+		struct err err = { 0 };
+
+		assert_null(httpc_upgrade(c, "/up", "echo", NULL, deadline_in(5000), &err));
+		assert_true(err.kind != ERR_NONE);
+		assert_non_null(strstr(err.msg, cases[i].says));
+		assert_false(httpc_reusable(c));
+		finish(&s, c);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keeps_the_connection), cmocka_unit_test(sends_bodies),
-		cmocka_unit_test(stops_at_an_early_answer), cmocka_unit_test(refuses_bad_answers),
-		cmocka_unit_test(downloads), cmocka_unit_test(upgrades),
-		cmocka_unit_test(upgrade_refused), cmocka_unit_test(reads_envelopes),
+		cmocka_unit_test(keeps_the_connection),
+		cmocka_unit_test(sends_bodies),
+		cmocka_unit_test(stops_at_an_early_answer),
+		cmocka_unit_test(refuses_bad_answers),
+		cmocka_unit_test(downloads),
+		cmocka_unit_test(upgrades),
+		cmocka_unit_test(upgrade_refused),
+		cmocka_unit_test(reads_envelopes),
+		cmocka_unit_test(a_file_goes_with_its_size_and_progress),
+		cmocka_unit_test(headers_of_the_caller_win),
+		cmocka_unit_test(too_many_headers_are_not_sent),
+		cmocka_unit_test(a_connection_that_cannot_go_on_says_so),
+		cmocka_unit_test(bytes_behind_an_answer_end_the_connection),
+		cmocka_unit_test(silence_ends_at_the_deadline),
+		cmocka_unit_test(another_protocol_is_no_upgrade),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -241,6 +241,105 @@ static void refuses_bad_peers(void **state)
 	sbuf_free(&p.got);
 }
 
+/* What a server may not send ends the connection, and what came before it is still received. */
+static void broken_protocols_end_it(void **state)
+{
+	static const struct {
+		const char *raw;
+		size_t len;
+	} cases[] = {
+		{ RAW("\x81\x82xxxxhi") }, /* masked */
+		{ RAW("\xc1\x00") },       /* a reserved bit */
+		{ RAW("\x80\x00") },       /* goes on with what was not begun */
+		{ RAW("\x01\x01"
+		      "a\x01\x01"
+		      "b") },                /* begins anew in the middle */
+		{ RAW("\x09\x00") },         /* a ping in fragments */
+		{ RAW("\x89\x7e\x00\x7e") }, /* a ping that is too long */
+		{ RAW("\x82\x7f\x00\x00\x00\x00\x40\x00\x00\x00x") }, /* 1 GiB */
+		{ RAW("\x81\x01\xff") },                              /* text that is no UTF-8 */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_sbuf_ struct sbuf raw = SBUF(1000);
+		struct peer p = { 0 };
+		struct err err = { 0 };
+		struct ws *w;
+		char *data;
+		size_t len;
+
+		sbuf_add(&raw, "\x81\x02ok", 4);
+		sbuf_add(&raw, cases[i].raw, cases[i].len);
+		w = start(&p, raw.data, raw.len, &err);
+		assert_non_null(w);
+		expect(w, WS_TEXT, "ok");
+		if (ws_recv(w, &data, &len, deadline_in(5000), &err) != -1 ||
+		    err.kind != ERR_UNAVAILABLE)
+			fail_msg("case %zu: %s", i, err.msg);
+		assert_null(data);
+		/* and so it stays */
+		assert_int_equal(ws_recv(w, &data, &len, deadline_in(5000), &err), -1);
+		finish(&p, w);
+		sbuf_free(&p.got);
+	}
+}
+
+/* Sizes around those at which the length takes more bytes. */
+static void lengths_of_each_form_go_both_ways(void **state)
+{
+	static const size_t sizes[] = { 1, 125, 126, 127, 65535, 65536, 200000 };
+	_free_ char *data = xcalloc(200000, 1);
+	_sbuf_ struct sbuf raw = SBUF(1 << 20), want = SBUF(10000);
+	struct peer p = { 0 };
+	struct err err = { 0 };
+	struct ws *w;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		unsigned char h[10] = { 0x82, sizes[i] < 126     ? sizes[i]
+					      : sizes[i] < 65536 ? 126
+								 : 127 };
+		size_t ext = sizes[i] < 126 ? 0 : sizes[i] < 65536 ? 2 : 8;
+
+		for (size_t k = 0; k < ext; k++)
+			h[2 + k] = (unsigned char)(sizes[i] >> 8 * (ext - 1 - k));
+		sbuf_add(&raw, h, 2 + ext);
+		sbuf_add(&raw, data, sizes[i]);
+	}
+	w = start(&p, raw.data, raw.len, &err);
+	assert_non_null(w);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		_free_ char *got = NULL;
+		size_t len;
+
+		assert_int_equal(ws_recv(w, &got, &len, deadline_in(20000), &err), WS_BINARY);
+		assert_int_equal(len, sizes[i]);
+		assert_int_equal(ws_send(w, WS_BINARY, data, sizes[i], &err), 0);
+		sbuf_printf(&want, sizes[i] > 100 ? "B:%zu\n" : "B:\n", sizes[i]);
+	}
+	assert_false(ws_pending(w));
+	finish(&p, w);
+	assert_string_equal(p.got.data, want.data);
+	sbuf_free(&p.got);
+}
+
+static void an_end_without_a_close_is_an_end(void **state)
+{
+	struct peer p = { 0 };
+	struct err err = { 0 };
+	struct ws *w = start(&p, RAW("\x81\x02hi"), &err);
+	char *data;
+	size_t len;
+
+	assert_non_null(w);
+	expect(w, WS_TEXT, "hi");
+	shutdown(p.fd, SHUT_WR);
+	assert_int_equal(ws_recv(w, &data, &len, deadline_in(5000), &err), WS_CLOSE);
+	assert_true(ws_pending(w));
+	finish(&p, w);
+	sbuf_free(&p.got);
+	ws_free(NULL);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -249,6 +348,9 @@ int main(void)
 		cmocka_unit_test(sends),
 		cmocka_unit_test(writers_do_not_mix),
 		cmocka_unit_test(refuses_bad_peers),
+		cmocka_unit_test(broken_protocols_end_it),
+		cmocka_unit_test(lengths_of_each_form_go_both_ways),
+		cmocka_unit_test(an_end_without_a_close_is_an_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
