@@ -167,6 +167,25 @@ static void later_ones_see_earlier_ones(void **state)
 	assert_int_equal(batch_revision(w->batch), 10);
 }
 
+/* What was decided by looking at all of a kind stands as long as that kind is the same. */
+static void other_kinds_may_change_meanwhile(void **state)
+{
+	struct world *w = *state;
+	_json_ json_t *doc = json_object();
+	struct tx *t = w->held[w->n_held++] = tx_new();
+	struct err err;
+	int64_t rev;
+
+	seed(w, "p", 5);
+	batch_reset(w->batch);
+	tx_put(t, ENT_NETWORK, "n", REV_NONE, doc);
+	assert_int_equal(batch_add(w->batch, t, &rev, &err), 0);
+	assert_int_equal(add(w, TX_STILL, "", 5, &err), 7);
+	assert_int_equal(add(w, TX_PUT, "p", 5, &err), 8);
+	assert_int_equal(add(w, TX_STILL, "", 5, &err), -1);
+	assert_int_equal(err.kind, ERR_PRECONDITION);
+}
+
 static void all_or_nothing(void **state)
 {
 	struct world *w = *state;
@@ -313,6 +332,7 @@ int main(void)
 		test(an_empty_batch_is_at_the_replicas_revision),
 		test(what_was_seen_decides),
 		test(later_ones_see_earlier_ones),
+		test(other_kinds_may_change_meanwhile),
 		test(all_or_nothing),
 		test(changes_are_told_in_order_and_rows_once),
 		test(only_ids_are_no_rows),
