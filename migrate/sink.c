@@ -124,6 +124,7 @@ static void make_sync(struct sink *k)
 		.root_fd = k->root_fd,
 		.id_max = privileged ? UINT32_MAX - 1 : (uint32_t)(size - 1),
 		.whiteouts = pool_has_whiteouts(k->mv.pool),
+		.marks = pool_marks(k->mv.pool),
 		.devices = privileged,
 	};
 

@@ -97,7 +97,7 @@ static int open_root(struct source *s, struct err *err)
 
 	if (fd < 0)
 		return err_sys(err, "volume of %s", s->mv.id.name);
-	s->sync = sync_source_new(fd);
+	s->sync = sync_source_new(fd, pool_marks(s->mv.pool));
 	return 0;
 }
 

@@ -49,6 +49,7 @@ void done_free(struct done *d)
 	if (!d)
 		return;
 	done_clear(d);
+	assert(d->n == 0);
 	free(d->buckets);
 	free(d);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/feed/follow.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <string.h>
 
@@ -169,6 +170,7 @@ static void put_facts(void *arg, struct frame *own_frame, bool last)
 {
 	struct follow *f = arg;
 
+	assert(f->conn);
 	fconn_send(f->conn, own_frame);
 }
 
@@ -318,6 +320,7 @@ static void session(struct follow *f, const char *address)
 	struct err err = { 0 };
 	struct stream *s;
 
+	assert(!f->conn);
 	s = cluster_connect(f->c, address, "/internal/feed", "dunlin-feed", deadline, &err);
 	if (!s) {
 		log_debug("no feed", "from", address, "why", err.msg);
@@ -446,6 +449,7 @@ void follow_free(struct follow *f)
 {
 	if (!f)
 		return;
+	assert(!f->started);
 	while (f->events) {
 		struct event *e = f->events;
 

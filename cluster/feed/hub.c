@@ -150,6 +150,7 @@ static void put_gone(void *arg, struct frame *own_frame, bool last)
 {
 	struct hub *h = arg;
 
+	assert(own_frame);
 	for (struct peer *p = h->peers; p; p = p->next) {
 		if (p != h->except && p->greeted && p->listing && p->listed)
 			peer_other(p, own_frame);
@@ -400,6 +401,7 @@ void hub_free(struct hub *h)
 
 void cluster_serve_feed(struct cluster *c, struct stream *own_stream)
 {
+	assert(own_stream);
 	if (cluster_stopping(c))
 		stream_free(own_stream);
 	else

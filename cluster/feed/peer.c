@@ -76,6 +76,7 @@ void peer_free(struct peer *p)
 
 void peer_send(struct peer *p, struct frame *own_frame)
 {
+	assert(own_frame);
 	if (p->dead || p->ending) {
 		frame_unref(own_frame);
 		return;

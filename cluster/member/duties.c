@@ -73,6 +73,7 @@ static void add_member(struct picture *p, struct row *own_row)
 	struct role_member *m = &p->v[p->n];
 	const struct dq_node *node = node_of(p, json_str(own_row->doc, "uuid", ""));
 
+	assert(own_row->key);
 	p->rows[p->n++] = *own_row;
 	*m = (struct role_member){ .name = own_row->key,
 				   .domain = json_str(own_row->doc, "failure_domain", "default"),

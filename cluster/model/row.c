@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/model/row.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 void row_free(struct row *r)
@@ -12,6 +13,7 @@ void row_free(struct row *r)
 
 void rows_free(struct rows *r)
 {
+	assert(r->v || !r->n);
 	for (size_t i = 0; i < r->n; i++)
 		row_free(&r->v[i]);
 	free(r->v);

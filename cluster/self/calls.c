@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/self/calls.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <string.h>
 
@@ -73,6 +74,7 @@ void calls_free(struct calls *k)
 	if (!k)
 		return;
 	calls_reset(k);
+	assert(!k->idle);
 	pthread_mutex_destroy(&k->lock);
 	free(k);
 }

@@ -74,6 +74,7 @@ void writer_free(struct writer *w)
 	if (!w)
 		return;
 	writer_open(w, false);
+	assert(!w->head);
 	batch_free(w->batch);
 	done_free(w->done);
 	pthread_mutex_destroy(&w->lock);
@@ -159,6 +160,7 @@ static bool unqueue(struct writer *w, struct wreq *q)
 /* Under the lock, at the deadline. */
 static void give_up(struct writer *w, struct wreq *q)
 {
+	assert(q->state != ANSWERED);
 	if (q->state == QUEUED && unqueue(w, q)) {
 		q->state = ANSWERED;
 		err_set(&q->err, ERR_UNAVAILABLE, "the leader did not get to it in time");
@@ -170,6 +172,7 @@ int writer_wait(struct writer *w, struct wreq *q, int64_t *ret_rev, struct err *
 	int rc = -1;
 
 	pthread_mutex_lock(&w->lock);
+	assert(q->state != FRESH);
 	while (q->state != ANSWERED) {
 		if (cond_wait_until(&w->answered, &w->lock, q->deadline) ||
 		    clock_ms() < q->deadline)

@@ -11,17 +11,22 @@
 #define FIXED 45
 
 static const char *const wanted[] = {
-	"security.capability",    "system.posix_acl_access",  "system.posix_acl_default",
-	"trusted.overlay.opaque", "trusted.overlay.redirect",
+	"security.capability",
+	"system.posix_acl_access",
+	"system.posix_acl_default",
+	NULL,
 };
 
-bool sync_wants_xattr(const char *name)
+static bool is_in(const char *const *list, const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
-		if (str_eq(name, wanted[i]))
-			return true;
-	}
-	return str_starts(name, "user.");
+	while (list && *list && !str_eq(*list, name))
+		list++;
+	return list && *list;
+}
+
+bool sync_wants_xattr(const char *name, const char *const *marks)
+{
+	return str_starts(name, "user.") || is_in(wanted, name) || is_in(marks, name);
 }
 
 static void add_u32(struct sbuf *out, uint32_t v)
@@ -147,7 +152,7 @@ static void take_xattrs(struct reader *r, struct sync_entry *e)
 
 		e->xattr[i].name = len ? take_text(r, len) : "";
 		e->xattr[i].len = take_u32(r);
-		if (e->xattr[i].len > SYNC_XATTR_VALUE_MAX || !sync_wants_xattr(e->xattr[i].name))
+		if (e->xattr[i].len > SYNC_XATTR_VALUE_MAX)
 			r->bad = true;
 		e->xattr[i].value = take(r, e->xattr[i].len);
 	}

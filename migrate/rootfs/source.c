@@ -23,6 +23,7 @@
 
 struct sync_source {
 	int root_fd;
+	const char *const *marks;
 	dev_t dev;
 	struct seen top; /* memory of the former pass */
 	bool passed;
@@ -44,12 +45,13 @@ struct pass {
 	uint8_t chunk[FRAME_CHUNK];
 };
 
-struct sync_source *sync_source_new(int own_root_fd)
+struct sync_source *sync_source_new(int own_root_fd, const char *const *marks)
 {
 	struct sync_source *s = xnew(struct sync_source);
 	struct stat st;
 
 	s->root_fd = own_root_fd;
+	s->marks = marks;
 	s->dev = fstat(own_root_fd, &st) == 0 ? st.st_dev : 0;
 	return s;
 }
@@ -108,7 +110,7 @@ static int add_xattrs(struct pass *p, const char *proc, struct sync_entry *e)
 		struct sync_xattr *x = &e->xattr[e->nxattr];
 		ssize_t n;
 
-		if (!sync_wants_xattr(name))
+		if (!sync_wants_xattr(name, p->s->marks))
 			continue;
 		n = getxattr(proc, name, p->values + used, sizeof(p->values) - used);
 		if (n < 0 && errno == ENODATA)

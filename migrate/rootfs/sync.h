@@ -9,8 +9,8 @@
  * links or out of the folder, ids and devices stay within what the container may have.
  *
  * Kept: owners, modes, times in nanoseconds, hard links, symlinks, fifos, sockets, devices,
- * holes, POSIX ACLs, file capabilities, user attributes, and overlay's opaque and redirect marks
- * and whiteouts. Overlay's other marks name inodes of the source's file system and stay behind.
+ * holes, POSIX ACLs, file capabilities, user attributes, and what the storage driver marks its
+ * files with. Other attributes belong to the source's file system and stay behind.
  */
 #pragma once
 #include <sys/stat.h>
@@ -55,14 +55,15 @@ void sync_encode(struct sbuf *out, const struct sync_entry *e);
 /* The strings point into buf, which ends up with NULs where they end. Checks everything that can
  * be checked without a file system. */
 int sync_decode(uint8_t *buf, size_t len, struct sync_entry *ret, struct err *err);
-/* Whether an extended attribute is carried over. */
-bool sync_wants_xattr(const char *name);
+/* Whether an extended attribute is carried over; marks are the driver's (NULL: none). */
+bool sync_wants_xattr(const char *name, const char *const *marks);
 
 /* --- source ------------------------------------------------------------------------------- */
 
 struct sync_source;
-/* root: the folder to be sent. Takes the descriptor. */
-struct sync_source *sync_source_new(int own_root_fd);
+/* root: the folder to be sent. Takes the descriptor. marks: names of attributes that are the
+ * driver's, up to a NULL; NULL: none. */
+struct sync_source *sync_source_new(int own_root_fd, const char *const *marks);
 void sync_source_free(struct sync_source *s);
 /* One pass: sends all that differs from the former pass, then SYNC_DONE (not flushed).
  * *ret_changes counts the entries sent. stop may be NULL: asked now and then, -1 ends the pass. */
@@ -76,8 +77,9 @@ int64_t sync_sent(const struct sync_source *s);
 struct sync_target_opts {
 	int root_fd;     /* borrowed */
 	uint32_t id_max; /* largest user and group id of the content */
-	bool whiteouts;  /* character devices 0/0 of owner id_max + 1 are overlay's and welcome */
-	bool devices;    /* a privileged container may have real ones */
+	bool whiteouts; /* character devices 0/0 of owner id_max + 1 are the driver's and welcome */
+	bool devices;   /* a privileged container may have real ones */
+	const char *const *marks; /* as the source's */
 };
 struct sync_target;
 struct sync_target *sync_target_new(const struct sync_target_opts *o);

@@ -107,7 +107,12 @@ static int check_entry(const struct sync_target *t, const struct sync_entry *e, 
 {
 	uint32_t max = t->o.id_max;
 
-	/* The id beyond the map is root's of this host, for overlay's own files. */
+	for (size_t i = 0; i < e->nxattr; i++) {
+		if (!sync_wants_xattr(e->xattr[i].name, t->o.marks))
+			return err_set(err, ERR_INVALID, "%s: attribute %.100s is not taken",
+				       e->path, e->xattr[i].name);
+	}
+	/* The id beyond the map is root's of this host, for the driver's own files. */
 	if (is_whiteout(t, e) && e->uid == max + 1 && e->gid == max + 1)
 		return 0;
 	if (e->uid > max || e->gid > max)
@@ -172,22 +177,24 @@ static bool sent_with(const struct sync_entry *e, const char *name)
 
 /* Those that the source has no more; new inodes have none, but for what a folder's default ACL
  * gave. */
-static int drop_xattrs(const char *proc, const struct sync_entry *e, struct err *err)
+static int drop_xattrs(const struct sync_target *t, const char *proc, const struct sync_entry *e,
+		       struct err *err)
 {
 	char list[16384];
 	ssize_t len = listxattr(proc, list, sizeof(list));
 
 	for (const char *name = list; name < list + len; name += strlen(name) + 1) {
-		if (sync_wants_xattr(name) && !sent_with(e, name) && removexattr(proc, name) < 0 &&
-		    errno != ENODATA)
+		if (sync_wants_xattr(name, t->o.marks) && !sent_with(e, name) &&
+		    removexattr(proc, name) < 0 && errno != ENODATA)
 			return err_sys(err, "%s: attribute %s", e->path, name);
 	}
 	return 0;
 }
 
-static int set_xattrs(const char *proc, const struct sync_entry *e, struct err *err)
+static int set_xattrs(const struct sync_target *t, const char *proc, const struct sync_entry *e,
+		      struct err *err)
 {
-	if (drop_xattrs(proc, e, err) < 0)
+	if (drop_xattrs(t, proc, e, err) < 0)
 		return -1;
 	for (size_t i = 0; i < e->nxattr; i++) {
 		const struct sync_xattr *x = &e->xattr[i];
@@ -210,7 +217,8 @@ static struct timespec timespec_of(int64_t ns)
 }
 
 /* Owner first: it takes away set-id bits and capabilities. fd is of the inode itself. */
-static int set_attrs(int fd, const struct sync_entry *e, struct err *err)
+static int set_attrs(const struct sync_target *t, int fd, const struct sync_entry *e,
+		     struct err *err)
 {
 	struct timespec times[2] = { timespec_of(e->atime_ns), timespec_of(e->mtime_ns) };
 	char proc[64];
@@ -220,7 +228,7 @@ static int set_attrs(int fd, const struct sync_entry *e, struct err *err)
 		return err_sys(err, "owner of %s", e->path);
 	if (!S_ISLNK(e->mode) && chmod(proc, e->mode & 07777) < 0)
 		return err_sys(err, "mode of %s", e->path);
-	if (!S_ISLNK(e->mode) && set_xattrs(proc, e, err) < 0)
+	if (!S_ISLNK(e->mode) && set_xattrs(t, proc, e, err) < 0)
 		return -1;
 	if (utimensat(fd, "", times, AT_EMPTY_PATH) < 0)
 		return err_sys(err, "times of %s", e->path);
@@ -229,7 +237,8 @@ static int set_attrs(int fd, const struct sync_entry *e, struct err *err)
 
 /* --- entries ------------------------------------------------------------------------------ */
 
-static int set_attrs_at(int dir, const char *name, const struct sync_entry *e, struct err *err)
+static int set_attrs_at(const struct sync_target *t, int dir, const char *name,
+			const struct sync_entry *e, struct err *err)
 {
 	_close_ int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
@@ -238,7 +247,7 @@ static int set_attrs_at(int dir, const char *name, const struct sync_entry *e, s
 		return err_sys(err, "open %s", e->path);
 	if ((st.st_mode & S_IFMT) != (e->mode & S_IFMT))
 		return err_set(err, ERR_INVALID, "%s: it is of another type here", e->path);
-	return set_attrs(fd, e, err);
+	return set_attrs(t, fd, e, err);
 }
 
 static int take_folder(struct sync_target *t, const struct sync_entry *e, struct err *err)
@@ -248,7 +257,7 @@ static int take_folder(struct sync_target *t, const struct sync_entry *e, struct
 	int dir;
 
 	if (!*e->path)
-		return set_attrs_at(t->o.root_fd, ".", e, err);
+		return set_attrs_at(t, t->o.root_fd, ".", e, err);
 	dir = parent_of(t, e->path, &name, err);
 	if (dir < 0)
 		return -1;
@@ -257,7 +266,7 @@ static int take_folder(struct sync_target *t, const struct sync_entry *e, struct
 		return err_sys(err, "replace %s", e->path);
 	if (e->kind == SYNC_DIR && mkdirat(dir, name, 0700) < 0 && errno != EEXIST)
 		return err_sys(err, "create folder %s", e->path);
-	return set_attrs_at(dir, name, e, err);
+	return set_attrs_at(t, dir, name, e, err);
 }
 
 static int take_file(struct sync_target *t, const struct sync_entry *e, uint8_t *own_buf,
@@ -308,7 +317,7 @@ static int take_node(struct sync_target *t, const struct sync_entry *e, struct e
 				  : mknodat(dir, name, (e->mode & S_IFMT) | 0600, e->rdev);
 	if (rc < 0)
 		return err_sys(err, "create %s", e->path);
-	return set_attrs_at(dir, name, e, err);
+	return set_attrs_at(t, dir, name, e, err);
 }
 
 static int take_removal(struct sync_target *t, const struct sync_entry *e, struct err *err)
@@ -368,7 +377,7 @@ static int end_file(struct sync_target *t, struct err *err)
 	if (t->fd < 0)
 		return err_set(err, ERR_INVALID, "migration stream: no file was begun");
 	rc = ftruncate(t->fd, (off_t)t->file.size) < 0 ? err_sys(err, "size of %s", t->file.path)
-						       : set_attrs(t->fd, &t->file, err);
+						       : set_attrs(t, t->fd, &t->file, err);
 	drop_file(t);
 	return rc;
 }

@@ -27,6 +27,9 @@ struct storage_pool {
 struct storage_ops {
 	/* Volumes may hold character devices 0/0: what overlayfs(5) calls whiteouts. */
 	bool whiteouts;
+	/* Names of the extended attributes with which it marks what is in a volume, up to a NULL:
+	 * they are part of the container's data. NULL: none. */
+	const char *const *marks;
 
 	/* Under the lock of this host's pools. A pool that is made already is made sure of. A mark
 	 * at `here` (node/storage/mark.h) says that there is one; deleting removes it and all else

@@ -167,9 +167,13 @@ static const struct folder_ops folder = {
 	.stands_on = image_of,
 };
 
+/* The others name inodes of this file system. */
+static const char *const marks[] = { "trusted.overlay.opaque", "trusted.overlay.redirect", NULL };
+
 const struct storage_ops storage_overlay = {
 	FOLDER_DRIVER(&folder),
 	.whiteouts = true,
+	.marks = marks,
 	.stands_on = folder_stands_on,
 	.mount = mount_overlay,
 };

@@ -124,6 +124,13 @@ bool pool_has_whiteouts(const json_t *pool)
 	return ops && ops->whiteouts;
 }
 
+const char *const *pool_marks(const json_t *pool)
+{
+	const struct storage_ops *ops = ops_of(pool);
+
+	return ops ? ops->marks : NULL;
+}
+
 /* --- pools ---------------------------------------------------------------------------------- */
 
 static void pool_done(struct storage_pool *p)

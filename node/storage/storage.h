@@ -37,6 +37,8 @@ int storage_driver_check(const char *name, struct err *err);
 bool pool_stands_on_images(const json_t *pool);
 /* Its volumes may hold overlayfs' whiteouts. */
 bool pool_has_whiteouts(const json_t *pool);
+/* Extended attributes that a move has to carry over, up to a NULL; NULL: none. */
+const char *const *pool_marks(const json_t *pool);
 /* Removes half-made and half-deleted volumes in all pools. */
 int storage_recover(struct node *n, struct err *err);
 /* The names of the volumes of a pool. */

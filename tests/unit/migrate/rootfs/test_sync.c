@@ -194,7 +194,7 @@ static void overlay_marks_are_chosen(void **state)
 	static const struct {
 		const char *name;
 		bool kept;
-	} marks[] = {
+	} rows[] = {
 		{ "trusted.overlay.opaque", true },  { "trusted.overlay.redirect", true },
 		{ "trusted.overlay.origin", false }, { "trusted.overlay.uuid", false },
 		{ "trusted.overlay.impure", false }, { "trusted.overlay.nlink", false },
@@ -207,14 +207,14 @@ static void overlay_marks_are_chosen(void **state)
 	struct stat st;
 
 	assert_int_equal(mkdir(in(w, "d"), 0755), 0);
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-		setxattr(in(w, "d"), marks[i].name, "y", 1, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		setxattr(in(w, "d"), rows[i].name, "y", 1, 0);
 	assert_int_equal(mknod(in(w, "gone"), S_IFCHR, makedev(0, 0)), 0);
 	assert_int_equal(lchown(in(w, "gone"), 65536, 65536), 0);
 	pass(w);
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-		assert_int_equal(getxattr(there, marks[i].name, value, sizeof(value)),
-				 marks[i].kept ? 1 : -1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(getxattr(there, rows[i].name, value, sizeof(value)),
+				 rows[i].kept ? 1 : -1);
 	assert_int_equal(fstatat(w->to_fd, "gone", &st, AT_SYMLINK_NOFOLLOW), 0);
 	assert_true(S_ISCHR(st.st_mode) && st.st_rdev == 0 && st.st_uid == 65536);
 }
@@ -268,7 +268,8 @@ static void send_upper(struct world *w)
 	sync_source_free(w->source);
 	sync_target_free(w->target);
 	close(w->to_fd);
-	w->source = sync_source_new(open(in(w, "vol/upper"), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	w->source = sync_source_new(open(in(w, "vol/upper"), O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+				    marks);
 	w->to_fd = open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	o = options(w->to_fd);
 	w->target = sync_target_new(&o);

@@ -128,6 +128,26 @@ static void odd_attributes_are_refused(void **state)
 	}
 }
 
+/* A driver that marks nothing takes the marks of no other. */
+static void marks_are_the_driver_s(void **state)
+{
+	struct world *w = *state;
+	struct sync_entry e = { SYNC_DIR, "d", "", .mode = S_IFDIR | 0755, .nxattr = 1 };
+	struct sync_target_opts o = options(w->to_fd);
+	struct err err;
+
+	e.xattr[0] = (struct sync_xattr){ marks[0], "y", 1 };
+	assert_int_equal(give(w, &e, &err), 0);
+	sync_target_free(w->target);
+	o.marks = NULL;
+	w->target = sync_target_new(&o);
+	assert_int_equal(give(w, &e, &err), -1);
+	assert_int_equal(err.kind, ERR_INVALID);
+	assert_non_null(strstr(err.msg, marks[0]));
+	e.xattr[0].name = "user.any";
+	assert_int_equal(give(w, &e, &err), 0);
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -135,7 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(paths_cannot_lead_out),       T(links_are_not_followed),
 		T(ids_and_devices_are_limited), T(data_stay_in_their_file),
-		T(odd_attributes_are_refused),
+		T(odd_attributes_are_refused),  T(marks_are_the_driver_s),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,6 +160,7 @@ static void knows_no_driver(void **state)
 
 	assert_false(pool_stands_on_images(pool));
 	assert_false(pool_has_whiteouts(pool));
+	assert_null(pool_marks(pool));
 	assert_null(volume_path(&w->n, pool, "c1"));
 	assert_null(volume_data_path(&w->n, pool, "c1"));
 	assert_int_equal(volume_usage(&w->n, pool, "c1", 0), -1);
