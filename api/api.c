@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "cluster/model/group.h"
 #include "base/thread.h"
 #include "base/trim.h"
 #include "node/container/container.h"
@@ -163,19 +164,28 @@ int api_init(struct api_env *env, struct err *err)
 }
 
 /* A fresh database has what LXD's has. */
-static void make_defaults(const struct api_env *env, void *unused)
+static void make_default(const struct api_env *env, enum entity e, const char *name,
+			 json_t *own_doc)
 {
-	_json_ json_t *doc = json_pack("{s:{}, s:s, s:{}}", "config", "description",
-				       "Default profile", "devices");
+	_json_ json_t *doc = own_doc;
 	_row_ struct row row = { 0 };
 	_tx_ struct tx *tx = tx_new();
 	struct err err;
 
-	if (store_get(env->store, ENT_PROFILE, PROFILE_DEFAULT, &row, &err) == 0)
+	if (store_get(env->store, e, name, &row, &err) == 0)
 		return;
-	tx_put(tx, ENT_PROFILE, PROFILE_DEFAULT, REV_NONE, doc);
+	tx_put(tx, e, name, REV_NONE, doc);
 	if (store_commit(env->store, tx, 0, NULL, &err) < 0 && err.kind != ERR_CONFLICT)
-		log_err(LOG_WARN, "the default profile is not made", &err);
+		log_err(LOG_WARN, "a default object is not made", &err);
+}
+
+static void make_defaults(const struct api_env *env)
+{
+	make_default(env, ENT_PROFILE, PROFILE_DEFAULT,
+		     json_pack("{s:{}, s:s, s:{}}", "config", "description", "Default profile",
+			       "devices"));
+	make_default(env, ENT_GROUP, GROUP_DEFAULT,
+		     json_pack("{s:s}", "description", "Default cluster group"));
 }
 
 int api_show_certificate(const struct api_env *env, struct err *err)
@@ -202,7 +212,7 @@ int api_start(const struct api_env *env, struct err *err)
 	struct err later;
 
 	if (store_revision(env->store) > 0 && !cluster_is_island(env->cluster))
-		make_defaults(env, NULL);
+		make_defaults(env);
 	if (recover_containers(env, err) < 0)
 		return -1;
 	if (api_show_certificate(env, &later) < 0 || localconf_listen(env, &later) < 0)

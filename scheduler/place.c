@@ -9,6 +9,16 @@
 #include "base/str.h"
 
 /* Hard constraints, in the order in which they are explained. */
+static bool is_outside(const struct place_member *m, const struct place_request *r)
+{
+	return m->outside;
+}
+
+static bool is_left(const struct place_member *m, const struct place_request *r)
+{
+	return m->left;
+}
+
 static bool is_offline(const struct place_member *m, const struct place_request *r)
 {
 	return !m->online;
@@ -34,6 +44,8 @@ static const struct {
 	bool (*rules_out)(const struct place_member *m, const struct place_request *r);
 	const char *label;
 } filters[] = {
+	{ is_outside, "not in the group" },
+	{ is_left, "where it is" },
 	{ is_offline, "offline" },
 	{ is_evacuated, "evacuated" },
 	{ is_reserved, "not to be chosen (scheduler.instance)" },

@@ -2,8 +2,9 @@
 /* scheduler/place.h - which member should run an instance. Pure: a view in, a choice and its
  * reason out.
  *
- * Hard filters first (online, not evacuated, not reserved, architecture), then the fewest requested
- * resources (memory, then cpus, as shares of what the member has, then instances), then the name.
+ * Hard filters first (in the group that was named, online, not evacuated, not reserved,
+ * architecture), then the fewest requested resources (memory, then cpus, as shares of what the
+ * member has, then instances), then the name.
  */
 #pragma once
 #include <stdbool.h>
@@ -17,6 +18,8 @@ struct place_member {
 	char architecture[32];
 	bool online, evacuated;
 	bool by_name, by_group; /* takes what names it, or a group of its, only */
+	bool outside; /* of the group that the request names */
+	bool left;    /* where the instance is, which shall go elsewhere */
 	uint64_t memory_total_bytes;
 	unsigned cpus_total;
 	uint64_t memory_requested_bytes; /* sum of limits.memory of its instances */

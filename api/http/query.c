@@ -81,8 +81,10 @@ static int check_all_projects(struct req *r, const char *value)
 static int check_group(struct req *r, const char *group)
 {
 	const struct route *route = r->route;
+	_row_ struct row row = { 0 };
 
-	if (!cluster_enabled(r->env->cluster) || !str_eq(group, "default"))
+	if (!cluster_enabled(r->env->cluster) ||
+	    store_get(r->env->store, ENT_GROUP, group, &row, &r->err) < 0)
 		return err_set(&r->err, ERR_ELSEWHERE, "Cluster group not found: \"%.63s\"", group);
 	if (route->target == T_NAMED && !(route->query & Q_TARGET))
 		return err_set(&r->err, ERR_INVALID,

@@ -330,13 +330,15 @@ static int place(struct req *r, const json_t *body, const struct expanded *x, ch
 
 	if (!cluster_enabled(env->cluster))
 		return 0;
-	/* Every member is of the group "@default". */
 	if (!str_empty(target) && target[0] != '@') {
 		*ret_reason = str_empty(why) ? xasprintf("%s was named by the request", target)
 					     : xstrdup(why);
 		return 0;
 	}
-	if (place_instance(env, x, !str_empty(target), &choice, req_err(r)) < 0)
+	if (place_instance(env,
+			   &(struct place_order){ .instance = x,
+						  .group = str_empty(target) ? NULL : target + 1 },
+			   &choice, req_err(r)) < 0)
 		return -1;
 	*ret_reason = xstrdup(choice.reason);
 	if (str_eq(choice.member, cluster_member_name(env->cluster)))

@@ -3,6 +3,7 @@
 
 #include "api/rest/filter.h"
 #include "api/rest/handle.h"
+#include "api/work/candidates.h"
 #include "api/work/check.h"
 #include "api/work/icache.h"
 #include "api/work/instance.h"
@@ -368,10 +369,28 @@ static const struct json_field post_fields[] = {
 	{ NULL, 0, 0 },
 };
 
-static int start_move(struct req *r, const json_t *body, const char *target)
+/* "@group": another of its members. */
+static int choose_target(struct req *r, const struct row *row, const char *target,
+			 struct place_choice *ret)
+{
+	_expanded_ struct expanded x = { 0 };
+	struct place_order order = { .instance = &x,
+				     .group = target + 1,
+				     .leave = json_str(row->doc, "member", "") };
+
+	if (target[0] != '@') {
+		str_copy(ret->member, sizeof(ret->member), target);
+		return 0;
+	}
+	expand(req_env(r), row->doc, &x);
+	return place_instance(req_env(r), &order, ret, req_err(r));
+}
+
+static int start_move(struct req *r, const json_t *body, const struct row *row)
 {
 	const char *new_name = json_str(body, "name", "");
 	_free_ char *key = req_key(r, ENT_INSTANCE, new_name);
+	struct place_choice choice;
 	json_t *args;
 
 	if (!json_bool(body, "migration", false))
@@ -379,8 +398,10 @@ static int start_move(struct req *r, const json_t *body, const char *target)
 			       "a move to a member needs \"migration\": true");
 	if (!str_empty(new_name) && instance_check_name(new_name, req_err(r)) < 0)
 		return -1;
+	if (choose_target(r, row, req_query(r, "target"), &choice) < 0)
+		return -1;
 	args = json_pack("{s:s, s:s, s:b}", "new_name", str_empty(new_name) ? req_ref(r, 0) : key,
-			 "target", target, "live", json_bool(body, "live", false));
+			 "target", choice.member, "live", json_bool(body, "live", false));
 	return reply_job(r, &(struct job_order){ .kind = &jobs[JOB_MOVE],
 						 .name = req_ref(r, 0),
 						 .own_args = args });
@@ -422,7 +443,7 @@ int h_instance_post(struct req *r)
 			       "a move or a renaming: change them before or after it",
 			       row.key);
 	if (!str_empty(target))
-		return start_move(r, body, target);
+		return start_move(r, body, &row);
 	if (json_bool(body, "migration", false))
 		return err_set(
 			req_err(r), ERR_UNSUPPORTED,

@@ -183,6 +183,14 @@ int refuse_target(struct req *r, const char *what)
 		       what, target);
 }
 
+int need_cluster(struct req *r)
+{
+	if (cluster_enabled(req_env(r)->cluster))
+		return 0;
+	return err_set(req_err(r), ERR_UNAVAILABLE,
+		       "This server is not clustered; enable it with \"cluster enable NAME\"");
+}
+
 /* --- used by --------------------------------------------------------------------------------- */
 
 struct users {

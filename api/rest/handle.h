@@ -36,6 +36,8 @@ json_t *used_by(const struct api_env *env, const char *kind, const char *key);
  * `fields` ends with NULL. */
 int check_fixed(struct req *r, const char *what, const json_t *body, const json_t *present,
 		const char *const *fields);
+/* Refuses what only a cluster has. */
+int need_cluster(struct req *r);
 /* Refuses ?target= for an object without keys of a member's own. */
 int refuse_target(struct req *r, const char *what);
 /* Refuses with the names of what uses the object; `what` begins the sentence. */

@@ -7,15 +7,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/group.h"
 #include "cluster/model/keys.h"
-
-static int need_cluster(struct req *r)
-{
-	if (cluster_enabled(req_env(r)->cluster))
-		return 0;
-	return err_set(req_err(r), ERR_UNAVAILABLE,
-		       "This server is not clustered; enable it with \"cluster enable NAME\"");
-}
 
 /* --- the cluster ----------------------------------------------------------------------------- */
 
@@ -218,31 +211,53 @@ static bool same_words(const json_t *a, const json_t *b)
 	return json_object_size(left) == 0;
 }
 
-/* Roles follow from who is there; there is one group. */
+/* Roles follow from who is there. */
 static int check_given(struct req *r, const char *what, const json_t *body, const json_t *member)
 {
-	static const struct {
-		const char *field, *why;
-	} kept[] = { { "roles", "the cluster gives the roles of the database by itself, see "
-				"cluster.max_voters and cluster.max_standby; there are no others" },
-		     { "groups", "cluster groups are not implemented" } };
 	static const char *const fixed[] = { "server_name", "url", "architecture", NULL };
 	const char *domain = json_str(body, "failure_domain", "");
 
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
-		const json_t *sent = json_arr(body, kept[i].field);
-		_free_ char *text = sent ? json_text(sent) : NULL;
+	const json_t *roles = json_arr(body, "roles");
+	_free_ char *text = roles ? json_text(roles) : NULL;
 
-		if (sent && !same_words(sent, json_arr(member, kept[i].field)))
-			return err_set(req_err(r), ERR_INVALID,
-				       "%s: \"%s\" can't be set to %.100s: %s", what, kept[i].field,
-				       text, kept[i].why);
-	}
+	if (roles && !same_words(roles, json_arr(member, "roles")))
+		return err_set(
+			req_err(r), ERR_INVALID,
+			"%s: \"roles\" can't be set to %.100s: the cluster gives the roles of "
+			"the database by itself, see cluster.max_voters and "
+			"cluster.max_standby; there are no others",
+			what, text);
 	if (!str_empty(domain) && check_name(domain))
 		return err_set(req_err(r), ERR_INVALID,
 			       "%s: invalid value \"%.64s\" for \"failure_domain\": %s", what,
 			       domain, check_name(domain));
 	return check_fixed(r, what, body, member, fixed);
+}
+
+/* It takes part in all that are named, and in the default one. */
+static int set_groups(struct req *r, const char *what, json_t *doc, const json_t *groups,
+		      struct tx *tx)
+{
+	json_t *v;
+	size_t i;
+
+	if (!groups)
+		return 0;
+	json_object_del(doc, "groups");
+	json_array_foreach((json_t *)groups, i, v) {
+		const char *group = json_string_value(v);
+		_row_ struct row row = { 0 };
+
+		if (store_get(req_env(r)->store, ENT_GROUP, group, &row, req_err(r)) < 0)
+			return req_err(r)->kind == ERR_NOT_FOUND
+				       ? err_set(req_err(r), ERR_NOT_FOUND,
+						 "%s: Cluster group not found: \"%.63s\"", what,
+						 group)
+				       : -1;
+		tx_check(tx, ENT_GROUP, group, row.rev);
+		member_set_group(doc, group, true);
+	}
+	return 0;
 }
 
 int h_member_put(struct req *r)
@@ -262,6 +277,8 @@ int h_member_put(struct req *r)
 	merge_map(row.doc, "config", body, is_patch(r));
 	if (keys_check(&member_keys, what, json_obj(row.doc, "config"),
 		       json_obj(writable, "config"), req_err(r)) < 0)
+		return -1;
+	if (set_groups(r, what, row.doc, json_arr(body, "groups"), tx) < 0)
 		return -1;
 	json_put_str(row.doc, "description", json_str(body, "description", NULL));
 	json_put_str(row.doc, "failure_domain", json_str(body, "failure_domain", NULL));
@@ -299,38 +316,4 @@ int h_member_state_post(struct req *r)
 		req_err(r), ERR_UNSUPPORTED,
 		"evacuating and restoring a member are not implemented; move its instances with "
 		"\"move NAME --target MEMBER\"");
-}
-
-/* --- groups: the one that every member is in ------------------------------------------------- */
-
-static json_t *default_group(struct req *r)
-{
-	_rows_ struct rows rows = { 0 };
-	json_t *members = json_array();
-
-	if (store_list(req_env(r)->store, ENT_MEMBER, NULL, &rows, req_err(r)) == 0) {
-		for (size_t i = 0; i < rows.n; i++)
-			json_array_append_new(members, json_string(rows.v[i].key));
-	}
-	return json_pack("{s:s, s:o, s:s}", "description", "Default cluster group", "members",
-			 members, "name", "default");
-}
-
-int h_groups_get(struct req *r)
-{
-	if (need_cluster(r) < 0)
-		return -1;
-	if (req_recursion(r) == 0)
-		return reply_sync(r, json_pack("[s]", "/1.0/cluster/groups/default"));
-	return reply_sync(r, json_pack("[o]", default_group(r)));
-}
-
-int h_group_get(struct req *r)
-{
-	if (need_cluster(r) < 0)
-		return -1;
-	if (!str_eq(req_param(r, 0), "default"))
-		return err_set(req_err(r), ERR_NOT_FOUND, "Cluster group not found: \"%.64s\"",
-			       req_param(r, 0));
-	return reply_sync(r, default_group(r));
 }

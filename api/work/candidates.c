@@ -7,6 +7,7 @@
 #include "api/work/spec.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/group.h"
 #include "cluster/model/keys.h"
 #include "node/container/limits.h"
 
@@ -15,7 +16,8 @@ struct view {
 	size_t n;
 };
 
-static void fill_member(const struct api_env *env, const struct row *row, struct place_member *m)
+static void fill_member(const struct api_env *env, const struct row *row,
+			const struct place_order *o, struct place_member *m)
 {
 	_json_ json_t *fact = store_fact_get(env->store, FACT_MEMBER, row->key, NULL);
 	const char *policy =
@@ -27,6 +29,8 @@ static void fill_member(const struct api_env *env, const struct row *row, struct
 	m->evacuated = json_bool(row->doc, "evacuated", false) ||
 		       json_bool(row->doc, "removing", false) ||
 		       json_bool(fact, "host_stops", false);
+	m->outside = o->group && !member_is_in(row->doc, o->group);
+	m->left = str_eq(row->key, o->leave);
 	m->by_name = str_eq(policy, "manual");
 	m->by_group = str_eq(policy, "group");
 	m->memory_total_bytes = (uint64_t)json_int(json_obj(fact, "memory"), "total", 0);
@@ -60,10 +64,10 @@ static void fill_request(const json_t *instance, const json_t *config, struct pl
 	req->cpus = limits.cpus.count;
 }
 
-int place_instance(const struct api_env *env, const struct expanded *x, bool group,
-		   struct place_choice *ret, struct err *err)
+int place_instance(const struct api_env *env, const struct place_order *o, struct place_choice *ret,
+		   struct err *err)
 {
-	struct place_request req = { .group = group };
+	struct place_request req = { .group = o->group != NULL };
 	_free_ struct place_member *v = NULL;
 	_rows_ struct rows members = { 0 };
 	struct view view;
@@ -72,9 +76,11 @@ int place_instance(const struct api_env *env, const struct expanded *x, bool gro
 		return -1;
 	v = xcalloc(members.n + 1, sizeof(*v));
 	for (size_t i = 0; i < members.n; i++)
-		fill_member(env, &members.v[i], &v[i]);
+		fill_member(env, &members.v[i], o, &v[i]);
 	view = (struct view){ v, members.n };
 	icache_each(env, add_requested, &view);
-	fill_request(x->doc, x->config, &req);
-	return place_choose(v, members.n, &req, ret, err);
+	fill_request(o->instance->doc, o->instance->config, &req);
+	if (place_choose(v, members.n, &req, ret, err) == 0)
+		return 0;
+	return o->group ? err_wrap(err, "cluster group \"%.63s\"", o->group) : -1;
 }

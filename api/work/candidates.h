@@ -5,6 +5,11 @@
 #include "api/work/expand.h"
 #include "scheduler/place.h"
 
-/* group: the request names one; there is only the one of all members. */
-int place_instance(const struct api_env *env, const struct expanded *x, bool group,
+struct place_order {
+	const struct expanded *instance;
+	const char *group; /* the request names it; or NULL */
+	const char *leave; /* the member that it shall leave; or NULL */
+};
+/* ERR_UNAVAILABLE names the group when none of its members can take the instance. */
+int place_instance(const struct api_env *env, const struct place_order *o,
 		   struct place_choice *ret, struct err *err);

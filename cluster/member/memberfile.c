@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/group.h"
 #include "cluster/self/state.h"
 
 static json_t *roles(struct cluster *c, const struct row *m)
@@ -72,14 +73,14 @@ json_t *cluster_member_json(struct cluster *c, const struct row *m)
 	const char *role = json_str(m->doc, "role", "");
 	const char *address = json_str(m->doc, "address", "");
 	_free_ char *url = xasprintf("https://%s", address);
-	json_t *config = json_obj(m->doc, "config"), *groups = json_arr(m->doc, "groups");
+	json_t *config = json_obj(m->doc, "config");
 	json_t *j = json_object();
 
 	json_object_set_new(j, "roles", roles(c, m));
 	json_put_str(j, "failure_domain", json_str(m->doc, "failure_domain", "default"));
 	json_put_str(j, "description", json_str(m->doc, "description", ""));
 	json_object_set_new(j, "config", config ? json_deep_copy(config) : json_object());
-	json_object_set_new(j, "groups", groups ? json_deep_copy(groups) : json_array());
+	json_object_set_new(j, "groups", member_groups(m->doc));
 	json_put_str(j, "server_name", m->key);
 	json_put_str(j, "url", *address ? url : "");
 	json_put_bool(j, "database", str_eq(role, "voter"));

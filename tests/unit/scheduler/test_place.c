@@ -93,6 +93,25 @@ static void some_take_only_what_asks(void **state)
 	assert_non_null(strstr(err.msg, "2 not to be chosen (scheduler.instance)"));
 }
 
+static void a_group_is_chosen_from(void **state)
+{
+	struct place_request group = { .architecture = "", .group = true };
+	struct place_member m[] = { member("m1", 0, 0), member("m2", 5, 50), member("m3", 9, 50) };
+	struct place_choice c;
+	struct err err;
+
+	m[0].outside = true;
+	assert_int_equal(place_choose(m, 3, &group, &c, &err), 0);
+	assert_string_equal(c.member, "m2");
+	m[1].left = true;
+	assert_int_equal(place_choose(m, 3, &group, &c, &err), 0);
+	assert_string_equal(c.member, "m3");
+	m[2].by_name = true; /* a group is no name */
+	assert_int_equal(place_choose(m, 3, &group, &c, &err), -1);
+	assert_non_null(strstr(err.msg, "of 3, 1 not in the group, 1 where it is, 1 not to be "
+					"chosen (scheduler.instance)"));
+}
+
 static void order_of_members_does_not_matter(void **state)
 {
 	struct place_member m[] = { member("b", 0, 0), member("a", 0, 0), member("c", 0, 0) };
@@ -117,6 +136,7 @@ int main(void)
 		cmocka_unit_test(bigger_members_take_more),
 		cmocka_unit_test(filters_rule_out),
 		cmocka_unit_test(some_take_only_what_asks),
+		cmocka_unit_test(a_group_is_chosen_from),
 		cmocka_unit_test(order_of_members_does_not_matter),
 	};
 

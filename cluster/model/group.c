@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster/model/group.h"
+
+#include <assert.h>
+
+#include "base/str.h"
+
+json_t *member_groups(const json_t *member)
+{
+	json_t *groups = json_pack("[s]", GROUP_DEFAULT), *v;
+	size_t i;
+
+	json_array_foreach(json_arr(member, "groups"), i, v) {
+		if (!str_eq(json_string_value(v), GROUP_DEFAULT))
+			json_array_append(groups, v);
+	}
+	return groups;
+}
+
+bool member_is_in(const json_t *member, const char *group)
+{
+	_json_ json_t *groups = member_groups(member);
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(groups, i, v) {
+		if (str_eq(json_string_value(v), group))
+			return true;
+	}
+	return false;
+}
+
+void member_set_group(json_t *member, const char *group, bool in)
+{
+	_json_ json_t *groups = member_groups(member);
+	json_t *next = json_array(), *v;
+	size_t i;
+
+	assert(in || !str_eq(group, GROUP_DEFAULT));
+	json_array_foreach(groups, i, v) {
+		if (!str_eq(json_string_value(v), group))
+			json_array_append(next, v);
+	}
+	if (in)
+		json_array_append_new(next, json_string(group));
+	json_object_set_new(member, "groups", next);
+}
