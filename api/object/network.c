@@ -8,8 +8,8 @@
 #include "api/work/netsync.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "node/network/keys.h"
 #include "node/network/network.h"
+#include "node/network/type.h"
 
 #define VNI_FIRST 1000
 
@@ -88,13 +88,13 @@ static int fill_address(struct req *r, json_t *config, const char *missing)
 }
 
 /* The identifier asked for, or the lowest free one; unique in the cluster. */
-static int fill_vni(struct req *r, json_t *doc)
+static int fill_vni(struct req *r, json_t *doc, const struct network_ops *ops)
 {
-	int64_t wanted = keys_number(&network_keys, json_obj(doc, "config"), "vxlan.id");
+	int64_t wanted = keys_number(&ops->keys, json_obj(doc, "config"), "vxlan.id");
 	_rows_ struct rows rows = { 0 };
 	int64_t vni = wanted ? wanted : VNI_FIRST;
 
-	if (store_list(req_env(r)->store, ENT_NETWORK, "overlay", &rows, req_err(r)) < 0)
+	if (store_list(req_env(r)->store, ENT_NETWORK, NULL, &rows, req_err(r)) < 0)
 		return -1;
 	for (size_t i = 0; i < rows.n; i++) {
 		if (json_int(rows.v[i].doc, "vni", 0) != vni)
@@ -120,22 +120,14 @@ static int check_no_interface(struct req *r, const char *key)
 		       "network \"%s\": this host has an interface of that name", ref_of(key).name);
 }
 
-static bool is_overlay(const json_t *doc)
-{
-	return str_eq(json_str(doc, "type", ""), "overlay");
-}
-
 static int fix(struct req *r, struct change *c)
 {
-	const char *type;
+	const struct network_ops *ops = network_type_of(c->doc, req_err(r));
 
+	if (!ops)
+		return err_wrap(req_err(r), "%s", c->what);
 	json_put_str(c->doc, "name", c->name);
-	if (str_empty(json_str(c->doc, "type", "")))
-		json_put_str(c->doc, "type", "bridge");
-	type = json_str(c->doc, "type", "");
-	if (!str_eq(type, "bridge") && !str_eq(type, "overlay"))
-		return err_set(req_err(r), ERR_INVALID,
-			       "%s: unknown type \"%.20s\" (bridge, overlay)", c->what, type);
+	json_put_str(c->doc, "type", ops->type);
 	return check_no_interface(r, c->key);
 }
 
@@ -165,16 +157,17 @@ static int check_leases(struct req *r, const struct change *c)
 
 static int check(struct req *r, struct change *c)
 {
-	struct keys keys = network_keys_of(json_str(c->doc, "type", ""));
+	const struct network_ops *ops = network_type_of(c->doc, req_err(r));
 	json_t *config = json_obj(c->doc, "config");
 
-	if (keys_check(&keys, c->what, config, json_obj(c->old, "config"), req_err(r)) < 0 ||
+	if (!ops ||
+	    keys_check(&ops->keys, c->what, config, json_obj(c->old, "config"), req_err(r)) < 0 ||
 	    fill_address(r, config, c->old ? "none" : "auto") < 0 ||
 	    net4_check_subnet(req_env(r), c->key, c->doc, c->old, req_err(r)) < 0)
 		return -1;
 	tx_check_still(c->tx, ENT_NETWORK, c->revision);
 	if (!c->old)
-		return is_overlay(c->doc) ? fill_vni(r, c->doc) : 0;
+		return ops->spans ? fill_vni(r, c->doc, ops) : 0;
 	tx_check_still(c->tx, ENT_INSTANCE, c->revision);
 	return check_leases(r, c);
 }

@@ -17,6 +17,7 @@
 #include "cluster/model/ref.h"
 #include "node/device/device.h"
 #include "node/network/network.h"
+#include "node/network/type.h"
 
 /* Long enough to gather the rows of a burst. */
 #define GATHER_MS 15
@@ -99,7 +100,7 @@ static json_t *network_wanted(const struct row *row, const json_t *underlays)
 	const char *member;
 
 	json_put_str(net, "name", ref_ifname(row->key, name));
-	json_put_str(net, "type", json_str(row->doc, "type", "bridge"));
+	json_put_str(net, "type", json_str(row->doc, "type", ""));
 	json_object_set(net, "config", json_obj(row->doc, "config"));
 	json_put_int(net, "vni", json_int(row->doc, "vni", 0));
 	json_object_foreach((json_t *)underlays, member, ip) {
@@ -120,7 +121,7 @@ static void note_member(void *arg, const char *key, int64_t rev, const char *mem
 struct leases {
 	const char *prefix;
 	const char *me;
-	bool overlay;
+	bool spans;
 	const json_t *members; /* instance -> member */
 	const json_t *underlays;
 	json_t *hosts, *macs;
@@ -142,11 +143,11 @@ static void add_lease(void *arg, const char *key, int64_t rev, const char *text)
 		return;
 	hwaddr = json_str(doc, "hwaddr", "");
 	member = json_str(l->members, instance, l->me);
-	if (l->overlay || str_eq(member, l->me))
+	if (l->spans || str_eq(member, l->me))
 		json_array_append_new(l->hosts, json_pack("{s:s, s:s, s:s}", "hwaddr", hwaddr,
 							  "ipv4", json_str(doc, "ip", ""),
 							  "hostname", ref_of(instance).name));
-	if (l->overlay && !str_eq(member, l->me) && json_str(l->underlays, member, NULL))
+	if (l->spans && !str_eq(member, l->me) && json_str(l->underlays, member, NULL))
 		json_put_str(l->macs, hwaddr, json_str(l->underlays, member, ""));
 }
 
@@ -157,7 +158,7 @@ static void collect_leases(const struct api_env *env, const struct row *row,
 	_json_ json_t *members = json_object();
 	struct leases l = { .prefix = prefix,
 			    .me = cluster_member_name(env->cluster),
-			    .overlay = str_eq(json_str(row->doc, "type", ""), "overlay"),
+			    .spans = network_spans(row->doc),
 			    .members = members,
 			    .underlays = underlays,
 			    .hosts = hosts,
@@ -225,9 +226,8 @@ static int apply_network(const struct api_env *env, const struct row *row, struc
 	}
 	if (rc == 0 && differs(n, row->key, "hosts", hosts))
 		rc = network_hosts(env->node, net, hosts, err);
-	if (rc == 0 && str_eq(json_str(row->doc, "type", ""), "overlay") &&
-	    differs(n, row->key, "macs", macs))
-		rc = network_forwarding(env->node, name, macs, err);
+	if (rc == 0 && network_spans(row->doc) && differs(n, row->key, "macs", macs))
+		rc = network_forwarding(env->node, net, macs, err);
 	if (rc < 0)
 		forget(n, row->key);
 	return rc;

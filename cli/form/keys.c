@@ -24,7 +24,9 @@ static const struct key devices[] = {
 	KEY_END
 };
 static const struct key networks[] = {
-#include "node/network/keys.def"
+#define NETWORK(...)
+#include "node/network/type.def"
+#undef NETWORK
 	KEY_END
 };
 static const struct key pools[] = {

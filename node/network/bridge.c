@@ -138,3 +138,11 @@ int bridge_remove(const char *name, struct err *err)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
 	return str_eq(l.alias, NETWORK_ALIAS) ? link_delete(name, err) : 0;
 }
+
+/* --- the type ------------------------------------------------------------------------------- */
+
+/* All networks are bridges; this one has nothing else. */
+const struct network_ops network_bridge = {
+	.type = "bridge",
+	.keys = { network_rows, "bridge" },
+};

@@ -79,7 +79,7 @@ static void tunnel_rules(struct sbuf *b, const struct net *net)
 
 	sbuf_puts(b, "chain tunnel {\ntype filter hook input priority filter; policy accept;\n");
 	sbuf_printf(b, "iifname \"%s\" udp dport %d drop\n", net->name, VXLAN_PORT);
-	if (net->overlay && net->local.family) {
+	if (net->local.family) {
 		sbuf_printf(b, "udp dport %d ct state invalid drop\n", VXLAN_PORT);
 		puts_datagrams(b, net);
 		sbuf_printf(b, "meta nfproto != ipv%d drop\n", v6 ? 6 : 4);
@@ -98,7 +98,7 @@ static void passing_rules(struct sbuf *b, const struct net *net)
 
 	sbuf_printf(b, "iifname \"%s\" oifname != \"%s\" udp dport %d drop\n", net->name, net->name,
 		    VXLAN_PORT);
-	if (!net->overlay || !net->npeers)
+	if (!net->npeers)
 		return;
 	sbuf_printf(&to, "%s daddr { ", net->local.family == AF_INET6 ? "ip6" : "ip");
 	peer_set(&to, net);
@@ -194,7 +194,7 @@ static void bridge_table(struct sbuf *b, const struct net *net)
 	char port[IFNAMSIZ];
 
 	drop_table(b, "bridge", net->name);
-	if (!net->overlay || !net->local.family)
+	if (!net->local.family)
 		return;
 	vxlan_name(net->vni, port);
 	sbuf_printf(b, "table bridge dunlin-%s {\n", net->name);

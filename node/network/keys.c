@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/network/type.h"
 
 #define LABEL_MAX 63
 #define DOMAIN_MAX (253 - LABEL_MAX - 1) /* with an instance's name and a dot before it */
@@ -125,18 +126,15 @@ int net_parse_ranges4(const char *v, void *ret, struct err *err)
 	return 0;
 }
 
-static const struct key rows[] = {
+const struct key network_rows[] = {
+#define NETWORK(...)
 #define KEY(...) KEY_ROW(__VA_ARGS__)
 #define REFUSED(...) KEY_REFUSED(__VA_ARGS__)
-#include "node/network/keys.def"
+#include "node/network/type.def"
 #undef REFUSED
 #undef KEY
+#undef NETWORK
 	KEY_END
 };
 
-const struct keys network_keys = { rows, NULL };
-
-struct keys network_keys_of(const char *type)
-{
-	return (struct keys){ rows, type };
-}
+const struct keys network_keys = { network_rows, "any" };

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node/network/keys.h - the keys of networks (node/network/keys.def), and what their values are. */
+/* node/network/keys.h - the keys of networks (node/network/type.def), and what their values are. */
 #pragma once
 #include "base/keys.h"
 #include "node/netlink/link.h"
 
 #define RANGES4_MAX 16
 
-extern const struct keys network_keys;         /* of all types */
-struct keys network_keys_of(const char *type); /* what a network of the type may have */
+extern const struct keys network_keys; /* those of every type */
 
 /* Addresses in numbers, host byte order. */
 struct range4 {

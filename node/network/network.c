@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/network/network.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,12 +17,6 @@
 #include "node/network/keys.h"
 #include "node/network/network_int.h"
 #include "node/node_int.h"
-
-#define VXLAN_OVERHEAD_V4 50
-#define VXLAN_OVERHEAD_V6 70
-#define VNI_MAX 0xffffff
-#define MTU_DEFAULT 1500
-#define MTU_MAX 65535
 
 /* --- from the description ------------------------------------------------------------------- */
 
@@ -49,90 +44,35 @@ static void make_mac(struct net *net)
 	memcpy(net->mac + 2, &hash, sizeof(hash));
 }
 
-static int parse_peers(struct net *net, const json_t *desc, struct err *err)
-{
-	json_t *peers = json_arr(desc, "peers"), *p;
-	size_t i;
-
-	net->peers = xcalloc(json_array_size(peers) + 1, sizeof(*net->peers));
-	json_array_foreach(peers, i, p) {
-		const char *address = json_str(p, "address", "");
-		struct ip *ip = &net->peers[net->npeers];
-
-		if (!ip_parse(address, ip) || ip->family != net->local.family)
-			return err_set(
-				err, ERR_INVALID,
-				"network \"%s\": the peer address \"%.60s\" does not fit ours",
-				net->name, address);
-		if (!ip_equal(ip, &net->local))
-			net->npeers++;
-	}
-	return 0;
-}
-
-static int parse_overlay(struct net *net, const json_t *desc, struct err *err)
-{
-	int64_t vni = json_int(desc, "vni", 0);
-
-	if (!net->overlay)
-		return 0;
-	if (vni < 1 || vni > VNI_MAX)
-		return err_set(err, ERR_INVALID, "network \"%s\": VXLAN id %lld is out of range",
-			       net->name, (long long)vni);
-	net->vni = (uint32_t)vni;
-	if (str_empty(json_str(desc, "local", "")) && json_array_size(json_arr(desc, "peers")) == 0)
-		return 0;
-	if (!ip_parse(json_str(desc, "local", ""), &net->local))
-		return err_set(
-			err, ERR_INVALID,
-			"network \"%s\": this member has no address that others reach it at: "
-			"set cluster.https_address",
-			net->name);
-	return parse_peers(net, desc, err);
-}
-
 static int parse_mtu(struct net *net, struct err *err)
 {
-	uint32_t underlay = MTU_DEFAULT;
 	int64_t given = 0;
 
 	if (keys_read(&network_keys, net->config, "bridge.mtu", &given, err) < 0)
 		return err_wrap(err, "network \"%s\"", net->name);
-	net->mtu = given ? (uint32_t)given : MTU_DEFAULT;
-	if (!net->overlay)
-		return 0;
-	if (net->local.family && vxlan_underlay_mtu(&net->local, &underlay, err) < 0)
-		return err_wrap(err, "network \"%s\"", net->name);
-	if (given)
-		return 0;
-	net->mtu = underlay;
-	net->mtu -= net->local.family == AF_INET6 ? VXLAN_OVERHEAD_V6 : VXLAN_OVERHEAD_V4;
-	/* Loopback underlays have more than a bridge takes. */
-	if (net->mtu > MTU_MAX - VXLAN_OVERHEAD_V6)
-		net->mtu = MTU_DEFAULT;
+	net->mtu = (uint32_t)given;
 	return 0;
 }
 
 int net_parse(struct net *net, const json_t *desc, struct err *err)
 {
-	const char *type = json_str(desc, "type", "bridge");
-
 	*net = (struct net){ .name = json_str(desc, "name", ""),
-			     .config = json_obj(desc, "config"),
-			     .overlay = str_eq(type, "overlay") };
+			     .config = json_obj(desc, "config") };
 	if (!str_is_ifname(net->name))
 		return err_set(err, ERR_INVALID,
 			       "network \"%.80s\": its name must be one of an interface: 1 to 15 "
 			       "letters, digits, '-', '_' or '.'",
 			       net->name);
-	if (!net->overlay && !str_eq(type, "bridge"))
-		return err_set(err, ERR_INVALID, "network \"%s\": unknown type \"%.40s\"",
-			       net->name, type);
-	if (parse_ipv4(net, err) < 0 || parse_overlay(net, desc, err) < 0 ||
-	    parse_mtu(net, err) < 0) {
+	net->ops = network_type_of(desc, err);
+	if (!net->ops)
+		return err_wrap(err, "network \"%s\"", net->name);
+	if (parse_ipv4(net, err) < 0 || parse_mtu(net, err) < 0 ||
+	    (net->ops->parse && net->ops->parse(net, desc, err) < 0)) {
 		net_done(net);
 		return -1;
 	}
+	if (!net->mtu)
+		net->mtu = MTU_DEFAULT;
 	make_mac(net);
 	return 0;
 }
@@ -153,34 +93,47 @@ static int lock_networks(struct node *n, struct err *err)
 	return lockfile_folder(path, 0711, err);
 }
 
+/* What types but one (NULL: none) have left at a bridge. */
+static int remove_others(const char *name, const struct network_ops *ops, struct err *err)
+{
+	for (size_t i = 0; network_types[i]; i++) {
+		const struct network_ops *other = network_types[i];
+
+		if (other != ops && other->remove && other->remove(name, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int take_down(const char *name, const char *dir, struct err *err)
 {
 	if (dnsmasq_remove(dir, err) < 0 || firewall_remove(name, err) < 0 ||
-	    overlay_routes_remove(name, err) < 0 || vxlan_remove(name, err) < 0 ||
-	    bridge_remove(name, err) < 0)
+	    remove_others(name, NULL, err) < 0 || bridge_remove(name, err) < 0)
 		return -1;
 	return io_remove_tree(dir, err);
 }
 
-static int update_routes(const char *name, const char *dir, struct err *err)
+static int update_routes(const struct net *net, const char *dir, struct err *err)
 {
-	_json_ json_t *ips = dnsmasq_addresses(dir);
+	_json_ json_t *ips = NULL;
 
-	return overlay_routes(name, ips, err);
+	if (!net->ops->route)
+		return 0;
+	ips = dnsmasq_addresses(dir);
+	return net->ops->route(net->name, ips, err);
 }
 
 static int set_up(const struct net *net, const char *dir, bool created, struct err *err)
 {
-	bool port = net->overlay && net->local.family;
-
-	/* The rules come before the port: nothing of the gateway may slip out in between. */
+	/* The rules come before a port: nothing of the gateway may slip out in between. */
 	if (firewall_ensure(net, err) < 0)
 		return -1;
-	if (port ? vxlan_ensure(net, err) < 0 : vxlan_remove(net->name, err) < 0)
+	if (remove_others(net->name, net->ops, err) < 0 ||
+	    (net->ops->ensure && net->ops->ensure(net, err) < 0))
 		return -1;
 	if (dnsmasq_ensure(net, dir, created, err) < 0)
 		return -1;
-	return update_routes(net->name, dir, err);
+	return update_routes(net, dir, err);
 }
 
 static int ensure_locked(const struct net *net, const char *dir, struct err *err)
@@ -224,16 +177,21 @@ int network_remove(struct node *n, const char *name, struct err *err)
 	return lock < 0 ? -1 : take_down(name, dir, err);
 }
 
-int network_forwarding(struct node *n, const char *name, const json_t *macs, struct err *err)
+int network_forwarding(struct node *n, const json_t *desc, const json_t *macs, struct err *err)
 {
-	_free_ char *dir = node_path(n, "networks/%s", name);
-	_close_ int lock = lock_networks(n, err);
+	_free_ char *dir = node_path(n, "networks/%s", json_str(desc, "name", ""));
+	_close_ int lock = -1;
+	struct net net;
+	int rc = -1;
 
-	if (lock < 0)
+	if (net_parse(&net, desc, err) < 0)
 		return -1;
-	if (vxlan_forwarding(name, macs, err) < 0 || update_routes(name, dir, err) < 0)
-		return err_wrap(err, "network \"%s\"", name);
-	return 0;
+	assert(net.ops->forwarding);
+	lock = lock_networks(n, err);
+	if (lock >= 0 && net.ops->forwarding(net.name, macs, err) == 0)
+		rc = update_routes(&net, dir, err);
+	net_done(&net);
+	return rc < 0 ? err_wrap(err, "network \"%s\"", json_str(desc, "name", "")) : 0;
 }
 
 static int hosts_locked(struct node *n, const struct net *net, const json_t *hosts, struct err *err)
@@ -248,7 +206,7 @@ static int hosts_locked(struct node *n, const struct net *net, const json_t *hos
 			       net->name);
 	if (dnsmasq_hosts(net, dir, hosts, err) < 0 ||
 	    dnsmasq_ensure(net, dir, dnsmasq_has_former(dir), err) < 0 ||
-	    update_routes(net->name, dir, err) < 0)
+	    update_routes(net, dir, err) < 0)
 		return err_wrap(err, "network \"%s\"", net->name);
 	return 0;
 }

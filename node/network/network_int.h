@@ -8,8 +8,10 @@
  */
 #pragma once
 #include "node/netlink/link.h"
+#include "node/network/type.h"
 #include "node/node.h"
 
+#define MTU_DEFAULT 1500
 #define NETWORK_ALIAS "dunlin" /* marks links as ours */
 
 /* What the configuration says of IPv4; networks have no IPv6 of their own. */
@@ -21,7 +23,7 @@ struct net_ipv4 {
 struct net {
 	const char *name; /* borrowed, as all of the description */
 	const json_t *config;
-	bool overlay;
+	const struct network_ops *ops;
 	struct net_ipv4 v4;
 	uint8_t mac[MAC_LEN];
 	uint32_t mtu; /* of the bridge and of what is plugged in */

@@ -2,6 +2,7 @@
 #include "tests/unit/base/key_rows.h"
 
 #include "node/network/keys.h"
+#include "node/network/type.h"
 
 #define A31 "abcdefghijklmnopqrstuvwxyz01234"
 #define A61 A31 "abcdefghijklmnopqrstuvwxyz0123"
@@ -65,19 +66,20 @@ static const struct key_value values[] = {
 	{ &network_keys, "ipv6.address", "fd00::1/64", false },
 	{ &network_keys, "bridge.mtu", "1500", true },
 	{ &network_keys, "bridge.mtu", "10", false },
-	{ &network_keys, "vxlan.id", "16777216", false },
+	{ &network_bridge.keys, "vxlan.id", "7", false },
+	{ &network_overlay.keys, "vxlan.id", "16777216", false },
+	{ &network_overlay.keys, "vxlan.id", "16777215", true },
 };
 
 static void test_types(void **state)
 {
-	struct keys overlay = network_keys_of("overlay"), bridge = network_keys_of("bridge");
 	struct err err = { 0 };
 
-	assert_int_equal(key_try(&overlay, "vxlan.id", "7", &err), 0);
-	assert_int_equal(key_try(&bridge, "vxlan.id", "7", &err), -1);
+	assert_int_equal(key_try(&network_overlay.keys, "vxlan.id", "7", &err), 0);
+	assert_int_equal(key_try(&network_bridge.keys, "vxlan.id", "7", &err), -1);
 	assert_non_null(strstr(err.msg, "it is one of type overlay, and this is bridge"));
-	assert_int_equal(key_try(&overlay, "ipv4.nat", "true", &err), 0);
-	assert_int_equal(key_try(&bridge, "ipv4.nat", "true", &err), 0);
+	assert_int_equal(key_try(&network_overlay.keys, "ipv4.nat", "true", &err), 0);
+	assert_int_equal(key_try(&network_bridge.keys, "ipv4.nat", "true", &err), 0);
 }
 
 static void test_values(void **state)

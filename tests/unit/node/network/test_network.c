@@ -399,20 +399,23 @@ static void nat_reaches_outside(void **state)
 	assert_int_equal(network_remove(&w->n, "dtbr0", &err), 0);
 }
 
+#define LONELY                                                             \
+	"{\"name\":\"dtbr0\",\"type\":\"overlay\",\"vni\":5,\"peers\":[]," \
+	"\"config\":{\"ipv4.address\":\"10.231.9.1/24\"}}"
+
 /* Before there is another member, an overlay is a bridge with room for the tunnel's headers. */
 static void lonely_overlay(void **state)
 {
 	struct world *w = *state;
 	_close_ int ns = new_netns();
-	_json_ json_t *none = json_object();
+	_json_ json_t *none = json_object(), *net = net_of(LONELY);
 	struct link_info l;
 	struct err err = { 0 };
 
-	ensure(&w->n, "{\"name\":\"dtbr0\",\"type\":\"overlay\",\"vni\":5,\"peers\":[],"
-		      "\"config\":{\"ipv4.address\":\"10.231.9.1/24\"}}");
+	ensure(&w->n, LONELY);
 	assert_int_equal(link_get("dtbr0", &l, &err), 0);
 	assert_int_equal(l.mtu, 1450);
-	assert_int_equal(network_forwarding(&w->n, "dtbr0", none, &err), 0);
+	assert_int_equal(network_forwarding(&w->n, net, none, &err), 0);
 	assert_false(says(ns, "ip link", "vx5"));
 	assert_int_equal(network_remove(&w->n, "dtbr0", &err), 0);
 }
@@ -481,11 +484,12 @@ static void set_hosts(struct member *m, const json_t *hosts)
 
 static void forward(struct member *m, const char *text)
 {
-	_json_ json_t *macs = net_of(text);
+	_free_ char *desc = xasprintf(OVERLAY, m->underlay);
+	_json_ json_t *macs = net_of(text), *net = net_of(desc);
 	struct err err = { 0 };
 
 	enter(m->ns);
-	if (network_forwarding(&m->n, "dtov0", macs, &err) < 0)
+	if (network_forwarding(&m->n, net, macs, &err) < 0)
 		fail_msg("%s", err.msg);
 }
 
