@@ -9,14 +9,13 @@
 #include "api/rest/serverinfo.h"
 #include "api/work/address.h"
 #include "api/work/background.h"
-#include "api/work/check.h"
 #include "api/work/icache.h"
 #include "api/work/job.h"
 #include "api/work/later.h"
 #include "api/work/netsync.h"
 #include "api/work/recover.h"
-#include "api/work/spec.h"
 #include "api/work/state.h"
+#include "api/work/task.h"
 #include "api/work/usage.h"
 #include "base/clock.h"
 #include "base/io.h"
@@ -26,13 +25,7 @@
 #include "base/str.h"
 #include "cluster/model/group.h"
 #include "base/thread.h"
-#include "base/trim.h"
-#include "node/container/container.h"
-#include "node/storage/storage.h"
 
-#define WARM_MS 100
-#define GIVE_BACK_FIRST_MS 2000
-#define GIVE_BACK_MS 15000
 #define DRAIN_MS 20000
 
 const char *api_location(void *arg)
@@ -42,59 +35,6 @@ const char *api_location(void *arg)
 
 /* --- reactions to rows ----------------------------------------------------------------------- */
 
-static void sweep(const struct api_env *env, void *own_key)
-{
-	_free_ char *key = own_key;
-
-	image_sweep(env, ref_of(key).name);
-}
-
-/* Limits and devices of running instances that a profile sets; fixed addresses of all. */
-static void apply_profile(const struct api_env *env, void *own_key)
-{
-	_free_ char *key = own_key;
-	_rows_ struct rows rows = { 0 };
-	struct err err;
-
-	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, &err) <
-	    0)
-		return;
-	for (size_t i = 0; i < rows.n; i++) {
-		_expanded_ struct expanded x = { 0 };
-
-		if (!instance_has_profile(rows.v[i].doc, key))
-			continue;
-		if ((container_pid(env->node, rows.v[i].key) > 0
-			     ? instance_apply(env, rows.v[i].key, &err)
-			     : instance_lease(env, rows.v[i].key, false, &x, &err)) < 0)
-			log_err(LOG_WARN, "a changed profile is not applied", &err);
-	}
-}
-
-/* It held nothing, or it could not have been deleted. */
-static void drop_pool(const struct api_env *env, void *own_name)
-{
-	_free_ char *name = own_name;
-	_row_ struct row row = { 0 };
-	struct err err;
-
-	if (store_get(env->store, ENT_POOL, name, &row, &err) == 0)
-		return;
-	if (pool_delete(env->node, name, &err) < 0)
-		log_err(LOG_WARN, "a deleted storage pool stays on this member", &err);
-}
-
-static void warm(const struct api_env *env, void *unused)
-{
-	__atomic_store_n(&env->state->warming, false, __ATOMIC_SEQ_CST);
-	icache_warm(env);
-}
-
-static void warm_soon(void *arg)
-{
-	background(arg, "warm", warm, NULL);
-}
-
 /* Runs on the replica's thread: hands everything on. */
 static void on_row(void *arg, enum entity e, const char *key, int64_t rev, const char *text)
 {
@@ -102,17 +42,9 @@ static void on_row(void *arg, enum entity e, const char *key, int64_t rev, const
 	struct api_state *s = env->state;
 
 	netsync_row(s->net, e, key, text);
-	if (e == ENT_IMAGE && !text)
-		background(env, key, sweep, xstrdup(key));
-	if (e == ENT_POOL && !text)
-		background(env, key, drop_pool, xstrdup(key));
-	if (e == ENT_PROFILE && text)
-		background(env, "profile", apply_profile, xstrdup(key));
+	tasks_row(env, e, key, !text);
 	if (e == ENT_CERTIFICATE && !text && env->server)
 		server_drop_certificate(env->server, key);
-	if ((e == ENT_INSTANCE || e == ENT_PROFILE) &&
-	    !__atomic_exchange_n(&s->warming, true, __ATOMIC_SEQ_CST))
-		later_call(s->later, WARM_MS, warm_soon, (void *)env);
 }
 
 /* --- reactions to containers ----------------------------------------------------------------- */
@@ -200,13 +132,6 @@ int api_show_certificate(const struct api_env *env, struct err *err)
 	return 0;
 }
 
-/* Also what a burst of work has taken comes back. */
-static void give_back(void *later)
-{
-	mem_give_back();
-	later_call(later, GIVE_BACK_MS, give_back, later);
-}
-
 int api_start(const struct api_env *env, struct err *err)
 {
 	struct err later;
@@ -218,7 +143,7 @@ int api_start(const struct api_env *env, struct err *err)
 	if (api_show_certificate(env, &later) < 0 || localconf_listen(env, &later) < 0)
 		log_err(LOG_ERROR, "the HTTPS address can't be listened on", &later);
 	recover_later(env);
-	later_call(env->state->later, GIVE_BACK_FIRST_MS, give_back, env->state->later);
+	tasks_start(env);
 	return 0;
 }
 
@@ -242,6 +167,7 @@ void api_stop(struct api_env *env)
 	address_book_free(s->addresses);
 	keylock_free(s->locks);
 	localconf_free(s->conf);
+	json_decref(s->images);
 	pthread_cond_destroy(&s->idle);
 	pthread_mutex_destroy(&s->lock);
 	free(s);

@@ -11,6 +11,7 @@
 #include "api/work/later.h"
 #include "api/work/spec.h"
 #include "api/work/state.h"
+#include "api/work/task.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -233,7 +234,7 @@ static void delay(const struct api_env *env, int seconds)
 	pthread_mutex_unlock(&env->state->lock);
 }
 
-static void start_all(const struct api_env *env, void *unused)
+void task_boot(const struct api_env *env, const char *unused)
 {
 	struct candidates c = { 0 };
 	struct starts all = { 0 };
@@ -256,7 +257,7 @@ static void start_all(const struct api_env *env, void *unused)
 
 void boot_start_instances(const struct api_env *env)
 {
-	background(env, "boot", start_all, NULL);
+	task_soon(env, TASK_BOOT, NULL);
 }
 
 /* --- stopping --------------------------------------------------------------------------------- */

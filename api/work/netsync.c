@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "api/work/address.h"
-#include "api/work/background.h"
 #include "api/work/job.h"
 #include "api/work/later.h"
 #include "api/work/spec.h"
 #include "api/work/state.h"
+#include "api/work/task.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -265,9 +265,8 @@ void netsync_gone(const struct api_env *env, const char *name)
 	keylock_drop(env->state->locks, lock);
 }
 
-static void sync_one(const struct api_env *env, void *own_name)
+void task_sync_network(const struct api_env *env, const char *name)
 {
-	_free_ char *name = own_name;
 	struct err err;
 
 	if (netsync_now(env, name, &err) == 0)
@@ -279,13 +278,6 @@ static void sync_one(const struct api_env *env, void *own_name)
 }
 
 /* --- noticing -------------------------------------------------------------------------------- */
-
-static void submit_one(const struct api_env *env, const char *name)
-{
-	_free_ char *key = ref_lock(ENT_NETWORK, name);
-
-	background(env, key, sync_one, xstrdup(name));
-}
 
 static void gather_done(void *arg)
 {
@@ -308,7 +300,7 @@ static void gather_done(void *arg)
 			json_object_set_new(names, rows.v[i].key, json_true());
 	}
 	json_object_foreach(names, name, v)
-		submit_one(n->env, name);
+		task_soon(n->env, TASK_SYNC_NETWORK, name);
 }
 
 static void mark(struct netsync *n, const char *network)
@@ -423,9 +415,8 @@ static bool is_known(struct netsync *n, const char *network)
 }
 
 /* What this daemon took down itself, it has forgotten before or by the time the lock is free. */
-static void restore_one(const struct api_env *env, void *own_name)
+void task_restore_network(const struct api_env *env, const char *name)
 {
-	_free_ char *name = own_name;
 	_free_ char *lock = ref_lock(ENT_NETWORK, name);
 	struct netsync *n = env->state->net;
 	_row_ struct row row = { 0 };
@@ -457,11 +448,8 @@ void netsync_lost(const struct api_env *env, const char *name)
 			json_object_set_new(names, key, json_true());
 	}
 	pthread_mutex_unlock(&n->lock);
-	json_object_foreach(names, key, parts) {
-		_free_ char *job = ref_lock(ENT_NETWORK, key);
-
-		background(env, job, restore_one, xstrdup(key));
-	}
+	json_object_foreach(names, key, parts)
+		task_soon(env, TASK_RESTORE_NETWORK, key);
 }
 
 /* --- for starts ------------------------------------------------------------------------------ */

@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "api/work/address.h"
-#include "api/work/background.h"
 #include "api/work/boot.h"
 #include "api/work/check.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
 #include "api/work/spec.h"
+#include "api/work/task.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -273,9 +273,8 @@ int state_run(struct job *j, struct err *err)
 
 /* --- by itself ------------------------------------------------------------------------------- */
 
-static void settle_ended(const struct api_env *env, void *own_name)
+void task_ended(const struct api_env *env, const char *name)
 {
-	_free_ char *name = own_name;
 	_row_ struct row row = { 0 };
 	struct err err;
 
@@ -291,7 +290,5 @@ static void settle_ended(const struct api_env *env, void *own_name)
 
 void instance_ended(const struct api_env *env, const char *name)
 {
-	_free_ char *key = ref_lock(ENT_INSTANCE, name);
-
-	background(env, key, settle_ended, xstrdup(name));
+	task_soon(env, TASK_ENDED, name);
 }

@@ -4,15 +4,14 @@
 #include <dirent.h>
 #include <string.h>
 
-#include "api/work/background.h"
 #include "api/work/boot.h"
 #include "api/work/icache.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
-#include "api/work/later.h"
 #include "api/work/netsync.h"
 #include "api/work/spec.h"
 #include "api/work/state.h"
+#include "api/work/task.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -110,51 +109,34 @@ static int settle_row(const struct api_env *env, const struct row *row, struct e
 	return 0;
 }
 
-struct unsettled {
-	const struct api_env *env;
-	char name[FOLDER_SIZE];
-};
-
-static void settle_again(void *own_unsettled)
+/* In line with the instance's jobs: those of this run of the daemon are over when it looks. A move
+ * with a new name is a job of the old one. */
+static const char *job_object(const struct row *row)
 {
-	_free_ struct unsettled *u = own_unsettled;
+	const char *moved_from = inst_moved_from(row->doc);
 
-	if (!u->env->state->stopping)
-		recover_instance_later(u->env, u->name);
+	return *moved_from ? moved_from : row->key;
 }
 
-static void settle_instance(const struct api_env *env, void *own_name)
+void task_settle(const struct api_env *env, const char *name)
 {
-	_free_ char *name = own_name;
 	_row_ struct row row = { 0 };
-	struct unsettled *u;
 	struct err err;
 
 	if (store_get(env->store, ENT_INSTANCE, name, &row, &err) < 0 ||
 	    settle_row(env, &row, &err) == 0)
 		return;
 	log_err(LOG_WARN, "an interrupted job is not settled yet", &err);
-	u = xnew(struct unsettled);
-	u->env = env;
-	str_copy(u->name, sizeof(u->name), name);
-	if (!later_call(env->state->later, RETRY_MS, settle_again, u))
-		free(u);
+	task_later(env, TASK_SETTLE, name, job_object(&row), RETRY_MS);
 }
 
-/* In line with the instance's jobs: those of this run of the daemon are over when it looks. A move
- * with a new name is a job of the old one. */
 void recover_instance_later(const struct api_env *env, const char *name)
 {
 	_row_ struct row row = { 0 };
-	_free_ char *key = NULL;
-	const char *moved_from;
 	struct err err;
 
-	if (store_get(env->store, ENT_INSTANCE, name, &row, &err) < 0)
-		return;
-	moved_from = inst_moved_from(row.doc);
-	key = ref_lock(ENT_INSTANCE, *moved_from ? moved_from : name);
-	background(env, key, settle_instance, xstrdup(name));
+	if (store_get(env->store, ENT_INSTANCE, name, &row, &err) == 0)
+		task_later(env, TASK_SETTLE, name, job_object(&row), 0);
 }
 
 static void settle_instances(const struct api_env *env)
@@ -253,32 +235,8 @@ static void warn_of_all_volumes(const struct api_env *env)
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
-struct rest {
-	const struct api_env *env;
-	json_t *images; /* that were here before any request could bring a new one */
-};
-
-static void rest_free(struct rest *r)
+void task_reapply(const struct api_env *env, const char *name)
 {
-	json_decref(r->images);
-	free(r);
-}
-
-static void recover_rest(const struct api_env *env, void *own_rest);
-
-static void again(void *arg)
-{
-	struct rest *r = arg;
-
-	if (r->env->state->stopping)
-		rest_free(r);
-	else
-		background(r->env, "recover", recover_rest, r);
-}
-
-static void settle_device(const struct api_env *env, void *own_name)
-{
-	_free_ char *name = own_name;
 	struct err err;
 
 	if (instance_apply(env, name, &err) < 0)
@@ -293,10 +251,8 @@ static void settle_devices(const struct api_env *env)
 	if (!own_instances(env, &rows))
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
-		_free_ char *key = ref_lock(ENT_INSTANCE, rows.v[i].key);
-
 		if (container_pid(env->node, rows.v[i].key) > 0)
-			background(env, key, settle_device, xstrdup(rows.v[i].key));
+			task_soon(env, TASK_REAPPLY, rows.v[i].key);
 	}
 }
 
@@ -314,14 +270,12 @@ static void settle_power(const struct api_env *env)
 	}
 }
 
-static void recover_rest(const struct api_env *env, void *own_rest)
+void task_recover(const struct api_env *env, const char *unused)
 {
-	struct rest *rest = own_rest;
 	struct err err = { 0 };
 
 	if (!rows_are_fresh(env)) {
-		if (!later_call(env->state->later, RETRY_MS, again, rest))
-			rest_free(rest);
+		task_later(env, TASK_RECOVER, NULL, NULL, RETRY_MS);
 		return;
 	}
 	if (env->mover && move_recover(env->mover, &err) < 0)
@@ -329,7 +283,9 @@ static void recover_rest(const struct api_env *env, void *own_rest)
 	settle_pools(env);
 	settle_instances(env);
 	warn_of_all_volumes(env);
-	settle_images(env, rest->images);
+	settle_images(env, env->state->images);
+	json_decref(env->state->images);
+	env->state->images = NULL;
 	netsync_all(env);
 	settle_devices(env);
 	if (boot_is_new(env))
@@ -337,14 +293,10 @@ static void recover_rest(const struct api_env *env, void *own_rest)
 	else
 		settle_power(env);
 	icache_warm(env);
-	rest_free(rest);
 }
 
 void recover_later(const struct api_env *env)
 {
-	struct rest *r = xnew(struct rest);
-
-	r->env = env;
-	r->images = image_files(env);
-	background(env, "recover", recover_rest, r);
+	env->state->images = image_files(env);
+	task_soon(env, TASK_RECOVER, NULL);
 }

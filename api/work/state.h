@@ -31,5 +31,6 @@ struct api_state {
 	bool stopping;
 	bool host_stops; /* instances are stopped with their host (boot.h); atomic */
 	uint64_t expansions; /* how often profiles were expanded for one instance; atomic */
-	bool warming; /* a refresh of the list of instances is due; atomic */
+	unsigned gathering;  /* tasks that are due already, a bit each; atomic */
+	json_t *images;      /* until recovery: what was here before any request could bring more */
 };

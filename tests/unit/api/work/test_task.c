@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Background tasks: what makes one due, and what some of them do, with the real store and a node
+ * that runs nothing. */
+#include "tests/unit/cluster/store_world.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "api/work/address.h"
+#include "api/work/background.h"
+#include "api/work/icache.h"
+#include "api/work/later.h"
+#include "api/work/recover.h"
+#include "api/work/state.h"
+#include "api/work/task.h"
+#include "base/thread.h"
+#include "cluster/model/state.h"
+#include "node/daemon/host.h"
+
+struct world {
+	struct store_world w;
+	struct api_env env;
+};
+
+static int setup(void **state)
+{
+	struct world *t = xnew(struct world);
+	struct node_opts o = { .cgroup_name = "dunlin-test-task" };
+	struct err err = { 0 };
+
+	world_open(&t->w);
+	o.dir = t->w.dir;
+	o.pool = t->w.pool;
+	t->env = (struct api_env){
+		.dir = t->w.dir, .cluster = t->w.cluster, .store = t->w.store, .pool = t->w.pool
+	};
+	t->env.node = node_new(&o, &err);
+	assert_non_null(t->env.node);
+	t->env.events = events_new(t->w.store, world_location, t->w.cluster);
+	t->env.state = xnew(struct api_state);
+	t->env.state->addresses = address_book_new();
+	t->env.state->instances = icache_new();
+	t->env.state->later = later_new();
+	t->env.state->locks = keylock_new();
+	pthread_mutex_init(&t->env.state->lock, NULL);
+	cond_init(&t->env.state->idle);
+	world_start(&t->w);
+	world_put(&t->w, ENT_POOL, "default", json_pack("{s:s, s:{}}", "driver", "dir", "config"));
+	world_put(&t->w, ENT_PROFILE, "default",
+		  json_pack("{s:{s:s}, s:{s:{s:s,s:s,s:s}}}", "config", "user.a", "profile",
+			    "devices", "root", "type", "disk", "path", "/", "pool", "default"));
+	*state = t;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *t = *state;
+
+	background_stop(&t->env);
+	later_free(t->env.state->later);
+	keylock_free(t->env.state->locks);
+	node_free(t->env.node);
+	events_free(t->env.events);
+	address_book_free(t->env.state->addresses);
+	icache_free(t->env.state->instances);
+	free(t->env.state);
+	world_close(&t->w);
+	free(t);
+	return 0;
+}
+
+static void put_instance(struct world *t, const char *name, const char *word)
+{
+	json_t *doc = json_pack("{s:s,s:s,s:s,s:[s],s:{},s:{},s:s}", "name", name, "uuid", name,
+				"member", cluster_member_name(t->w.cluster), "profiles", "default",
+				"config", "devices", "image", "");
+
+	json_put_str(doc, "state", word);
+	world_put(&t->w, ENT_INSTANCE, name, doc);
+}
+
+static bool has_instance(struct world *t, const char *name)
+{
+	_row_ struct row row = { 0 };
+	struct err err;
+
+	return store_get(t->w.store, ENT_INSTANCE, name, &row, &err) == 0;
+}
+
+/* A row that a job left is settled as the row of the job says; others are let be. */
+static void test_settle(void **state)
+{
+	static const struct {
+		const char *name, *word;
+		bool stays;
+	} rows[] = {
+		{ "c1", "creating", false }, { "c2", "ready", true },
+		{ "c3", "deleting", false }, { "c4", "of-a-later-release", true },
+		{ "c5", NULL, true },
+	};
+	struct world *t = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		put_instance(t, rows[i].name, rows[i].word);
+		recover_instance_later(&t->env, rows[i].name);
+	}
+	recover_instance_later(&t->env, "nobody");
+	background_stop(&t->env);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(has_instance(t, rows[i].name), rows[i].stays);
+}
+
+/* However many rows change, one run is due, and the next row makes another one due. */
+static void test_gathering(void **state)
+{
+	struct world *t = *state;
+	unsigned due;
+
+	for (int i = 0; i < 50; i++)
+		tasks_row(&t->env, i % 2 ? ENT_INSTANCE : ENT_PROFILE, "x", true);
+	due = t->env.state->gathering;
+	assert_int_equal(due, 1u << TASK_WARM_LISTS);
+	later_free(t->env.state->later); /* fires what is due */
+	t->env.state->later = later_new();
+	background_stop(&t->env);
+	assert_int_equal(t->env.state->gathering, 0);
+}
+
+/* Rows of kinds that no task waits for, and changes where it waits for the end. */
+static void test_not_due(void **state)
+{
+	struct world *t = *state;
+
+	tasks_row(&t->env, ENT_MEMBER, "m2", false);
+	tasks_row(&t->env, ENT_POOL, "default", false);
+	assert_int_equal(t->env.state->background, 0);
+	assert_int_equal(t->env.state->gathering, 0);
+}
+
+static void test_dropped_when_the_daemon_stops(void **state)
+{
+	struct world *t = *state;
+
+	put_instance(t, "c1", "creating");
+	background_stop(&t->env);
+	recover_instance_later(&t->env, "c1");
+	task_later(&t->env, TASK_SETTLE, "c1", NULL, 3600000);
+	tasks_row(&t->env, ENT_POOL, "default", true);
+	assert_int_equal(t->env.state->background, 0);
+	assert_true(has_instance(t, "c1"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_settle, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gathering, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_not_due, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dropped_when_the_daemon_stops, setup,
+						teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
