@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that handlers reach, on a real store and with a node that runs nothing: requests find their
+ * rows in api/routes.def, and what is asked before a handler runs is asked here, too. */
+#pragma once
+#include "tests/unit/cluster/store_world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "api/http/query.h"
+#include "api/http/req_int.h"
+#include "api/http/server_int.h"
+#include "node/daemon/host.h"
+
+struct api_world {
+	struct store_world w;
+	struct api_env env;
+	struct caller caller; /* of the next requests */
+	struct box events;    /* of the lifecycle */
+	struct req *r;        /* the last one, answered */
+};
+
+static inline void api_world_event(void *arg, const char *text, size_t len)
+{
+	box_put(arg, text);
+}
+
+static inline void api_world_server(struct api_world *t)
+{
+	_free_ char *path = xasprintf("%s/unix.socket", t->w.dir);
+	struct server_opts o = {
+		.env = &t->env, .routes = api_routes, .hooks = &api_hooks, .unix_path = path
+	};
+	struct err err = { 0 };
+
+	t->env.server = server_new(&o, &err);
+	if (!t->env.server)
+		fail_msg("%s", err.msg);
+}
+
+static inline int api_world_open(void **state)
+{
+	struct api_world *t = xnew(struct api_world);
+	struct node_opts o = { .cgroup_name = "dunlin-test-api" };
+	struct err err = { 0 };
+
+	world_open(&t->w);
+	o.dir = t->w.dir;
+	o.pool = t->w.pool;
+	t->env = (struct api_env){
+		.dir = t->w.dir, .cluster = t->w.cluster, .store = t->w.store, .pool = t->w.pool
+	};
+	t->env.node = node_new(&o, &err);
+	assert_non_null(t->env.node);
+	t->env.ops = ops_new(t->w.store, t->w.pool, world_location, t->w.cluster);
+	t->env.events = events_new(t->w.store, world_location, t->w.cluster);
+	assert_int_equal(api_init(&t->env, &err), 0);
+	api_world_server(t);
+	world_start(&t->w);
+	box_init(&t->events);
+	event_listen(t->env.events, &(struct event_filter){ .types = EV_LIFECYCLE },
+		     api_world_event, &t->events);
+	t->caller = (struct caller){ .kind = CALLER_ADMIN, .name = "root", .address = "@" };
+	*state = t;
+	return 0;
+}
+
+static inline void api_world_forget(struct api_world *t)
+{
+	req_free(t->r);
+	t->r = NULL;
+}
+
+static inline int api_world_close(void **state)
+{
+	struct api_world *t = *state;
+	struct err err;
+
+	api_world_forget(t);
+	api_stop(&t->env);
+	server_free(t->env.server);
+	node_stop(t->env.node);
+	pool_free(t->w.pool);
+	node_free(t->env.node);
+	events_free(t->env.events);
+	ops_free(t->env.ops);
+	cluster_free(t->w.cluster);
+	io_remove_tree(t->w.dir, &err);
+	free(t);
+	return 0;
+}
+
+/* A request "METHOD TARGET" as it is when its head has been read and routed. headers: "Name: value"
+ * by "\n", or NULL. */
+static inline struct req *api_request(struct api_world *t, const char *line, const char *headers)
+{
+	_free_ char *text = xasprintf("%s HTTP/1.1\r\nHost: here\r\n", line);
+	_sbuf_ struct sbuf head = SBUF(8192);
+	struct http_head h;
+	struct err err = { 0 };
+
+	sbuf_puts(&head, text);
+	for (const char *c = headers ? headers : ""; *c; c++) {
+		if (*c == '\n')
+			sbuf_puts(&head, "\r\n");
+		else
+			sbuf_putc(&head, *c);
+	}
+	sbuf_puts(&head, headers ? "\r\n\r\n" : "\r\n");
+	if (http_parse_request(&h, head.data, head.len, &err) <= 0)
+		fail_msg("%s: %s", line, err.msg);
+	api_world_forget(t);
+	t->r = req_new(t->env.server, NULL, &h);
+	t->r->caller = t->caller;
+	return t->r;
+}
+
+/* The status of the answer, of an error as well. */
+static inline int api_ask_with(struct api_world *t, const char *line, const char *body,
+			       const char *headers)
+{
+	struct req *r = api_request(t, line, headers);
+
+	r->body = SBUF(1 << 20);
+	if (body)
+		sbuf_puts(&r->body, body);
+	if (req_route(r) < 0 || query_check(r) < 0 || r->route->handler(r) < 0)
+		return err_http(r->err.kind);
+	return r->reply.status;
+}
+
+static inline int api_ask(struct api_world *t, const char *line, const char *body)
+{
+	return api_ask_with(t, line, body, NULL);
+}
+
+/* Fails with what was said instead. */
+static inline void api_expect(struct api_world *t, const char *line, const char *body, int status)
+{
+	int is = api_ask(t, line, body);
+
+	if (is != status)
+		fail_msg("%s %s: %d %s", line, body ? body : "", is, t->r->err.msg);
+}
+
+/* The request is refused in so many words. */
+static inline void api_refused(struct api_world *t, const char *line, const char *body, int status,
+			       const char *words)
+{
+	api_expect(t, line, body, status);
+	if (!strstr(t->r->err.msg, words))
+		fail_msg("%s %s: \"%s\" does not say \"%s\"", line, body ? body : "", t->r->err.msg,
+			 words);
+}
+
+/* The metadata of the last answer; new reference. */
+static inline json_t *api_answer(struct api_world *t)
+{
+	struct err err = { 0 };
+	_json_ json_t *j = json_parse(t->r->reply.body.data, t->r->reply.body.len, "answer", &err);
+
+	if (!j)
+		fail_msg("%s", err.msg);
+	return json_incref(json_object_get(j, "metadata"));
+}
+
+/* want: JSON with single quotes. */
+static inline void api_answers(struct api_world *t, const char *want)
+{
+	_json_ json_t *is = api_answer(t), *j = NULL;
+	_free_ char *copy = xstrdup(want), *text = json_text(is);
+	struct err err = { 0 };
+
+	for (char *c = copy; *c; c++)
+		*c = *c == '\'' ? '"' : *c;
+	j = json_parse(copy, strlen(copy), "case", &err);
+	if (!j)
+		fail_msg("%s: %s", copy, err.msg);
+	if (!json_equal(is, j))
+		fail_msg("%s, not %s", text, want);
+}
+
+/* The value of a header of the last answer; the caller frees. NULL without. */
+static inline char *api_header(struct api_world *t, const char *name)
+{
+	_free_ char *start = xasprintf("%s: ", name);
+	const char *at = t->r->reply.headers.data ? strstr(t->r->reply.headers.data, start) : NULL;
+
+	return at ? xstrndup(at + strlen(start), strcspn(at + strlen(start), "\r")) : NULL;
+}
+
+/* The count-th event since the world opened says this. */
+static inline void api_event(struct api_world *t, int count, const char *action, const char *url)
+{
+	_json_ json_t *j = NULL;
+	struct err err;
+
+	assert_true(box_wait(&t->events, count, 5000));
+	j = json_parse(t->events.last, strlen(t->events.last), "event", &err);
+	assert_string_equal(json_str(json_obj(j, "metadata"), "action", ""), action);
+	assert_string_equal(json_str(json_obj(j, "metadata"), "source", ""), url);
+}
