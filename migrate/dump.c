@@ -195,7 +195,7 @@ int source_dump(struct source *s, struct err *err)
 		return -1;
 	source_stage(s, "rootfs_delta");
 	if (await_prepared(s, err) < 0)
-		return frame_is_lost(err) ? -1
+		return channel_is_lost(s->ch) ? -1
 					  : err_wrap(err, "%s could not restore %s", s->mv.target,
 						     s->mv.id.name);
 	source_stage(s, "restore");

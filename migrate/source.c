@@ -142,7 +142,7 @@ int source_begin(struct source *s, struct err *err)
 		frame_busy(s->ch, false);
 	}
 	if (frame_expect(s->ch, FR_READY, &f, 0, err) < 0)
-		return frame_is_lost(err) ? -1 : err_wrap(err, "%s", s->mv.target);
+		return channel_is_lost(s->ch) ? -1 : err_wrap(err, "%s", s->mv.target);
 	source_stage(s, "prepare");
 	return 0;
 }
@@ -421,7 +421,7 @@ static int run_all(struct source *s, struct err *err)
 
 	move_begin(s->m, &s->mv);
 	rc = run(s, err);
-	if (rc == 0 && frame_is_lost(err))
+	if (rc == 0 && s->ch && channel_is_lost(s->ch))
 		err_wrap(err, "lost %s during the move", s->mv.target);
 	end(s, rc, err);
 	if (rc == 0 && s->mv.live && s->froze_ms && ends_soon(init))

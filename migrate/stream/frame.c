@@ -13,7 +13,7 @@
 #define OUT_MAX (512 << 10) /* larger than any file chunk with its head */
 #define IN_MAX ((1 << 20) + FRAME_HEAD)
 #define DRAIN_MS 3000
-#define STREAM "migration stream" /* how errors of the stream itself begin */
+#define STREAM "migration stream"
 
 struct channel {
 	struct stream *s;
@@ -25,6 +25,7 @@ struct channel {
 	pthread_mutex_t beat_lock;
 	pthread_cond_t beat_cond;
 	bool beating, beat_stop;
+	bool lost; /* an error of the stream itself ended it; atomic */
 };
 
 static const struct {
@@ -123,6 +124,12 @@ int channel_fd(const struct channel *l)
 	return stream_fd(l->s);
 }
 
+static int lost(struct channel *l, int rc)
+{
+	__atomic_store_n(&l->lost, true, __ATOMIC_RELEASE);
+	return rc;
+}
+
 /* --- sending ------------------------------------------------------------------------------ */
 
 static int flush_locked(struct channel *l, struct err *err)
@@ -134,7 +141,7 @@ static int flush_locked(struct channel *l, struct err *err)
 		return 0;
 	stream_set_deadline(l->s, deadline_in(FRAME_SILENCE_MS));
 	if (stream_write(l->s, l->out, len, err) < 0)
-		return err_wrap(err, STREAM);
+		return lost(l, err_wrap(err, STREAM));
 	return 0;
 }
 
@@ -147,11 +154,11 @@ static int send_locked(struct channel *l, const uint8_t *head, const struct fram
 		return -1;
 	if (need > OUT_MAX) {
 		stream_set_deadline(l->s, deadline_in(FRAME_SILENCE_MS));
-		return stream_write(l->s, head, FRAME_HEAD, err) < 0 ||
-				       stream_write(l->s, a->data, a->len, err) < 0 ||
-				       stream_write(l->s, b->data, b->len, err) < 0
-			       ? -1
-			       : 0;
+		if (stream_write(l->s, head, FRAME_HEAD, err) < 0 ||
+		    stream_write(l->s, a->data, a->len, err) < 0 ||
+		    stream_write(l->s, b->data, b->len, err) < 0)
+			return lost(l, err_wrap(err, STREAM));
+		return 0;
 	}
 	memcpy(l->out + l->out_len, head, FRAME_HEAD);
 	if (a->len)
@@ -218,9 +225,10 @@ static int read_more(struct channel *l, int64_t deadline, struct err *err)
 	stream_set_deadline(l->s, deadline);
 	n = stream_read(l->s, l->in + l->in_len, IN_MAX - l->in_len, err);
 	if (n == 0)
-		return err_set(err, ERR_UNAVAILABLE, STREAM ": closed by the other side");
+		return lost(l, err_set(err, ERR_UNAVAILABLE,
+				       STREAM ": closed by the other side"));
 	if (n < 0)
-		return err_wrap(err, STREAM);
+		return lost(l, err_wrap(err, STREAM));
 	l->in_len += (size_t)n;
 	return 0;
 }
@@ -240,9 +248,9 @@ int frame_error(const struct frame *f, struct err *err)
 		       json_str(j, "message", "no reason given"));
 }
 
-bool frame_is_lost(const struct err *err)
+bool channel_is_lost(const struct channel *l)
 {
-	return str_starts(err->msg, STREAM);
+	return __atomic_load_n(&l->lost, __ATOMIC_ACQUIRE);
 }
 
 int frame_recv(struct channel *l, struct frame *ret, int64_t silence_ms, struct err *err)
@@ -258,7 +266,7 @@ int frame_recv(struct channel *l, struct frame *ret, int64_t silence_ms, struct 
 				return -1;
 		}
 		if (n < 0)
-			return -1;
+			return lost(l, -1);
 		l->in_at += (size_t)n;
 		if (ret->type == FR_FAIL)
 			return frame_error(ret, err);
@@ -273,8 +281,8 @@ int frame_expect(struct channel *l, enum frame_type type, struct frame *ret, int
 	if (frame_recv(l, ret, silence_ms, err) < 0)
 		return -1;
 	if (ret->type != type)
-		return err_set(err, ERR_INVALID, STREAM ": %s where %s was due",
-			       frame_name(ret->type), frame_name(type));
+		return lost(l, err_set(err, ERR_INVALID, STREAM ": %s where %s was due",
+				       frame_name(ret->type), frame_name(type)));
 	return 0;
 }
 
@@ -293,12 +301,12 @@ int frame_check(struct channel *l, struct err *err)
 	for (;;) {
 		n = frame_parse(l->in + l->in_at, l->in_len - l->in_at, &f, err);
 		if (n < 0)
-			return -1;
+			return lost(l, -1);
 		if (n > 0 && f.type == FR_FAIL)
 			return frame_error(&f, err);
 		if (n > 0 && f.type != FR_PING)
-			return err_set(err, ERR_INVALID, STREAM ": an unexpected %s",
-				       frame_name(f.type));
+			return lost(l, err_set(err, ERR_INVALID, STREAM ": an unexpected %s",
+					       frame_name(f.type)));
 		l->in_at += (size_t)n;
 		if (n == 0 && !readable(l))
 			return 0;

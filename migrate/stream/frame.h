@@ -56,8 +56,8 @@ int frame_expect(struct channel *l, enum frame_type type, struct frame *ret, int
 json_t *frame_json(const struct frame *f, struct err *err);
 /* The error that a FAIL or LOST carries; returns -1. */
 int frame_error(const struct frame *f, struct err *err);
-/* True for an error of the stream itself, not one that the peer reported. */
-bool frame_is_lost(const struct err *err);
+/* An error of the stream itself ended it, not one that the peer reported. */
+bool channel_is_lost(const struct channel *l);
 int frame_send_error(struct channel *l, enum frame_type type, const struct err *why,
 		     struct err *err);
 /* Takes what has come without waiting, PINGs mostly: -1 for a FAIL, the end, or a frame that

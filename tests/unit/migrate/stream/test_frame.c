@@ -103,6 +103,7 @@ static void a_reason_becomes_the_error(void **state)
 	assert_int_equal(frame_recv(p.b, &f, 0, &err), -1);
 	assert_int_equal(err.kind, ERR_NO_SPACE);
 	assert_string_equal(err.msg, "no room for c1");
+	assert_false(channel_is_lost(p.b));
 	pair_free(&p);
 }
 
@@ -116,6 +117,7 @@ static void the_end_is_an_error(void **state)
 	p.a = NULL;
 	assert_int_equal(frame_recv(p.b, &f, 0, &err), -1);
 	assert_int_equal(err.kind, ERR_UNAVAILABLE);
+	assert_true(channel_is_lost(p.b));
 	assert_int_equal(frame_check(p.b, &err), -1);
 	pair_free(&p);
 }
