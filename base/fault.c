@@ -20,7 +20,7 @@ bool fault_armed;
 static enum action armed[FAULT_MAX];
 
 static const char *const names[FAULT_MAX] = {
-#define FAULT(name, where) #name,
+#define FAULT(name, doc) #name,
 #include "base/fault.def"
 #undef FAULT
 };

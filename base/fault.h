@@ -11,7 +11,7 @@
 #include "base/err.h"
 
 enum fault {
-#define FAULT(name, where) FAULT_##name,
+#define FAULT(name, doc) FAULT_##name,
 #include "base/fault.def"
 #undef FAULT
 	FAULT_MAX

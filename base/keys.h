@@ -35,7 +35,7 @@ enum key_holds {
 
 /* When a changed value counts. */
 enum key_when {
-#define KEY_WHEN(id, text) KEY_##id,
+#define KEY_WHEN(id, doc) KEY_##id,
 #include "base/keys.def"
 #undef KEY_WHEN
 	KEY_WHEN_MAX

@@ -13,7 +13,7 @@ enum entity {
 };
 
 enum fact {
-#define FACT(kind, key) kind,
+#define FACT(kind, doc) kind,
 #include "cluster/model/fact.def"
 #undef FACT
 	FACT_KINDS

@@ -21,7 +21,7 @@ static const struct {
 };
 
 static const char *const facts[FACT_KINDS] = {
-#define FACT(kind, key) [kind] = #kind,
+#define FACT(kind, doc) [kind] = #kind,
 #include "cluster/model/fact.def"
 #undef FACT
 };

@@ -9,10 +9,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 import rooms  # noqa: E402
 
 LIST = ("base: | text\nnode/host: | the kernel\nnode/pool: node/host | volumes\n"
-        "node/top: ^node/up | all\nnode/up: | more\n")
+        "node/top: ^node/up | all\nnode/up: | more\n"
+        "cluster: | rows\n")
 TREE = {rooms.LIST: LIST, "base/err.h": "", "node/host/pids.h": "", "node/up/a.h": "",
         "node/pool/pool.c": '#include "base/err.h"\n#include "node/host/pids.h"\n',
-        "node/top/all.c": '#include "node/up/a.h"\n'}
+        "node/top/all.c": '#include "node/up/a.h"\n', "cluster/rows.def": ""}
 
 
 def told(**tree):
@@ -31,6 +32,7 @@ def test_a_whole_tree_is_quiet():
     ("node/cellar/b.c", "", 1),
     ("node/pool/pool_x.c", "", 1),
     ("node/host/pids_more.c", "", 1),
+    ("node/host/b.c", '#include "cluster/rows.def"\n', 1),
     ("tests/unit/node/test_pids.c", "", 1),
 ])
 def test_what_is_in_the_wrong_room_is_told(path, text, line):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import columns  # noqa: E402
 import names  # noqa: E402
 import owners  # noqa: E402
 import refs  # noqa: E402
@@ -37,16 +38,6 @@ BAD = [
     ("include", 2, "base/a.c", include('"err.h"')),
     ("include", 2, "base/a.c", include('"../base/err.h"')),
     ("include", 2, "api/a.c", include('"lxc/lxccontainer.h"')),
-    ("layer", 2, "base/a.c", include('"node/node.h"')),
-    ("layer", 2, "node/a.c", include('"cluster/store/store.h"')),
-    ("layer", 2, "cluster/a.c", include('"node/node.h"')),
-    ("layer", 2, "scheduler/a.c", include('"node/node.h"')),
-    ("layer", 2, "migrate/a.c", include('"scheduler/place.h"')),
-    ("layer", 2, "api/a.c", include('"cli/form/args.h"')),
-    ("layer", 2, "node/daemon/daemon.c", include('"cli/form/args.h"')),
-    ("layer", 2, "cli/a.c", include('"api/http/route.h"')),
-    ("layer", 2, "cli/a.c", include('"migrate/msg.def"')),
-    ("layer", 2, "base/a.def", include('"api/routes.def"')),
     ("confine", 2, "node/network/bridge.c", include("<lxc/lxccontainer.h>")),
     ("confine", 2, "cluster/store/store.c", include("<dqlite.h>")),
     ("confine", 2, "api/a.c", include("<sqlite3.h>")),
@@ -369,6 +360,34 @@ def test_names_of_others_are_listed_while_they_are_used():
     tree = {"base/a.c": "/* LOST_MAX */", names.FOREIGN: "# list\nLOST_MAX of another\n"}
     assert not name_faults(tree)
     assert name_faults({names.FOREIGN: tree[names.FOREIGN]}) == [("name", names.FOREIGN, 2)]
+
+
+PARTS = {"base/part.def": 'PART(wheel, 4, "round")\n', "base/part.h": "#define PART(name, count, doc) #name count\n"}
+
+
+def column_faults(tree):
+    found = []
+    columns.check(tree, tree, lambda path, line, rule, advice: found.append((rule, path, line)))
+    return found
+
+
+@pytest.mark.parametrize("rule,path,tree", [
+    ("column", "base/part.def", {**PARTS, "base/part.h": "#define PART(name, count, doc) #name\n"}),
+    ("column", "base/part.def", {**PARTS, "base/part.h": "#define PART(name, ...) #name\n"}),
+    ("text", "api/a.c", {**PARTS, "api/a.c": 'if (str_starts(err->msg, "no "))'}),
+    ("text", "migrate/a.c", {**PARTS, "migrate/a.c": "return strstr(req_err.msg, word);"}),
+])
+def test_columns(rule, path, tree):
+    assert column_faults(tree) == [(rule, path, 1)]
+
+
+@pytest.mark.parametrize("tree", [
+    {**PARTS, "base/part.c": "#define PART(...)\n"},
+    {**PARTS, "base/part.h": "#define PART(name, ...) #name\n", "api/a.c": "#define PART(name, rest, doc) rest\n"},
+    {**PARTS, "api/a.c": 'if (err->kind == ERR_CONFLICT) log(err->msg);'},
+])
+def test_columns_that_are_read(tree):
+    assert not column_faults(tree)
 
 
 def test_page_of_keys(tmp_path):

@@ -15,6 +15,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import columns
 import names
 import owners
 import refs
@@ -180,7 +181,7 @@ class Tidy:
                 self.check_confined(path, number, m.group(2))
 
     def check_root(self, path, number, target):
-        if "/" not in target or ".." in target or not (self.root / target.split("/")[0]).is_dir():
+        if "/" not in target or ".." in target or any(fnmatch.fnmatchcase(target, p) for p in CONFINED):
             self.report(path, number, "include",
                         f'write "{target}" from the root of the tree, or <{target}> when foreign')
 
@@ -298,6 +299,7 @@ class Tidy:
         codes = {path: bare_code(text) for path, text in texts.items() if path.endswith(C_LIKE)}
         self.check_rooms(texts)
         tables.check(self.root, texts, codes, self.report)
+        columns.check(texts, codes, self.report)
         names.check(texts, self.report)
         owners.check(texts, self.report)
         refs.check(texts, self.report)

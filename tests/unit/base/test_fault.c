@@ -19,7 +19,7 @@ static const struct {
 	enum fault fault;
 	const char *name;
 } points[] = {
-#define FAULT(name, where) { FAULT_##name, #name },
+#define FAULT(name, doc) { FAULT_##name, #name },
 #include "base/fault.def"
 #undef FAULT
 };

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Columns of tables that nobody reads, and decisions that are made on the text of an error."""
+import re
+from pathlib import Path
+
+ROWS = re.compile(r"^([A-Z][A-Z_]+)\(", re.M)
+DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+([A-Z][A-Z_]+)\(([^)]*)\)((?:[^\\\n]|\\\n|\\.)*)", re.M)
+WORDS = ("doc", "help", "what")  # for whoever reads the table itself
+ON_TEXT = re.compile(r"\b(str_eq|str_starts|str_ends|strstr|strn?cmp|strcasecmp|fnmatch|regexec)\s*\([^;{]*?"
+                     r"\b\w*(?:err|why|wrong)\w*(?:->|\.)msg\b")
+FREE = ("tests/", "bench/")
+
+
+def check_columns(texts, report):
+    """A row's macro takes its columns by position: one definition at least uses each of them."""
+    read = {}  # macro -> [is this column read, ...]; a variadic one reads the rest
+    for path, text in texts.items():
+        if path.startswith(FREE) or not path.endswith((".c", ".h", ".def")):
+            continue
+        for name, parameters, body in DEFINE.findall(text):
+            for i, column in enumerate(p.strip() for p in parameters.split(",")):
+                rest = column == "..."
+                used = column in WORDS or re.search(
+                    rf"\b{'__VA_ARGS__' if rest else re.escape(column)}\b", body) is not None
+                columns = read.setdefault(name, {})
+                columns[i] = columns.get(i, False) or bool(used)
+    for path, text in texts.items():
+        if not path.endswith(".def"):
+            continue
+        for name in dict.fromkeys(ROWS.findall(text)):
+            unread = [i for i, used in read.get(name, {}).items() if not used]
+            if unread and len(read[name]) > 1:
+                line = text.count("\n", 0, text.index(f"{name}(")) + 1
+                report(path, line, "column", f"nobody reads column {unread[0] + 1} of {name}: remove it")
+
+
+def check_branches(codes, report):
+    for path, code in codes.items():
+        if path.startswith(FREE) or not path.endswith(".c") or Path(path).name == "err.c":
+            continue
+        for m in ON_TEXT.finditer(code):
+            report(path, code.count("\n", 0, m.start()) + 1, "text",
+                   f"{m[1]}() of an error's text: branch on its kind")
+
+
+def check(texts, codes, report):
+    check_columns(texts, report)
+    check_branches(codes, report)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""symbols.py counts arrows and circles in what a compiler made of small trees."""
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import rooms  # noqa: E402
+import symbols  # noqa: E402
+
+LIST = "base: | text\nnode/host: | the kernel\nnode/pool: node/host | volumes\nnode/top: node/pool | all\n"
+TREE = {"base/text.c": "void text(void) {}\n",
+        "node/host/pids.c": "void text(void);\nvoid pids(void) { text(); }\n",
+        "node/pool/pool.c": "void pids(void);\nvoid pool(void) { pids(); }\n",
+        "node/top/all.c": "void pool(void);\nvoid pids(void);\nvoid all(void) { pool(); pids(); }\n"}
+
+
+def told(folder, tree, rows=LIST):
+    texts, found = {**TREE, **tree, rooms.LIST: rows}, []
+    for path, text in texts.items():
+        if path.endswith(".c") and text:
+            target = folder / path.replace(".c", ".o")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["gcc", "-O0", "-xc", "-", "-c", "-o", str(target)], input=text, text=True, check=True)
+    called = symbols.check(folder, texts, lambda path, line, rule, advice: found.append((path, rule)))
+    return found, called
+
+
+def test_what_is_seen_leads_further(tmp_path):
+    found, called = told(tmp_path, {})
+    assert not found
+    assert ("node/pool", "node/host") in called and ("node/host", "node/pool") not in called
+
+
+UP = "void all(void);\nvoid %s(void) { all(); }\n"
+RING = {"node/pool/a.c": "void b(void);\nvoid a(void) { b(); }\n",
+        "node/pool/b.c": "void a(void);\nvoid b(void) { a(); }\n"}
+TABLE = {"node/pool/a.c": "void b(void);\nvoid (*const table[])(void) = { b };\n",
+         "node/pool/b.c": "extern void (*const table[])(void);\nvoid b(void) { table[0](); }\n"}
+
+
+@pytest.mark.parametrize("path,rule,tree", [
+    ("node/host/up.c", "arrow", {"node/host/up.c": UP % "up"}),
+    ("node/pool/a.c", "circle", RING),
+    ("node/pool/a.c", "circle", TABLE),
+    ("node/pool/late.c", "symbols", {"node/pool/late.c": ""}),
+])
+def test_what_should_not_be_is_told(tmp_path, path, rule, tree):
+    assert told(tmp_path, tree)[0] == [(path, rule)]
+
+
+def test_a_listed_circle_is_one_thing(tmp_path):
+    assert not told(tmp_path, RING, LIST + "\n* node/pool: b a | a pool\n")[0]
+
+
+@pytest.mark.parametrize("row", ["* node/pool: a b | gone", "* node/pool: a b", "* node/pool | a pool"])
+def test_rows_of_circles_are_true(tmp_path, row):
+    assert told(tmp_path, {}, LIST + row + "\n")[0] == [(rooms.LIST, "circle")]
+
+
+def test_the_command_is_another_program(tmp_path):
+    tree = {"node/host/kill.c": "void show(void);\nvoid kill_it(void) { show(); }\n",
+            "node/host/show.c": "void show(void) {}\n", "cli/show.c": "void show(void) {}\n"}
+    assert not told(tmp_path, tree, LIST + "cli: | the command\n")[0]
