@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "api/rest/handle.h"
+#include "api/rest/object.h"
 #include "api/rest/token.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -11,16 +11,8 @@
 
 #define FINGERPRINT_MIN 12
 
-static json_t *certificate_json(struct req *r, const struct row *row, void *arg)
-{
-	return json_pack("{s:s, s:s, s:b, s:[], s:s, s:s}", "name", json_str(row->doc, "name", ""),
-			 "type", json_str(row->doc, "type", "client"), "restricted",
-			 json_bool(row->doc, "restricted", false), "projects", "certificate",
-			 json_str(row->doc, "certificate", ""), "fingerprint", row->key);
-}
-
 /* By the whole fingerprint or a unique beginning of it. */
-static int find_certificate(struct req *r, const char *prefix, struct row *ret)
+static int find(struct req *r, const char *prefix, struct row *ret)
 {
 	_rows_ struct rows rows = { 0 };
 	struct row *found = NULL;
@@ -36,28 +28,15 @@ static int find_certificate(struct req *r, const char *prefix, struct row *ret)
 		found = &rows.v[i];
 	}
 	if (!found)
-		return err_set(req_err(r), ERR_NOT_FOUND, "Certificate not found: \"%.64s\"",
-			       prefix);
+		return err_set(req_err(r), ERR_NOT_FOUND, "no such certificate");
 	*ret = *found;
 	*found = (struct row){ 0 };
 	return 0;
 }
 
-int h_certificates_get(struct req *r)
+static void show(struct req *r, const struct row *row, json_t *j)
 {
-	return reply_rows(r, ENT_CERTIFICATE, "certificates", certificate_json, NULL);
-}
-
-int h_certificate_get(struct req *r)
-{
-	_row_ struct row row = { 0 };
-	_json_ json_t *j = NULL;
-
-	if (find_certificate(r, req_param(r, 0), &row) < 0)
-		return -1;
-	j = certificate_json(r, &row, NULL);
-	set_etag(r, j);
-	return reply_sync(r, json_incref(j));
+	json_object_set_new(j, "projects", json_array());
 }
 
 /* --- adding ---------------------------------------------------------------------------------- */
@@ -105,6 +84,7 @@ static int check_dates(const char *pem, struct err *err)
 static int put_certificate(struct req *r, const char *name, const char *pem, struct tx *tx)
 {
 	const struct api_env *env = req_env(r);
+	_free_ char *url = NULL;
 	char fp[SHA256_HEX_SIZE];
 	_json_ json_t *doc = NULL;
 
@@ -118,7 +98,9 @@ static int put_certificate(struct req *r, const char *name, const char *pem, str
 			err_set(req_err(r), ERR_CONFLICT, "Certificate already in trust store");
 		return -1;
 	}
-	return reply_made(r, "certificates", fp, "certificate-created");
+	url = ref_url("certificates", fp);
+	tell_event_at(r, "certificate-created", url, fp);
+	return reply_created(r, url);
 }
 
 static int add_token(struct req *r, const json_t *body)
@@ -182,60 +164,41 @@ int h_certificates_post(struct req *r)
 /* --- changing -------------------------------------------------------------------------------- */
 
 /* The certificate of a member is who it is to the others. */
-static int check_not_member(struct req *r, const struct row *row)
+static int check_not_member(struct req *r, struct change *c)
 {
-	if (!str_eq(json_str(row->doc, "type", ""), "server"))
+	if (!str_eq(json_str(c->old, "type", ""), "server"))
 		return 0;
 	return err_set(
 		req_err(r), ERR_CONFLICT,
 		"certificate %.12s belongs to cluster member \"%s\" and cannot be changed or "
 		"removed by itself: its member is removed with \"cluster remove\"",
-		row->key, json_str(row->doc, "name", ""));
+		c->key, json_str(c->old, "name", ""));
 }
 
-int h_certificate_put(struct req *r)
+static int check(struct req *r, struct change *c)
 {
-	static const struct json_field fields[] = {
-		{ "name", JW_STR, false },
-		{ "type", JW_STR, false },
-		{ "restricted", JW_BOOL, false },
-		{ "projects", JW_STR_LIST, false },
-		{ "certificate", JW_STR, false },
-		{ "fingerprint", JW_STR, false },
-		{ NULL, 0, 0 },
-	};
-	const struct api_env *env = req_env(r);
-	json_t *body = req_json(r, fields, "certificate");
-	_row_ struct row row = { 0 };
-	_json_ json_t *present = NULL;
-	_tx_ struct tx *tx = tx_new();
-
-	if (!body || check_type(r, body) < 0 || find_certificate(r, req_param(r, 0), &row) < 0)
+	if (check_not_member(r, c) < 0 || check_type(r, c->doc) < 0)
 		return -1;
-	present = certificate_json(r, &row, NULL);
-	if (check_etag(r, present) < 0 || check_not_member(r, &row) < 0)
-		return -1;
-	json_put_str(row.doc, "name", json_str(body, "name", json_str(row.doc, "name", "")));
-	tx_put(tx, ENT_CERTIFICATE, row.key, row.rev, row.doc);
-	if (store_commit(env->store, tx, 0, NULL, req_err(r)) < 0)
-		return -1;
-	tell_event(r, "certificate-updated", req_path(r), row.key);
-	return reply_sync(r, NULL);
+	json_put_str(c->doc, "type", "client");
+	return 0;
 }
 
-/* The connections it opened end on every member, through the watch on the rows. */
-int h_certificate_delete(struct req *r)
-{
-	_row_ struct row row = { 0 };
-	_tx_ struct tx *tx = tx_new();
+static const struct field fields[] = {
+	{ "fingerprint", JW_STR, FIELD_NAME, false },
+	{ "certificate", JW_STR, FIELD_FIXED, false },
+	{ "name", JW_STR, FIELD_KEEP, false },
+	{ "type", JW_STR, FIELD_KEEP, false },
+	{ "restricted", JW_BOOL, FIELD_KEEP, false },
+	{ "projects", JW_STR_LIST, FIELD_SHOWN, false },
+	{ NULL, 0, 0, false },
+};
 
-	if (find_certificate(r, req_param(r, 0), &row) < 0)
-		return -1;
-	if (check_not_member(r, &row) < 0)
-		return -1;
-	tx_delete(tx, ENT_CERTIFICATE, row.key, row.rev);
-	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
-		return -1;
-	tell_event(r, "certificate-deleted", req_path(r), row.key);
-	return reply_sync(r, NULL);
-}
+/* The connections that a deleted one opened end on every member, through the watch on the rows. */
+const struct kind kind_certificate = {
+	.entity = ENT_CERTIFICATE,
+	.fields = fields,
+	.find = find,
+	.show = show,
+	.check = check,
+	.leave = check_not_member,
+};

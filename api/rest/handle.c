@@ -55,14 +55,6 @@ void tell_event(struct req *r, const char *action, const char *url, const char *
 	tell_event_at(r, action, whole, key);
 }
 
-int reply_made(struct req *r, const char *kind, const char *key, const char *action)
-{
-	_free_ char *url = ref_url(kind, key);
-
-	tell_event_at(r, action, url, key);
-	return reply_created(r, url);
-}
-
 int reply_job(struct req *r, const struct job_order *o)
 {
 	struct op *op = job_start(req_env(r), o, req_err(r));

@@ -9,8 +9,6 @@ bool caller_trusted(const struct req *r);
 void tell_event(struct req *r, const char *action, const char *url, const char *key);
 /* The same; the URL has its project. */
 void tell_event_at(struct req *r, const char *action, const char *url, const char *key);
-/* 201 with the new object's URL, and its event. */
-int reply_made(struct req *r, const char *kind, const char *key, const char *action);
 /* 202 for an operation that is known only by its object (a token, or one of another member). */
 /* Starts the job, and answers with its operation. */
 struct job_order;

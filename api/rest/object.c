@@ -165,8 +165,8 @@ static int check_same(struct req *r, const struct change *c, const json_t *body)
 		if (f->use > FIELD_FIXED || str_empty(sent) || str_eq(sent, is))
 			continue;
 		return err_set(req_err(r), ERR_INVALID,
-			       "%s: \"%s\" can't be changed to \"%.64s\": it is \"%s\"", c->what,
-			       f->key, sent, is);
+			       "%s: \"%s\" can't be changed to \"%.64s\": it is \"%.64s\"",
+			       c->what, f->key, sent, is);
 	}
 	return 0;
 }
