@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tests/unit/migrate/mover_world.h - a mover of a single host with a real store and a real node, on
  * which nothing runs: what it keeps of a move is put there by the tests.
+ *
+ * A test's main is mover_world_main: helpers are this program again.
  */
 #pragma once
 #include "tests/unit/cluster/store_world.h"
@@ -13,6 +15,7 @@
 #include "cluster/store/tx.h"
 #include "migrate/move_int.h"
 #include "node/daemon/host.h"
+#include "node/helper/verbs.h"
 #include "node/host/cgroup.h"
 #include "node/storage/storage.h"
 
@@ -24,6 +27,7 @@ struct mover_world {
 	struct mover *m;
 	char node_dir[100], cgroup[40];
 	const char *closed; /* why nothing may come here or start; NULL: it may */
+	int asked;          /* how often that was looked at */
 };
 
 static inline json_t *world_pool(void)
@@ -58,6 +62,7 @@ static inline int takes_all(void *arg, struct err *err)
 {
 	struct mover_world *t = arg;
 
+	t->asked++;
 	return t->closed ? err_set(err, ERR_UNAVAILABLE, "%s", t->closed) : 0;
 }
 
@@ -136,6 +141,16 @@ static inline void put_instance(struct mover_world *t, const char *name, const c
 			    (json_int_t)epoch, "uuid", "u-1"));
 }
 
+static inline void world_drop(struct mover_world *t, enum entity e, const char *key)
+{
+	_tx_ struct tx *tx = tx_new();
+	struct err err = { 0 };
+
+	tx_delete(tx, e, key, REV_ANY);
+	if (store_commit(t->w.store, tx, 0, NULL, &err) < 0 && err.kind != ERR_NOT_FOUND)
+		fail_msg("%s", err.msg);
+}
+
 static inline void assert_owner(struct mover_world *t, const char *member, int64_t epoch)
 {
 	_row_ struct row row = { 0 };
@@ -157,3 +172,12 @@ static inline const char *phase_of(struct mover_world *t, const struct move *mv,
 		str_copy(buf, 32, json_str(row.doc, "phase", "?"));
 	return buf;
 }
+
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+#define mover_world_main(argc, argv, tests)                                 \
+	({                                                                  \
+		int rc_ = helper_main(helper_verbs, argc, argv);            \
+                                                                            \
+		rc_ >= 0 ? rc_ : cmocka_run_group_tests(tests, NULL, NULL); \
+	})

@@ -188,9 +188,7 @@ static void a_commit_ends_the_renaming(void **state)
 	assert_string_equal(inst_moved_from(row.doc), "");
 }
 
-#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		T(there_and_back),
@@ -204,5 +202,5 @@ int main(void)
 		T(a_commit_ends_the_renaming),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return mover_world_main(argc, argv, tests);
 }

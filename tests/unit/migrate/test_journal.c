@@ -220,9 +220,7 @@ static void cut_off_moves_are_kept(void **state)
 	assert_int_equal(json_object_size(keep), 2);
 }
 
-#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_note_holds_all_of_a_move),      T(a_note_is_written_over),
@@ -231,5 +229,5 @@ int main(void)
 		T(each_side_has_images_of_its_own), T(cut_off_moves_are_kept),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return mover_world_main(argc, argv, tests);
 }
