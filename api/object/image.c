@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "api/rest/handle.h"
+#include "api/rest/object.h"
 #include "api/work/find_image.h"
 #include "api/work/job.h"
 #include "base/clock.h"
@@ -28,73 +28,36 @@ static json_t *aliases_of(struct req *r, const char *key)
 	for (size_t i = 0; i < rows.n; i++) {
 		if (!ref_is_in(rows.v[i].key, image.project))
 			continue;
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s}", "name", ref_of(rows.v[i].key).name,
-						"description",
-						json_str(rows.v[i].doc, "description", "")));
+		json_array_append_new(list, json_pack("{s:s, s:s}", "name",
+						      ref_of(rows.v[i].key).name, "description",
+						      json_str(rows.v[i].doc, "description", "")));
 	}
 	return list;
 }
 
-static json_t *image_render(struct req *r, const struct row *row, void *arg)
+/* From the untrusted, unless it is public. */
+static bool hidden(struct req *r, const struct row *row)
 {
-	json_t *j;
+	return !caller_trusted(r) && !json_bool(row->doc, "public", false);
+}
 
-	if (!caller_trusted(r) && !json_bool(row->doc, "public", false))
-		return NULL;
-	j = json_copy(row->doc);
-	json_object_del(j, "members");
-	json_object_del(j, "templates");
-	json_object_del(j, "metadata");
-	json_put_str(j, "fingerprint", ref_of(row->key).name);
+static int find(struct req *r, const char *name, struct row *ret)
+{
+	return image_by_fingerprint(req_env(r), req_project(r), name, ret, req_err(r));
+}
+
+/* The row, without what is between members only. */
+static void show(struct req *r, const struct row *row, json_t *j)
+{
+	static const char *const inner[] = { "members", "templates", "metadata" };
+
+	json_object_update_missing(j, row->doc);
+	for (size_t i = 0; i < ARRAY_SIZE(inner); i++)
+		json_object_del(j, inner[i]);
 	json_object_set_new(j, "aliases", aliases_of(r, row->key));
-	return j;
-}
-
-static json_t *image_writable(const json_t *doc)
-{
-	static const char *const keys[] = { "public", "auto_update", "properties", "expires_at",
-					    "profiles" };
-	json_t *j = json_object();
-
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		json_object_set(j, keys[i], json_object_get(doc, keys[i]));
-	return j;
-}
-
-static int get_image(struct req *r, struct row *ret)
-{
-	if (image_by_fingerprint(req_env(r), req_project(r), req_param(r, 0), ret, req_err(r)) < 0)
-		return -1;
-	if (caller_trusted(r) || json_bool(ret->doc, "public", false))
-		return 0;
-	return err_set(req_err(r), ERR_NOT_FOUND, "Image not found: \"%.64s\"", req_param(r, 0));
-}
-
-int h_images_get(struct req *r)
-{
-	return reply_rows(r, ENT_IMAGE, "images", image_render, NULL);
-}
-
-int h_image_get(struct req *r)
-{
-	_json_ json_t *writable = NULL;
-	_row_ struct row row = { 0 };
-
-	if (get_image(r, &row) < 0)
-		return -1;
-	writable = image_writable(row.doc);
-	set_etag(r, writable);
-	return reply_sync(r, image_render(r, &row, NULL));
 }
 
 /* --- changing -------------------------------------------------------------------------------- */
-
-static const struct json_field put_fields[] = {
-	{ "public", JW_BOOL, false },        { "auto_update", JW_BOOL, false },
-	{ "properties", JW_STR_MAP, false }, { "expires_at", JW_STR, false },
-	{ "profiles", JW_STR_LIST, false },  { NULL, 0, 0 },
-};
 
 static void drop_empty(json_t *map)
 {
@@ -108,68 +71,76 @@ static void drop_empty(json_t *map)
 	}
 }
 
-static int check_put(struct req *r, const char *fingerprint, const json_t *body)
+static int check_profiles(struct req *r, const struct change *c)
 {
-	_free_ char *what = xasprintf("image %.12s", fingerprint);
-	const char *expires = json_str(body, "expires_at", "");
+	const json_t *profiles = json_arr(c->doc, "profiles");
 	json_t *name;
 	size_t i;
 
-	if (json_bool(body, "auto_update", false))
-		return err_set(req_err(r), ERR_INVALID,
-			       "%s: \"auto_update\" can't be true: images are never updated by "
-			       "themselves",
-			       what);
-	if (!str_empty(expires) && clock_parse(expires) == -1)
-		return err_set(req_err(r), ERR_INVALID,
-			       "%s: invalid value \"%.60s\" for \"expires_at\": must be a time "
-			       "such as 2030-01-31T12:00:00Z",
-			       what, expires);
-	json_array_foreach(json_arr(body, "profiles"), i, name) {
+	if (json_equal(profiles, json_arr(c->old, "profiles")))
+		return 0;
+	json_array_foreach((json_t *)profiles, i, name) {
 		_free_ char *key = req_key(r, ENT_PROFILE, json_string_value(name));
 		_row_ struct row row = { 0 };
 
 		if (store_get(req_env(r)->store, ENT_PROFILE, key, &row, req_err(r)) == 0)
 			continue;
 		if (req_err(r)->kind == ERR_NOT_FOUND)
-			err_set(req_err(r), ERR_NOT_FOUND, "%s: Profile not found: \"%.64s\"", what,
-				json_string_value(name));
+			err_set(req_err(r), ERR_NOT_FOUND, "%s: Profile not found: \"%.64s\"",
+				c->what, json_string_value(name));
 		return -1;
 	}
-	return image_check_properties(what, json_obj(body, "properties"), req_err(r));
+	return 0;
 }
 
-int h_image_put(struct req *r)
+static int check(struct req *r, struct change *c)
 {
-	json_t *body = req_json(r, put_fields, "image"), *v;
-	_json_ json_t *writable = NULL;
-	_row_ struct row row = { 0 };
-	_tx_ struct tx *tx = tx_new();
-	const char *key;
+	const char *expires = json_str(c->doc, "expires_at", "");
 
-	if (!body || get_image(r, &row) < 0)
+	if (json_bool(c->doc, "auto_update", false))
+		return err_set(req_err(r), ERR_INVALID,
+			       "%s: \"auto_update\" can't be true: images are never updated by "
+			       "themselves",
+			       c->what);
+	if (!str_empty(expires) && clock_parse(expires) == -1)
+		return err_set(req_err(r), ERR_INVALID,
+			       "%s: invalid value \"%.60s\" for \"expires_at\": must be a time "
+			       "such as 2030-01-31T12:00:00Z",
+			       c->what, expires);
+	if (check_profiles(r, c) < 0)
 		return -1;
-	writable = image_writable(row.doc);
-	if (check_etag(r, writable) < 0 || check_put(r, ref_of(row.key).name, body) < 0)
+	if (image_check_properties(c->what, json_obj(c->doc, "properties"), req_err(r)) < 0)
 		return -1;
-	json_object_foreach(body, key, v) {
-		if (!json_is_null(v) && !str_eq(key, "properties"))
-			json_object_set(row.doc, key, v);
-	}
-	merge_map(row.doc, "properties", body, is_patch(r));
-	drop_empty(json_obj(row.doc, "properties"));
-	tx_put(tx, ENT_IMAGE, row.key, row.rev, row.doc);
-	if (store_commit(req_env(r)->store, tx, 0, NULL, req_err(r)) < 0)
-		return -1;
-	tell_event(r, "image-updated", req_path(r), row.key);
-	return reply_sync(r, NULL);
+	drop_empty(json_obj(c->doc, "properties"));
+	return 0;
 }
+
+static const struct field fields[] = {
+	{ "fingerprint", JW_STR, FIELD_NAME, false },
+	{ "public", JW_BOOL, FIELD_KEEP, false },
+	{ "auto_update", JW_BOOL, FIELD_KEEP, false },
+	{ "properties", JW_STR_MAP, FIELD_WRITE, false },
+	{ "expires_at", JW_STR, FIELD_KEEP, false },
+	{ "profiles", JW_STR_LIST, FIELD_KEEP, false },
+	{ NULL, 0, 0, false },
+};
+
+const struct kind kind_image = {
+	.entity = ENT_IMAGE,
+	.fields = fields,
+	.find = find,
+	.hidden = hidden,
+	.show = show,
+	.check = check,
+};
+
+/* --- deleting -------------------------------------------------------------------------------- */
 
 int h_image_delete(struct req *r)
 {
 	_row_ struct row row = { 0 };
 
-	if (get_image(r, &row) < 0)
+	if (object_find(r, &kind_image, &row) < 0)
 		return -1;
 	return reply_job(r,
 			 &(struct job_order){ .kind = &jobs[JOB_IMAGE_DELETE], .name = row.key });
@@ -179,7 +150,7 @@ int h_image_refresh(struct req *r)
 {
 	_row_ struct row row = { 0 };
 
-	if (get_image(r, &row) < 0)
+	if (object_find(r, &kind_image, &row) < 0)
 		return -1;
 	return err_set(req_err(r), ERR_INVALID,
 		       "image %.12s has no source to be refreshed from: import it anew",
@@ -249,7 +220,7 @@ int h_image_export(struct req *r)
 	_row_ struct row row = { 0 };
 	const char *fp;
 
-	if (get_image(r, &row) < 0)
+	if (object_find(r, &kind_image, &row) < 0)
 		return -1;
 	fp = ref_of(row.key).name;
 	if (job_need_image((void *)req_env(r), fp, NULL, req_err(r)) < 0)
