@@ -4,8 +4,11 @@
 #pragma once
 #include "tests/unit/cluster/store_world.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "api/api.h"
 #include "api/http/query.h"
@@ -200,4 +203,39 @@ static inline void api_event(struct api_world *t, int count, const char *action,
 	j = json_parse(t->events.last, strlen(t->events.last), "event", &err);
 	assert_string_equal(json_str(json_obj(j, "metadata"), "action", ""), action);
 	assert_string_equal(json_str(json_obj(j, "metadata"), "source", ""), url);
+}
+
+static inline void api_ended(void *arg, struct op *op)
+{
+	box_put(arg, "");
+}
+
+/* Until the operation that the last answer tells of has ended, well. */
+static inline void api_await(struct api_world *t)
+{
+	_json_ json_t *told = api_answer(t), *ended = NULL;
+	struct op *op = ops_find(t->env.ops, json_str(told, "id", ""));
+	struct box box;
+
+	assert_non_null(op);
+	box_init(&box);
+	op_on_end(op, api_ended, &box);
+	assert_true(box_wait(&box, 1, 30000));
+	ended = op_json(op);
+	op_unref(op);
+	if (!str_eq(json_str(ended, "status", ""), "Success"))
+		fail_msg("%s", json_str(ended, "err", ""));
+}
+
+/* Of 127.0.0.1, for a listener of the test's own. */
+static inline int api_free_port(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t n = sizeof(a);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+	close(fd);
+	return ntohs(a.sin_port);
 }
