@@ -16,7 +16,7 @@ for test in "$dir"/*test_*; do
 	printf '%s\n' "$test"
 done | xargs -P "$jobs" -I{} sh -c '
 	name=$(basename "$1")
-	timeout 300 "$1" >"$logs/$name.out" 2>&1
+	timeout 600 "$1" >"$logs/$name.out" 2>&1
 	echo $? >"$logs/$name.status"' run {}
 
 passed=0
