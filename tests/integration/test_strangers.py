@@ -22,6 +22,15 @@ from stranger import Stranger
 PUBLIC = ["cluster.crt", "server.crt", "networks/*/dnsmasq.hosts", "networks/*/dnsmasq.pid", "networks/*/names*"]
 NOBODY = 65534
 
+
+def temporary():
+    """Not what unit tests make, which may run at the same time."""
+    return {p for where in ("/tmp", "/var/tmp") for p in glob.glob(f"{where}/*dunlin*")
+            if not Path(p).name.startswith("dunlin-test-")}
+
+
+BEFORE = temporary()  # other people's
+
 TRY = """
 import os, stat, sys
 for path in sys.stdin.read().split("\\0"):
@@ -60,7 +69,7 @@ def seen_by_nobody(cluster):
     """What other users can open of the members' files, apart from PUBLIC."""
     tops = [str(m.dir) for m in cluster.members]
     tops += [f"/dev/shm/{(m.dir / 'node-id').read_text().strip()}" for m in cluster.members]
-    tops += [p for where in ("/run", "/tmp", "/var/tmp") for p in glob.glob(f"{where}/*dunlin*")]
+    tops += [*glob.glob("/run/*dunlin*"), *(temporary() - BEFORE)]
     paths = [p for top in tops if os.path.exists(top) for p in everything(top)]
     assert any(p.endswith("/spec.json") for p in paths)
     seen = []
