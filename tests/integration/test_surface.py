@@ -286,11 +286,13 @@ def test_deleted_pools_leave_every_member(cluster):
         name = f"short-{driver}"
         cluster[0].cli("storage", "create", name, driver)
         for m in cluster.members:
+            wait_for(f"{m.name} to hear of {name}", lambda m=m: f"/1.0/storage-pools/{name}" in m.api(
+                "GET", "/1.0/storage-pools"), 60)
             cluster[0].api("GET", f"/1.0/storage-pools/{name}/resources?target={m.name}")
             assert (m.dir / "storage-pools" / name).is_dir()
         cluster[1].cli("storage", "delete", name)
         for m in cluster.members:
-            wait_for(f"{name} to leave {m.name}", lambda m=m: not (m.dir / "storage-pools" / name).exists())
+            wait_for(f"{name} to leave {m.name}", lambda m=m: not (m.dir / "storage-pools" / name).exists(), 60)
 
 
 def test_messages_are_whole(cluster, launch):
