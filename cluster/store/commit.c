@@ -206,9 +206,8 @@ static int64_t revision(void *arg)
 	return replica_revision(((struct cluster *)arg)->replica);
 }
 
-static bool again(void *arg, int64_t deadline)
+bool commit_again(struct cluster *c, int64_t deadline)
 {
-	struct cluster *c = arg;
 	struct identity self;
 
 	cluster_self(c, &self);
@@ -217,6 +216,11 @@ static bool again(void *arg, int64_t deadline)
 		return false;
 	cluster_wait_leader(c, deadline_in(RETRY_MS));
 	return true;
+}
+
+static bool again(void *arg, int64_t deadline)
+{
+	return commit_again(arg, deadline);
 }
 
 static struct commit_way way_of(struct cluster *c)

@@ -39,6 +39,9 @@ int commit_over(const struct commit_way *w, struct tx *t, int64_t deadline, int6
 int outcome_over(const struct commit_way *w, struct tx *t, int64_t deadline, int64_t *ret_rev,
 		 struct err *err);
 
+/* A moment later; false when there is no use in asking a leader again before the deadline. */
+bool commit_again(struct cluster *c, int64_t deadline);
+
 /* store_commit() and store_outcome(). */
 int commit_run(struct cluster *c, struct tx *t, int64_t deadline, int64_t *ret_rev,
 	       struct err *err);

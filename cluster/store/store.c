@@ -107,11 +107,16 @@ static json_t *leaders_row(struct store *s, const struct row_query *q, struct er
 static int get_at_leader(struct store *s, const struct row_query *q, struct row *ret,
 			 struct err *err)
 {
-	_json_ json_t *answer = leaders_row(s, q, err);
-	const char *text = answer ? json_str(answer, "doc", NULL) : NULL;
+	_json_ json_t *answer = NULL;
+	const char *text;
 
-	if (!answer)
-		return -1;
+	/* A read may always be made again. */
+	while (!(answer = leaders_row(s, q, err))) {
+		if ((err->kind != ERR_UNAVAILABLE && err->kind != ERR_UNKNOWN) ||
+		    !commit_again(s->c, q->deadline))
+			return -1;
+	}
+	text = json_str(answer, "doc", NULL);
 	if (!text)
 		return row_not_found(q->e, q->key, err);
 	/* What is told here must not be taken back by the next read. */
