@@ -152,7 +152,7 @@ use() { mkdir service && sh -c 'echo $$ >service/cgroup.procs && cat /proc/self/
 def cgroups_of(world, member, name):
     """(path, mode, owner) of all that a container may find in its cgroups."""
     found = set()
-    for top in Path("/sys/fs/cgroup").glob(f"**/{world.cgroup_name(member)}/{name}/payload"):
+    for top in Path("/sys/fs/cgroup").glob(f"*/{world.cgroup_name(member)}/{name}/payload"):
         for folder, _, files in os.walk(top):
             for path in [Path(folder), *(Path(folder) / f for f in files)]:
                 st = path.lstat()
