@@ -34,11 +34,6 @@ static int find(struct req *r, const char *prefix, struct row *ret)
 	return 0;
 }
 
-static void show(struct req *r, const struct row *row, json_t *j)
-{
-	json_object_set_new(j, "projects", json_array());
-}
-
 /* --- adding ---------------------------------------------------------------------------------- */
 
 static const struct json_field post_fields[] = {
@@ -198,7 +193,6 @@ const struct kind kind_certificate = {
 	.entity = ENT_CERTIFICATE,
 	.fields = fields,
 	.find = find,
-	.show = show,
 	.check = check,
 	.leave = check_not_member,
 };

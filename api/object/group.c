@@ -28,17 +28,12 @@ static json_t *members_of(struct req *r, const char *group)
 	return names;
 }
 
-static int find(struct req *r, const char *name, struct row *ret)
+static json_t *seen(struct req *r, const struct row *row)
 {
-	if (store_get(req_env(r)->store, ENT_GROUP, name, ret, req_err(r)) < 0)
-		return -1;
-	json_object_set_new(ret->doc, "members", members_of(r, name));
-	return 0;
-}
+	json_t *doc = json_copy(row->doc);
 
-static void show(struct req *r, const struct row *row, json_t *j)
-{
-	json_object_set_new(j, "members", members_of(r, row->key));
+	json_object_set_new(doc, "members", members_of(r, row->key));
+	return doc;
 }
 
 /* Whether it was in the list. */
@@ -77,6 +72,8 @@ static int check(struct req *r, struct change *c)
 	_json_ json_t *names = json_copy(json_arr(c->doc, "members"));
 	_rows_ struct rows members = { 0 };
 
+	if (!names)
+		return 0;
 	json_object_del(c->doc, "members");
 	if (store_list(req_env(r)->store, ENT_MEMBER, NULL, &members, req_err(r)) < 0)
 		return -1;
@@ -114,7 +111,6 @@ static int leave(struct req *r, struct change *c)
 	tx_check_still(c->tx, ENT_MEMBER, c->revision);
 	if (!c->new_name)
 		return refuse_full(r, c);
-	json_object_del(c->doc, "members");
 	if (store_list(req_env(r)->store, ENT_MEMBER, NULL, &members, req_err(r)) < 0)
 		return -1;
 	for (size_t i = 0; i < members.n; i++) {
@@ -143,8 +139,7 @@ const struct kind kind_group = {
 	.name_rule = "1 to 63 bytes, none of \"/\", \"~\", \"@\" and \",\"",
 	.keep = GROUP_DEFAULT,
 	.ready = need_cluster,
-	.find = find,
-	.show = show,
+	.seen = seen,
 	.check = check,
 	.leave = leave,
 };

@@ -5,7 +5,6 @@
 
 #include "api/http/envelope.h"
 #include "api/http/server.h"
-#include "api/rest/filter.h"
 #include "api/work/icache.h"
 #include "api/work/spec.h"
 #include "api/work/job.h"
@@ -73,34 +72,6 @@ int reply_operation_json(struct req *r, json_t *own_op)
 			      json_str(op, "location", ""));
 	reply_header(r, "Location", url);
 	return reply_bytes(r, 202, "application/json", envelope, strlen(envelope));
-}
-
-int reply_rows(struct req *r, enum entity e, const char *kind,
-	       json_t *(*render)(struct req *r, const struct row *row, void *arg), void *arg)
-{
-	_rows_ struct rows rows = { 0 };
-	_json_ json_t *list = json_array();
-	struct filter *filter;
-	bool ok;
-
-	if (store_list(req_env(r)->store, e, NULL, &rows, req_err(r)) < 0)
-		return -1;
-	filter = filter_parse(req_query(r, "filter"), &ok, req_err(r));
-	if (!ok)
-		return -1;
-	for (size_t i = 0; i < rows.n; i++) {
-		_free_ char *url = ref_url(kind, rows.v[i].key);
-		_json_ json_t *obj = NULL;
-
-		if (!req_lists(r, e, rows.v[i].key))
-			continue;
-		obj = render(r, &rows.v[i], arg);
-		if (!obj || !filter_match(filter, obj))
-			continue;
-		json_array_append_new(list, req_recursion(r) ? json_incref(obj) : json_string(url));
-	}
-	filter_free(filter);
-	return reply_sync(r, json_incref(list));
 }
 
 void set_etag(struct req *r, const json_t *writable)

@@ -14,10 +14,6 @@ void tell_event_at(struct req *r, const char *action, const char *url, const cha
 struct job_order;
 int reply_job(struct req *r, const struct job_order *o);
 int reply_operation_json(struct req *r, json_t *own_op);
-/* A list of the request's rows: URLs for recursion 0, else what render makes of each (new
- * reference, NULL leaves it out). filter= is applied to objects. */
-int reply_rows(struct req *r, enum entity e, const char *kind,
-	       json_t *(*render)(struct req *r, const struct row *row, void *arg), void *arg);
 /* reply_etag of what may be changed; steals nothing. */
 void set_etag(struct req *r, const json_t *writable);
 int check_etag(struct req *r, const json_t *writable);

@@ -160,13 +160,13 @@ static int check_same(struct req *r, const struct change *c, const json_t *body)
 {
 	for (const struct field *f = c->kind->fields; f->key; f++) {
 		const char *sent = json_str(body, f->key, "");
-		const char *is = f->use == FIELD_NAME ? c->name : json_str(c->old, f->key, "");
+		const char *is = f->use == FIELD_NAME ? c->name : json_str(c->seen, f->key, "");
 
 		if (f->use > FIELD_FIXED || str_empty(sent) || str_eq(sent, is))
 			continue;
 		return err_set(req_err(r), ERR_INVALID,
-			       "%s: \"%s\" can't be changed to \"%.64s\": it is \"%.64s\"",
-			       c->what, f->key, sent, is);
+			       "%s: \"%s\" can't be changed to \"%.64s\": it is \"%.64s\"", c->what,
+			       f->key, sent, is);
 	}
 	return 0;
 }
@@ -198,16 +198,26 @@ int object_find(struct req *r, const struct kind *k, struct row *ret)
 		       name);
 }
 
+static json_t *seen(struct req *r, const struct row *row)
+{
+	const struct kind *k = kind_of(r);
+
+	return k->seen ? k->seen(r, row) : json_incref(row->doc);
+}
+
 static json_t *render(struct req *r, const struct row *row)
 {
 	const struct kind *k = kind_of(r);
-	json_t *j = object_writable(k, row->doc);
+	_json_ json_t *doc = seen(r, row);
+	json_t *j = object_writable(k, doc);
 
 	for (const struct field *f = k->fields; f->key; f++) {
 		if (f->use == FIELD_NAME)
 			json_put_str(j, f->key, ref_of(row->key).name);
 		if (f->use == FIELD_FIXED)
-			json_put_str(j, f->key, json_str(row->doc, f->key, ""));
+			json_put_str(j, f->key, json_str(doc, f->key, ""));
+		if (f->use == FIELD_SHOWN)
+			json_object_set(j, f->key, json_object_get(doc, f->key));
 	}
 	if (k->used_as)
 		json_object_set_new(j, "used_by", used_by(req_env(r), k->used_as, row->key));
@@ -227,6 +237,12 @@ static void list_one(struct req *r, const struct row *row, const struct filter *
 				      req_recursion(r) ? json_incref(j) : json_string(own_url));
 }
 
+static int all_rows(struct req *r, const struct kind *k, struct rows *ret)
+{
+	return k->rows ? k->rows(r, ret)
+		       : store_list(req_env(r)->store, k->entity, NULL, ret, req_err(r));
+}
+
 int object_list(struct req *r)
 {
 	const struct kind *k = kind_of(r);
@@ -235,8 +251,7 @@ int object_list(struct req *r)
 	struct filter *filter;
 	bool ok;
 
-	if (ready(r, k) < 0 ||
-	    store_list(req_env(r)->store, k->entity, NULL, &rows, req_err(r)) < 0)
+	if (ready(r, k) < 0 || all_rows(r, k, &rows) < 0)
 		return -1;
 	filter = filter_parse(req_query(r, "filter"), &ok, req_err(r));
 	if (!ok)
@@ -252,12 +267,13 @@ int object_list(struct req *r)
 
 int object_get(struct req *r)
 {
-	_json_ json_t *writable = NULL;
+	_json_ json_t *doc = NULL, *writable = NULL;
 	_row_ struct row row = { 0 };
 
 	if (object_find(r, kind_of(r), &row) < 0)
 		return -1;
-	writable = object_writable(kind_of(r), row.doc);
+	doc = seen(r, &row);
+	writable = object_writable(kind_of(r), doc);
 	set_etag(r, writable);
 	return reply_sync(r, render(r, &row));
 }
@@ -397,14 +413,15 @@ static int change(struct req *r)
 	_attempt_ struct attempt a;
 	struct change *c = &a.c;
 	_free_ char *own_url = NULL;
-	_json_ json_t *writable = NULL;
+	_json_ json_t *doc = NULL, *writable = NULL;
 	json_t *body;
 
 	attempt_start(r, &a);
 	body = body_of(r, false);
 	if (!body || attempt_find(r, &a) < 0 || refuse_target(r, c->what) < 0)
 		return -1;
-	writable = object_writable(c->kind, c->old);
+	c->seen = doc = seen(r, &a.row);
+	writable = object_writable(c->kind, doc);
 	if (check_etag(r, writable) < 0 || check_same(r, c, body) < 0)
 		return -1;
 	c->doc = json_deep_copy(c->old);

@@ -37,7 +37,7 @@ enum field_use {
 	FIELD_FIXED, /* a text, to make one; afterwards it must be the same */
 	FIELD_WRITE, /* may be changed; a PUT without it empties it */
 	FIELD_KEEP,  /* may be changed; a PUT without it leaves it alone */
-	FIELD_SHOWN, /* comes back from clients, who were shown it: ignored */
+	FIELD_SHOWN, /* shown when it is there; ignored when clients send it back */
 };
 struct field {
 	const char *key; /* NULL ends the list */
@@ -54,6 +54,7 @@ struct change {
 	const char *new_name; /* of a renaming, else NULL */
 	const char *what;     /* "profile \"x\"", for errors */
 	const json_t *old;    /* the row as it is; NULL: it is being made */
+	const json_t *seen;   /* the same as seen() says, of a change */
 	json_t *doc;          /* the row as it will be; NULL: it is being deleted */
 	struct tx *tx;        /* what else goes along, and what must not have changed */
 	int64_t revision;     /* of the replica before anything was looked at */
@@ -71,7 +72,12 @@ struct kind {
 	/* The row that the path means, when its key is not the name. */
 	int (*find)(struct req *r, const char *name, struct row *ret);
 	bool (*hidden)(struct req *r, const struct row *row); /* from this caller */
-	/* Adds to j, which has the name, what is FIXED and WRITE, and used_by. */
+	/* All rows, when the entity's own are not all. */
+	int (*rows)(struct req *r, struct rows *ret);
+	/* The document as clients see it, when fields stand elsewhere than in the row; new
+	 * reference. What is sent of these is in a change's doc, for check() to take away. */
+	json_t *(*seen)(struct req *r, const struct row *row);
+	/* Adds to j, which has all fields and used_by. */
 	void (*show)(struct req *r, const struct row *row, json_t *j);
 	/* Is what is FIXED right, and what follows from the name? Fills defaults in. Before a new
 	 * object, and one member's part of it. */

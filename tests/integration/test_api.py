@@ -551,7 +551,7 @@ DEMANDS = [  # what used to be accepted and did nothing
     ("PATCH", "/1.0/profiles/default", {"name": "other"}, "other"),
     ("PATCH", "/1.0/cluster/members/m2", {"roles": ["ovn-chassis"]}, "roles"),
     ("PATCH", "/1.0/cluster/members/m2", {"roles": []}, "roles"),
-    ("PATCH", "/1.0/cluster/members/m2", {"groups": ["gpu"]}, "groups"),
+    ("PATCH", "/1.0/cluster/members/m2", {"groups": ["gpu"]}, "Cluster group not found"),
     ("PATCH", "/1.0/cluster/members/m2", {"server_name": "m9"}, "m9"),
     ("PATCH", "IMAGE", {"auto_update": True}, "auto_update"),
     ("PATCH", "IMAGE", {"expires_at": "tomorrow"}, "tomorrow"),

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The routes of a kind, on a real store: each test's kind is a "thing" kept as profiles are. */
-#include "tests/unit/cluster/store_world.h"
-
-#include <string.h>
-
-#include "api/http/req_int.h"
-#include "api/rest/object.h"
+#include "tests/unit/api/rest/object_world.h"
 
 /* --- the pure parts -------------------------------------------------------------------------- */
 
@@ -45,35 +40,6 @@ static const struct field all_fields[] = {
 	{ NULL, 0, 0, false },
 };
 static const struct kind all = { .entity = ENT_PROFILE, .fields = all_fields };
-
-static json_t *parsed(const char *text)
-{
-	struct err err = { 0 };
-	json_t *j = json_parse(text, strlen(text), "case", &err);
-
-	if (!j)
-		fail_msg("%s: %s", text, err.msg);
-	return j;
-}
-
-/* The same, of a text with single quotes. */
-static json_t *quoted(const char *text)
-{
-	_free_ char *copy = xstrdup(text);
-
-	for (char *c = copy; *c; c++)
-		*c = *c == '\'' ? '"' : *c;
-	return parsed(copy);
-}
-
-static void assert_json(const json_t *is, const char *want)
-{
-	_json_ json_t *j = parsed(want);
-	_free_ char *text = json_text(is);
-
-	if (!json_equal(is, j))
-		fail_msg("%s, not %s", text, want);
-}
 
 static void merges(void **state)
 {
@@ -129,14 +95,14 @@ static struct {
 	bool check_fails, apply_fails;
 	int precondition; /* so many commits find that something has changed */
 	struct store_world *world;
-} seen;
+} told;
 
 static void note(char c)
 {
-	size_t n = strlen(seen.calls);
+	size_t n = strlen(told.calls);
 
-	assert_true(n < sizeof(seen.calls) - 1);
-	seen.calls[n] = c;
+	assert_true(n < sizeof(told.calls) - 1);
+	told.calls[n] = c;
 }
 
 static int fix(struct req *r, struct change *c)
@@ -152,12 +118,12 @@ static int check(struct req *r, struct change *c)
 {
 	note(c->old ? 'c' : 'n');
 	assert_non_null(c->doc);
-	if (seen.precondition > 0) { /* another one is quicker */
-		seen.precondition--;
-		world_put(seen.world, ENT_POOL, "p", json_object());
+	if (told.precondition > 0) { /* another one is quicker */
+		told.precondition--;
+		world_put(told.world, ENT_POOL, "p", json_object());
 		tx_check(c->tx, ENT_POOL, "p", REV_NONE + 1);
 	}
-	return seen.check_fails ? err_set(req_err(r), ERR_INVALID, "%s: no", c->what) : 0;
+	return told.check_fails ? err_set(req_err(r), ERR_INVALID, "%s: no", c->what) : 0;
 }
 
 static int leave(struct req *r, struct change *c)
@@ -171,7 +137,7 @@ static int leave(struct req *r, struct change *c)
 static int apply(struct req *r, const struct change *c)
 {
 	note(!c->old ? 'N' : c->doc ? 'C' : 'D');
-	return seen.apply_fails ? err_set(req_err(r), ERR_INTERNAL, "%s: no room", c->what) : 0;
+	return told.apply_fails ? err_set(req_err(r), ERR_INTERNAL, "%s: no room", c->what) : 0;
 }
 
 static void undo(struct req *r, const struct change *c)
@@ -217,7 +183,7 @@ static const struct kind thing = {
 	{                                                             \
 		.method = m, .path = p, .handler = fn, .kind = &thing \
 	}
-static const struct route rows[] = {
+static const struct route routes[] = {
 	ROW("GET", "/1.0/things", object_list),
 	ROW("POST", "/1.0/things", object_create),
 	ROW("GET", "/1.0/things/{name}", object_get),
@@ -228,146 +194,37 @@ static const struct route rows[] = {
 	{ 0 },
 };
 
-struct world {
-	struct store_world w;
-	struct api_env env;
-	struct box events;
-	struct req *r; /* the last one, answered */
-};
-
-static void deliver(void *arg, const char *text, size_t len)
+static void forget_calls(void)
 {
-	box_put(arg, text);
+	memset(told.calls, 0, sizeof(told.calls));
 }
 
 static int setup(void **state)
 {
-	struct world *t = xnew(struct world);
+	struct object_world *t = xnew(struct object_world);
 
-	memset(&seen, 0, sizeof(seen));
-	seen.world = &t->w;
-	world_open(&t->w);
-	t->env = (struct api_env){ .dir = t->w.dir,
-				   .cluster = t->w.cluster,
-				   .store = t->w.store,
-				   .events = events_new(t->w.store, world_location, t->w.cluster) };
-	world_start(&t->w);
-	box_init(&t->events);
-	event_listen(t->env.events, &(struct event_filter){ .types = EV_LIFECYCLE }, deliver,
-		     &t->events);
+	memset(&told, 0, sizeof(told));
+	told.world = &t->w;
+	object_world_open(t, routes);
+	t->before = forget_calls;
 	*state = t;
 	return 0;
 }
 
-static void forget(struct world *t)
-{
-	if (!t->r)
-		return;
-	json_decref(t->r->json);
-	for (int i = 0; i < ROUTE_PARAMS_MAX; i++)
-		free(t->r->refs[i]);
-	sbuf_free(&t->r->body);
-	sbuf_free(&t->r->reply.headers);
-	sbuf_free(&t->r->reply.body);
-	free(t->r->path);
-	free(t->r->decoded);
-	free(t->r);
-	t->r = NULL;
-}
-
 static int teardown(void **state)
 {
-	struct world *t = *state;
-
-	forget(t);
-	world_close(&t->w);
-	events_free(t->env.events);
-	free(t);
+	object_world_close(*state);
+	free(*state);
 	return 0;
-}
-
-/* The status of the answer. etag: an If-Match, or NULL. */
-static int ask_if(struct world *t, const char *line, const char *body, const char *etag)
-{
-	char method[8], target[64];
-	struct req *r;
-
-	forget(t);
-	assert_int_equal(sscanf(line, "%7s %63s", method, target), 2);
-	t->r = r = xnew(struct req);
-	r->env = &t->env;
-	r->body_fd = -1;
-	r->project = PROJECT_DEFAULT;
-	r->caller = (struct caller){ .kind = CALLER_ADMIN, .name = "root" };
-	r->head.method = method;
-	if (etag)
-		r->head.headers[r->head.nheaders++] = (struct http_header){ "If-Match", etag };
-	if (strstr(target, "?filter=")) {
-		r->pairs[r->npairs++] =
-			(struct pair){ "filter", strstr(target, "?filter=") + strlen("?filter=") };
-		for (char *c = target; *c; c++)
-			*c = *c == '+' ? ' ' : *c;
-	}
-	if (strstr(target, "?recursion=1"))
-		r->pairs[r->npairs++] = (struct pair){ "recursion", "1" };
-	r->path = xstrndup(target, strcspn(target, "?"));
-	r->route = route_match(rows, method, r->path, r->params, &r->err);
-	assert_non_null(r->route);
-	r->body = SBUF(4096);
-	if (body)
-		sbuf_puts(&r->body, body);
-	memset(seen.calls, 0, sizeof(seen.calls));
-	if (r->route->handler(r) < 0)
-		return err_http(r->err.kind);
-	return r->reply.status;
-}
-
-static int ask(struct world *t, const char *line, const char *body)
-{
-	return ask_if(t, line, body, NULL);
-}
-
-static json_t *answer(struct world *t)
-{
-	_json_ json_t *j = parsed(t->r->reply.body.data);
-
-	return json_incref(json_object_get(j, "metadata"));
-}
-
-static void assert_answer(struct world *t, const char *want)
-{
-	_json_ json_t *j = answer(t);
-
-	assert_json(j, want);
-}
-
-/* An ETag that t's last answer had; the caller frees. */
-static char *etag(struct world *t)
-{
-	const char *at = strstr(t->r->reply.headers.data, "ETag: \"");
-
-	assert_non_null(at);
-	at += strlen("ETag: \"");
-	return xstrndup(at, strcspn(at, "\""));
-}
-
-static void assert_event(struct world *t, int count, const char *action, const char *url)
-{
-	_json_ json_t *j = NULL;
-
-	assert_true(box_wait(&t->events, count, 5000));
-	j = parsed(t->events.last);
-	assert_string_equal(json_str(json_obj(j, "metadata"), "action", ""), action);
-	assert_string_equal(json_str(json_obj(j, "metadata"), "source", ""), url);
 }
 
 static void makes_and_shows(void **state)
 {
-	struct world *t = *state;
+	struct object_world *t = *state;
 
 	assert_int_equal(ask(t, "POST /1.0/things", "{\"name\":\"a b\", \"config\":{\"k\":\"v\"}}"),
 			 201);
-	assert_string_equal(seen.calls, "fnN");
+	assert_string_equal(told.calls, "fnN");
 	assert_non_null(strstr(t->r->reply.headers.data, "Location: /1.0/things/a%20b\r\n"));
 	assert_event(t, 1, "profile-created", "/1.0/things/a%20b");
 	assert_int_equal(ask(t, "GET /1.0/things/a%20b", NULL), 200);
@@ -392,16 +249,16 @@ static void refuses_to_make(void **state)
 		{ "{\"name\":\"x\", \"config\":{\"a\":1}}", 400, "config" },
 		{ "{\"name\":\"there\"}", 409, "Profile \"there\" already exists" },
 	};
-	struct world *t = *state;
+	struct object_world *t = *state;
 
 	assert_int_equal(ask(t, "POST /1.0/things", "{\"name\":\"there\"}"), 201);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		assert_int_equal(ask(t, "POST /1.0/things", cases[i].body), cases[i].status);
 		if (!strstr(t->r->err.msg, cases[i].message))
 			fail_msg("%s: %s", cases[i].body, t->r->err.msg);
-		assert_string_equal(seen.calls, "");
+		assert_string_equal(told.calls, "");
 	}
-	seen.check_fails = true;
+	told.check_fails = true;
 	assert_int_equal(ask(t, "POST /1.0/things", "{\"name\":\"x\"}"), 400);
 	assert_string_equal(t->r->err.msg, "profile \"x\": no");
 	assert_int_equal(ask(t, "GET /1.0/things/x", NULL), 404);
@@ -409,7 +266,7 @@ static void refuses_to_make(void **state)
 
 static void lists(void **state)
 {
-	struct world *t = *state;
+	struct object_world *t = *state;
 
 	world_put(&t->w, ENT_PROFILE, "a", json_pack("{s:s}", "description", "first"));
 	world_put(&t->w, ENT_PROFILE, "b", json_pack("{s:s}", "description", "second"));
@@ -431,7 +288,7 @@ static void lists(void **state)
 
 static void changes(void **state)
 {
-	struct world *t = *state;
+	struct object_world *t = *state;
 	_free_ char *tag = NULL;
 
 	assert_int_equal(ask(t, "POST /1.0/things", "{\"name\":\"a\", \"description\":\"d\"}"),
@@ -439,10 +296,10 @@ static void changes(void **state)
 	assert_int_equal(ask(t, "GET /1.0/things/a", NULL), 200);
 	tag = etag(t);
 	assert_int_equal(ask_if(t, "PATCH /1.0/things/a", "{\"config\":{\"k\":\"v\"}}", tag), 200);
-	assert_string_equal(seen.calls, "cC");
+	assert_string_equal(told.calls, "cC");
 	assert_event(t, 2, "profile-updated", "/1.0/things/a");
 	assert_int_equal(ask_if(t, "PATCH /1.0/things/a", "{\"description\":\"e\"}", tag), 412);
-	assert_string_equal(seen.calls, "");
+	assert_string_equal(told.calls, "");
 	assert_int_equal(ask(t, "GET /1.0/things/a", NULL), 200);
 	assert_answer(t, "{\"name\":\"a\", \"type\":\"plain\", \"description\":\"d\", "
 			 "\"config\":{\"k\":\"v\"}, \"status\":\"Created\"}");
@@ -459,14 +316,14 @@ static void changes(void **state)
 
 static void renames(void **state)
 {
-	struct world *t = *state;
+	struct object_world *t = *state;
 
 	ask(t, "POST /1.0/things", "{\"name\":\"a\", \"description\":\"d\"}");
 	ask(t, "POST /1.0/things", "{\"name\":\"b\"}");
 	assert_int_equal(ask(t, "POST /1.0/things/a", "{\"name\":\"b\"}"), 409);
 	assert_string_equal(t->r->err.msg, "Profile \"b\" already exists");
 	assert_int_equal(ask(t, "POST /1.0/things/a", "{\"name\":\"c\"}"), 201);
-	assert_string_equal(seen.calls, "r");
+	assert_string_equal(told.calls, "r");
 	assert_non_null(strstr(t->r->reply.headers.data, "Location: /1.0/things/c\r\n"));
 	assert_event(t, 3, "profile-renamed", "/1.0/things/c");
 	assert_int_equal(ask(t, "GET /1.0/things/a", NULL), 404);
@@ -477,7 +334,7 @@ static void renames(void **state)
 
 static void deletes(void **state)
 {
-	struct world *t = *state;
+	struct object_world *t = *state;
 
 	ask(t, "POST /1.0/things", "{\"name\":\"a\"}");
 	ask(t, "POST /1.0/things", "{\"name\":\"held\"}");
@@ -488,7 +345,7 @@ static void deletes(void **state)
 	assert_int_equal(ask(t, "DELETE /1.0/things/held", NULL), 400);
 	assert_string_equal(t->r->err.msg, "profile \"held\" is held");
 	assert_int_equal(ask(t, "DELETE /1.0/things/a", NULL), 200);
-	assert_string_equal(seen.calls, "lD");
+	assert_string_equal(told.calls, "lD");
 	assert_event(t, 4, "profile-deleted", "/1.0/things/a");
 	assert_int_equal(ask(t, "DELETE /1.0/things/a", NULL), 404);
 }
@@ -497,26 +354,111 @@ static void deletes(void **state)
  * that said what it wants to change. */
 static void tries_again(void **state)
 {
-	struct world *t = *state;
+	struct object_world *t = *state;
 	_free_ char *tag = NULL;
 
-	seen.precondition = 2;
+	told.precondition = 2;
 	assert_int_equal(ask(t, "POST /1.0/things", "{\"name\":\"a\"}"), 201);
-	assert_string_equal(seen.calls, "fnufnufnN");
+	assert_string_equal(told.calls, "fnufnufnN");
 	ask(t, "GET /1.0/things/a", NULL);
 	tag = etag(t);
-	seen.precondition = 1;
+	told.precondition = 1;
 	assert_int_equal(ask_if(t, "PATCH /1.0/things/a", "{\"description\":\"d\"}", tag), 412);
-	assert_string_equal(seen.calls, "cu");
+	assert_string_equal(told.calls, "cu");
 }
 
 static void tells_what_could_not_be_applied(void **state)
 {
-	struct world *t = *state;
+	struct object_world *t = *state;
 
-	seen.apply_fails = true;
+	told.apply_fails = true;
 	assert_int_equal(ask(t, "POST /1.0/things", "{\"name\":\"a\"}"), 500);
 	assert_string_equal(t->r->err.msg, "profile \"a\": no room");
+}
+
+/* --- what stands elsewhere than in the row --------------------------------------------------- */
+
+static json_t *with_users(struct req *r, const struct row *row)
+{
+	json_t *doc = json_copy(row->doc);
+
+	json_object_set_new(doc, "users", json_pack("[s]", "u1"));
+	json_put_str(doc, "url", "https://it");
+	json_put_str(doc, "status", "Online");
+	return doc;
+}
+
+static int add_ghost(struct req *r, struct rows *ret)
+{
+	if (store_list(req_env(r)->store, ENT_PROFILE, NULL, ret, req_err(r)) < 0)
+		return -1;
+	ret->v = xrealloc(ret->v, (ret->n + 1) * sizeof(*ret->v));
+	ret->v[ret->n++] = (struct row){ .key = xstrdup("ghost"), .doc = json_object() };
+	return 0;
+}
+
+static int take_users(struct req *r, struct change *c)
+{
+	const json_t *users = json_arr(c->doc, "users");
+
+	assert_null(json_arr(c->old, "users"));
+	assert_non_null(json_arr(c->seen, "users"));
+	if (users && !json_equal(users, json_arr(c->seen, "users")))
+		return err_set(req_err(r), ERR_INVALID, "%s has its users", c->what);
+	json_object_del(c->doc, "users");
+	return 0;
+}
+
+static const struct field elsewhere_fields[] = {
+	{ "name", JW_STR, FIELD_NAME, true },         { "url", JW_STR, FIELD_FIXED, false },
+	{ "description", JW_STR, FIELD_KEEP, false }, { "users", JW_STR_LIST, FIELD_KEEP, false },
+	{ "status", JW_STR, FIELD_SHOWN, false },     { NULL, 0, 0, false },
+};
+static const struct kind elsewhere = {
+	.entity = ENT_PROFILE,
+	.fields = elsewhere_fields,
+	.rows = add_ghost,
+	.seen = with_users,
+	.check = take_users,
+};
+static const struct route elsewhere_routes[] = {
+	{ .method = "GET", .path = "/1.0/things", .handler = object_list, .kind = &elsewhere },
+	{ .method = "GET",
+	  .path = "/1.0/things/{name}",
+	  .handler = object_get,
+	  .kind = &elsewhere },
+	{ .method = "PUT",
+	  .path = "/1.0/things/{name}",
+	  .handler = object_change,
+	  .kind = &elsewhere },
+	{ 0 },
+};
+
+static void shows_what_stands_elsewhere(void **state)
+{
+	static const char shown[] = "{\"name\":\"a\", \"url\":\"https://it\", "
+				    "\"description\":\"d\", \"users\":[\"u1\"], "
+				    "\"status\":\"Online\"}";
+	struct object_world *t = *state;
+	_row_ struct row row = { 0 };
+	_free_ char *tag = NULL;
+	struct err err;
+
+	t->routes = elsewhere_routes;
+	world_put(&t->w, ENT_PROFILE, "a", json_pack("{s:s}", "description", "d"));
+	assert_int_equal(ask(t, "GET /1.0/things", NULL), 200);
+	assert_answer(t, "[\"/1.0/things/a\", \"/1.0/things/ghost\"]");
+	assert_int_equal(ask(t, "GET /1.0/things/a", NULL), 200);
+	assert_answer(t, shown);
+	tag = etag(t);
+	/* it may be sent back, and is not kept in the row */
+	assert_int_equal(ask_if(t, "PUT /1.0/things/a", shown, tag), 200);
+	assert_int_equal(store_get(t->w.store, ENT_PROFILE, "a", &row, &err), 0);
+	assert_json(row.doc, "{\"description\":\"d\"}");
+	assert_int_equal(ask(t, "PUT /1.0/things/a", "{\"users\":[]}"), 400);
+	assert_string_equal(t->r->err.msg, "profile \"a\" has its users");
+	assert_int_equal(ask(t, "PUT /1.0/things/a", "{\"url\":\"https://other\"}"), 400);
+	assert_non_null(strstr(t->r->err.msg, "it is \"https://it\""));
 }
 
 int main(void)
@@ -533,6 +475,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(deletes, setup, teardown),
 		cmocka_unit_test_setup_teardown(tries_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(tells_what_could_not_be_applied, setup, teardown),
+		cmocka_unit_test_setup_teardown(shows_what_stands_elsewhere, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
