@@ -296,6 +296,7 @@ void server_free(struct server *s)
 {
 	if (!s)
 		return;
+	s->draining = true; /* for an address that mailbox_close() delivers */
 	listener_free(s->unix_listener);
 	listener_free(s->tls_listener);
 	upstreams_close(s);
