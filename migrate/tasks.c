@@ -25,8 +25,9 @@
 #define LINK_MAX 4096
 #define TRACER_MS 2000
 #define TRACER_STEP_MS 20
-#define CGROUP_TRIES 3
+#define CGROUP_TRIES 20
 #define CGROUP_STEP_MS 5
+#define FLAG_EXITING 4 /* of the flags in proc_pid_stat(5) */
 #define MQUEUE_MAGIC 0x19800202 /* statfs(2) */
 
 struct task {
@@ -182,17 +183,28 @@ static bool strays(const char *text, const char *cgroup, char **ret_line)
 	return false;
 }
 
-/* One that is ending is shown in the root of v1 hierarchies. */
+static bool is_ending(const struct task *t)
+{
+	_free_ char *status = read_of(t, "status"), *stat = read_of(t, "stat");
+	const char *name_end = stat ? strrchr(stat, ')') : NULL;
+	unsigned flags;
+
+	if (!status || strstr(status, "\nState:\tZ") || strstr(status, "\nState:\tX"))
+		return true;
+	return name_end && sscanf(name_end, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+	       (flags & FLAG_EXITING);
+}
+
+/* One that is ending, or begins, is shown in the root of v1 hierarchies for a moment. */
 static void cgroups(const struct task *t)
 {
 	_free_ char *where = NULL;
 
 	for (int tries = 0; tries < CGROUP_TRIES; tries++) {
-		_free_ char *text = read_of(t, "cgroup"), *status = read_of(t, "status");
+		_free_ char *text = read_of(t, "cgroup");
 
 		free(take_ptr(where));
-		if (!text || !status || strstr(status, "\nState:\tZ") ||
-		    strstr(status, "\nState:\tX") || !strays(text, t->all->cgroup, &where))
+		if (!text || !strays(text, t->all->cgroup, &where) || is_ending(t))
 			return;
 		poll(NULL, 0, CGROUP_STEP_MS); /* nobody tells */
 	}

@@ -343,6 +343,11 @@ static void strays_of_cgroups_are_found(void **state)
 	put(w, 101, "status", "Name:\tsh\nState:\tZ (zombie)\nPPid:\t100\n");
 	plan_tasks(&t, &plan);
 	assert_int_equal(plan.kind, MOVE_LIVE);
+	put(w, 102, "cgroup", "2:memory:/\n");
+	put(w, 102, "stat", "102 (a) b) R 100 1 1 0 -1 4194308 0 0\n"); /* ends, is no zombie yet */
+	plan_tasks(&t, &plan);
+	assert_int_equal(plan.kind, MOVE_LIVE);
+	put(w, 102, "stat", "102 (a) b) R 100 1 1 0 -1 4194304 0 0\n");
 	put(w, 102, "cgroup", "3:cpu,cpuacct:/cg/c1/payload\n2:memory:/cg/c1/payload2\n0::/\n");
 	plan_tasks(&t, &plan);
 	assert_int_equal(plan.kind, MOVE_COLD);
