@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 
-from cluster import ApiError, run, wait_for
+from cluster import ApiError, wait_for
 
 
 def move(member, name, target, *flags, **kw):
@@ -28,9 +28,12 @@ def status_of(m, name):
 
 
 def processes_of(m):
-    """(pid, what it is) of CRIU and our helpers on a member."""
-    for pid in run("ip", "netns", "pids", m.netns).stdout.split():
+    """(pid, what it is) of CRIU and our helpers on a member. Fast: some are there for a moment only."""
+    netns = os.stat(f"/run/netns/{m.netns}")
+    for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
+            if not os.path.samestat(os.stat(f"/proc/{pid}/ns/net"), netns):
+                continue
             words = open(f"/proc/{pid}/cmdline").read().split("\0")
             comm = open(f"/proc/{pid}/comm").read().strip()
         except OSError:
@@ -84,6 +87,6 @@ def in_background(function, *args):
     thread.start()
 
     def finish():
-        thread.join(60)
+        thread.join(120)
         return result[0]
     return finish
