@@ -75,6 +75,7 @@ int api_init(struct api_env *env, struct err *err)
 	struct api_state *s = xnew(struct api_state);
 	struct store_watch w = { .row = on_row, .arg = env };
 
+	state_give_tables(s);
 	s->conf = localconf_load(env->dir, err);
 	if (!s->conf) {
 		free(s);

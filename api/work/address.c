@@ -418,7 +418,7 @@ int address_check_profile(const struct api_env *env, const char *profile, const 
 
 		if (!instance_has_profile(rows.v[i].doc, profile))
 			continue;
-		spec_expand(env->store, profiles, rows.v[i].doc, &config, &devices);
+		expand_parts(env->store, profiles, rows.v[i].doc, &config, &devices);
 		if (check_devices(env, rows.v[i].key, devices, given, err) < 0)
 			return -1;
 	}

@@ -67,11 +67,6 @@ static int forget_boot(const struct api_env *env, struct err *err)
 	return rc;
 }
 
-bool boot_is_over(const struct api_env *env)
-{
-	return __atomic_load_n(&env->state->host_stops, __ATOMIC_SEQ_CST);
-}
-
 int boot_takes(void *arg, struct err *err)
 {
 	const struct api_env *env = arg;
@@ -149,7 +144,7 @@ static int collect(const struct api_env *env, const struct order *o, struct cand
 	for (size_t i = 0; i < rows.n; i++) {
 		_json_ json_t *config = NULL, *devices = NULL;
 
-		spec_expand(env->store, profiles, rows.v[i].doc, &config, &devices);
+		expand_parts(env->store, profiles, rows.v[i].doc, &config, &devices);
 		if (o->wanted(env, &rows.v[i], config))
 			ret->v[ret->n++] = (struct candidate){
 				xstrdup(rows.v[i].key),

@@ -5,7 +5,7 @@
  * leader has to be there when all hosts of a cluster go down at once.
  */
 #pragma once
-#include "api/work/env.h"
+#include "api/work/state.h"
 
 /* True once after each boot of the host, and after boot_stop_instances(). */
 bool boot_is_new(const struct api_env *env);
@@ -18,6 +18,9 @@ void boot_start_instances(const struct api_env *env);
  * some still run, and this daemon starts instances again. */
 int boot_stop_instances(const struct api_env *env, struct err *err);
 /* It has begun. */
-bool boot_is_over(const struct api_env *env);
+static inline bool boot_is_over(const struct api_env *env)
+{
+	return __atomic_load_n(&env->state->host_stops, __ATOMIC_SEQ_CST);
+}
 /* Refuses what would bring an instance here once it has; arg is the struct api_env. */
 int boot_takes(void *arg, struct err *err);

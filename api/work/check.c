@@ -381,18 +381,6 @@ void instance_explain(const struct api_env *env, const struct expanded *x, struc
 
 /* --- the instances of a profile -------------------------------------------------------------- */
 
-bool instance_has_profile(const json_t *doc, const char *key)
-{
-	json_t *v;
-	size_t i;
-
-	json_array_foreach(json_arr(doc, "profiles"), i, v) {
-		if (ref_means(json_str(doc, "name", ""), ENT_PROFILE, json_string_value(v), key))
-			return true;
-	}
-	return false;
-}
-
 /* Two instances can't have one interface of the host. */
 static int take_host_names(json_t *taken, const char *name, const json_t *devices, struct err *err)
 {
@@ -424,8 +412,8 @@ static int check_next(const struct api_env *env, const json_t *doc, json_t *next
 	const char *name = json_str(doc, "name", "?");
 	_free_ char *what = xasprintf("instance \"%s\"", name);
 
-	spec_expand(env->store, NULL, doc, &old_config, &old_devices);
-	spec_expand(env->store, next, doc, &config, &devices);
+	expand_parts(env->store, NULL, doc, &old_config, &old_devices);
+	expand_parts(env->store, next, doc, &config, &devices);
 	if (check_devices(env, what, devices, old_devices, err) < 0 ||
 	    instance_check_host_names(env, name, devices, old_devices, err) < 0 ||
 	    take_host_names(taken, name, devices, err) < 0)

@@ -22,8 +22,6 @@ int instance_check_host_names_here(const struct api_env *env, const struct expan
 /* After a start that failed: adds to err what is stored, maybe by an older version, and would be
  * refused now, with the command that changes it. */
 void instance_explain(const struct api_env *env, const struct expanded *x, struct err *err);
-/* Has the instance the profile of this key? */
-bool instance_has_profile(const json_t *doc, const char *key);
 /* May the profile become doc? ERR_INVALID names the instances that could not live with it. */
 int instances_check_profile(const struct api_env *env, const char *key, json_t *doc,
 			    struct err *err);

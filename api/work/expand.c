@@ -3,10 +3,83 @@
 
 #include <assert.h>
 
-#include "api/work/spec.h"
 #include "api/work/state.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "cluster/model/ref.h"
+
+static json_t *profile_doc(struct store *s, json_t *profiles, const json_t *instance,
+			   const char *name)
+{
+	_free_ char *key = ref_beside(json_str(instance, "name", ""), ENT_PROFILE, name);
+	json_t *doc = json_incref(json_object_get(profiles, key));
+	_row_ struct row row = { 0 };
+	struct err err;
+
+	if (doc)
+		return doc;
+	doc = store_get(s, ENT_PROFILE, key, &row, &err) == 0 ? json_incref(row.doc)
+							      : json_object();
+	if (profiles)
+		json_object_set(profiles, key, doc);
+	return doc;
+}
+
+void expand_shown(struct store *s, json_t *profiles, const json_t *instance,
+		       json_t **ret_config, json_t **ret_devices)
+{
+	json_t *config = json_object(), *devices = json_object(), *name;
+	size_t i;
+
+	json_array_foreach(json_arr(instance, "profiles"), i, name) {
+		_json_ json_t *p = profile_doc(s, profiles, instance, json_string_value(name));
+
+		json_object_update(config, json_obj(p, "config"));
+		json_object_update(devices, json_obj(p, "devices"));
+	}
+	json_object_update(config, json_obj(instance, "config"));
+	json_object_update(devices, json_obj(instance, "devices"));
+	*ret_config = config;
+	*ret_devices = devices;
+}
+
+/* Devices name networks of their instance's project. */
+static void resolve(const char *instance, json_t *devices)
+{
+	const char *device;
+	json_t *dev;
+
+	json_object_foreach(devices, device, dev) {
+		const char *name = json_str(dev, "network", NULL);
+		_free_ char *key = name ? ref_beside(instance, ENT_NETWORK, name) : NULL;
+		json_t *resolved;
+
+		if (!key || str_eq(key, name))
+			continue;
+		resolved = json_copy(dev);
+		json_put_str(resolved, "network", key);
+		json_object_set_new(devices, device, resolved);
+	}
+}
+
+void expand_parts(struct store *s, json_t *profiles, const json_t *instance, json_t **ret_config,
+		 json_t **ret_devices)
+{
+	expand_shown(s, profiles, instance, ret_config, ret_devices);
+	resolve(json_str(instance, "name", ""), *ret_devices);
+}
+
+bool instance_has_profile(const json_t *doc, const char *key)
+{
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(json_arr(doc, "profiles"), i, v) {
+		if (ref_means(json_str(doc, "name", ""), ENT_PROFILE, json_string_value(v), key))
+			return true;
+	}
+	return false;
+}
 
 /* Reads the profiles once, so that what is used is of the revision that is noted. */
 static void read_profiles(const struct api_env *env, const json_t *doc, json_t *docs,
@@ -39,7 +112,7 @@ void expand(const struct api_env *env, json_t *doc, struct expanded *ret)
 	ret->doc = json_incref(doc);
 	ret->profiles = json_object();
 	read_profiles(env, doc, docs, ret->profiles);
-	spec_expand(env->store, docs, doc, &ret->config, &ret->devices);
+	expand_parts(env->store, docs, doc, &ret->config, &ret->devices);
 }
 
 void expanded_done(struct expanded *x)

@@ -20,3 +20,14 @@ void expanded_done(struct expanded *x);
 void expanded_follow(struct expanded *x);
 /* How often expand() was called: what tests hold requests to. */
 uint64_t expand_count(const struct api_env *env);
+
+/* For lists; of one instance make a struct expanded. Profiles in order, then the instance's own;
+ * both are new references. `profiles` maps keys to profile documents and is filled as needed; NULL
+ * when nothing is to be kept. Networks are named by their keys. */
+void expand_parts(struct store *s, json_t *profiles, const json_t *instance, json_t **ret_config,
+		 json_t **ret_devices);
+/* The same, with networks under the names that clients gave. */
+void expand_shown(struct store *s, json_t *profiles, const json_t *instance,
+		       json_t **ret_config, json_t **ret_devices);
+/* Has the instance the profile of this key? */
+bool instance_has_profile(const json_t *doc, const char *key);

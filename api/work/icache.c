@@ -402,3 +402,23 @@ void icache_list(const struct api_env *env, const struct icache_listing *l, stru
 	sbuf_putc(out, ']');
 	pthread_mutex_unlock(&c->lock);
 }
+
+struct promise {
+	const char *name, *except;
+	bool found;
+};
+
+static void find_promise(void *arg, const struct icache_view *v)
+{
+	struct promise *p = arg;
+
+	p->found |= str_eq(v->second_name, p->name) && !str_eq(v->name, p->except);
+}
+
+bool instance_name_promised(const struct api_env *env, const char *name, const char *except)
+{
+	struct promise p = { name, except, false };
+
+	icache_each(env, find_promise, &p);
+	return p.found;
+}

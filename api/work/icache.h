@@ -39,3 +39,7 @@ struct icache_listing {
 };
 /* "[...]" */
 void icache_list(const struct api_env *env, const struct icache_listing *l, struct sbuf *out);
+
+/* Another instance than `except` is being renamed to this name, or may get it back: what bears it
+ * on disk is that one's. */
+bool instance_name_promised(const struct api_env *env, const char *name, const char *except);

@@ -43,7 +43,7 @@ json_t *instance_json(struct store *s, json_t *profiles, const json_t *doc)
 	json_t *j = instance_writable(doc), *config, *devices;
 	struct ref ref = ref_of(json_str(doc, "name", ""));
 
-	spec_expand_shown(s, profiles, doc, &config, &devices);
+	expand_shown(s, profiles, doc, &config, &devices);
 	copy_or(j, doc, "stateful", json_false());
 	copy_or(j, doc, "created_at", json_string("0001-01-01T00:00:00Z"));
 	json_object_set_new(j, "expanded_config", config);
@@ -182,26 +182,6 @@ int instance_get_deletable(const struct api_env *env, const char *name, struct r
 	if (instance_get(env, name, ret, err) < 0)
 		return -1;
 	return check_here(env, ret, true, err);
-}
-
-struct promise {
-	const char *name, *except;
-	bool found;
-};
-
-static void find_promise(void *arg, const struct icache_view *v)
-{
-	struct promise *p = arg;
-
-	p->found |= str_eq(v->second_name, p->name) && !str_eq(v->name, p->except);
-}
-
-bool instance_name_promised(const struct api_env *env, const char *name, const char *except)
-{
-	struct promise p = { name, except, false };
-
-	icache_each(env, find_promise, &p);
-	return p.found;
 }
 
 int instance_edit(const struct api_env *env, const char *name,

@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "cluster/store/edit.h"
 
-/* LXD's object without status and state; new reference. profiles as for spec_expand. */
+/* LXD's object without status and state; new reference. profiles as for expand_parts. */
 json_t *instance_json(struct store *s, json_t *profiles, const json_t *doc);
 /* LXD's state object out of a FACT_INSTANCE document (NULL: none); new reference. */
 json_t *instance_state_json(const struct api_env *env, const json_t *doc, const json_t *fact);
@@ -31,9 +31,6 @@ int instance_check_here(const struct api_env *env, const struct row *row, struct
 int instance_edit(const struct api_env *env, const char *name,
 		  int (*change)(void *arg, struct row *row, struct edit_try *t, struct err *err),
 		  void *arg, struct err *err);
-/* Another instance than `except` is being renamed to this name, or may get it back: what bears it
- * on disk is that one's. */
-bool instance_name_promised(const struct api_env *env, const char *name, const char *except);
 /* For a deletion, which waits for the instance's other jobs: also one that an earlier deletion or
  * creation left half-way. */
 int instance_get_deletable(const struct api_env *env, const char *name, struct row *ret,

@@ -4,17 +4,11 @@
 #include <assert.h>
 #include <unistd.h>
 
+#include "api/work/state.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/ref.h"
 #include "cluster/model/schema.h"
-
-const struct job_kind jobs[JOB_COUNT] = {
-#define JOB(id, description, on, check, run, state, settle) \
-	[JOB_##id] = { description, ENT_##on, NULL, check, run, INST_##state, settle },
-#include "api/work/job.def"
-#undef JOB
-};
 
 static void job_free(void *arg)
 {
@@ -78,11 +72,13 @@ struct op *job_start(const struct api_env *env, const struct job_order *o, struc
 			err);
 }
 
-const struct job_kind *job_of_state(enum inst_state s)
+const struct job_kind *job_of_state(const struct api_env *env, enum inst_state s)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
-		if (jobs[i].settle && jobs[i].state == s)
-			return &jobs[i];
+	const struct job_kind *all = env->state->jobs;
+
+	for (size_t i = 0; i < JOB_COUNT; i++) {
+		if (all[i].settle && all[i].state == s)
+			return &all[i];
 	}
 	return NULL;
 }

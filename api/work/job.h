@@ -50,7 +50,7 @@ struct job_order {
  * taken over in any case. */
 struct op *job_start(const struct api_env *env, const struct job_order *o, struct err *err);
 /* What recovery does with a row of this state; NULL: nothing. */
-const struct job_kind *job_of_state(enum inst_state s);
+const struct job_kind *job_of_state(const struct api_env *env, enum inst_state s);
 
 #define JOB(id, description, on, check, run, state, settle) int run(struct job *j, struct err *err);
 #include "api/work/job.def"

@@ -97,7 +97,7 @@ void facts_republish(const struct api_env *env)
 static int settle_row(const struct api_env *env, const struct row *row, struct err *err)
 {
 	enum inst_state s = inst_state(row->doc);
-	const struct job_kind *cut_off = job_of_state(s);
+	const struct job_kind *cut_off = job_of_state(env, s);
 
 	if (!cut_off ||
 	    !str_eq(json_str(row->doc, "member", ""), cluster_member_name(env->cluster)))
@@ -146,7 +146,7 @@ static void settle_instances(const struct api_env *env)
 	if (!own_instances(env, &rows))
 		return;
 	for (size_t i = 0; i < rows.n; i++) {
-		if (job_of_state(inst_state(rows.v[i].doc)))
+		if (job_of_state(env, inst_state(rows.v[i].doc)))
 			recover_instance_later(env, rows.v[i].key);
 	}
 }

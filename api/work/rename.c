@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/work/address.h"
+#include "api/work/icache.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
 #include "api/work/spec.h"

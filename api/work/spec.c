@@ -13,69 +13,6 @@
 #include "node/device/device.h"
 #include "node/storage/storage.h"
 
-/* --- expansion ------------------------------------------------------------------------------- */
-
-static json_t *profile_doc(struct store *s, json_t *profiles, const json_t *instance,
-			   const char *name)
-{
-	_free_ char *key = ref_beside(json_str(instance, "name", ""), ENT_PROFILE, name);
-	json_t *doc = json_incref(json_object_get(profiles, key));
-	_row_ struct row row = { 0 };
-	struct err err;
-
-	if (doc)
-		return doc;
-	doc = store_get(s, ENT_PROFILE, key, &row, &err) == 0 ? json_incref(row.doc)
-							      : json_object();
-	if (profiles)
-		json_object_set(profiles, key, doc);
-	return doc;
-}
-
-void spec_expand_shown(struct store *s, json_t *profiles, const json_t *instance,
-		       json_t **ret_config, json_t **ret_devices)
-{
-	json_t *config = json_object(), *devices = json_object(), *name;
-	size_t i;
-
-	json_array_foreach(json_arr(instance, "profiles"), i, name) {
-		_json_ json_t *p = profile_doc(s, profiles, instance, json_string_value(name));
-
-		json_object_update(config, json_obj(p, "config"));
-		json_object_update(devices, json_obj(p, "devices"));
-	}
-	json_object_update(config, json_obj(instance, "config"));
-	json_object_update(devices, json_obj(instance, "devices"));
-	*ret_config = config;
-	*ret_devices = devices;
-}
-
-/* Devices name networks of their instance's project. */
-static void resolve(const char *instance, json_t *devices)
-{
-	const char *device;
-	json_t *dev;
-
-	json_object_foreach(devices, device, dev) {
-		const char *name = json_str(dev, "network", NULL);
-		_free_ char *key = name ? ref_beside(instance, ENT_NETWORK, name) : NULL;
-		json_t *resolved;
-
-		if (!key || str_eq(key, name))
-			continue;
-		resolved = json_copy(dev);
-		json_put_str(resolved, "network", key);
-		json_object_set_new(devices, device, resolved);
-	}
-}
-
-void spec_expand(struct store *s, json_t *profiles, const json_t *instance, json_t **ret_config,
-		 json_t **ret_devices)
-{
-	spec_expand_shown(s, profiles, instance, ret_config, ret_devices);
-	resolve(json_str(instance, "name", ""), *ret_devices);
-}
-
 json_t *spec_root_device(const json_t *devices)
 {
 	const char *name;

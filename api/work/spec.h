@@ -12,14 +12,6 @@
 #define IDMAP_BASE 1000000
 #define IDMAP_SIZE 65536
 
-/* For lists; of one instance make a struct expanded. Profiles in order, then the instance's own;
- * both are new references. `profiles` maps keys to profile documents and is filled as needed; NULL
- * when nothing is to be kept. Networks are named by their keys. */
-void spec_expand(struct store *s, json_t *profiles, const json_t *instance, json_t **ret_config,
-		 json_t **ret_devices);
-/* The same, with networks under the names that clients gave. */
-void spec_expand_shown(struct store *s, json_t *profiles, const json_t *instance,
-		       json_t **ret_config, json_t **ret_devices);
 /* Borrowed; NULL when there is none. */
 json_t *spec_root_device(const json_t *devices);
 /* The pool document of the instance's root disk; new reference. */

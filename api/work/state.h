@@ -14,7 +14,12 @@ struct localconf;
 struct netsync;
 struct serverinfo;
 
+struct job_kind;
+struct task;
+
 struct api_state {
+	const struct job_kind *jobs; /* job.def */
+	const struct task *tasks;    /* task.def */
 	struct later *later;
 	struct keylock *locks;
 	struct address_book *addresses;
@@ -34,3 +39,5 @@ struct api_state {
 	unsigned gathering;  /* tasks that are due already, a bit each; atomic */
 	json_t *images;      /* until recovery: what was here before any request could bring more */
 };
+/* tables.c */
+void state_give_tables(struct api_state *s);

@@ -12,25 +12,11 @@
 
 #define FIRST_MS 2000 /* of what is due every some time: what the start has used comes back soon */
 
-#define CHANGED(kind) (1ull << (2 * ENT_##kind))
-#define GONE(kind) (2ull << (2 * ENT_##kind))
-#define ANY(kind) (CHANGED(kind) | GONE(kind))
-#define EVERY (1ull << 63)
-#define ASKED 0ull
-_Static_assert(2 * ENT_MAX < 63, "a bit for each kind");
-_Static_assert(TASK_COUNT <= 32, "a bit for each task in gathering");
-
-static const struct {
-	const char *id;
-	uint64_t when;
-	int64_t ms;
-	enum entity locked;
-	void (*run)(const struct api_env *env, const char *name);
-} tasks[] = {
-#define TASK(id, when, ms, locked, run) [TASK_##id] = { #id, when, ms, ENT_##locked, run },
-#include "api/work/task.def"
-#undef TASK
-};
+static const struct task *task_of(const struct api_env *env, unsigned id)
+{
+	assert(id < TASK_COUNT);
+	return &env->state->tasks[id];
+}
 
 struct due {
 	const struct api_env *env;
@@ -60,16 +46,16 @@ static void run(const struct api_env *env, void *own_due)
 
 	/* What comes from here on this run may not see. */
 	__atomic_and_fetch(&env->state->gathering, ~(1u << d->id), __ATOMIC_SEQ_CST);
-	tasks[d->id].run(env, d->object_at ? d->text : NULL);
-	if (tasks[d->id].when == EVERY)
-		task_later(env, d->id, NULL, NULL, tasks[d->id].ms);
+	task_of(env, d->id)->run(env, d->object_at ? d->text : NULL);
+	if (task_of(env, d->id)->when == TASK_EVERY)
+		task_later(env, d->id, NULL, NULL, task_of(env, d->id)->ms);
 }
 
 static void submit(void *own_due)
 {
 	struct due *d = own_due;
-	enum entity kind = tasks[d->id].locked;
-	_free_ char *key = kind == ENT_MAX ? xasprintf("task/%s", tasks[d->id].id)
+	enum entity kind = task_of(d->env, d->id)->locked;
+	_free_ char *key = kind == ENT_MAX ? xasprintf("task/%s", task_of(d->env, d->id)->id)
 					   : ref_lock(kind, d->text + d->object_at);
 
 	background(d->env, key, run, d);
@@ -80,7 +66,7 @@ void task_later(const struct api_env *env, enum task_id id, const char *name, co
 {
 	struct due *d = due_new(env, id, name, object ? object : name);
 
-	assert(tasks[id].locked == ENT_MAX || name);
+	assert(task_of(env, id)->locked == ENT_MAX || name);
 	if (ms == 0)
 		submit(d);
 	else if (!later_call(env->state->later, ms, submit, d))
@@ -99,19 +85,19 @@ void tasks_row(const struct api_env *env, enum entity e, const char *key, bool g
 	for (int i = 0; i < TASK_COUNT; i++) {
 		unsigned bit = 1u << i;
 
-		if (!(tasks[i].when & what))
+		if (!(task_of(env, i)->when & what))
 			continue;
-		if (tasks[i].ms == 0)
+		if (task_of(env, i)->ms == 0)
 			task_soon(env, (enum task_id)i, key);
 		else if (!(__atomic_fetch_or(&env->state->gathering, bit, __ATOMIC_SEQ_CST) & bit))
-			task_later(env, (enum task_id)i, NULL, NULL, tasks[i].ms);
+			task_later(env, (enum task_id)i, NULL, NULL, task_of(env, i)->ms);
 	}
 }
 
 void tasks_start(const struct api_env *env)
 {
 	for (int i = 0; i < TASK_COUNT; i++) {
-		if (tasks[i].when == EVERY)
+		if (task_of(env, i)->when == TASK_EVERY)
 			task_later(env, (enum task_id)i, NULL, NULL, FIRST_MS);
 	}
 }

@@ -20,6 +20,15 @@ enum task_id {
 #include "api/work/task.def"
 #undef TASK
 
+struct task {
+	const char *id;
+	uint64_t when; /* bits of tables.c, or TASK_EVERY */
+	int64_t ms;
+	enum entity locked;
+	void (*run)(const struct api_env *env, const char *name);
+};
+#define TASK_EVERY (1ull << 63)
+
 /* Begins those that are due every some time. */
 void tasks_start(const struct api_env *env);
 /* A row has changed or is gone; quick, from any thread. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/work/job.h"
+#include "api/work/state.h"
 
 /* --- the table ------------------------------------------------------------------------------- */
 
@@ -29,8 +30,12 @@ static void test_rows_are_whole(void **state)
 /* What a crash can leave in a row is settled by one job, and the other way round. */
 static void test_each_state_has_one_job(void **state)
 {
+	struct api_state tables = { 0 };
+	struct api_env env = { .state = &tables };
+
+	state_give_tables(&tables);
 	for (int s = 0; s <= INST_FOREIGN; s++) {
-		const struct job_kind *found = job_of_state((enum inst_state)s);
+		const struct job_kind *found = job_of_state(&env, (enum inst_state)s);
 		int n = 0;
 
 		for (size_t i = 0; i < JOB_COUNT; i++)
@@ -38,7 +43,7 @@ static void test_each_state_has_one_job(void **state)
 		assert_int_equal(n, inst_state_settled((enum inst_state)s) ? 1 : 0);
 		assert_int_equal(found != NULL, n == 1);
 	}
-	assert_ptr_equal(job_of_state(INST_RENAMING), &jobs[JOB_RENAME]);
+	assert_ptr_equal(job_of_state(&env, INST_RENAMING), &jobs[JOB_RENAME]);
 }
 
 /* --- starting one ---------------------------------------------------------------------------- */

@@ -33,6 +33,7 @@ static int setup(void **state)
 	t->env.node = node_new(&o, &err);
 	assert_non_null(t->env.node);
 	t->env.state = xnew(struct api_state);
+	state_give_tables(t->env.state);
 	t->env.state->addresses = address_book_new();
 	t->env.state->instances = icache_new();
 	world_start(&t->w);
@@ -93,7 +94,7 @@ static void test_expand(void **state)
 
 	json_put_str(json_obj(doc, "config"), "user.a", "instance");
 	json_object_set_new(json_obj(doc, "devices"), "eth0", json_pack("{s:s}", "type", "none"));
-	spec_expand(t->w.store, NULL, doc, &config, &devices);
+	expand_parts(t->w.store, NULL, doc, &config, &devices);
 	assert_string_equal(json_str(config, "user.a", ""), "instance");
 	assert_string_equal(json_str(config, "limits.memory", ""), "64MiB");
 	assert_string_equal(json_str(json_obj(devices, "eth0"), "type", ""), "none");
