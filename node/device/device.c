@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "node/storage/rootfs.h"
 
 const struct device_ops *const device_types[] = {
 #define KEY(...)
@@ -162,21 +161,4 @@ void devices_release(const json_t *spec)
 		if (ops && ops->release && ops->release(dev, &err) < 0)
 			log_failure(spec, dev, "device not removed", &err);
 	}
-}
-
-/* --- for the types ------------------------------------------------------------------------ */
-
-char *device_stage(const char *lxcpath, const char *container, const char *device)
-{
-	_free_ char *what = xasprintf("dev-%s", device);
-
-	return rootfs_beside(lxcpath, container, what);
-}
-
-int device_line(struct sbuf *out, const char *key, const char *value, struct err *err)
-{
-	if (strpbrk(value, "\n\r"))
-		return err_set(err, ERR_INVALID, "%s: a line break in the value", key);
-	sbuf_printf(out, "%s = %s\n", key, value);
-	return 0;
 }

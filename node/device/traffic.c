@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+#include "base/str.h"
+#include "node/device/port.h"
+#include "node/network/network_int.h"
+
+int devices_connect(const json_t *spec, bool on, struct err *err)
+{
+	struct device_port p;
+	int rc = 0;
+	json_t *dev;
+	size_t i;
+
+	json_array_foreach(json_arr(spec, "devices"), i, dev) {
+		struct err other;
+
+		if (device_has_port(dev, &p) && *p.bridge &&
+		    port_plug(p.host_name, on ? p.bridge : "", rc < 0 ? &other : err) < 0)
+			rc = -1;
+	}
+	return rc;
+}
+
+static void announce_port(int fd, const struct device_port *p, const json_t *state)
+{
+	uint8_t mac[MAC_LEN];
+	struct err err;
+	json_t *a;
+	size_t i;
+
+	if (!*p->bridge || !mac_parse(json_str(state, "hwaddr", ""), mac))
+		return;
+	json_array_foreach(json_arr(state, "addresses"), i, a) {
+		struct ip ip;
+
+		if (str_eq(json_str(a, "scope", ""), "global") &&
+		    ip_parse(json_str(a, "address", ""), &ip) &&
+		    announce_address(fd, p->bridge, mac, &ip, &err) < 0)
+			log_err(LOG_DEBUG, "an address is not announced", &err);
+	}
+}
+
+void devices_announce(int fd, const json_t *spec, const json_t *network)
+{
+	struct device_port p;
+	json_t *dev;
+	size_t i;
+
+	json_array_foreach(json_arr(spec, "devices"), i, dev) {
+		if (device_has_port(dev, &p))
+			announce_port(fd, &p, json_obj(network, p.name));
+	}
+}
