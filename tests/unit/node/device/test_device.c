@@ -34,7 +34,6 @@ static void test_types(void **state)
 
 		assert_ptr_equal(device_ops_of(dev), ops);
 		assert_ptr_equal(device_ops_of(described), ops);
-		assert_string_equal(ops->keys.scope, ops->type);
 		assert_non_null(keys_find(&ops->keys, "type"));
 		assert_string_equal(json_str(described, "device", ""), "d");
 		for (const char *const *o = ops->fixed; o && *o; o++)
