@@ -67,6 +67,7 @@ static int setup(void **state)
 	t->env.node = node_new(&o, &err);
 	assert_non_null(t->env.node);
 	t->env.state = xnew(struct api_state);
+	state_give_tables(t->env.state);
 	t->env.state->addresses = address_book_new();
 	t->env.state->instances = icache_new();
 	world_start(&t->w);

@@ -38,6 +38,7 @@ static int setup(void **state)
 	assert_non_null(t->env.node);
 	t->env.events = events_new(t->w.store, world_location, t->w.cluster);
 	t->env.state = xnew(struct api_state);
+	state_give_tables(t->env.state);
 	t->env.state->addresses = address_book_new();
 	t->env.state->instances = icache_new();
 	t->env.state->later = later_new();
