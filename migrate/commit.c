@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The database's part of a move. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -41,6 +42,7 @@ int commit_begin(struct mover *m, const struct move *mv, struct err *err)
 	_json_ json_t *doc = row_of(mv, "open");
 	_tx_ struct tx *tx = tx_new();
 
+	assert(mv->id.source);
 	if (refuse_second(m, mv, err) < 0)
 		return -1;
 	tx_put(tx, ENT_MIGRATION, mv->id.op, REV_NONE, doc);
@@ -107,6 +109,7 @@ int commit_move(struct mover *m, const struct move *mv, struct err *err)
 				 .arg = &c,
 				 .commit_ms = COMMIT_MS };
 
+	assert(mv->id.source);
 	return outcome(mv, row_edit(m->store, &edit, err), err);
 }
 
@@ -134,6 +137,8 @@ int commit_back(struct mover *m, struct move *mv, struct err *err)
 	_tx_ struct tx *tx = tx_new();
 	int rc;
 
+	assert(mv->id.source);
+	assert(!mv->back);
 	if (build_back(m, mv, tx, err) < 0)
 		return 0;
 	mv->back = true;

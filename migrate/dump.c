@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The part of a live move during which the container stands still. */
+#include <assert.h>
 #include <poll.h>
 
 #include "base/clock.h"
@@ -36,6 +37,7 @@ static int prepare(struct source *s, struct err *err)
 
 int source_dump_prepare(struct source *s, struct err *err)
 {
+	assert(!s->hold);
 	s->hold = hold_new(s->m->holds, &s->mv.id);
 	if (prepare(s, err) < 0)
 		return -1;
@@ -132,6 +134,7 @@ static int dump_once(struct source *s, struct err *err)
 {
 	_free_ char *dir = move_images(s->m, &s->mv);
 
+	assert(s->images);
 	if (source_close(s, err) < 0)
 		return -1;
 	images_release(dir, RESERVE);

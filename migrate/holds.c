@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/holds.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -78,6 +79,7 @@ static void drop_conn(struct holds *h, struct conn *c)
 {
 	struct conn **pp = &h->conns;
 
+	assert(h->nconns > 0);
 	while (*pp != c)
 		pp = &(*pp)->next;
 	*pp = c->next;
@@ -307,6 +309,7 @@ struct hold *hold_new(struct holds *h, const struct hold_id *id)
 	struct hold *p = xnew(struct hold);
 	struct conn *c;
 
+	assert(h);
 	p->all = h;
 	p->id = *id;
 	p->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,7 @@ int journal_note(struct mover *m, const struct move *mv, struct err *err)
 				     "epoch", (json_int_t)mv->id.epoch, "source", mv->source,
 				     "target", mv->target, "was", mv->was);
 
+	assert(*mv->id.op);
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		json_put_bool(j, flags[i].name, *(const bool *)((const char *)mv + flags[i].at));
 	if (mv->spec)
@@ -173,6 +175,7 @@ int journal_sent(struct mover *m, const struct move *mv, struct err *err)
 	_free_ char *path = sent_path(m, mv);
 	_close_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
+	assert(mv->id.source);
 	/* Not synced: after a crash of the host there is nobody to read it. */
 	return fd < 0 ? err_sys(err, "create %s", path) : 0;
 }
@@ -194,6 +197,7 @@ int move_images_make(const struct mover *m, const struct move *mv, struct err *e
 	_free_ char *dir = move_images(m, mv);
 	struct idmap map;
 
+	assert(mv->spec);
 	if (idmap_of_spec(mv->spec, &map, err) < 0)
 		return -1;
 	return images_make_dir(m->shm, dir, map.base, err);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +52,10 @@ struct mover *mover_new(const struct mover_opts *o)
 	struct mover *m = xnew(struct mover);
 	struct err err = { 0 };
 
+	assert(o->cluster);
+	assert(o->node);
+	assert(o->spec);
+	assert(o->takes);
 	m->o = *o;
 	m->store = cluster_store(o->cluster);
 	m->run = xasprintf("%s/run", node_dir(o->node));

@@ -3,6 +3,7 @@
  *
  * Every step may have been done before, by a daemon that died; so each begins with what is there.
  */
+#include <assert.h>
 #include <poll.h>
 #include <string.h>
 
@@ -203,6 +204,7 @@ static int settle(struct mover *m, const struct move *mv, enum move_owner owner,
 int move_settle(struct mover *m, const struct move *mv, enum move_owner owner, bool here,
 		struct err *err)
 {
+	assert(owner <= OWNER_NOBODY);
 	if (settle(m, mv, owner, here, err) < 0)
 		return -1;
 	container_open(m->o.node, mv->id.name);
@@ -354,6 +356,7 @@ int move_conclude_name(struct mover *m, const char *name, struct err *err)
 
 static void queue(struct mover *m, struct move *own)
 {
+	assert(!own->next);
 	if (find_side(m->later, &own->id) || find_side(m->active, &own->id)) {
 		move_free(own);
 	} else {
@@ -464,6 +467,7 @@ static void *recover_main(void *arg)
 
 void recover_start(struct mover *m)
 {
+	assert(!m->running);
 	m->running = pthread_create(&m->thread, NULL, recover_main, m) == 0;
 }
 

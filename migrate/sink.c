@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A move, told by its target. What comes over the stream is not trusted further than a member's
  * word goes: names, sizes and types are checked before anything is done with them. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -128,6 +129,7 @@ static void make_sync(struct sink *k)
 		.devices = privileged,
 	};
 
+	assert(k->root_fd >= 0);
 	k->sync = sync_target_new(&o);
 }
 
@@ -140,6 +142,7 @@ static int make_live(struct sink *k, struct err *err)
 {
 	_free_ char *dir = move_images(k->m, &k->mv);
 
+	assert(!k->hold);
 	if (*k->m->trouble)
 		return err_set(err, ERR_UNAVAILABLE, "%s cannot take running instances: %s",
 			       k->mv.target, k->m->trouble);
@@ -327,6 +330,7 @@ static int restore(struct sink *k, struct err *err)
 	_free_ char *dir = move_images(k->m, &k->mv);
 	int rc;
 
+	assert(k->complete);
 	image_target_free(take_ptr(k->images));
 	if (fault_point(move_target_before_restore, err) < 0)
 		return -1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A move, told by its source. docs/moving.md has the drawing. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -198,6 +199,7 @@ static int commit(struct source *s, struct err *err)
 {
 	int rc;
 
+	assert(s->open);
 	if (journal_sent(s->m, &s->mv, err) < 0)
 		return 0;
 	frame_busy(s->ch, true);
@@ -391,6 +393,7 @@ static int run(struct source *s, struct err *err)
 
 static void end(struct source *s, int rc, const struct err *err)
 {
+	assert(!s->moved);
 	if (rc > 0) {
 		s->moved = true;
 		report(s);

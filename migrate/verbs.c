@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -56,6 +57,7 @@ int move_helper_start(struct mover *m, struct move_helper *h, const struct move 
 	_close_ int theirs = -1;
 	int pair[2];
 
+	assert(!h->runs);
 	h->sock = -1;
 	if (!request)
 		return -1;
@@ -75,8 +77,10 @@ int move_helper_start(struct mover *m, struct move_helper *h, const struct move 
 
 int move_helper_go(struct move_helper *h, struct err *err)
 {
-	int rc = send(h->sock, "g", 1, MSG_NOSIGNAL) == 1 ? 0 : err_sys(err, "start a helper");
+	int rc;
 
+	assert(h->sock >= 0);
+	rc = send(h->sock, "g", 1, MSG_NOSIGNAL) == 1 ? 0 : err_sys(err, "start a helper");
 	close(take_fd(&h->sock));
 	return rc;
 }
