@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/memory/images.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -281,6 +282,7 @@ int image_source_finish(struct image_source *s, struct channel *l, struct err *e
 {
 	uint8_t sums[16];
 
+	assert(s->notify >= 0);
 	if (send_all(s, l, true, err) < 0)
 		return -1;
 	put_u64(sums, s->pages.n + s->others);
@@ -427,5 +429,6 @@ static int take_end(struct image_target *t, const struct frame *frame, struct er
 
 int image_take(struct image_target *t, const struct frame *f, struct err *err)
 {
+	assert(f->type == FR_IMAGE || f->type == FR_RESTORE);
 	return f->type == FR_IMAGE ? take_chunk(t, f, err) : take_end(t, f, err);
 }

@@ -2,6 +2,7 @@
 /* The sending half. The container may run and rename under our feet: every step goes by
  * descriptor and follows no link, what has vanished meanwhile is no failure, and the next pass
  * sees the rest. */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +51,7 @@ struct sync_source *sync_source_new(int own_root_fd, const char *const *marks)
 	struct sync_source *s = xnew(struct sync_source);
 	struct stat st;
 
+	assert(own_root_fd >= 0);
 	s->root_fd = own_root_fd;
 	s->marks = marks;
 	s->dev = fstat(own_root_fd, &st) == 0 ? st.st_dev : 0;

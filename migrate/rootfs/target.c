@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The receiving half. A path's folder is opened beneath the root without following any link; the
  * last component is only ever used with calls that do not follow either. */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +33,7 @@ struct sync_target *sync_target_new(const struct sync_target_opts *o)
 {
 	struct sync_target *t = xnew(struct sync_target);
 
+	assert(o->root_fd >= 0);
 	t->o = *o;
 	t->fd = t->folder_fd = -1;
 	return t;

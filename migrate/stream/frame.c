@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/stream/frame.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
@@ -93,6 +94,7 @@ struct channel *channel_new(struct stream *own_stream)
 	struct channel *l = xnew(struct channel);
 	pthread_condattr_t attr;
 
+	assert(own_stream);
 	l->s = own_stream;
 	l->in = xcalloc(IN_MAX, 1);
 	l->out = xcalloc(OUT_MAX, 1);
@@ -150,6 +152,7 @@ static int send_locked(struct channel *l, const uint8_t *head, const struct fram
 {
 	size_t need = FRAME_HEAD + a->len + b->len;
 
+	assert(l->out_len <= OUT_MAX);
 	if (l->out_len + need > OUT_MAX && flush_locked(l, err) < 0)
 		return -1;
 	if (need > OUT_MAX) {
@@ -217,6 +220,7 @@ static int read_more(struct channel *l, int64_t deadline, struct err *err)
 {
 	ssize_t n;
 
+	assert(l->in_at <= l->in_len);
 	if (l->in_at) {
 		memmove(l->in, l->in + l->in_at, l->in_len - l->in_at);
 		l->in_len -= l->in_at;
@@ -362,6 +366,7 @@ static void beat_begin(struct channel *l)
 {
 	struct err err;
 
+	assert(!l->beating);
 	frame_flush(l, &err);
 	l->beat_stop = false;
 	l->beating = pthread_create(&l->beat, NULL, beat_main, l) == 0;
@@ -369,6 +374,7 @@ static void beat_begin(struct channel *l)
 
 static void beat_end(struct channel *l)
 {
+	assert(l->beating);
 	pthread_mutex_lock(&l->beat_lock);
 	l->beat_stop = true;
 	pthread_cond_signal(&l->beat_cond);
