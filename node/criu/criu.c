@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/criu/criu.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -70,6 +71,7 @@ char *criu_tools(const char *shm, struct err *err)
 {
 	_free_ char *dir = xasprintf("%s/bin", shm);
 
+	assert(shm[0] == '/');
 	if (io_folder(dir, 0711, err) < 0)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(tools); i++) {

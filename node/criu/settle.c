@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -121,6 +122,7 @@ static int unrepair_all(void *arg, pid_t pid)
 
 void criu_mend(const char *cgroup_name, const char *name)
 {
+	assert(*name);
 	cgroup_each_pid(cgroup_name, name, "payload", unrepair_all, NULL);
 }
 
@@ -182,6 +184,8 @@ static int kill_parts(struct node *n, const char *name, bool monitor)
 static int kill_until_gone(struct node *n, const char *name, bool monitor, int64_t deadline,
 			   struct err *err)
 {
+	/* No name would be all of them. */
+	assert(*name);
 	while (kill_parts(n, name, monitor) > 0) {
 		/* Frozen tasks of a v1 hierarchy do not die. */
 		cgroup_freeze(n->cgroup_name, name, false, deadline_in(STEP_MS),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/criu/tcp_left.h"
 
+#include <assert.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -132,6 +133,7 @@ int tcp_left_find(struct tcp_left *ret, int max)
 {
 	struct found f = { .v = ret, .max = max };
 
+	assert(max >= 0);
 	if (each(AF_INET, LEFT_STATES, add_left, &f) < 0 ||
 	    each(AF_INET6, LEFT_STATES, add_left, &f) < 0)
 		return -1;
