@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "node/netlink/link.h"
 #include "node/netlink/netlink.h"
 
@@ -50,6 +52,7 @@ static int addr_change(int type, int flags, int index, const struct ip *ip, stru
 	char text[INET6_ADDRSTRLEN], what[80];
 	struct nlmsg m;
 
+	assert(ip->family);
 	/* Several members may have the same gateway address on purpose. */
 	if (ip->family == AF_INET6)
 		a.ifa_flags = IFA_F_NODAD;
@@ -140,6 +143,7 @@ int fdb_change(int nl, int index, enum fdb_how how, const struct fdb_entry *e, s
 	char mac[MAC_TEXT_SIZE], what[80];
 	struct nlmsg m;
 
+	assert((size_t)how < ARRAY_SIZE(hows));
 	nl_begin(&m, hows[how].type, hows[how].flags, &n, sizeof(n));
 	nl_put(&m, NDA_LLADDR, e->mac, MAC_LEN);
 	if (e->dst.family)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/netlink/netlink.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@ static void *reserve(struct nlmsg *m, size_t len)
 {
 	size_t at = NLMSG_ALIGN(m->h.nlmsg_len);
 
+	assert(m->h.nlmsg_len >= NLMSG_HDRLEN);
 	if (m->overflow || at + NLMSG_ALIGN(len) > sizeof(m->bytes)) {
 		m->overflow = true;
 		return NULL;
