@@ -4,6 +4,8 @@
  *
  *   open --close--> waits for the visits that have begun --> closed --open, adopt, forget--> open
  */
+#include <assert.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -94,16 +96,14 @@ struct visit *container_visit(struct node *n, const char *name, const char *what
 void visit_end(struct visit *v)
 {
 	struct containers *s = v ? v->n->containers : NULL;
+	struct visit **pp;
 
 	if (!v)
 		return;
 	pthread_mutex_lock(&s->lock);
-	for (struct visit **pp = &v->c->visits; *pp; pp = &(*pp)->next) {
-		if (*pp != v)
-			continue;
-		*pp = v->next;
-		break;
-	}
+	for (pp = &v->c->visits; *pp != v; pp = &(*pp)->next)
+		assert(*pp);
+	*pp = v->next;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
 	ct_put(v->n, v->c);

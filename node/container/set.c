@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The records of a node's containers. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,6 +91,7 @@ void ct_put(struct node *n, struct ct *c)
 	if (!c)
 		return;
 	pthread_mutex_lock(&n->containers->lock);
+	assert(c->refs > 0);
 	last = --c->refs == 0;
 	pthread_mutex_unlock(&n->containers->lock);
 	if (last)
@@ -131,6 +133,7 @@ enum status ct_status(struct node *n, struct ct *c)
 
 void ct_set_status(struct node *n, struct ct *c, enum status s)
 {
+	assert(s >= STATUS_STOPPED && s <= STATUS_ERROR);
 	pthread_mutex_lock(&n->containers->lock);
 	c->status = s;
 	json_decref(c->state);
