@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/place.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -126,6 +127,7 @@ int place_choose(const struct place_member *members, size_t n, const struct plac
 	const struct place_member *best = NULL;
 	size_t eligible = 0;
 
+	assert(members || !n);
 	for (size_t i = 0; i < n; i++) {
 		size_t f = 0;
 
