@@ -90,7 +90,7 @@ def test_a_target_is_where_it_is(cluster, box):
     e = refused(m, "DELETE", f"/1.0/instances/{box}?target=m2")
     assert e.status == 400 and "m1" in e.message, e
     m.api("PATCH", f"/1.0/instances/{box}?target=m1", {"description": "here"})
-    assert m.instance(box)["description"] == "here"
+    wait_for("the change, made by m1", lambda: m.instance(box)["description"] == "here")
 
 
 def test_volumes_of_a_member(cluster, box):
