@@ -77,9 +77,12 @@ def test_all_that_is_listed_is_there(cluster, launch):
                 continue
             seen.add(url)
             status, headers, body = m.request("GET", url)
+            kind, _, rest = url.removeprefix("/1.0/").partition("/")
+            if kind == "operations" and rest and status == 404:
+                assert url not in str(m.api("GET", "/1.0/operations"))  # it has been over for a while
+                continue
             assert status == 200, (m.name, url, body)
             found = json.loads(body)["metadata"] if "json" in headers["Content-Type"] else None
-            kind, _, rest = url.removeprefix("/1.0/").partition("/")
             if isinstance(found, dict):
                 lists = found.values() if kind == "operations" else [found.get("used_by") or []]
                 todo += [u for v in lists if isinstance(v, list) for u in v]
