@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/netlink/route.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,7 +69,6 @@ static int change(int nl, int type, int flags, const struct route *r, struct err
 	char dst[INET6_ADDRSTRLEN], what[80];
 	struct nlmsg m;
 
-	assert(r->dst.family);
 	nl_begin(&m, type, flags, &rt, sizeof(rt));
 	nl_put(&m, RTA_DST, r->dst.bytes, ip_len(&r->dst));
 	nl_put_u32(&m, RTA_PRIORITY, r->metric);
