@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 static int depth(const json_t *j, int left)
 {
@@ -195,6 +196,18 @@ int json_check(json_t *obj, const struct json_field *fields, const char *what, s
 				       fields->key);
 	}
 	return 0;
+}
+
+bool json_lists(const json_t *list, const char *text)
+{
+	json_t *v;
+	size_t i;
+
+	json_array_foreach((json_t *)list, i, v) {
+		if (str_eq(json_string_value(v), text))
+			return true;
+	}
+	return false;
 }
 
 void json_put_str(json_t *obj, const char *key, const char *value)

@@ -33,6 +33,8 @@ int64_t json_int(const json_t *obj, const char *key, int64_t dflt);
 bool json_bool(const json_t *obj, const char *key, bool dflt);
 json_t *json_obj(const json_t *obj, const char *key); /* borrowed; NULL unless an object */
 json_t *json_arr(const json_t *obj, const char *key); /* borrowed; NULL unless an array */
+/* Is the text in the list? Not in NULL. */
+bool json_lists(const json_t *list, const char *text);
 
 /* What a request body may hold. Keys compare case-insensitively, as LXD's clients expect. */
 enum json_want { JW_STR, JW_INT, JW_BOOL, JW_OBJ, JW_ARR, JW_STR_MAP, JW_STR_LIST, JW_ANY };

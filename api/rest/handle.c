@@ -161,25 +161,13 @@ struct users {
 	json_t *urls;
 };
 
-static bool names(const json_t *list, const char *name)
-{
-	json_t *v;
-	size_t i;
-
-	json_array_foreach(list, i, v) {
-		if (str_eq(json_string_value(v), name))
-			return true;
-	}
-	return false;
-}
-
 static void add_instance_user(void *arg, const struct icache_view *v)
 {
 	struct users *u = arg;
 
 	_free_ char *url = ref_url("instances", v->name);
 
-	if (names(json_arr(v->uses, u->kind), u->key))
+	if (json_lists(json_arr(v->uses, u->kind), u->key))
 		json_array_append_new(u->urls, json_string(url));
 }
 

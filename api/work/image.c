@@ -74,13 +74,10 @@ static int fetch_from(const struct api_env *env, const char *member, const char 
 
 static int add_member(void *me, struct row *row, struct edit_try *t, struct err *err)
 {
-	json_t *members = json_arr(row->doc, "members"), *v;
-	size_t i;
+	json_t *members = json_arr(row->doc, "members");
 
-	json_array_foreach(members, i, v) {
-		if (str_eq(json_string_value(v), me))
-			return EDIT_KEEP;
-	}
+	if (json_lists(members, me))
+		return EDIT_KEEP;
 	if (!members)
 		json_object_set_new(row->doc, "members", json_array());
 	json_array_append_new(json_arr(row->doc, "members"), json_string(me));

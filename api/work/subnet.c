@@ -219,18 +219,6 @@ static int check_members(const struct subnet_check *c, struct err *err)
 	return 0;
 }
 
-static bool lists(const json_t *names, const char *name)
-{
-	json_t *v;
-	size_t i;
-
-	json_array_foreach((json_t *)names, i, v) {
-		if (str_eq(json_string_value(v), name))
-			return true;
-	}
-	return false;
-}
-
 /* The bridges of networks apart, also of those that are just being removed. */
 static int check_interfaces(const struct subnet_check *c, struct err *err)
 {
@@ -247,7 +235,7 @@ static int check_interfaces(const struct subnet_check *c, struct err *err)
 		if (a && a->sin_family == AF_INET &&
 		    has_address(&c->n, ntohl(a->sin_addr.s_addr)) &&
 		    !str_eq(i->ifa_name, ref_ifname(c->key, bridge)) &&
-		    !lists(bridges, i->ifa_name))
+		    !json_lists(bridges, i->ifa_name))
 			rc = refuse_subnet(c, "holds an address of this host's interface",
 					   i->ifa_name, err);
 	}

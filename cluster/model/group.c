@@ -20,14 +20,8 @@ json_t *member_groups(const json_t *member)
 bool member_is_in(const json_t *member, const char *group)
 {
 	_json_ json_t *groups = member_groups(member);
-	json_t *v;
-	size_t i;
 
-	json_array_foreach(groups, i, v) {
-		if (str_eq(json_string_value(v), group))
-			return true;
-	}
-	return false;
+	return json_lists(groups, group);
 }
 
 void member_set_group(json_t *member, const char *group, bool in)

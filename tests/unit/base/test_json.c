@@ -161,6 +161,18 @@ static void lookups_never_fail(void **state)
 	}
 }
 
+static void texts_of_lists(void **state)
+{
+	_json_ json_t *list = json_pack("[s, i, s]", "a", 7, "bc");
+
+	assert_true(json_lists(list, "a"));
+	assert_true(json_lists(list, "bc"));
+	assert_false(json_lists(list, "b"));
+	assert_false(json_lists(list, "7"));
+	assert_false(json_lists(list, ""));
+	assert_false(json_lists(NULL, "a"));
+}
+
 static void setters(void **state)
 {
 	_json_ json_t *j = json_object();
@@ -330,6 +342,7 @@ int main(void)
 		cmocka_unit_test(depth_is_limited_exactly),
 		cmocka_unit_test(objects_count_as_depth_too),
 		cmocka_unit_test(lookups_never_fail),
+		cmocka_unit_test(texts_of_lists),
 		cmocka_unit_test(setters),
 		cmocka_unit_test(good_bodies_pass),
 		cmocka_unit_test(bad_bodies_name_the_field),
