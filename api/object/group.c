@@ -7,8 +7,6 @@
 #include "base/str.h"
 #include "cluster/model/group.h"
 
-#define NAMES_TEXT_MAX 300
-
 static bool is_name(const char *name)
 {
 	return name_is_free(name, 63) && !strpbrk(name, "@,");
@@ -36,93 +34,75 @@ static json_t *seen(struct req *r, const struct row *row)
 	return doc;
 }
 
-/* Whether it was in the list. */
-static bool take_name(json_t *names, const char *name)
+static int check_there(struct req *r, const struct change *c, const json_t *names)
 {
 	json_t *v;
 	size_t i;
 
-	json_array_foreach(names, i, v) {
-		if (str_eq(json_string_value(v), name)) {
-			json_array_remove(names, i);
-			return true;
-		}
+	json_array_foreach((json_t *)names, i, v) {
+		const char *name = json_string_value(v);
+		_row_ struct row row = { 0 };
+
+		if (store_get(req_env(r)->store, ENT_MEMBER, name, &row, req_err(r)) == 0)
+			continue;
+		return req_err(r)->kind == ERR_NOT_FOUND
+			       ? err_set(req_err(r), ERR_NOT_FOUND,
+					 "%s: Cluster member not found: \"%.64s\"", c->what, name)
+			       : -1;
 	}
-	return false;
+	return 0;
 }
 
-/* Takes the member in or lets it go, as the list of names says. */
-static int settle(struct req *r, struct change *c, struct row *member, json_t *names)
+/* Those named are in the group, by its new name if it gets one, and no others. */
+static int settle(struct req *r, struct change *c, const json_t *names)
 {
-	bool in = take_name(names, member->key), was = member_is_in(member->doc, c->name);
+	const char *next = c->new_name ? c->new_name : c->name;
+	_rows_ struct rows members = { 0 };
 
-	if (in == was)
-		return 0;
-	if (str_eq(c->name, GROUP_DEFAULT))
-		return err_set(req_err(r), ERR_INVALID,
-			       "%s: cluster member \"%s\" can't leave it: all members are in it",
-			       c->what, member->key);
-	member_set_group(member->doc, c->name, in);
-	tx_put(c->tx, ENT_MEMBER, member->key, member->rev, member->doc);
+	if (store_list(req_env(r)->store, ENT_MEMBER, NULL, &members, req_err(r)) < 0)
+		return -1;
+	for (size_t i = 0; i < members.n; i++) {
+		struct row *m = &members.v[i];
+		bool was = member_is_in(m->doc, c->name), in = json_lists(names, m->key);
+
+		if (was && !in && str_eq(c->name, GROUP_DEFAULT))
+			return err_set(req_err(r), ERR_INVALID,
+				       "%s: cluster member \"%s\" can't leave it: all members are "
+				       "in it",
+				       c->what, m->key);
+		if (in == was && str_eq(next, c->name))
+			continue;
+		if (was)
+			member_set_group(m->doc, c->name, false);
+		if (in)
+			member_set_group(m->doc, next, true);
+		if (was || in)
+			tx_put(c->tx, ENT_MEMBER, m->key, m->rev, m->doc);
+	}
 	return 0;
 }
 
 static int check(struct req *r, struct change *c)
 {
-	_json_ json_t *names = json_copy(json_arr(c->doc, "members"));
-	_rows_ struct rows members = { 0 };
+	_json_ json_t *names = json_incref(json_arr(c->doc, "members"));
 
-	if (!names)
-		return 0;
 	json_object_del(c->doc, "members");
-	if (store_list(req_env(r)->store, ENT_MEMBER, NULL, &members, req_err(r)) < 0)
-		return -1;
-	for (size_t i = 0; i < members.n; i++) {
-		if (settle(r, c, &members.v[i], names) < 0)
-			return -1;
-	}
-	if (json_array_size(names) == 0)
-		return 0;
-	return err_set(req_err(r), ERR_NOT_FOUND, "%s: Cluster member not found: \"%.64s\"",
-		       c->what, json_string_value(json_array_get(names, 0)));
-}
-
-static int refuse_full(struct req *r, const struct change *c)
-{
-	_json_ json_t *names = members_of(r, c->name);
-	_sbuf_ struct sbuf text = SBUF(NAMES_TEXT_MAX);
-	json_t *v;
-	size_t i;
-
-	json_array_foreach(names, i, v)
-		sbuf_printf(&text, "%s\"%s\"", i ? ", " : "", json_string_value(v));
-	if (i == 0)
-		return 0;
-	return err_set(req_err(r), ERR_INVALID,
-		       "%s is not empty: take its members (%s) out of it first", c->what,
-		       text.data);
+	return !names || (check_there(r, c, names) == 0 && settle(r, c, names) == 0) ? 0 : -1;
 }
 
 /* Members go along with a new name, and nobody is left behind. */
 static int leave(struct req *r, struct change *c)
 {
-	_rows_ struct rows members = { 0 };
+	_json_ json_t *names = members_of(r, c->name);
+	_free_ char *text = json_dumps(names, 0);
 
 	tx_check_still(c->tx, ENT_MEMBER, c->revision);
-	if (!c->new_name)
-		return refuse_full(r, c);
-	if (store_list(req_env(r)->store, ENT_MEMBER, NULL, &members, req_err(r)) < 0)
-		return -1;
-	for (size_t i = 0; i < members.n; i++) {
-		struct row *m = &members.v[i];
-
-		if (!member_is_in(m->doc, c->name))
-			continue;
-		member_set_group(m->doc, c->name, false);
-		member_set_group(m->doc, c->new_name, true);
-		tx_put(c->tx, ENT_MEMBER, m->key, m->rev, m->doc);
-	}
-	return 0;
+	if (c->new_name)
+		return settle(r, c, names);
+	if (json_array_size(names) == 0)
+		return 0;
+	return err_set(req_err(r), ERR_INVALID,
+		       "%s is not empty: take its members out of it first: %.300s", c->what, text);
 }
 
 static const struct field fields[] = {
