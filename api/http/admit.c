@@ -2,6 +2,8 @@
 /* Who may hold how much of the server. A connection is a stranger's until its certificate is known
  * to be a member's or a trusted client's; what strangers hold is little, bound by time, and theirs
  * alone (api/http/quota.def). */
+#include <assert.h>
+
 #include "api/http/conn.h"
 #include "base/clock.h"
 
@@ -13,6 +15,8 @@ static void join_strangers(struct conn *c)
 {
 	struct server *s = c->server;
 
+	assert(!c->older);
+	assert(!c->newer);
 	c->older = s->newest_stranger;
 	c->newer = NULL;
 	if (c->older)

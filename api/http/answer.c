@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
@@ -165,6 +166,7 @@ static void send_file(struct conn *c, struct req *r)
 		conn_reply_done(c);
 		return;
 	}
+	assert(!c->file);
 	f = xnew(struct file_sender);
 	f->conn = c;
 	f->nparts = r->reply.nparts;
@@ -193,6 +195,7 @@ void conn_late_done(struct conn *c, const char *text, size_t len)
 {
 	char size[24];
 
+	assert(c->state == C_WAIT);
 	if (!c->req->head.http10 && len) {
 		link_send(c->link, size, snprintf(size, sizeof(size), "%zx\r\n", len));
 		link_send(c->link, text, len);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -99,6 +100,7 @@ int body_begin(struct conn *c)
 	fd = io_temp_fd(r->env->dir, &r->err);
 	if (fd < 0)
 		return -1;
+	assert(!c->spool);
 	c->spool = xnew(struct spool);
 	c->spool->conn = c;
 	c->spool->fd = fd;
@@ -131,6 +133,7 @@ static void hand_over(struct conn *c)
 {
 	struct spool *s = c->spool;
 
+	assert(!s->busy);
 	c->req->body_fd = take_fd(&s->fd);
 	c->req->body_size = s->offset;
 	c->spool = NULL;
@@ -187,6 +190,7 @@ static void start_write(struct spool *s)
 {
 	uv_buf_t buf;
 
+	assert(!s->busy);
 	if (!s->flying.len) {
 		struct sbuf empty = s->flying;
 

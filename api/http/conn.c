@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/http/conn.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -233,6 +234,7 @@ void conn_new(struct server *s, int own_fd, struct ssl_st *own_ssl, bool is_unix
 {
 	struct conn *c = xnew(struct conn);
 
+	assert(is_unix == !own_ssl);
 	c->server = s;
 	c->is_unix = is_unix;
 	c->progress_at = clock_ms();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/http/late.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 
 #include "base/mem.h"
@@ -52,6 +53,7 @@ static void on_end(struct post *p)
 {
 	struct late *l = container_of(p, struct late, post);
 
+	assert(!l->ended);
 	l->ended = true;
 	if (l->conn)
 		deliver(l);
@@ -75,6 +77,8 @@ bool late_is_abandoned(const struct late *l)
 
 void late_attach(struct late *l, struct conn *c)
 {
+	assert(!l->conn);
+	assert(!l->abandoned);
 	l->conn = c;
 	if (l->ended)
 		deliver(l);
@@ -82,6 +86,7 @@ void late_attach(struct late *l, struct conn *c)
 
 void late_abandon(struct late *l)
 {
+	assert(!l->abandoned);
 	l->conn = NULL;
 	l->abandoned = true;
 	if (l->gone)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <errno.h>
 #include <grp.h>
 #include <netdb.h>
@@ -55,6 +56,7 @@ struct listener *listener_new(struct server *s, int own_fd, bool is_unix)
 {
 	struct listener *l = xnew(struct listener);
 
+	assert(own_fd >= 0);
 	l->server = s;
 	l->fd = own_fd;
 	l->is_unix = is_unix;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/http/mailbox.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <uv.h>
@@ -58,6 +59,7 @@ struct mailbox *mailbox_ref(struct mailbox *m)
 
 void mailbox_unref(struct mailbox *m)
 {
+	assert(m->refs > 0);
 	if (--m->refs > 0)
 		return;
 	pthread_mutex_destroy(&m->lock);
@@ -68,6 +70,7 @@ bool mailbox_post(struct mailbox *m, struct post *p)
 {
 	bool ok;
 
+	assert(p->fn);
 	p->next = NULL;
 	pthread_mutex_lock(&m->lock);
 	ok = !m->closed;
@@ -95,6 +98,7 @@ static void on_closed(uv_handle_t *h)
 
 void mailbox_close(struct mailbox *m)
 {
+	assert(!m->closed);
 	run_posts(m);
 	pthread_mutex_lock(&m->lock);
 	m->closed = true;

@@ -122,6 +122,7 @@ int reply_bytes(struct req *r, int status, const char *type, const void *data, s
 
 int reply_file(struct req *r, int own_fd, int64_t size, const char *type)
 {
+	assert(own_fd >= 0);
 	return reply_files(r, &(struct file_part){ own_fd, size }, 1, type);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections that left the loop: each is a stream in a thread of its own. */
+#include <assert.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -90,6 +91,7 @@ void upgrade_flushed(struct conn *c)
 	struct sbuf ahead;
 	int fd;
 
+	assert(c->state == C_UPGRADE);
 	if (link_queued(c->link))
 		return;
 	ahead = c->in;
