@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/instance/session.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -59,6 +60,7 @@ static void use_slot(struct session *s, int i, int own_fd, bool required)
 {
 	struct slot *slot = &s->slots[i];
 
+	assert(!slot->used);
 	slot->used = true;
 	slot->required = required;
 	slot->fd = own_fd;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/work/later.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -100,6 +101,7 @@ uint64_t later_call(struct later *l, int64_t ms, void (*fn)(void *arg), void *ar
 	struct timer *t = xnew(struct timer), **pp;
 	uint64_t id;
 
+	assert(fn);
 	t->due_ms = clock_ms() + ms;
 	t->fn = fn;
 	t->arg = arg;
@@ -160,6 +162,7 @@ void keylock_free(struct keylock *k)
 {
 	if (!k)
 		return;
+	assert(!k->held);
 	pthread_cond_destroy(&k->freed);
 	pthread_mutex_destroy(&k->lock);
 	free(k);
@@ -194,11 +197,10 @@ void keylock_drop(struct keylock *k, const char *name)
 	pthread_mutex_lock(&k->lock);
 	pp = find_held(k, name);
 	h = *pp;
-	if (h)
-		*pp = h->next;
+	assert(h);
+	*pp = h->next;
 	pthread_cond_broadcast(&k->freed);
 	pthread_mutex_unlock(&k->lock);
-	if (h)
-		free(h->name);
+	free(h->name);
 	free(h);
 }
