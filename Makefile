@@ -79,6 +79,11 @@ $(OBJ)/%.o: %.c
 	@echo "  CC      $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# A second compiler's: `make warnings CC=clang`. Eight files a process.
+warnings: ## what the compiler says of all sources of both programs, without making anything
+	$(Q)printf '%s\n' $(filter-out tests/%,$(ALL_SRC)) $(wildcard node/hook/*.c) | \
+		xargs -n 8 -P $(shell nproc) $(CC) $(ALL_CFLAGS) -fsyntax-only
+
 # Unit tests and fuzz targets take from an archive what they use. The command's objects are in a
 # second one: both programs have a main-level vocabulary of their own.
 $(OBJ)/rooms.a: $(call obj,$(ROOMS_SRC) $(BASE_SRC))
@@ -137,7 +142,7 @@ replay: ## replay the fuzzers' corpora under the sanitizers
 	@sh tests/lib/replay.sh $(BUILD)/fuzz-address-undefined
 
 integration: all ## integration tests on real containers (root)
-	@BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/integration
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) sh tests/lib/integration.sh
 
 fuzz-%: ## fuzz-NAME: run one fuzz target for a minute (clang)
 	@mkdir -p $(BUILD)/libfuzzer
@@ -166,4 +171,4 @@ clean: ## remove everything built
 help: ## this list
 	@awk -F':.*## ' '/^[a-z%-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all deps demo demo-down check lint unit unit-bins replay fuzz-bins integration bench install clean help
+.PHONY: all deps demo demo-down check lint unit unit-bins replay fuzz-bins integration bench install warnings clean help

@@ -41,15 +41,23 @@ profiles:
 """
 
 
+def cluster_name(label):
+    """Of this process alone: several run at once."""
+    return f"dt{os.getpid()}{label}"
+
+
 @pytest.fixture(scope="session")
 def image_file(tmp_path_factory):
+    """The test image: that of TEST_IMAGE, or made here."""
+    if "TEST_IMAGE" in os.environ:
+        return Path(os.environ["TEST_IMAGE"])
     path = tmp_path_factory.mktemp("image") / "test-image.tar.xz"
     run("sh", ROOT / "tests/image/build.sh", path)
     return path
 
 
 def make_cluster(label, image_file, members=3, **kw):
-    c = Cluster(f"dt{os.getpid() % 10000}{label}", members, f"10.209.{next(SUBNETS)}", **kw)
+    c = Cluster(cluster_name(label), members, f"10.209.{next(SUBNETS)}", **kw)
     try:
         c.up()
         c.enable(PRESEED.format(address=c[0].address))
@@ -92,7 +100,7 @@ def own_cluster(request, image_file):
 @pytest.fixture
 def single(request):
     """One daemon that was never configured."""
-    c = Cluster(f"dt{os.getpid() % 10000}one", 1, f"10.209.{next(SUBNETS)}")
+    c = Cluster(cluster_name("one"), 1, f"10.209.{next(SUBNETS)}")
     try:
         c.up()
         yield c[0]

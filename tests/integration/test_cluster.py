@@ -14,6 +14,7 @@ import pytest
 
 from certificate import Certificate
 from cluster import ApiError, Cluster, run, wait_for
+from conftest import cluster_name
 
 
 def members(m):
@@ -428,7 +429,7 @@ def test_dead_member_of_three_is_removed(own_cluster, dead):
 
 def test_many_join_at_once_under_writes(image_file, tmp_path):
     """Five at once, while others write: each is a member in the end, and sees what was written."""
-    c = Cluster(f"dtj{os.getpid() % 10000}", 6, "10.209.19")
+    c = Cluster(cluster_name("join"), 6, "10.209.19")
     try:
         c.up()
         first = c[0]

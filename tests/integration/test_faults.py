@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from cluster import ApiError, Cluster, run, wait_for
+from conftest import SUBNETS, cluster_name
 
 
 def crash(cluster, member, fault, action, *args):
@@ -182,9 +183,8 @@ def test_full_disk(cluster, tmp_path):
 
 def test_nearly_full_disk_of_the_database(tmp_path):
     """The daemon neither dies nor loses anything; what frees room still works, and all does again afterwards."""
-    from conftest import SUBNETS
     run("mount", "-t", "tmpfs", "-o", "size=200m,mode=755", "tmpfs", tmp_path)
-    c = Cluster(f"dt{os.getpid() % 10000}full", 1, f"10.209.{next(SUBNETS)}", directory=tmp_path / "c")
+    c = Cluster(cluster_name("full"), 1, f"10.209.{next(SUBNETS)}", directory=tmp_path / "c")
     try:
         m = c.up()[0]
         m.api("POST", "/1.0/profiles", {"name": "before"})
