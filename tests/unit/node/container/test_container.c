@@ -20,7 +20,7 @@ static void test_life(void **state, const char *driver)
 	assert_string_equal(w->told, "Running");
 	assert_true(container_pid(w->n, "c1") > 1);
 	assert_int_equal(container_start(w->n, spec, &err), -1);
-	assert_int_equal(err.kind, ERR_CONFLICT);
+	assert_int_equal(err.kind, ERR_INVALID);
 	expect_run(w, "c1", "id -u; echo $GREETING $COLOUR; exit 7", 7, "0\nahoi blue sky\n");
 	expect_run(w, "c1", "kill -9 $$", 137, "");
 	expect_run(w, "c1", "echo x >/dev/stdout", 0, "x\n");
@@ -38,7 +38,7 @@ static void test_life(void **state, const char *driver)
 	assert_string_equal(w->told, "Stopped");
 	assert_int_equal(container_pid(w->n, "c1"), 0);
 	assert_int_equal(container_stop(w->n, "c1", false, 10, &err), -1);
-	assert_int_equal(err.kind, ERR_CONFLICT);
+	assert_int_equal(err.kind, ERR_INVALID);
 	end_container(w, "c1");
 }
 
