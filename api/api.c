@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api.h"
 
+#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -105,6 +106,7 @@ static void make_default(const struct api_env *env, enum entity e, const char *n
 	_tx_ struct tx *tx = tx_new();
 	struct err err;
 
+	assert(own_doc);
 	if (store_get(env->store, e, name, &row, &err) == 0)
 		return;
 	tx_put(tx, e, name, REV_NONE, doc);

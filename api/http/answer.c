@@ -214,6 +214,7 @@ void conn_reply(struct conn *c)
 {
 	struct req *r = c->req;
 
+	assert(c->req);
 	if (!r->head.keep_alive || c->server->draining)
 		c->closing = true;
 	switch (r->reply.kind) {

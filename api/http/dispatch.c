@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -99,6 +100,7 @@ static void go_on(struct conn *c)
 	struct where w = { "", "", false };
 	struct req *r = c->req;
 
+	assert(c->req);
 	if (waits(c))
 		return;
 	if (locate(r, &w) < 0) {
@@ -195,6 +197,7 @@ void dispatch_run(struct conn *c)
 {
 	struct req *r = c->req;
 
+	assert(c->req);
 	c->state = C_WAIT;
 	c->deadline = 0;
 	if (r->route->flags & F_INLINE) {

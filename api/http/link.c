@@ -70,6 +70,7 @@ struct link *link_new(struct link_set *set, int own_fd, struct ssl_st *own_ssl, 
 {
 	struct link *l = xnew(struct link);
 
+	assert(own_fd >= 0);
 	l->set = set;
 	l->fd = own_fd;
 	l->ssl = own_ssl;
@@ -234,6 +235,7 @@ static void append(struct link *l, char *own_data, size_t len, size_t room)
 {
 	struct chunk *c = xnew(struct chunk);
 
+	assert(own_data);
 	c->data = own_data;
 	c->len = len;
 	c->room = room;

@@ -2,6 +2,7 @@
 /* Forwards a request to the member that must answer it: head, body and answer stream through with
  * back-pressure; after a 101 bytes are relayed both ways. A GET whose kept connection turns out
  * dead is sent once more over a fresh one. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -185,6 +186,7 @@ void proxy_start(struct conn *c, const char *address, const char *member)
 {
 	struct proxy *p = xnew(struct proxy);
 
+	assert(c->req);
 	p->conn = c;
 	snprintf(p->address, sizeof(p->address), "%s", address);
 	snprintf(p->member, sizeof(p->member), "%s", member);

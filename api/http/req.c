@@ -24,6 +24,7 @@ struct req *req_new(struct server *s, struct conn *c, struct http_head *own_head
 {
 	struct req *r = xnew(struct req);
 
+	assert(own_head);
 	r->server = s;
 	r->env = s->env;
 	r->conn = c;

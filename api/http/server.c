@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/http/server.h"
 
+#include <assert.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -175,6 +176,7 @@ void server_accepted(struct server *s, int own_fd, bool is_unix)
 {
 	struct ssl_st *ssl = NULL;
 
+	assert(own_fd >= 0);
 	if (!is_unix) {
 		socket_tune(own_fd);
 		ssl = new_session(s, own_fd);

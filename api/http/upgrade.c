@@ -74,6 +74,7 @@ static struct stream_thread *thread_new(struct server *s, struct stream *own_str
 {
 	struct stream_thread *t = xnew(struct stream_thread);
 
+	assert(own_stream);
 	t->server = s;
 	t->fn = fn;
 	t->arg = arg;

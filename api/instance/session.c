@@ -209,6 +209,7 @@ struct op *console_session_start(const struct api_env *env, const char *name, in
 {
 	struct session *s = session_new(env, name);
 
+	assert(own_fd >= 0);
 	s->console = s->interactive = true;
 	use_slot(s, SLOT_IN, own_fd, true);
 	use_slot(s, SLOT_CONTROL, -1, false);

@@ -63,6 +63,7 @@ static void tell(struct req *r, const char *own_url, const char *key, const char
 {
 	_free_ char *action = xasprintf("%s-%s", entity_name(kind_of(r)->entity), done);
 
+	assert(own_url);
 	for (char *c = action; *c; c++)
 		*c = *c == ' ' ? '-' : *c;
 	tell_event_at(r, action, own_url, key);
@@ -306,6 +307,7 @@ static void attempt_done(struct attempt *a)
 
 static void attempt_names(struct attempt *a, char *own_key)
 {
+	assert(own_key);
 	a->c.key = a->key = own_key;
 	a->c.name = ref_of(own_key).name;
 	a->c.what = a->what = xasprintf("%s \"%.64s\"", entity_name(a->c.kind->entity), a->c.name);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/work/background.h"
 
+#include <assert.h>
+
 #include "api/work/later.h"
 #include "api/work/state.h"
 #include "base/mem.h"
@@ -65,6 +67,7 @@ bool background(const struct api_env *env, const char *key,
 {
 	struct work *w;
 
+	assert(fn);
 	if (!begin(env)) {
 		free(own_arg);
 		return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/work/boot.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -183,6 +184,7 @@ static void start_one(const struct api_env *env, void *own_start)
 	_free_ struct start *s = own_start;
 	struct err err;
 
+	assert(own_start);
 	if (container_status(env->node, s->name) == STATUS_STOPPED &&
 	    instance_start(env, s->name, &err) < 0)
 		log_err(LOG_ERROR, "an instance does not start with its host", &err);

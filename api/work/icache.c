@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/work/icache.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -78,6 +79,7 @@ void icache_free(struct icache *c)
 
 static void add_key(json_t *list, char *own_key)
 {
+	assert(own_key);
 	json_array_append_new(list, json_string(own_key));
 	free(own_key);
 }

@@ -76,6 +76,7 @@ const struct job_kind *job_of_state(const struct api_env *env, enum inst_state s
 {
 	const struct job_kind *all = env->state->jobs;
 
+	assert(env->state->jobs);
 	for (size_t i = 0; i < JOB_COUNT; i++) {
 		if (all[i].settle && all[i].state == s)
 			return &all[i];

@@ -44,6 +44,7 @@ static void run(const struct api_env *env, void *own_due)
 {
 	_free_ struct due *d = own_due;
 
+	assert(own_due);
 	/* What comes from here on this run may not see. */
 	__atomic_and_fetch(&env->state->gathering, ~(1u << d->id), __ATOMIC_SEQ_CST);
 	task_of(env, d->id)->run(env, d->object_at ? d->text : NULL);

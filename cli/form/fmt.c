@@ -69,6 +69,7 @@ void table_add(struct table *t, char **own_cells)
 {
 	char **row = xcalloc(t->ncols + 1, sizeof(*row));
 
+	assert(own_cells);
 	if (t->nrows == t->room) {
 		t->room = t->room ? t->room * 2 : 16;
 		t->rows = xrealloc(t->rows, t->room * sizeof(*t->rows));

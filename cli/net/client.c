@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/net/client.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -222,6 +223,7 @@ char *api_query(char *own_path, const char *key, const char *value)
 {
 	_sbuf_ struct sbuf b = SBUF(64 << 10);
 
+	assert(own_path);
 	if (str_empty(value))
 		return own_path;
 	sbuf_printf(&b, "%s%c%s=", own_path, strchr(own_path, '?') ? '&' : '?', key);

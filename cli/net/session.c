@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/net/session.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -84,6 +85,7 @@ static void send_control(struct pumps *p, json_t *own_message)
 	_free_ char *text = json_text(own_message);
 	struct err err;
 
+	assert(own_message);
 	/* A control stream that is gone means that the command has ended, which the sinks show. */
 	ws_send(p->control, WS_TEXT, text, strlen(text), &err);
 	json_decref(own_message);

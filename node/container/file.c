@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -46,6 +47,7 @@ static json_t *run(struct node *n, const json_t *spec, json_t *own_request, int 
 	struct ct *c = v ? ct_get(n, name, true) : NULL;
 	json_t *ret;
 
+	assert(own_request);
 	json_object_update(request, own_request);
 	json_decref(own_request);
 	if (!v)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/host/watch.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -174,6 +175,7 @@ int64_t watch_fd_drop(struct watch *w, int own_fd, void (*fn)(void *arg), void *
 	struct epoll_event ev = { .events = EPOLLIN };
 	int64_t id;
 
+	assert(own_fd >= 0);
 	*e = (struct entry){ 0, own_fd, fn, own_arg, drop, NULL };
 	pthread_mutex_lock(&w->lock);
 	id = e->id = ++w->last_id;
@@ -187,6 +189,7 @@ int64_t watch_fd_drop(struct watch *w, int own_fd, void (*fn)(void *arg), void *
 
 int64_t watch_fd(struct watch *w, int own_fd, void (*fn)(void *arg), void *own_arg)
 {
+	assert(own_fd >= 0);
 	return watch_fd_drop(w, own_fd, fn, own_arg, NULL);
 }
 
@@ -195,6 +198,7 @@ int64_t watch_timer(struct watch *w, int64_t ms, void (*fn)(void *arg), void *ow
 	struct itimerspec t = { .it_value = { ms / 1000, (ms % 1000) * 1000000 + 1 } };
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 
+	assert(fn);
 	if (fd < 0) {
 		free(own_arg);
 		return 0;

@@ -2,6 +2,7 @@
 /* Who reloads a firewall begins with "flush ruleset", and takes our tables along: the kernel tells
  * what a transaction of anybody's removed (nfnetlink, group of nf_tables). */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netfilter/nf_tables.h>
@@ -115,6 +116,7 @@ static void look_out(struct node *n, int own_fd, json_t *own_gone)
 {
 	struct lookout *l = xnew(struct lookout);
 
+	assert(own_fd >= 0);
 	*l = (struct lookout){ n, own_fd, own_gone };
 	watch_fd_drop(n->watch, own_fd, on_messages, l, drop_lookout);
 }
