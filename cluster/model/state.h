@@ -8,7 +8,8 @@
  *      +-> deleting   +------ moving              its commit, and calling it off, make it ready
  *
  * A row in any state but ready belongs to a job of its member. When that was cut off, recovery of
- * the member settles it, as state.def says; only a deletion may be asked for again.
+ * the member settles it by the job that the table of jobs has for that state, and state.def has
+ * the words for it; only a deletion may be asked for again.
  */
 #pragma once
 #include "base/err.h"

@@ -30,11 +30,11 @@ int container_start(struct node *n, const json_t *spec, struct err *err);
  * in time. */
 int container_stop(struct node *n, const char *name, bool force, int timeout_s, struct err *err);
 int container_freeze(struct node *n, const char *name, bool freeze, struct err *err);
-/* Removes the liblxc folder and what is left of nics; refuses while it runs. The volume is
+/* Removes the liblxc folder and what is left of its devices; refuses while it runs. The volume is
  * storage's. */
 int container_delete(struct node *n, const char *name, struct err *err);
 int container_rename(struct node *n, const char *name, const char *new_name, struct err *err);
-/* Makes a running container like this spec: limits, disks and nics. When a part fails the others
+/* Makes a running container like this spec: limits and devices. When a part fails the others
  * are as before. What else differs waits for the next start. Nothing to do for a stopped one. */
 int container_update(struct node *n, const json_t *spec, struct err *err);
 enum status container_status(struct node *n, const char *name);
