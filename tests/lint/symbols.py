@@ -71,18 +71,7 @@ class Symbols:
     def __init__(self, sees, report):
         self.sees, self.report, self.graph, self.called = sees, report, {}, set()
 
-    def reach(self, room):
-        """What a room sees, and what those see: a caller need not include the header of all that it calls. A
-        circle's own arrow (^) leads no further."""
-        found, todo = set(), [room]
-        while todo:
-            new = {seen for seen in self.sees[todo.pop()] if seen[0] != "^"} - found
-            found |= new
-            todo += new
-        return found | {seen.lstrip("^") for seen in self.sees[room]}
-
     def check_arrows(self):
-        reach = {room: self.reach(room) for room in self.sees}
         for path, others in self.graph.items():
             room = str(Path(path).parent)
             for other, symbol in others.items():
@@ -90,7 +79,7 @@ class Symbols:
                 self.called.add((room, into))
                 if into == room or into.startswith("base"):
                     continue
-                if into not in reach[room]:
+                if not {into, "^" + into} & set(self.sees[room]):
                     self.report(path + ".c", 1, "arrow", f"{room} must not call {symbol}() of {into}: pass what "
                                 "it needs down by pointer, or move the code to the room that may")
 

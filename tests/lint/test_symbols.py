@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import rooms  # noqa: E402
 import symbols  # noqa: E402
 
-LIST = "base: | text\nnode/host: | the kernel\nnode/pool: node/host | volumes\nnode/top: node/pool | all\n"
+LIST = "base: | text\nnode/host: | the kernel\nnode/pool: node/host | volumes\nnode/top: node/host node/pool | all\n"
 TREE = {"base/text.c": "void text(void) {}\n",
         "node/host/pids.c": "void text(void);\nvoid pids(void) { text(); }\n",
         "node/pool/pool.c": "void pids(void);\nvoid pool(void) { pids(); }\n",
@@ -28,7 +28,7 @@ def told(folder, tree, rows=LIST):
     return found, called
 
 
-def test_what_is_seen_leads_further(tmp_path):
+def test_what_is_listed_may_be_called(tmp_path):
     found, called = told(tmp_path, {})
     assert not found
     assert ("node/pool", "node/host") in called and ("node/host", "node/pool") not in called
@@ -39,6 +39,10 @@ RING = {"node/pool/a.c": "void b(void);\nvoid a(void) { b(); }\n",
         "node/pool/b.c": "void a(void);\nvoid b(void) { a(); }\n"}
 TABLE = {"node/pool/a.c": "void b(void);\nvoid (*const table[])(void) = { b };\n",
          "node/pool/b.c": "extern void (*const table[])(void);\nvoid b(void) { table[0](); }\n"}
+
+
+def test_what_is_seen_leads_no_further(tmp_path):
+    assert told(tmp_path, {}, LIST.replace("node/top: node/host ", "node/top: "))[0] == [("node/top/all.c", "arrow")]
 
 
 @pytest.mark.parametrize("path,rule,tree", [
