@@ -7,42 +7,15 @@
 #include "cli/cmd/cmds.h"
 #include "cli/form/fmt.h"
 #include "cli/form/kv.h"
+#include "cli/form/names.h"
 #include "cli/net/client.h"
 #include "cli/net/entity.h"
-
-int c_cluster_group_create(struct cli *c, struct err *err)
-{
-	const char *name;
-	struct client *cl = client_of(c, args_pos(&c->args, 0), &name, err);
-	_json_ json_t *given = NULL, *body = NULL;
-
-	if (!cl)
-		return -1;
-	given = stdin_yaml(err);
-	if (!given && err->kind != ERR_NONE)
-		return -1;
-	body = given ? pick_fields(given, "description members") : json_object();
-	json_put_str(body, "name", name);
-	json_put_str(body, "description", args_value(&c->args, "description"));
-	if (api_do(cl, "POST", "/1.0/cluster/groups", body, err) < 0)
-		return -1;
-	cli_say(c, "Cluster group %s created\n", name);
-	return 0;
-}
-
-static int index_of(const json_t *groups, const char *name)
-{
-	for (size_t i = 0; i < json_array_size(groups); i++)
-		if (str_eq(json_string_value(json_array_get(groups, i)), name))
-			return (int)i;
-	return -1;
-}
 
 static int add(json_t *member, void *arg, struct err *err)
 {
 	json_t *groups = json_arr(member, "groups");
 
-	if (index_of(groups, arg) >= 0)
+	if (names_find(groups, arg) >= 0)
 		return err_set(err, ERR_CONFLICT, "member \"%s\" is in the group \"%s\" already",
 			       json_str(member, "server_name", ""), (const char *)arg);
 	json_array_append_new(groups, json_string(arg));
@@ -52,7 +25,7 @@ static int add(json_t *member, void *arg, struct err *err)
 static int leave(json_t *member, void *arg, struct err *err)
 {
 	json_t *groups = json_arr(member, "groups");
-	int i = index_of(groups, arg);
+	int i = names_find(groups, arg);
 
 	if (i < 0)
 		return err_set(err, ERR_NOT_FOUND, "member \"%s\" is not in the group \"%s\"",
@@ -67,17 +40,7 @@ static int leave(json_t *member, void *arg, struct err *err)
 
 static int assign(json_t *member, void *arg, struct err *err)
 {
-	json_t *groups = json_array();
-
-	for (const char *p = arg; *p;) {
-		size_t len = strcspn(p, ",");
-		_free_ char *name = xstrndup(p, len);
-
-		if (len)
-			json_array_append_new(groups, json_string(name));
-		p += len + (p[len] == ',');
-	}
-	json_object_set_new(member, "groups", groups);
+	json_object_set_new(member, "groups", names_split(arg));
 	return 0;
 }
 

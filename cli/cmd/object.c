@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* show, get, set, unset, edit, delete and rename of every kind that cmds.def has. */
+/* show, create, get, set, unset, edit, delete and rename of kinds that cmds.def has. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,6 +47,31 @@ int c_show(struct cli *c, struct err *err)
 		return -1;
 	out = shown(&o, obj, args_flag(&c->args, "expanded"));
 	return fmt_print_yaml(out, err);
+}
+
+/* Of a kind that needs no more than a name and what may be written, which YAML may give. */
+int c_create_object(struct cli *c, struct err *err)
+{
+	const struct entity *kind = entity_of(c->args.words);
+	_free_ char *list = xasprintf("/1.0/%.*s", (int)strcspn(kind->path, "%") - 1, kind->path);
+	const char *name;
+	struct client *cl = client_of(c, args_pos(&c->args, 0), &name, err);
+	_json_ json_t *given = NULL, *body = NULL;
+
+	if (!cl)
+		return -1;
+	given = stdin_yaml(err);
+	if (!given && err->kind != ERR_NONE)
+		return -1;
+	body = given ? pick_fields(given, kind->put) : json_object();
+	config_to_strings(body);
+	json_put_str(body, "name", name);
+	json_put_str(body, "description", args_value(&c->args, "description"));
+	if (api_do(cl, "POST", list, body, err) < 0)
+		return -1;
+	cli_say(c, "%c%s %s created\n", toupper((unsigned char)kind->noun[0]), kind->noun + 1,
+		name);
+	return 0;
 }
 
 /* "config set core.https_address=..." has no instance: keys of the server have a dot or '='. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* profile create, copy, add, remove, assign. */
+/* profile copy, add, remove, assign. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,29 +8,9 @@
 #include "cli/cmd/cmds.h"
 #include "cli/form/fmt.h"
 #include "cli/form/kv.h"
+#include "cli/form/names.h"
 #include "cli/net/client.h"
 #include "cli/net/entity.h"
-
-int c_profile_create(struct cli *c, struct err *err)
-{
-	const char *name;
-	struct client *cl = client_of(c, args_pos(&c->args, 0), &name, err);
-	_json_ json_t *given = NULL, *body = NULL;
-
-	if (!cl)
-		return -1;
-	given = stdin_yaml(err);
-	if (!given && err->kind != ERR_NONE)
-		return -1;
-	body = given ? pick_fields(given, "config description devices") : json_object();
-	config_to_strings(body);
-	json_put_str(body, "name", name);
-	json_put_str(body, "description", args_value(&c->args, "description"));
-	if (api_do(cl, "POST", "/1.0/profiles", body, err) < 0)
-		return -1;
-	cli_say(c, "Profile %s created\n", name);
-	return 0;
-}
 
 int c_profile_copy(struct cli *c, struct err *err)
 {
@@ -64,17 +44,9 @@ static json_t *list_of(json_t *inst)
 	return json_arr(inst, "profiles");
 }
 
-static int index_of(const json_t *list, const char *name)
-{
-	for (size_t i = 0; i < json_array_size(list); i++)
-		if (str_eq(json_string_value(json_array_get(list, i)), name))
-			return i;
-	return -1;
-}
-
 static int change_add(json_t *inst, void *arg, struct err *err)
 {
-	if (index_of(list_of(inst), arg) >= 0)
+	if (names_find(list_of(inst), arg) >= 0)
 		return err_set(err, ERR_CONFLICT, "instance \"%s\" has the profile \"%s\" already",
 			       json_str(inst, "name", ""), (const char *)arg);
 	json_array_append_new(list_of(inst), json_string(arg));
@@ -83,7 +55,7 @@ static int change_add(json_t *inst, void *arg, struct err *err)
 
 static int change_remove(json_t *inst, void *arg, struct err *err)
 {
-	int i = index_of(list_of(inst), arg);
+	int i = names_find(list_of(inst), arg);
 
 	if (i < 0)
 		return err_set(err, ERR_NOT_FOUND,
@@ -95,17 +67,7 @@ static int change_remove(json_t *inst, void *arg, struct err *err)
 
 static int change_assign(json_t *inst, void *arg, struct err *err)
 {
-	json_t *list = json_array();
-
-	for (const char *p = arg; *p;) {
-		size_t len = strcspn(p, ",");
-		_free_ char *name = xstrndup(p, len);
-
-		if (len)
-			json_array_append_new(list, json_string(name));
-		p += len + (p[len] == ',');
-	}
-	json_object_set_new(inst, "profiles", list);
+	json_object_set_new(inst, "profiles", names_split(arg));
 	return 0;
 }
 
