@@ -304,9 +304,12 @@ int lxcconf_write(const struct lxcconf *o, struct err *err)
 		return -1;
 	if (text.overflow)
 		return err_set(err, ERR_TOO_LARGE, "instance %s: configuration is too large", name);
-	if (write_in(dir, SECCOMP_FILE, seccomp_profile, strlen(seccomp_profile), err) < 0)
-		return -1;
 	return write_in(dir, files[o->use], text.data, text.len, err);
+}
+
+int lxcconf_write_seccomp(const char *dir, struct err *err)
+{
+	return write_in(dir, SECCOMP_FILE, seccomp_profile, strlen(seccomp_profile), err);
 }
 
 /* --- raw.lxc ------------------------------------------------------------------------------ */
