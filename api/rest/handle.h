@@ -9,10 +9,10 @@ bool caller_trusted(const struct req *r);
 void tell_event(struct req *r, const char *action, const char *url, const char *key);
 /* The same; the URL has its project. */
 void tell_event_at(struct req *r, const char *action, const char *url, const char *key);
-/* 202 for an operation that is known only by its object (a token, or one of another member). */
 /* Starts the job, and answers with its operation. */
 struct job_order;
 int reply_job(struct req *r, const struct job_order *o);
+/* 202 for an operation that is known only by its object (a token, or one of another member). */
 int reply_operation_json(struct req *r, json_t *own_op);
 /* reply_etag of what may be changed; steals nothing. */
 void set_etag(struct req *r, const json_t *writable);
