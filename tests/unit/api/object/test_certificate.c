@@ -2,27 +2,9 @@
 /* What is special about certificates: beginnings of fingerprints, and those of members. */
 #include "tests/unit/api/rest/object_world.h"
 
-#include "api/api.h"
-
 #define OF_CLIENT "aaaaaaaaaaaabbbb"
 #define OF_OTHER "aaaaaaaaaaaacccc"
 #define OF_MEMBER "ddddddddddddeeee"
-
-static int setup(void **state)
-{
-	struct object_world *t = xnew(struct object_world);
-
-	object_world_open(t, api_routes);
-	*state = t;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	object_world_close(*state);
-	free(*state);
-	return 0;
-}
 
 static void put(struct object_world *t, const char *fingerprint, const char *type)
 {
@@ -111,9 +93,12 @@ static void of_members_stay(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(are_found_by_a_beginning, setup, teardown),
-		cmocka_unit_test_setup_teardown(change_their_name_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(of_members_stay, setup, teardown),
+		cmocka_unit_test_setup_teardown(are_found_by_a_beginning, object_world_setup,
+						object_world_teardown),
+		cmocka_unit_test_setup_teardown(change_their_name_alone, object_world_setup,
+						object_world_teardown),
+		cmocka_unit_test_setup_teardown(of_members_stay, object_world_setup,
+						object_world_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,13 +45,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	object_world_close(*state);
-	free(*state);
-	return 0;
-}
-
 static void assert_list(struct object_world *t, const char *line, const char *field,
 			const char *want)
 {
@@ -144,9 +137,11 @@ static void a_member_may_be_sent_back(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(are_told_from_both_sides, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_member_may_be_sent_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(are_told_from_both_sides, setup,
+						object_world_teardown),
+		cmocka_unit_test_setup_teardown(what_is_refused, setup, object_world_teardown),
+		cmocka_unit_test_setup_teardown(a_member_may_be_sent_back, setup,
+						object_world_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

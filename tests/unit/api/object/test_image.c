@@ -2,26 +2,8 @@
 /* What is special about images and their aliases: who sees them, and what may be said of them. */
 #include "tests/unit/api/rest/object_world.h"
 
-#include "api/api.h"
-
 #define SHOWN "aa11"
 #define SECRET "bb22"
-
-static int setup(void **state)
-{
-	struct object_world *t = xnew(struct object_world);
-
-	object_world_open(t, api_routes);
-	*state = t;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	object_world_close(*state);
-	free(*state);
-	return 0;
-}
 
 static void put(struct object_world *t, const char *fingerprint, bool is_public)
 {
@@ -121,9 +103,12 @@ static void an_alias_has_an_image(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(strangers_see_what_is_public, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_said_of_an_image, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_alias_has_an_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(strangers_see_what_is_public, object_world_setup,
+						object_world_teardown),
+		cmocka_unit_test_setup_teardown(what_is_said_of_an_image, object_world_setup,
+						object_world_teardown),
+		cmocka_unit_test_setup_teardown(an_alias_has_an_image, object_world_setup,
+						object_world_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

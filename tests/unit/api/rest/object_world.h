@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "api/api.h"
 #include "api/http/req_int.h"
 #include "api/rest/object.h"
 
@@ -167,4 +168,21 @@ static inline void assert_event(struct object_world *t, int count, const char *a
 	j = parsed(t->events.last);
 	assert_string_equal(json_str(json_obj(j, "metadata"), "action", ""), action);
 	assert_string_equal(json_str(json_obj(j, "metadata"), "source", ""), url);
+}
+
+/* The fixtures of a test that asks the daemon's own routes. */
+static inline int object_world_setup(void **state)
+{
+	struct object_world *t = xnew(struct object_world);
+
+	object_world_open(t, api_routes);
+	*state = t;
+	return 0;
+}
+
+static inline int object_world_teardown(void **state)
+{
+	object_world_close(*state);
+	free(*state);
+	return 0;
 }

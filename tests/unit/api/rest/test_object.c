@@ -211,13 +211,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	object_world_close(*state);
-	free(*state);
-	return 0;
-}
-
 static void makes_and_shows(void **state)
 {
 	struct object_world *t = *state;
@@ -467,15 +460,17 @@ int main(void)
 		cmocka_unit_test(urls),
 		cmocka_unit_test(merges),
 		cmocka_unit_test(what_may_be_changed),
-		cmocka_unit_test_setup_teardown(makes_and_shows, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses_to_make, setup, teardown),
-		cmocka_unit_test_setup_teardown(lists, setup, teardown),
-		cmocka_unit_test_setup_teardown(changes, setup, teardown),
-		cmocka_unit_test_setup_teardown(renames, setup, teardown),
-		cmocka_unit_test_setup_teardown(deletes, setup, teardown),
-		cmocka_unit_test_setup_teardown(tries_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(tells_what_could_not_be_applied, setup, teardown),
-		cmocka_unit_test_setup_teardown(shows_what_stands_elsewhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(makes_and_shows, setup, object_world_teardown),
+		cmocka_unit_test_setup_teardown(refuses_to_make, setup, object_world_teardown),
+		cmocka_unit_test_setup_teardown(lists, setup, object_world_teardown),
+		cmocka_unit_test_setup_teardown(changes, setup, object_world_teardown),
+		cmocka_unit_test_setup_teardown(renames, setup, object_world_teardown),
+		cmocka_unit_test_setup_teardown(deletes, setup, object_world_teardown),
+		cmocka_unit_test_setup_teardown(tries_again, setup, object_world_teardown),
+		cmocka_unit_test_setup_teardown(tells_what_could_not_be_applied, setup,
+						object_world_teardown),
+		cmocka_unit_test_setup_teardown(shows_what_stands_elsewhere, setup,
+						object_world_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

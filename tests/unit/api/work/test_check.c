@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an instance may look like: each rule, with the real store and a node that runs nothing. */
-#include "tests/unit/cluster/store_world.h"
+#include "tests/unit/api/work/work_world.h"
 
 #include <string.h>
 
-#include "api/work/address.h"
 #include "api/work/check.h"
-#include "api/work/icache.h"
 #include "api/work/instance.h"
-#include "api/work/state.h"
-#include "node/daemon/host.h"
-
-struct world {
-	struct store_world w;
-	struct api_env env;
-};
 
 static json_t *parsed(const char *text)
 {
@@ -32,22 +23,9 @@ static json_t *parsed(const char *text)
 
 static int setup(void **state)
 {
-	struct world *t = xnew(struct world);
-	struct node_opts o = { .cgroup_name = "dunlin-test-check" };
-	struct err err = { 0 };
+	struct work_world *t = xnew(struct work_world);
 
-	world_open(&t->w);
-	o.dir = t->w.dir;
-	o.pool = t->w.pool;
-	t->env = (struct api_env){
-		.dir = t->w.dir, .cluster = t->w.cluster, .store = t->w.store, .pool = t->w.pool
-	};
-	t->env.node = node_new(&o, &err);
-	assert_non_null(t->env.node);
-	t->env.state = xnew(struct api_state);
-	state_give_tables(t->env.state);
-	t->env.state->addresses = address_book_new();
-	t->env.state->instances = icache_new();
+	work_world_open(t);
 	world_start(&t->w);
 	world_put(&t->w, ENT_POOL, "default", parsed("{'driver': 'dir', 'config': {}}"));
 	world_put(&t->w, ENT_POOL, "other", parsed("{'driver': 'dir', 'config': {}}"));
@@ -65,18 +43,14 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct world *t = *state;
+	struct work_world *t = *state;
 
-	node_free(t->env.node);
-	address_book_free(t->env.state->addresses);
-	icache_free(t->env.state->instances);
-	free(t->env.state);
-	world_close(&t->w);
+	work_world_close(t);
 	free(t);
 	return 0;
 }
 
-static json_t *instance(struct world *t, const char *profiles, const char *config,
+static json_t *instance(struct work_world *t, const char *profiles, const char *config,
 			const char *devices)
 {
 	_json_ json_t *p = parsed(profiles), *c = parsed(config), *d = parsed(devices);
@@ -156,7 +130,7 @@ static void an_instance_may_look_like_this(void **state)
 		{ "['default']", "{'volatile.eth0.hwaddr': '00:16:3e:aa:bb:01'}",
 		  "{'eth0': {'type': 'nic', 'network': 'br6'}}" },
 	};
-	struct world *t = *state;
+	struct work_world *t = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_json_ json_t *doc =
@@ -197,7 +171,7 @@ static void and_not_like_that(void **state)
 		{ "['default']", "{'volatile.root.hwaddr': '00:16:3e:aa:bb:01'}", "{}", ERR_INVALID,
 		  "there is no nic \"root\"" },
 	};
-	struct world *t = *state;
+	struct work_world *t = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_json_ json_t *doc =
@@ -215,7 +189,7 @@ static void and_not_like_that(void **state)
 
 static void profiles_are_bounded(void **state)
 {
-	struct world *t = *state;
+	struct work_world *t = *state;
 	_json_ json_t *doc = instance(t, "['default']", "{}", "{}");
 	_expanded_ struct expanded x = { 0 };
 	struct err err = { 0 };
@@ -230,7 +204,7 @@ static void profiles_are_bounded(void **state)
 
 static void a_root_stays_in_its_pool(void **state)
 {
-	struct world *t = *state;
+	struct work_world *t = *state;
 	_json_ json_t *old = instance(t, "['default']", "{}", "{}");
 	_json_ json_t *doc = instance(t, "['default']", "{}",
 				      "{'root': {'type': 'disk', 'path': '/', 'pool': 'other'}}");
@@ -246,7 +220,7 @@ static void a_root_stays_in_its_pool(void **state)
 static void what_stays_is_not_looked_at(void **state)
 {
 	static const char devices[] = "{'eth0': {'type': 'nic', 'network': 'nope'}}";
-	struct world *t = *state;
+	struct work_world *t = *state;
 	_json_ json_t *old = instance(t, "['default', 'nope']", "{}", devices);
 	_json_ json_t *doc = instance(t, "['default', 'nope']", "{'user.a': '1'}", devices);
 	_expanded_ struct expanded x = { 0 };

@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Profiles are read once for what a request or a job does with an instance: with the real store,
  * and a node that runs nothing. */
-#include "tests/unit/cluster/store_world.h"
+#include "tests/unit/api/work/work_world.h"
 
 #include <string.h>
 
-#include "api/work/address.h"
 #include "api/work/check.h"
-#include "api/work/icache.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
 #include "api/work/spec.h"
-#include "api/work/state.h"
-#include "node/daemon/host.h"
 
 struct world {
-	struct store_world w;
-	struct api_env env;
+	struct work_world work;
 	struct box box;
 	uint64_t before;
 };
@@ -24,30 +19,19 @@ struct world {
 static int setup(void **state)
 {
 	struct world *t = xnew(struct world);
-	struct node_opts o = { .cgroup_name = "dunlin-test-expand" };
-	struct err err = { 0 };
 
-	world_open(&t->w);
-	o.dir = t->w.dir;
-	o.pool = t->w.pool;
-	t->env = (struct api_env){
-		.dir = t->w.dir, .cluster = t->w.cluster, .store = t->w.store, .pool = t->w.pool
-	};
-	t->env.node = node_new(&o, &err);
-	assert_non_null(t->env.node);
-	t->env.ops = ops_new(t->w.store, t->w.pool, world_location, t->w.cluster);
-	t->env.events = events_new(t->w.store, world_location, t->w.cluster);
-	t->env.state = xnew(struct api_state);
-	state_give_tables(t->env.state);
-	t->env.state->addresses = address_book_new();
-	t->env.state->instances = icache_new();
-	world_start(&t->w);
+	work_world_open(&t->work);
+	t->work.env.ops =
+		ops_new(t->work.w.store, t->work.w.pool, world_location, t->work.w.cluster);
+	t->work.env.events = events_new(t->work.w.store, world_location, t->work.w.cluster);
+	world_start(&t->work.w);
 	box_init(&t->box);
-	world_put(&t->w, ENT_POOL, "default", json_pack("{s:s, s:{}}", "driver", "dir", "config"));
-	world_put(&t->w, ENT_PROFILE, "default",
+	world_put(&t->work.w, ENT_POOL, "default",
+		  json_pack("{s:s, s:{}}", "driver", "dir", "config"));
+	world_put(&t->work.w, ENT_PROFILE, "default",
 		  json_pack("{s:{s:s}, s:{s:{s:s,s:s,s:s}}}", "config", "user.a", "profile",
 			    "devices", "root", "type", "disk", "path", "/", "pool", "default"));
-	world_put(&t->w, ENT_PROFILE, "second",
+	world_put(&t->work.w, ENT_PROFILE, "second",
 		  json_pack("{s:{s:s}, s:{}}", "config", "user.a", "second", "devices"));
 	*state = t;
 	return 0;
@@ -57,14 +41,10 @@ static int teardown(void **state)
 {
 	struct world *t = *state;
 
-	assert_true(ops_drain(t->env.ops, deadline_in(5000)));
-	ops_free(t->env.ops);
-	node_free(t->env.node);
-	events_free(t->env.events);
-	address_book_free(t->env.state->addresses);
-	icache_free(t->env.state->instances);
-	free(t->env.state);
-	world_close(&t->w);
+	assert_true(ops_drain(t->work.env.ops, deadline_in(5000)));
+	ops_free(t->work.env.ops);
+	events_free(t->work.env.events);
+	work_world_close(&t->work);
 	free(t);
 	return 0;
 }
@@ -72,18 +52,18 @@ static int teardown(void **state)
 static json_t *instance(struct world *t, const char *name)
 {
 	return json_pack("{s:s,s:s,s:s,s:[s,s],s:{s:s},s:{},s:s}", "name", name, "uuid", name,
-			 "member", cluster_member_name(t->w.cluster), "profiles", "default",
+			 "member", cluster_member_name(t->work.w.cluster), "profiles", "default",
 			 "second", "config", "user.b", "own", "devices", "image", "");
 }
 
 static void begin(struct world *t)
 {
-	t->before = expand_count(&t->env);
+	t->before = expand_count(&t->work.env);
 }
 
 static int count(struct world *t)
 {
-	return (int)(expand_count(&t->env) - t->before);
+	return (int)(expand_count(&t->work.env) - t->before);
 }
 
 /* --- what it is ------------------------------------------------------------------------------ */
@@ -97,11 +77,11 @@ static void test_order_and_revisions(void **state)
 	struct err err = { 0 };
 
 	json_array_append_new(json_arr(doc, "profiles"), json_string("none"));
-	expand(&t->env, doc, &x);
+	expand(&t->work.env, doc, &x);
 	assert_string_equal(json_str(x.config, "user.a", ""), "second");
 	assert_string_equal(json_str(x.config, "user.b", ""), "own");
 	assert_non_null(spec_root_device(x.devices));
-	assert_int_equal(store_get(t->w.store, ENT_PROFILE, "second", &row, &err), 0);
+	assert_int_equal(store_get(t->work.w.store, ENT_PROFILE, "second", &row, &err), 0);
 	assert_int_equal(json_int(x.profiles, "second", -1), row.rev);
 	assert_int_equal(json_int(x.profiles, "none", -1), 0);
 	json_put_str(json_obj(doc, "config"), "user.c", "later");
@@ -119,10 +99,11 @@ static void test_a_profile_that_changes_meanwhile(void **state)
 	_tx_ struct tx *tx = tx_new();
 	struct err err = { 0 };
 
-	assert_int_equal(instance_check(&t->env, doc, NULL, tx, &x, &err), 0);
+	assert_int_equal(instance_check(&t->work.env, doc, NULL, tx, &x, &err), 0);
 	tx_put(tx, ENT_INSTANCE, "c1", REV_NONE, doc);
-	world_put(&t->w, ENT_PROFILE, "second", json_pack("{s:{}, s:{}}", "config", "devices"));
-	assert_int_equal(store_commit(t->w.store, tx, 0, NULL, &err), -1);
+	world_put(&t->work.w, ENT_PROFILE, "second",
+		  json_pack("{s:{}, s:{}}", "config", "devices"));
+	assert_int_equal(store_commit(t->work.w.store, tx, 0, NULL, &err), -1);
 	assert_int_equal(err.kind, ERR_PRECONDITION);
 }
 
@@ -139,11 +120,11 @@ static void test_steps_share_one(void **state)
 	struct err err = { 0 };
 
 	begin(t);
-	assert_int_equal(instance_check(&t->env, doc, NULL, tx, &x, &err), 0);
-	assert_int_equal(instance_check_host_names_here(&t->env, &x, &err), 0);
-	assert_true(address_plan(&t->env, &x, &wish, tx, &picks, &err) >= 0);
-	pool = spec_pool(&t->env, &x, &err);
-	spec = spec_build(&t->env, &x, NULL, &err);
+	assert_int_equal(instance_check(&t->work.env, doc, NULL, tx, &x, &err), 0);
+	assert_int_equal(instance_check_host_names_here(&t->work.env, &x, &err), 0);
+	assert_true(address_plan(&t->work.env, &x, &wish, tx, &picks, &err) >= 0);
+	pool = spec_pool(&t->work.env, &x, &err);
+	spec = spec_build(&t->work.env, &x, NULL, &err);
 	assert_non_null(pool);
 	assert_non_null(spec);
 	assert_int_equal(count(t), 1);
@@ -162,7 +143,7 @@ static void run_job(struct world *t, enum job_id id, json_t *own_args)
 	struct job_order o = { .kind = &jobs[id], .name = "c1", .own_args = own_args };
 	int ended = t->box.count;
 	struct err err = { 0 };
-	struct op *op = job_start(&t->env, &o, &err);
+	struct op *op = job_start(&t->work.env, &o, &err);
 
 	if (!op)
 		fail_msg("%s", err.msg);
@@ -183,7 +164,7 @@ static void test_jobs(void **state)
 	begin(t);
 	run_job(t, JOB_CREATE, json_pack("{s:o, s:b}", "doc", doc, "start", 0));
 	assert_int_equal(count(t), 1);
-	assert_int_equal(store_get(t->w.store, ENT_INSTANCE, "c1", &row, &err), 0);
+	assert_int_equal(store_get(t->work.w.store, ENT_INSTANCE, "c1", &row, &err), 0);
 	assert_int_equal(inst_state(row.doc), INST_READY);
 
 	/* As it was, and as it becomes. */
@@ -198,7 +179,7 @@ static void test_jobs(void **state)
 	run_job(t, JOB_DELETE, NULL);
 	assert_int_equal(count(t), 2);
 	row_free(&row);
-	assert_int_equal(store_get(t->w.store, ENT_INSTANCE, "c1", &row, &err), -1);
+	assert_int_equal(store_get(t->work.w.store, ENT_INSTANCE, "c1", &row, &err), -1);
 }
 
 int main(void)

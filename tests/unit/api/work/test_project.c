@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two projects with instances, profiles and networks of the same names share nothing: with the real
  * store, and a node that runs nothing. */
-#include "tests/unit/cluster/store_world.h"
+#include "tests/unit/api/work/work_world.h"
 
 #include <string.h>
 
-#include "api/work/address.h"
 #include "api/work/check.h"
 #include "api/work/find_image.h"
-#include "api/work/icache.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
 #include "api/work/spec.h"
-#include "api/work/state.h"
 #include "cluster/model/ref.h"
 #include "node/container/lxcconf.h"
-#include "node/daemon/host.h"
 
 #define OTHER "web"
 
@@ -25,8 +21,7 @@ static const char *const subnets[] = { "10.7.0.1/24", "10.8.0.1/24" };
 static const char *const memories[] = { "64MiB", "128MiB" };
 
 struct world {
-	struct store_world w;
-	struct api_env env;
+	struct work_world work;
 	char *keys[2]; /* of the instances "a" */
 };
 
@@ -34,7 +29,7 @@ static void put(struct world *t, enum entity e, const char *project, const char 
 {
 	_free_ char *key = ref_key(e, project, name);
 
-	world_put(&t->w, e, key, own);
+	world_put(&t->work.w, e, key, own);
 }
 
 static void make_project(struct world *t, int i)
@@ -55,23 +50,10 @@ static void make_project(struct world *t, int i)
 static int setup(void **state)
 {
 	struct world *t = xnew(struct world);
-	struct node_opts o = { .cgroup_name = "dunlin-test-project" };
-	struct err err = { 0 };
 
-	world_open(&t->w);
-	o.dir = t->w.dir;
-	o.pool = t->w.pool;
-	t->env = (struct api_env){
-		.dir = t->w.dir, .cluster = t->w.cluster, .store = t->w.store, .pool = t->w.pool
-	};
-	t->env.node = node_new(&o, &err);
-	assert_non_null(t->env.node);
-	t->env.state = xnew(struct api_state);
-	state_give_tables(t->env.state);
-	t->env.state->addresses = address_book_new();
-	t->env.state->instances = icache_new();
-	world_start(&t->w);
-	world_put(&t->w, ENT_POOL, "default",
+	work_world_open(&t->work);
+	world_start(&t->work.w);
+	world_put(&t->work.w, ENT_POOL, "default",
 		  json_pack("{s:s, s:{}}", "driver", "overlay", "config"));
 	for (int i = 0; i < 2; i++)
 		make_project(t, i);
@@ -83,13 +65,9 @@ static int teardown(void **state)
 {
 	struct world *t = *state;
 
-	node_free(t->env.node);
-	address_book_free(t->env.state->addresses);
-	icache_free(t->env.state->instances);
-	free(t->env.state);
 	for (int i = 0; i < 2; i++)
 		free(t->keys[i]);
-	world_close(&t->w);
+	work_world_close(&t->work);
 	free(t);
 	return 0;
 }
@@ -99,7 +77,7 @@ static json_t *doc_of(struct world *t, int i)
 	_row_ struct row row = { 0 };
 	struct err err = { 0 };
 
-	assert_int_equal(instance_get(&t->env, t->keys[i], &row, &err), 0);
+	assert_int_equal(instance_get(&t->work.env, t->keys[i], &row, &err), 0);
 	return json_incref(row.doc);
 }
 
@@ -110,8 +88,8 @@ static json_t *spec_of(struct world *t, int i)
 	struct err err = { 0 };
 	json_t *spec;
 
-	expand(&t->env, doc, &x);
-	spec = spec_build(&t->env, &x, NULL, &err);
+	expand(&t->work.env, doc, &x);
+	spec = spec_build(&t->work.env, &x, NULL, &err);
 	if (!spec)
 		fail_msg("%s", err.msg);
 	return spec;
@@ -126,10 +104,10 @@ static void lease(struct world *t, int i)
 	_expanded_ struct expanded x = { 0 };
 	struct err err = { 0 };
 
-	expand(&t->env, doc, &x);
-	if (address_plan(&t->env, &x, &wish, tx, &picks, &err) != 1)
+	expand(&t->work.env, doc, &x);
+	if (address_plan(&t->work.env, &x, &wish, tx, &picks, &err) != 1)
 		fail_msg("%s", err.msg);
-	assert_int_equal(store_commit(t->w.store, tx, 0, NULL, &err), 0);
+	assert_int_equal(store_commit(t->work.w.store, tx, 0, NULL, &err), 0);
 }
 
 static char *conf_of(const json_t *spec)
@@ -205,7 +183,7 @@ static json_t *list(struct world *t, const char *project, int recursion)
 	struct err err = { 0 };
 	json_t *j;
 
-	icache_list(&t->env, &(struct icache_listing){ project, recursion, "instances" }, &b);
+	icache_list(&t->work.env, &(struct icache_listing){ project, recursion, "instances" }, &b);
 	j = json_parse(b.data, b.len, "list", &err);
 	assert_non_null(j);
 	return j;
@@ -244,7 +222,7 @@ static void users_are_those_of_the_project(void **state)
 	struct world *t = *state;
 	_json_ json_t *uses = json_object();
 
-	icache_each(&t->env, remember_uses, uses);
+	icache_each(&t->work.env, remember_uses, uses);
 	for (int i = 0; i < 2; i++) {
 		const json_t *of = json_obj(uses, t->keys[i]);
 		_free_ char *profile = ref_key(ENT_PROFILE, projects[i], "small");
@@ -275,9 +253,9 @@ static void names_of_other_projects_are_not_found(void **state)
 
 		json_array_append_new(json_arr(doc, "profiles"), json_string("only"));
 		json_array_append_new(json_arr(sly, "profiles"), json_string(OTHER "~only"));
-		assert_int_equal(instance_check(&t->env, doc, NULL, NULL, &x, &err),
+		assert_int_equal(instance_check(&t->work.env, doc, NULL, NULL, &x, &err),
 				 i == 0 ? -1 : 0);
-		assert_int_equal(instance_check(&t->env, sly, NULL, NULL, &x, &err), -1);
+		assert_int_equal(instance_check(&t->work.env, sly, NULL, NULL, &x, &err), -1);
 		assert_int_equal(err.kind, ERR_NOT_FOUND);
 	}
 }
@@ -310,15 +288,15 @@ static void images_are_those_of_the_project(void **state)
 		_row_ struct row by_alias = { 0 }, by_prefix = { 0 };
 		struct err err = { 0 };
 
-		assert_int_equal(image_by_name(&w->env, t[i].project, t[i].alias, &by_alias, &err),
-				 0);
+		assert_int_equal(
+			image_by_name(&w->work.env, t[i].project, t[i].alias, &by_alias, &err), 0);
 		assert_string_equal(by_alias.key, key);
 		err.kind = ERR_NONE;
-		image_by_fingerprint(&w->env, t[i].project, "aa", &by_prefix, &err);
+		image_by_fingerprint(&w->work.env, t[i].project, "aa", &by_prefix, &err);
 		assert_int_equal(err.kind, t[i].prefix);
-		assert_true(image_known(&w->env, t[i].fingerprint));
+		assert_true(image_known(&w->work.env, t[i].fingerprint));
 	}
-	assert_false(image_known(&w->env, "aa"));
+	assert_false(image_known(&w->work.env, "aa"));
 }
 
 static void images_of_other_projects_are_not_found(void **state)
@@ -333,10 +311,10 @@ static void images_of_other_projects_are_not_found(void **state)
 		struct err err = { 0 };
 		int rc = i == 0 ? -1 : 0;
 
-		assert_int_equal(image_by_name(&w->env, projects[i], "theirs", &a, &err), rc);
-		assert_int_equal(image_by_fingerprint(&w->env, projects[i], fp, &b, &err), rc);
-		assert_int_equal(image_by_name(&w->env, projects[i], OTHER "~theirs", &c, &err),
-				 -1);
+		assert_int_equal(image_by_name(&w->work.env, projects[i], "theirs", &a, &err), rc);
+		assert_int_equal(image_by_fingerprint(&w->work.env, projects[i], fp, &b, &err), rc);
+		assert_int_equal(
+			image_by_name(&w->work.env, projects[i], OTHER "~theirs", &c, &err), -1);
 		assert_int_equal(err.kind, ERR_NOT_FOUND);
 	}
 }

@@ -1,48 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From rows to specs, addresses and lists: with the real store, and a node that runs nothing. */
-#include "tests/unit/cluster/store_world.h"
+#include "tests/unit/api/work/work_world.h"
 
 #include <string.h>
 
-#include "api/work/address.h"
 #include "api/work/check.h"
-#include "api/work/icache.h"
 #include "api/work/instance.h"
 #include "api/work/spec.h"
-#include "api/work/state.h"
-#include "node/daemon/host.h"
 
 struct world {
-	struct store_world w;
-	struct api_env env;
+	struct work_world work;
 	bool running; /* what the plans are told */
 };
 
 static int setup(void **state)
 {
 	struct world *t = xnew(struct world);
-	struct node_opts o = { .cgroup_name = "dunlin-test-spec" };
-	struct err err = { 0 };
 
-	world_open(&t->w);
-	o.dir = t->w.dir;
-	o.pool = t->w.pool;
-	t->env = (struct api_env){
-		.dir = t->w.dir, .cluster = t->w.cluster, .store = t->w.store, .pool = t->w.pool
-	};
-	t->env.node = node_new(&o, &err);
-	assert_non_null(t->env.node);
-	t->env.state = xnew(struct api_state);
-	state_give_tables(t->env.state);
-	t->env.state->addresses = address_book_new();
-	t->env.state->instances = icache_new();
-	world_start(&t->w);
-	world_put(&t->w, ENT_POOL, "default",
+	work_world_open(&t->work);
+	world_start(&t->work.w);
+	world_put(&t->work.w, ENT_POOL, "default",
 		  json_pack("{s:s, s:{}}", "driver", "overlay", "config"));
-	world_put(&t->w, ENT_NETWORK, "br0",
+	world_put(&t->work.w, ENT_NETWORK, "br0",
 		  json_pack("{s:s, s:{s:s}}", "type", "bridge", "config", "ipv4.address",
 			    "10.7.0.1/29"));
-	world_put(&t->w, ENT_PROFILE, "default",
+	world_put(&t->work.w, ENT_PROFILE, "default",
 		  json_pack("{s:{s:s,s:s}, s:{s:{s:s,s:s}, s:{s:s,s:s,s:s}}}", "config", "user.a",
 			    "profile", "limits.memory", "64MiB", "devices", "eth0", "type", "nic",
 			    "network", "br0", "root", "type", "disk", "path", "/", "pool",
@@ -55,11 +37,7 @@ static int teardown(void **state)
 {
 	struct world *t = *state;
 
-	node_free(t->env.node);
-	address_book_free(t->env.state->addresses);
-	icache_free(t->env.state->instances);
-	free(t->env.state);
-	world_close(&t->w);
+	work_world_close(&t->work);
 	free(t);
 	return 0;
 }
@@ -80,10 +58,10 @@ static int lease(struct world *t, json_t *doc, bool dynamic, struct err *err)
 	_expanded_ struct expanded x = { 0 };
 	int n;
 
-	expand(&t->env, doc, &x);
-	n = address_plan(&t->env, &x, &wish, tx, &picks, err);
+	expand(&t->work.env, doc, &x);
+	n = address_plan(&t->work.env, &x, &wish, tx, &picks, err);
 	if (n > 0)
-		assert_int_equal(store_commit(t->w.store, tx, 0, NULL, err), 0);
+		assert_int_equal(store_commit(t->work.w.store, tx, 0, NULL, err), 0);
 	return n;
 }
 
@@ -94,7 +72,7 @@ static void test_expand(void **state)
 
 	json_put_str(json_obj(doc, "config"), "user.a", "instance");
 	json_object_set_new(json_obj(doc, "devices"), "eth0", json_pack("{s:s}", "type", "none"));
-	expand_parts(t->w.store, NULL, doc, &config, &devices);
+	expand_parts(t->work.w.store, NULL, doc, &config, &devices);
 	assert_string_equal(json_str(config, "user.a", ""), "instance");
 	assert_string_equal(json_str(config, "limits.memory", ""), "64MiB");
 	assert_string_equal(json_str(json_obj(devices, "eth0"), "type", ""), "none");
@@ -110,8 +88,8 @@ static void test_build(void **state)
 	json_t *nic;
 
 	assert_int_equal(lease(t, doc, true, &err), 1);
-	expand(&t->env, doc, &x);
-	spec = spec_build(&t->env, &x, &pool, &err);
+	expand(&t->work.env, doc, &x);
+	spec = spec_build(&t->work.env, &x, &pool, &err);
 	assert_non_null(spec);
 	assert_false(json_bool(spec, "privileged", true));
 	assert_int_equal(json_int(json_obj(spec, "idmap"), "base", 0), 1000000);
@@ -139,7 +117,7 @@ static void test_addresses(void **state)
 		assert_int_equal(lease(t, doc, false, &err), 0);
 		assert_int_equal(lease(t, doc, true, &err), 1);
 		assert_int_equal(lease(t, doc, true, &err), 0);
-		assert_true(address_of(&t->env, name, "eth0", "br0", ip));
+		assert_true(address_of(&t->work.env, name, "eth0", "br0", ip));
 		assert_string_equal(ip, want);
 	}
 	{
@@ -162,7 +140,7 @@ static void test_static_address(void **state)
 			    json_pack("{s:s,s:s,s:s}", "type", "nic", "network", "br0",
 				      "ipv4.address", "10.7.0.5"));
 	assert_int_equal(lease(t, doc, false, &err), 1);
-	assert_true(address_of(&t->env, "c1", "eth0", "br0", ip));
+	assert_true(address_of(&t->work.env, "c1", "eth0", "br0", ip));
 	assert_string_equal(ip, "10.7.0.5");
 	json_object_set_new(json_obj(bad, "devices"), "eth0",
 			    json_pack("{s:s,s:s,s:s}", "type", "nic", "network", "br0",
@@ -172,7 +150,7 @@ static void test_static_address(void **state)
 	/* A nic that goes gives its address back. */
 	json_object_set_new(json_obj(doc, "devices"), "eth0", json_pack("{s:s}", "type", "none"));
 	assert_int_equal(lease(t, doc, false, &err), 1);
-	assert_false(address_of(&t->env, "c1", "eth0", "br0", ip));
+	assert_false(address_of(&t->work.env, "c1", "eth0", "br0", ip));
 }
 
 static void fix(json_t *doc, const char *device, const char *ip)
@@ -186,7 +164,7 @@ static const char *address(struct world *t, const char *name, const char *device
 {
 	static char ip[16];
 
-	return address_of(&t->env, name, device, "br0", ip) ? ip : "none";
+	return address_of(&t->work.env, name, device, "br0", ip) ? ip : "none";
 }
 
 static void release(struct world *t, const char *name)
@@ -194,8 +172,8 @@ static void release(struct world *t, const char *name)
 	_tx_ struct tx *tx = tx_new();
 	struct err err;
 
-	assert_int_equal(address_release(&t->env, name, tx, &err), 0);
-	assert_int_equal(store_commit(t->w.store, tx, 0, NULL, &err), 0);
+	assert_int_equal(address_release(&t->work.env, name, tx, &err), 0);
+	assert_int_equal(store_commit(t->work.w.store, tx, 0, NULL, &err), 0);
 }
 
 /* Those that nobody ever had come first, then the one that was given back first. */
@@ -231,7 +209,7 @@ static void all_ranges_are_given_out(void **state)
 	struct err err = { 0 };
 	_json_ json_t *full = instance("full");
 
-	world_put(&t->w, ENT_NETWORK, "br0",
+	world_put(&t->work.w, ENT_NETWORK, "br0",
 		  json_pack("{s:s, s:{s:s, s:s}}", "type", "bridge", "config", "ipv4.address",
 			    "10.7.0.1/16", "ipv4.dhcp.ranges",
 			    "10.7.0.10-10.7.0.11,10.7.0.3-10.7.0.3,10.7.0.9-10.7.0.10"));
@@ -278,7 +256,7 @@ static void attempts_spread_and_repeat(void **state)
 	bool differ = false;
 	char first[16];
 
-	world_put(&t->w, ENT_NETWORK, "br0",
+	world_put(&t->work.w, ENT_NETWORK, "br0",
 		  json_pack("{s:s, s:{s:s}}", "type", "bridge", "config", "ipv4.address",
 			    "10.7.0.1/16"));
 	for (int i = 0; i < 8; i++) {
@@ -293,8 +271,9 @@ static void attempts_spread_and_repeat(void **state)
 			_expanded_ struct expanded x = { 0 };
 			struct err err;
 
-			expand(&t->env, doc, &x);
-			assert_int_equal(address_plan(&t->env, &x, &wish, tx, &picks, &err), 1);
+			expand(&t->work.env, doc, &x);
+			assert_int_equal(address_plan(&t->work.env, &x, &wish, tx, &picks, &err),
+					 1);
 			str_copy(ip[k], sizeof(ip[k]),
 				 json_object_iter_key(json_object_iter(picks.keys)) + 4);
 		}
@@ -369,7 +348,7 @@ static void hardware_addresses_are_unique(void **state)
 	json_object_set_new(json_obj(doc, "devices"), "eth0", json_pack("{s:s}", "type", "none"));
 	assert_true(lease(t, doc, true, &err) > 0);
 	/* Elsewhere it disturbs nobody, and what has gone neither. */
-	world_put(&t->w, ENT_NETWORK, "br1",
+	world_put(&t->work.w, ENT_NETWORK, "br1",
 		  json_pack("{s:s, s:{s:s}}", "type", "bridge", "config", "ipv4.address",
 			    "10.8.0.1/29"));
 	use_mac(other, "eth1", "br1", "00:16:3e:aa:00:01");
@@ -426,7 +405,7 @@ static void impossible_addresses_are_refused(void **state)
 		assert_int_equal(err.kind, ERR_INVALID);
 		assert_non_null(strstr(err.msg, bad[i]));
 	}
-	world_put(&t->w, ENT_NETWORK, "br0",
+	world_put(&t->work.w, ENT_NETWORK, "br0",
 		  json_pack("{s:s, s:{s:s}}", "type", "bridge", "config", "ipv4.address", "none"));
 	{
 		_json_ json_t *doc = instance("c1");
@@ -445,18 +424,18 @@ static void profile_addresses_are_checked(void **state)
 	struct err err = { 0 };
 
 	assert_int_equal(lease(t, doc, true, &err), 1);
-	world_put(&t->w, ENT_INSTANCE, "c1", instance("c1"));
+	world_put(&t->work.w, ENT_INSTANCE, "c1", instance("c1"));
 	fix(profile, "eth0", "10.7.0.2");
-	assert_int_equal(address_check_profile(&t->env, "default", profile, &err), 0);
+	assert_int_equal(address_check_profile(&t->work.env, "default", profile, &err), 0);
 	fix(profile, "eth0", "10.7.0.1");
-	assert_int_equal(address_check_profile(&t->env, "default", profile, &err), -1);
+	assert_int_equal(address_check_profile(&t->work.env, "default", profile, &err), -1);
 	fix(profile, "eth0", "10.7.0.3");
-	assert_int_equal(address_check_profile(&t->env, "default", profile, &err), 0);
-	world_put(&t->w, ENT_INSTANCE, "c2", instance("c2"));
-	assert_int_equal(address_check_profile(&t->env, "default", profile, &err), -1);
+	assert_int_equal(address_check_profile(&t->work.env, "default", profile, &err), 0);
+	world_put(&t->work.w, ENT_INSTANCE, "c2", instance("c2"));
+	assert_int_equal(address_check_profile(&t->work.env, "default", profile, &err), -1);
 	assert_int_equal(err.kind, ERR_CONFLICT);
 	use_mac(profile, "eth0", "br0", "00:16:3e:aa:00:01");
-	assert_int_equal(address_check_profile(&t->env, "default", profile, &err), -1);
+	assert_int_equal(address_check_profile(&t->work.env, "default", profile, &err), -1);
 	assert_int_equal(err.kind, ERR_CONFLICT);
 	assert_non_null(strstr(err.msg, "\"c2\""));
 }
@@ -468,12 +447,12 @@ static void test_check(void **state)
 	_expanded_ struct expanded x = { 0 };
 	struct err err = { 0 };
 
-	assert_int_equal(instance_check(&t->env, doc, NULL, NULL, &x, &err), 0);
+	assert_int_equal(instance_check(&t->work.env, doc, NULL, NULL, &x, &err), 0);
 	json_array_append_new(json_arr(doc, "profiles"), json_string("nope"));
-	assert_int_equal(instance_check(&t->env, doc, NULL, NULL, &x, &err), -1);
+	assert_int_equal(instance_check(&t->work.env, doc, NULL, NULL, &x, &err), -1);
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
 	json_array_clear(json_arr(other, "profiles"));
-	assert_int_equal(instance_check(&t->env, other, NULL, NULL, &x, &err), -1);
+	assert_int_equal(instance_check(&t->work.env, other, NULL, NULL, &x, &err), -1);
 	assert_non_null(strstr(err.msg, "No root device"));
 	json_put_str(json_obj(old, "config"), "volatile.eth0.hwaddr", "00:16:3e:00:00:01");
 	json_put_str(json_obj(old, "config"), "volatile.uuid", "right");
@@ -491,7 +470,7 @@ static json_t *list(struct world *t, int recursion)
 	struct err err = { 0 };
 	json_t *j;
 
-	icache_list(&t->env, &(struct icache_listing){ NULL, recursion, "instances" }, &b);
+	icache_list(&t->work.env, &(struct icache_listing){ NULL, recursion, "instances" }, &b);
 	j = json_parse(b.data, b.len, "list", &err);
 	assert_non_null(j);
 	return j;
@@ -501,7 +480,7 @@ static void fact(struct world *t, const char *name, const char *status)
 {
 	_json_ json_t *j = json_pack("{s:s,s:i}", "status", status, "pid", 7);
 
-	store_fact_put(t->w.store, FACT_INSTANCE, name, j);
+	store_fact_put(t->work.w.store, FACT_INSTANCE, name, j);
 }
 
 static void test_lists(void **state)
@@ -511,7 +490,7 @@ static void test_lists(void **state)
 	for (int i = 0; i < 3; i++) {
 		_free_ char *name = xasprintf("c%d", i);
 
-		world_put(&t->w, ENT_INSTANCE, name, instance(name));
+		world_put(&t->work.w, ENT_INSTANCE, name, instance(name));
 	}
 	{
 		_json_ json_t *urls = list(t, 0), *objects = list(t, 1), *full = list(t, 2);
@@ -528,7 +507,7 @@ static void test_lists(void **state)
 	}
 	/* Facts, rows and profiles that change show at once. */
 	fact(t, "c0", "Running");
-	world_put(&t->w, ENT_PROFILE, "default",
+	world_put(&t->work.w, ENT_PROFILE, "default",
 		  json_pack("{s:{s:s}, s:{}}", "config", "user.a", "changed", "devices"));
 	{
 		_json_ json_t *full = list(t, 2);
@@ -539,7 +518,7 @@ static void test_lists(void **state)
 		assert_string_equal(json_str(json_obj(c0, "expanded_config"), "user.a", ""),
 				    "changed");
 	}
-	store_fact_put(t->w.store, FACT_INSTANCE, "c0", NULL);
+	store_fact_put(t->work.w.store, FACT_INSTANCE, "c0", NULL);
 	{
 		_json_ json_t *full = list(t, 2);
 

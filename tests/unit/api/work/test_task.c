@@ -1,46 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Background tasks: what makes one due, and what some of them do, with the real store and a node
  * that runs nothing. */
-#include "tests/unit/cluster/store_world.h"
+#include "tests/unit/api/work/work_world.h"
 
 #include <string.h>
 #include <unistd.h>
 
-#include "api/work/address.h"
 #include "api/work/background.h"
-#include "api/work/icache.h"
 #include "api/work/later.h"
 #include "api/work/recover.h"
-#include "api/work/state.h"
 #include "api/work/task.h"
 #include "base/thread.h"
 #include "cluster/model/state.h"
-#include "node/daemon/host.h"
-
-struct world {
-	struct store_world w;
-	struct api_env env;
-};
 
 static int setup(void **state)
 {
-	struct world *t = xnew(struct world);
-	struct node_opts o = { .cgroup_name = "dunlin-test-task" };
-	struct err err = { 0 };
+	struct work_world *t = xnew(struct work_world);
 
-	world_open(&t->w);
-	o.dir = t->w.dir;
-	o.pool = t->w.pool;
-	t->env = (struct api_env){
-		.dir = t->w.dir, .cluster = t->w.cluster, .store = t->w.store, .pool = t->w.pool
-	};
-	t->env.node = node_new(&o, &err);
-	assert_non_null(t->env.node);
+	work_world_open(t);
 	t->env.events = events_new(t->w.store, world_location, t->w.cluster);
-	t->env.state = xnew(struct api_state);
-	state_give_tables(t->env.state);
-	t->env.state->addresses = address_book_new();
-	t->env.state->instances = icache_new();
 	t->env.state->later = later_new();
 	t->env.state->locks = keylock_new();
 	pthread_mutex_init(&t->env.state->lock, NULL);
@@ -56,22 +34,18 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct world *t = *state;
+	struct work_world *t = *state;
 
 	background_stop(&t->env);
 	later_free(t->env.state->later);
 	keylock_free(t->env.state->locks);
-	node_free(t->env.node);
 	events_free(t->env.events);
-	address_book_free(t->env.state->addresses);
-	icache_free(t->env.state->instances);
-	free(t->env.state);
-	world_close(&t->w);
+	work_world_close(t);
 	free(t);
 	return 0;
 }
 
-static void put_instance(struct world *t, const char *name, const char *word)
+static void put_instance(struct work_world *t, const char *name, const char *word)
 {
 	json_t *doc = json_pack("{s:s,s:s,s:s,s:[s],s:{},s:{},s:s}", "name", name, "uuid", name,
 				"member", cluster_member_name(t->w.cluster), "profiles", "default",
@@ -81,7 +55,7 @@ static void put_instance(struct world *t, const char *name, const char *word)
 	world_put(&t->w, ENT_INSTANCE, name, doc);
 }
 
-static bool has_instance(struct world *t, const char *name)
+static bool has_instance(struct work_world *t, const char *name)
 {
 	_row_ struct row row = { 0 };
 	struct err err;
@@ -100,7 +74,7 @@ static void test_settle(void **state)
 		{ "c3", "deleting", false }, { "c4", "of-a-later-release", true },
 		{ "c5", NULL, true },
 	};
-	struct world *t = *state;
+	struct work_world *t = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		put_instance(t, rows[i].name, rows[i].word);
@@ -115,7 +89,7 @@ static void test_settle(void **state)
 /* However many rows change, one run is due, and the next row makes another one due. */
 static void test_gathering(void **state)
 {
-	struct world *t = *state;
+	struct work_world *t = *state;
 	unsigned due;
 
 	for (int i = 0; i < 50; i++)
@@ -131,7 +105,7 @@ static void test_gathering(void **state)
 /* Rows of kinds that no task waits for, and changes where it waits for the end. */
 static void test_not_due(void **state)
 {
-	struct world *t = *state;
+	struct work_world *t = *state;
 
 	tasks_row(&t->env, ENT_MEMBER, "m2", false);
 	tasks_row(&t->env, ENT_POOL, "default", false);
@@ -141,7 +115,7 @@ static void test_not_due(void **state)
 
 static void test_dropped_when_the_daemon_stops(void **state)
 {
-	struct world *t = *state;
+	struct work_world *t = *state;
 
 	put_instance(t, "c1", "creating");
 	background_stop(&t->env);

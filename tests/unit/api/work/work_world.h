@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tests/unit/api/work/work_world.h - what the checks and jobs of api/work reach, on a real store
+ * and with a node that runs nothing. Before rows are put the store is started: world_start(). */
+#pragma once
+#include "tests/unit/cluster/store_world.h"
+
+#include "api/work/address.h"
+#include "api/work/icache.h"
+#include "api/work/state.h"
+#include "node/daemon/host.h"
+
+struct work_world {
+	struct store_world w;
+	struct api_env env;
+};
+
+static inline void work_world_open(struct work_world *t)
+{
+	struct node_opts o = { .cgroup_name = "dunlin-test-work" };
+	struct err err = { 0 };
+
+	world_open(&t->w);
+	o.dir = t->w.dir;
+	o.pool = t->w.pool;
+	t->env = (struct api_env){
+		.dir = t->w.dir, .cluster = t->w.cluster, .store = t->w.store, .pool = t->w.pool
+	};
+	t->env.node = node_new(&o, &err);
+	assert_non_null(t->env.node);
+	t->env.state = xnew(struct api_state);
+	state_give_tables(t->env.state);
+	t->env.state->addresses = address_book_new();
+	t->env.state->instances = icache_new();
+}
+
+/* After all that works with it has ended. */
+static inline void work_world_close(struct work_world *t)
+{
+	node_free(t->env.node);
+	address_book_free(t->env.state->addresses);
+	icache_free(t->env.state->instances);
+	free(t->env.state);
+	world_close(&t->w);
+}
