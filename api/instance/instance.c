@@ -179,17 +179,9 @@ int h_state_get(struct req *r)
 
 /* --- state ----------------------------------------------------------------------------------- */
 
-static const struct json_field state_fields[] = {
-	{ "action", JW_STR, true },
-	{ "timeout", JW_INT, false },
-	{ "force", JW_BOOL, false },
-	{ "stateful", JW_BOOL, false },
-	{ NULL, 0, 0 },
-};
-
 int h_state_put(struct req *r)
 {
-	json_t *body = req_json(r, state_fields, "instance state");
+	json_t *body = req_json(r, state_change_fields, "instance state");
 	_row_ struct row row = { 0 };
 	struct state_change change;
 

@@ -76,20 +76,13 @@ int h_backups_post(struct req *r)
 /* --- all instances at once ------------------------------------------------------------------- */
 
 static const struct json_field bulk_fields[] = { { "state", JW_OBJ, true }, { NULL, 0, 0 } };
-static const struct json_field state_fields[] = {
-	{ "action", JW_STR, true },
-	{ "timeout", JW_INT, false },
-	{ "force", JW_BOOL, false },
-	{ "stateful", JW_BOOL, false },
-	{ NULL, 0, 0 },
-};
 
 int h_instances_put(struct req *r)
 {
 	json_t *body = req_json(r, bulk_fields, "instances"), *state = json_obj(body, "state");
 	struct state_change change;
 
-	if (!body || json_check(state, state_fields, "instances: state", req_err(r)) < 0 ||
+	if (!body || json_check(state, state_change_fields, "instances: state", req_err(r)) < 0 ||
 	    state_change_parse(state, &change, req_err(r)) < 0)
 		return -1;
 	return reply_job(r, &(struct job_order){ .kind = &jobs[JOB_UPDATE_ALL],

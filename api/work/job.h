@@ -75,7 +75,8 @@ struct state_change {
 	bool force;
 	int timeout_s; /* < 0: the default */
 };
-/* {action, timeout, force, stateful} as clients send it; ERR_INVALID for an unknown action. */
+/* What clients send: checked by its fields, then read; ERR_INVALID for an unknown action. */
+extern const struct json_field state_change_fields[];
 int state_change_parse(const json_t *body, struct state_change *ret, struct err *err);
 /* In this thread. */
 int instance_change_state(const struct api_env *env, const char *name,

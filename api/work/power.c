@@ -221,6 +221,14 @@ static int parse_action(const char *text, enum job_id *ret, struct err *err)
 		       "Unknown action \"%.40s\" (start, stop, restart, freeze, unfreeze)", text);
 }
 
+const struct json_field state_change_fields[] = {
+	{ "action", JW_STR, true },
+	{ "timeout", JW_INT, false },
+	{ "force", JW_BOOL, false },
+	{ "stateful", JW_BOOL, false },
+	{ NULL, 0, 0 },
+};
+
 int state_change_parse(const json_t *body, struct state_change *ret, struct err *err)
 {
 	int64_t timeout = json_int(body, "timeout", -1);
