@@ -27,3 +27,5 @@ struct node {
 
 /* DUNLIN_DIR "/" and the formatted rest; the caller frees. */
 char *node_path(const struct node *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What is in a folder, but for what is hidden: a list, empty when there is no folder. */
+json_t *node_names(const char *path);

@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <sched.h>
@@ -20,6 +19,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/device/inside.h"
 #include "node/helper/verbs.h"
 #include "node/host/idmap.h"
 #include "node/storage/rootfs.h"
@@ -41,22 +41,11 @@ static bool other_userns(pid_t pid)
 	return stat(path, &a) == 0 && stat("/proc/self/ns/user", &b) == 0 && a.st_ino != b.st_ino;
 }
 
-static int become_root(struct err *err)
-{
-	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
-		return err_sys(err, "become root of the container");
-	return 0;
-}
-
 static int enter_running(pid_t pid, struct err *err)
 {
 	int flags = CLONE_NEWNS | (other_userns(pid) ? CLONE_NEWUSER : 0);
 
-	/* By pidfd: whatever process has that number by now, these are init's namespaces. */
-	if (setns(FD_INIT, flags) < 0)
-		return errno == ESRCH ? err_set(err, ERR_CONFLICT, "the container has just ended")
-				      : err_sys(err, "enter the container");
-	return become_root(err);
+	return inside_enter(FD_INIT, flags, err) < 0 ? -1 : inside_become_root(err);
 }
 
 static int enter_stopped(const json_t *request, struct err *err)
@@ -76,7 +65,7 @@ static int enter_stopped(const json_t *request, struct err *err)
 		return err_sys(err, "enter %s", root);
 	if (userns >= 0 && setns(userns, CLONE_NEWUSER) < 0)
 		return err_sys(err, "enter the user namespace");
-	return become_root(err);
+	return inside_become_root(err);
 }
 
 /* --- paths -------------------------------------------------------------------------------- */

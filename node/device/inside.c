@@ -25,15 +25,15 @@
 
 /* --- the container's namespaces ------------------------------------------------------------- */
 
-static int enter(int flags, struct err *err)
+int inside_enter(int init, int flags, struct err *err)
 {
-	if (setns(FD_INIT, flags) == 0)
+	if (setns(init, flags) == 0)
 		return 0;
 	return errno == ESRCH ? err_set(err, ERR_CONFLICT, "the container has just ended")
 			      : err_sys(err, "enter the container");
 }
 
-static int become_root(struct err *err)
+int inside_become_root(struct err *err)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return err_sys(err, "become root of the container");
@@ -49,12 +49,12 @@ int inside_enter_userns(const struct device_inside *c, struct err *err)
 		return err_sys(err, "look at the user namespace");
 	if (a.st_ino == b.st_ino)
 		return 0;
-	return enter(CLONE_NEWUSER, err) < 0 ? -1 : become_root(err);
+	return inside_enter(FD_INIT, CLONE_NEWUSER, err) < 0 ? -1 : inside_become_root(err);
 }
 
 int inside_enter_mounts(struct err *err)
 {
-	return enter(CLONE_NEWNS, err);
+	return inside_enter(FD_INIT, CLONE_NEWNS, err);
 }
 
 int inside_open_network(const struct device_inside *c, struct err *err)

@@ -2,7 +2,6 @@
 #include "node/network/network.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -226,15 +225,6 @@ int network_hosts(struct node *n, const json_t *desc, const json_t *hosts, struc
 json_t *network_list(struct node *n)
 {
 	_free_ char *path = node_path(n, "networks");
-	json_t *list = json_array();
-	DIR *d = opendir(path);
-	struct dirent *e;
 
-	while (d && (e = readdir(d))) {
-		if (e->d_name[0] != '.')
-			json_array_append_new(list, json_string(e->d_name));
-	}
-	if (d)
-		closedir(d);
-	return list;
+	return node_names(path);
 }

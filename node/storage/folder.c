@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "node/node_int.h"
 #include "node/storage/mark.h"
 
 #define USAGE_ENTRIES 200000 /* beyond that the walk costs more than the number is worth */
@@ -200,17 +201,8 @@ int folder_recover(const struct storage_pool *p, struct err *err)
 json_t *folder_list(const struct storage_pool *p)
 {
 	_free_ char *volumes = volumes_of(p);
-	json_t *list = json_array();
-	DIR *d = opendir(volumes);
-	struct dirent *e;
 
-	while (d && (e = readdir(d))) {
-		if (e->d_name[0] != '.')
-			json_array_append_new(list, json_string(e->d_name));
-	}
-	if (d)
-		closedir(d);
-	return list;
+	return node_names(volumes);
 }
 
 /* --- volumes -------------------------------------------------------------------------------- */
