@@ -7,6 +7,9 @@
 #include "base/str.h"
 #include "cluster/model/group.h"
 
+#define NAMES_SHOWN 8
+#define NAMES_BYTES (NAMES_SHOWN * 80)
+
 static bool is_name(const char *name)
 {
 	return name_is_free(name, 63) && !strpbrk(name, "@,");
@@ -90,19 +93,31 @@ static int check(struct req *r, struct change *c)
 	return !names || (check_there(r, c, names) == 0 && settle(r, c, names) == 0) ? 0 : -1;
 }
 
+static int refuse_members(struct req *r, const char *what, const json_t *names)
+{
+	_sbuf_ struct sbuf text = SBUF(NAMES_BYTES);
+	size_t n = json_array_size(names), i;
+	json_t *v;
+
+	json_array_foreach((json_t *)names, i, v) {
+		if (i < NAMES_SHOWN)
+			sbuf_printf(&text, "%s\"%.63s\"", i ? ", " : "", json_string_value(v));
+	}
+	if (n > NAMES_SHOWN)
+		sbuf_printf(&text, " and %zu more", n - NAMES_SHOWN);
+	return err_set(req_err(r), ERR_INVALID,
+		       "%s is not empty: take its members out of it first: %s", what, text.data);
+}
+
 /* Members go along with a new name, and nobody is left behind. */
 static int leave(struct req *r, struct change *c)
 {
 	_json_ json_t *names = members_of(r, c->name);
-	_free_ char *text = json_dumps(names, 0);
 
 	tx_check_still(c->tx, ENT_MEMBER, c->revision);
 	if (c->new_name)
 		return settle(r, c, names);
-	if (json_array_size(names) == 0)
-		return 0;
-	return err_set(req_err(r), ERR_INVALID,
-		       "%s is not empty: take its members out of it first: %.300s", c->what, text);
+	return json_array_size(names) ? refuse_members(r, c->what, names) : 0;
 }
 
 static const struct field fields[] = {

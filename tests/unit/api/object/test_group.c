@@ -71,10 +71,32 @@ static void are_told_from_both_sides(void **state)
 	assert_int_equal(ask(t, "POST /1.0/groups/gpu", "{\"name\":\"cards\"}"), 201);
 	assert_list(t, "GET /1.0/groups/cards", "members", "[\"m1\", \"m2\"]");
 	assert_int_equal(ask(t, "DELETE /1.0/groups/cards", NULL), 400);
-	assert_non_null(strstr(t->r->err.msg, "\"m1\", \"m2\""));
+	assert_string_equal(t->r->err.msg, "cluster group \"cards\" is not empty: take its members "
+					   "out of it first: \"m1\", \"m2\"");
 	assert_int_equal(ask(t, "PUT /1.0/groups/cards", "{\"members\":[]}"), 200);
 	assert_list(t, "GET /1.0/members/m1", "groups", "[\"default\"]");
 	assert_int_equal(ask(t, "DELETE /1.0/groups/cards", NULL), 200);
+}
+
+static void many_members_are_counted(void **state)
+{
+	struct object_world *t = *state;
+	_json_ json_t *names = json_array(), *body = NULL;
+	_free_ char *text = NULL;
+
+	for (int i = 10; i < 20; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "n%d", i);
+		world_put(&t->w, ENT_MEMBER, name, json_object());
+		json_array_append_new(names, json_string(name));
+	}
+	body = json_pack("{s:s, s:O}", "name", "gpu", "members", names);
+	text = json_text(body);
+	assert_int_equal(ask(t, "POST /1.0/groups", text), 201);
+	assert_int_equal(ask(t, "DELETE /1.0/groups/gpu", NULL), 400);
+	assert_non_null(strstr(t->r->err.msg, "\"n10\", \"n11\", \"n12\""));
+	assert_non_null(strstr(t->r->err.msg, "\"n17\" and 2 more"));
 }
 
 static void what_is_refused(void **state)
@@ -138,6 +160,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(are_told_from_both_sides, setup,
+						object_world_teardown),
+		cmocka_unit_test_setup_teardown(many_members_are_counted, setup,
 						object_world_teardown),
 		cmocka_unit_test_setup_teardown(what_is_refused, setup, object_world_teardown),
 		cmocka_unit_test_setup_teardown(a_member_may_be_sent_back, setup,
