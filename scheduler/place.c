@@ -96,6 +96,10 @@ static int explain_none(const size_t counts[], size_t n, struct err *err)
 	char text[300] = "";
 	size_t at = 0;
 
+	if (n == 0)
+		return err_set(err, ERR_UNAVAILABLE,
+			       "no member can take the instance: no member of the cluster is known "
+			       "here yet; try again in a moment");
 	for (size_t f = 0; f < ARRAY_SIZE(filters); f++) {
 		if (counts[f] && at < sizeof(text))
 			at += snprintf(text + at, sizeof(text) - at, "%s%zu %s", at ? ", " : "",
