@@ -382,8 +382,8 @@ static int start_move(struct req *r, const json_t *body, const struct row *row)
 {
 	const char *new_name = json_str(body, "name", "");
 	_free_ char *key = req_key(r, ENT_INSTANCE, new_name);
-	struct place_choice choice;
-	json_t *args;
+	struct place_choice choice = { 0 };
+	struct job_order o = { .kind = &jobs[JOB_MOVE], .name = req_ref(r, 0) };
 
 	if (!json_bool(body, "migration", false))
 		return err_set(req_err(r), ERR_INVALID,
@@ -392,11 +392,13 @@ static int start_move(struct req *r, const json_t *body, const struct row *row)
 		return -1;
 	if (choose_target(r, row, req_query(r, "target"), &choice) < 0)
 		return -1;
-	args = json_pack("{s:s, s:s, s:b}", "new_name", str_empty(new_name) ? req_ref(r, 0) : key,
-			 "target", choice.member, "live", json_bool(body, "live", false));
-	return reply_job(r, &(struct job_order){ .kind = &jobs[JOB_MOVE],
-						 .name = req_ref(r, 0),
-						 .own_args = args });
+	o.own_args = json_pack("{s:s, s:s, s:b}", "new_name",
+			       str_empty(new_name) ? req_ref(r, 0) : key, "target", choice.member,
+			       "live", json_bool(body, "live", false));
+	if (*choice.reason)
+		o.own_metadata = json_pack("{s:{s:s, s:s}}", "placement", "member", choice.member,
+					   "reason", choice.reason);
+	return reply_job(r, &o);
 }
 
 static int start_rename(struct req *r, const char *new_name)

@@ -42,6 +42,12 @@ static int show_plan(struct client *cl, const char *name, const char *target, bo
 	return goes ? 0 : 1;
 }
 
+/* A group as target: the server has chosen one of its members. */
+static const char *chosen(const json_t *op, const char *target)
+{
+	return json_str(json_obj(json_obj(op, "metadata"), "placement"), "member", target);
+}
+
 static void say_moved(struct cli *c, const json_t *op, const char *name, const char *to,
 		      const char *target)
 {
@@ -51,7 +57,7 @@ static void say_moved(struct cli *c, const json_t *op, const char *name, const c
 
 	if (!m)
 		return;
-	cli_say(c, "Moved %s to %s", name, target);
+	cli_say(c, "Moved %s to %s", name, chosen(op, target));
 	if (!str_eq(name, to))
 		cli_say(c, " as %s", to);
 	if (*kind)
