@@ -12,7 +12,6 @@
 #include "api/work/background.h"
 #include "api/work/icache.h"
 #include "api/work/job.h"
-#include "api/work/later.h"
 #include "api/work/netsync.h"
 #include "api/work/recover.h"
 #include "api/work/state.h"
@@ -24,8 +23,9 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/str.h"
-#include "cluster/model/group.h"
 #include "base/thread.h"
+#include "base/timer.h"
+#include "cluster/model/group.h"
 
 #define DRAIN_MS 20000
 

@@ -7,10 +7,10 @@
 
 #include "api/instance/exec_int.h"
 #include "api/work/instance.h"
-#include "api/work/later.h"
 #include "api/work/state.h"
 #include "base/digest.h"
 #include "base/str.h"
+#include "base/timer.h"
 #include "node/container/container.h"
 #include "node/container/exec.h"
 #include "node/container/terminal.h"

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "api/instance/exec_int.h"
-#include "api/work/later.h"
 #include "api/work/state.h"
 #include "base/rng.h"
+#include "base/timer.h"
 #include "node/container/container.h"
 #include "node/container/exec.h"
 

@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "api/http/envelope.h"
-#include "api/work/later.h"
 #include "api/work/state.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "base/timer.h"
 
 #define ANSWER_MAX (1 << 20)
 #define LOOK_MS 500    /* for a fact that vanished, of which no event tells */

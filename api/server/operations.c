@@ -8,10 +8,10 @@
 #include "api/rest/op_sockets.h"
 #include "api/rest/token.h"
 #include "api/rest/wait_remote.h"
-#include "api/work/later.h"
 #include "api/work/state.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/timer.h"
 
 #define TIMEOUT_MAX_S (10 * 365 * 86400)
 

@@ -3,9 +3,9 @@
 
 #include <assert.h>
 
-#include "api/work/later.h"
 #include "api/work/state.h"
 #include "base/mem.h"
+#include "base/timer.h"
 
 #define RETRY_MS 200
 

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "api/work/job.h"
-#include "api/work/later.h"
 #include "api/work/state.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -10,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/timer.h"
 #include "cluster/model/ref.h"
 #include "cluster/store/edit.h"
 #include "node/image/image.h"

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "api/work/background.h"
-#include "api/work/later.h"
 #include "api/work/state.h"
 #include "base/mem.h"
+#include "base/timer.h"
 #include "cluster/model/ref.h"
 
 #define FIRST_MS 2000 /* of what is due every some time: what the start has used comes back soon */

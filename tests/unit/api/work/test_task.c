@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "api/work/background.h"
-#include "api/work/later.h"
 #include "api/work/recover.h"
 #include "api/work/task.h"
 #include "base/thread.h"
+#include "base/timer.h"
 #include "cluster/model/state.h"
 
 static int setup(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api/work/later.h - do something after some milliseconds, and named locks for workers.
+/* base/timer.h - do something after some milliseconds, and named locks for workers.
  *
  * One thread fires the timers; their functions must be quick (hand work to the pool). A timer that
  * was cancelled in time never fires.

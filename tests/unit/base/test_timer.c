@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "api/work/later.h"
+#include "base/timer.h"
 
 /* --- timers ---------------------------------------------------------------------------------- */
 

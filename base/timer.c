@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/work/later.h"
+#include "base/timer.h"
 
 #include <assert.h>
 #include <pthread.h>
