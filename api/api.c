@@ -19,6 +19,7 @@
 #include "api/work/usage.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/keylock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/status.h"
@@ -84,7 +85,7 @@ int api_init(struct api_env *env, struct err *err)
 	}
 	pthread_mutex_init(&s->lock, NULL);
 	cond_init(&s->idle);
-	s->later = later_new();
+	s->timers = timers_new();
 	s->locks = keylock_new();
 	s->addresses = address_book_new();
 	s->instances = icache_new();
@@ -162,7 +163,7 @@ void api_stop(struct api_env *env)
 	}
 	background_stop(env);
 	cluster_stop(env->cluster); /* no watch calls us any more */
-	later_free(s->later);
+	timers_free(s->timers);
 	netsync_free(s->net);
 	serverinfo_free(s->info);
 	icache_free(s->instances);

@@ -139,7 +139,7 @@ static void drain_tick(void *arg)
 	if (!s->finished && !again)
 		end_outputs(s);
 	pthread_mutex_unlock(&s->lock);
-	if (!again || !later_call(s->env->state->later, DRAIN_TICK_MS, drain_tick, s))
+	if (!again || !timer_start(s->env->state->timers, DRAIN_TICK_MS, drain_tick, s))
 		op_unref(s->op);
 }
 
@@ -159,7 +159,7 @@ static void on_exit_status(void *arg, int status, const struct err *err)
 	else
 		finish_if_over(s);
 	/* The reference that this callback held goes over to the timer. */
-	if (!later_call(s->env->state->later, DRAIN_TICK_MS, drain_tick, s))
+	if (!timer_start(s->env->state->timers, DRAIN_TICK_MS, drain_tick, s))
 		op_unref(s->op);
 }
 
@@ -453,7 +453,7 @@ int session_attach(struct op_sockets *sockets, struct req *r, const char *secret
 		op_unref(s->op);
 		return -1;
 	}
-	if (start && later_cancel(s->env->state->later, s->timer))
+	if (start && timer_cancel(s->env->state->timers, s->timer))
 		op_unref(s->op);
 	if (start && !s->console && session_submit(s, &err) < 0)
 		session_fail(s, &err);

@@ -159,7 +159,7 @@ static struct op *start_operation(struct session *s, const char *what, bool webs
 	op_set_data(op, s);
 	if (websockets) {
 		op_ref(op);
-		s->timer = later_call(s->env->state->later, CONNECT_MS, on_nobody_came, s);
+		s->timer = timer_start(s->env->state->timers, CONNECT_MS, on_nobody_came, s);
 	}
 	return op;
 }

@@ -103,7 +103,7 @@ static void on_timer(void *arg)
 	pthread_mutex_lock(&w->lock);
 	over = !w->late || late_is_abandoned(w->late);
 	pthread_mutex_unlock(&w->lock);
-	if (!over && !look(w) && later_call(w->env->state->later, LOOK_MS, on_timer, w))
+	if (!over && !look(w) && timer_start(w->env->state->timers, LOOK_MS, on_timer, w))
 		return;
 	event_unlisten(w->env->events, w->listener);
 	give_up(w);

@@ -214,7 +214,7 @@ static void start_waiting(struct req *r, struct op *op, int64_t timeout_s)
 	w->refs = timeout_s >= 0 ? 2 : 1;
 	w->late = reply_late(r, NULL, NULL);
 	if (timeout_s >= 0)
-		later_call(req_env(r)->state->later, timeout_s * 1000, on_timeout, w);
+		timer_start(req_env(r)->state->timers, timeout_s * 1000, on_timeout, w);
 	op_on_end(op, on_end, w);
 }
 

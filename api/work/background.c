@@ -55,7 +55,7 @@ static void submit(void *arg)
 	struct err err;
 
 	if (pool_submit(env->pool, POOL_JOB, w->key, run, w, &err) == 0 ||
-	    later_call(env->state->later, RETRY_MS, submit, w))
+	    timer_start(env->state->timers, RETRY_MS, submit, w))
 		return;
 	free(w->arg);
 	free(w);

@@ -10,6 +10,7 @@
 #include "api/work/spec.h"
 #include "api/work/state.h"
 #include "api/work/task.h"
+#include "base/keylock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -316,7 +317,7 @@ static void mark(struct netsync *n, const char *network)
 	n->scheduled = true;
 	pthread_mutex_unlock(&n->lock);
 	if (schedule)
-		later_call(n->env->state->later, GATHER_MS, gather_done, n);
+		timer_start(n->env->state->timers, GATHER_MS, gather_done, n);
 }
 
 enum sight { SEEN, NEW_HERE, MOVED };

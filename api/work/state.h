@@ -9,7 +9,7 @@ struct address_book;
 struct disk_usage;
 struct icache;
 struct keylock;
-struct later;
+struct timers;
 struct localconf;
 struct netsync;
 struct serverinfo;
@@ -20,7 +20,7 @@ struct task;
 struct api_state {
 	const struct job_kind *jobs; /* job.def */
 	const struct task *tasks;    /* task.def */
-	struct later *later;
+	struct timers *timers;
 	struct keylock *locks;
 	struct address_book *addresses;
 	struct icache *instances;

@@ -70,7 +70,7 @@ void task_later(const struct api_env *env, enum task_id id, const char *name, co
 	assert(task_of(env, id)->locked == ENT_MAX || name);
 	if (ms == 0)
 		submit(d);
-	else if (!later_call(env->state->later, ms, submit, d))
+	else if (!timer_start(env->state->timers, ms, submit, d))
 		free(d);
 }
 

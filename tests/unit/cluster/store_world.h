@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A single host's real store in a temporary folder, with a pool: for tests of what stands on it. */
 #pragma once
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +15,7 @@
 #include "base/str.h"
 #include "cluster/cluster.h"
 #include "cluster/store/store.h"
+#include "tests/unit/base/box.h"
 
 struct store_world {
 	char dir[64];
@@ -72,46 +72,4 @@ static inline void world_put(struct store_world *w, enum entity e, const char *k
 	json_decref(own_doc);
 	if (store_commit(w->store, tx, 0, NULL, &err) < 0)
 		fail_msg("%s", err.msg);
-}
-
-/* A box that threads put things into and the test waits for. */
-struct box {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	int count;
-	char last[2048];
-};
-
-static inline void box_init(struct box *b)
-{
-	pthread_condattr_t attr;
-
-	*b = (struct box){ 0 };
-	pthread_mutex_init(&b->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&b->changed, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
-static inline void box_put(struct box *b, const char *text)
-{
-	pthread_mutex_lock(&b->lock);
-	b->count++;
-	str_copy(b->last, sizeof(b->last), text);
-	pthread_cond_broadcast(&b->changed);
-	pthread_mutex_unlock(&b->lock);
-}
-
-static inline bool box_wait(struct box *b, int count, int64_t ms)
-{
-	struct timespec until = deadline_timespec(deadline_in(ms));
-	bool ok;
-
-	pthread_mutex_lock(&b->lock);
-	while (b->count < count && pthread_cond_timedwait(&b->changed, &b->lock, &until) == 0)
-		;
-	ok = b->count >= count;
-	pthread_mutex_unlock(&b->lock);
-	return ok;
 }

@@ -9,6 +9,7 @@
 #include "api/work/background.h"
 #include "api/work/recover.h"
 #include "api/work/task.h"
+#include "base/keylock.h"
 #include "base/thread.h"
 #include "base/timer.h"
 #include "cluster/model/state.h"
@@ -19,7 +20,7 @@ static int setup(void **state)
 
 	work_world_open(t);
 	t->env.events = events_new(t->w.store, world_location, t->w.cluster);
-	t->env.state->later = later_new();
+	t->env.state->timers = timers_new();
 	t->env.state->locks = keylock_new();
 	pthread_mutex_init(&t->env.state->lock, NULL);
 	cond_init(&t->env.state->idle);
@@ -37,7 +38,7 @@ static int teardown(void **state)
 	struct work_world *t = *state;
 
 	background_stop(&t->env);
-	later_free(t->env.state->later);
+	timers_free(t->env.state->timers);
 	keylock_free(t->env.state->locks);
 	events_free(t->env.events);
 	work_world_close(t);
@@ -96,8 +97,8 @@ static void test_gathering(void **state)
 		tasks_row(&t->env, i % 2 ? ENT_INSTANCE : ENT_PROFILE, "x", true);
 	due = t->env.state->gathering;
 	assert_int_equal(due, 1u << TASK_WARM_LISTS);
-	later_free(t->env.state->later); /* fires what is due */
-	t->env.state->later = later_new();
+	timers_free(t->env.state->timers); /* fires what is due */
+	t->env.state->timers = timers_new();
 	background_stop(&t->env);
 	assert_int_equal(t->env.state->gathering, 0);
 }
