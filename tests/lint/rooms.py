@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 LIST = "tests/lint/rooms.txt"
-ROW = re.compile(r"([\w/]+):((?: \^?[\w/]+)*) *\| (\S.*)")
+ROW = re.compile(r"([\w/]+):((?: [\w/]+)*) *\| (\S.*)")
 INCLUDE = re.compile(r'\s*#\s*include\s*"([^"]+)"')
 FREE, UNIT = ("tests/", "bench/"), "tests/unit/"
 
@@ -27,14 +27,12 @@ class Rooms:
                 self.check_row(room, seen)
 
     def check_row(self, room, seen):
-        order, name = list(self.sees), seen.lstrip("^")
-        if name not in self.sees:
-            self.report(LIST, self.line[room], "rooms", f"there is no room {name}")
-        elif order.index(name) > order.index(room) and name == seen:
+        order = list(self.sees)
+        if seen not in self.sees:
+            self.report(LIST, self.line[room], "rooms", f"there is no room {seen}")
+        elif order.index(seen) > order.index(room):
             self.report(LIST, self.line[room], "rooms",
-                        f"{name} is above {room}: pass what it needs down by pointer")
-        elif order.index(name) < order.index(room) and name != seen:
-            self.report(LIST, self.line[room], "rooms", f"{name} is below {room}: without ^")
+                        f"{seen} is above {room}: pass what it needs down by pointer")
 
     def check_include(self, path, number, target):
         room, into = str(Path(path).parent), str(Path(target).parent)
@@ -43,15 +41,14 @@ class Rooms:
         if target.endswith(".def"):
             self.check_table(path, number, room, into)
             return
-        seen = into if into in self.sees[room] else "^" + into
-        self.used.add((room, seen))
-        if seen not in self.sees[room]:
+        self.used.add((room, into))
+        if into not in self.sees[room]:
             self.report(path, number, "room", f"{room} must not see {into} ({LIST}): pass what it "
                         "needs down by pointer, or move the code to the room that may")
 
     def check_table(self, path, number, room, into):
         """A table names nobody, so that it is its whole floor's and of those above; the command's, too."""
-        floors = {seen.lstrip("^").split("/")[0] for seen in self.sees[room]} | {room.split("/")[0], "base"}
+        floors = {seen.split("/")[0] for seen in self.sees[room]} | {room.split("/")[0], "base"}
         if into.split("/")[0] not in floors and not room.startswith("cli"):
             self.report(path, number, "room", f"{room} must not see {into} ({LIST}): its floor is none of "
                         "those that it sees")
@@ -73,7 +70,7 @@ class Rooms:
                     self.check_include(path, number, m[1])
         for room, sees in self.sees.items():
             for seen in sees:
-                if (room, seen) not in self.used and (room, seen.lstrip("^")) not in called:
+                if (room, seen) not in self.used and (room, seen) not in called:
                     self.report(LIST, self.line[room], "rooms", f"{room} does not use {seen}: take it out")
 
     def check_name(self, path, texts):

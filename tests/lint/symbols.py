@@ -79,7 +79,7 @@ class Symbols:
                 self.called.add((room, into))
                 if into == room or into.startswith("base"):
                     continue
-                if not {into, "^" + into} & set(self.sees[room]):
+                if into not in self.sees[room]:
                     self.report(path + ".c", 1, "arrow", f"{room} must not call {symbol}() of {into}: pass what "
                                 "it needs down by pointer, or move the code to the room that may")
 

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import rooms  # noqa: E402
 
 LIST = ("base: | text\nnode/host: | the kernel\nnode/pool: node/host | volumes\n"
-        "node/top: ^node/up | all\nnode/up: | more\n"
+        "node/up: | more\nnode/top: node/up | all\n"
         "cluster: | rows\n")
 TREE = {rooms.LIST: LIST, "base/err.h": "", "node/host/pids.h": "", "node/up/a.h": "",
         "node/pool/pool.c": '#include "base/err.h"\n#include "node/host/pids.h"\n',
@@ -49,7 +49,7 @@ def test_a_table_is_everybodys():
 
 @pytest.mark.parametrize("row", [
     "node/host: node/pool | the kernel", "node/host: node/cellar | the kernel",
-    "node/host: ^base | the kernel", "node/host the kernel", "node/host: node/host | the kernel",
+    "node/host: ^node/pool | the kernel", "node/host the kernel", "node/host: node/host | the kernel",
 ])
 def test_rows_are_in_order(row):
     assert (rooms.LIST, 2, "rooms") in told(**{rooms.LIST: LIST.replace("node/host: | the kernel", row)})
