@@ -94,8 +94,7 @@ def test_console(cluster, box, terminal):
 
 def test_move(cluster, box):
     cluster[0].lxc("move", box, "--target", "m2")
-    assert cluster[0].instance(box)["location"] == "m2"
-    assert cluster[0].instance(box)["status"] == "Running"
+    cluster[0].shows(box, location="m2")
     cluster[0].lxc("stop", box)
     cluster[0].lxc("move", box, "--target", "m1")
     cluster[0].lxc("start", box)

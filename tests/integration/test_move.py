@@ -26,7 +26,7 @@ def test_live_move_keeps_tcp_address_and_state(cluster, launch, client, world, p
     result = talk.finish()
     assert result["error"] == "" and result["replies"] >= 50
     assert info["kind"] == "live" and 0 < info.get("downtime_ms", 0) < 5000
-    assert cluster[0].instance(name)["location"] == "m2" and cluster[0].instance(name)["status"] == "Running"
+    cluster[0].shows(name, location="m2")
     assert cluster[2].address_of(name) == address
     out = cluster[2].cli("exec", name, "--", "cat", "/root/file", "/srv/l/../a/../../root/file").stdout
     assert out == "kept\nkept\n"
@@ -104,7 +104,7 @@ def test_there_and_back_and_on(cluster, launch, client, world):
     talk = client(cluster[0].address_of(name))
     for target in ("m2", "m3", "m1", "m2", "m1"):
         move(cluster[0], name, target)
-        assert cluster[1].instance(name)["location"] == target
+        cluster[1].shows(name, location=target)
     assert talk.finish()["error"] == ""
     cluster[0].cli("stop", name)
     cluster[0].cli("start", name)
@@ -183,8 +183,7 @@ def test_stopped_one_moves_cold(cluster, launch, world):
     cluster[0].cli("exec", name, "--", "sh", "-c", "echo data > /root/f")
     cluster[0].cli("stop", name)
     move(cluster[1], name, "m3")
-    i = cluster[0].instance(name)
-    assert (i["location"], i["status"]) == ("m3", "Stopped")
+    cluster[0].shows(name, "Stopped", location="m3")
     cluster[0].cli("start", name)
     assert cluster[0].cli("exec", name, "--", "cat", "/root/f").stdout == "data\n"
     assert world.problems() == []
@@ -193,8 +192,7 @@ def test_stopped_one_moves_cold(cluster, launch, world):
 def test_running_one_moves_cold_when_asked(cluster, launch):
     name = launch("chilly", "--target", "m1")
     move(cluster[0], name, "m2", "--stateless")
-    i = cluster[0].instance(name)
-    assert (i["location"], i["status"]) == ("m2", "Running")
+    cluster[0].shows(name, location="m2")
 
 
 def test_dry_run_changes_nothing(cluster, launch):
@@ -213,7 +211,7 @@ def test_preflight_names_what_forbids(cluster, launch):
     assert "sleep" in plan["reason"] and "uts" in plan["reason"].lower()
     result = move(cluster[0], name, "m2", check=False)
     assert result.returncode == 1 and "sleep" in result.stderr
-    assert (cluster[0].instance(name)["location"], cluster[0].instance(name)["status"]) == ("m1", "Running")
+    cluster[0].shows(name, location="m1")
 
 
 def test_preflight_names_all_that_forbids(cluster, launch):
@@ -256,7 +254,7 @@ def test_a_dump_is_tried_again_when_its_obstacle_passes(cluster, launch, client,
     wait_for("the second try", lambda: "a dump is tried again" in cluster[0].log_since(logged), 60, step=0.005)
     cluster[0].request("POST", f"/1.0/instances/{name}/files?path=/accept", b"")
     mover.join(120)
-    assert (cluster[2].instance(name)["location"], cluster[2].instance(name)["status"]) == ("m2", "Running")
+    cluster[2].shows(name, location="m2")
     assert talk.finish()["error"] == ""
     assert world.problems() == []
 
@@ -267,7 +265,7 @@ def test_a_dump_is_not_tried_for_ever(cluster, launch, client):
     talk = client(cluster[0].address_of(name))
     result = move(cluster[0], name, "m2", check=False)
     assert result.returncode == 1 and "credentials" in result.stderr and "5 tries" in result.stderr
-    assert (cluster[0].instance(name)["location"], cluster[0].instance(name)["status"]) == ("m1", "Running")
+    cluster[0].shows(name, location="m1")
     assert talk.finish()["error"] == ""
 
 
@@ -540,6 +538,6 @@ def test_leader_dies_during_a_move(cluster, launch, client, world):
     assert move(others[1], name, others[1].name, check=False).returncode == 1
     leader.kill(signal.SIGKILL)
     move(others[1], name, others[1].name)
-    assert others[0].instance(name)["location"] == others[1].name
+    others[0].shows(name, location=others[1].name)
     leader.start()
     wait_for("a consistent world", lambda: world.problems() == [], 20)

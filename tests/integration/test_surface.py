@@ -168,13 +168,13 @@ def test_stopping_a_frozen_instance(cluster, tool, launch):
     name = launch("ice", "--target", "m1")
     cluster[0].cli("exec", name, "--", "sh", "-c", "echo kept > /root/kept")
     tool(1)("pause", name)
-    assert cluster[0].instance(name)["status"] == "Frozen"
+    cluster[0].shows(name, "Frozen")
     tool(1)("stop", name, "--timeout", "30")
-    assert cluster[0].instance(name)["status"] == "Stopped"
+    cluster[0].shows(name, "Stopped")
     cluster[0].cli("start", name)
     cluster[0].cli("pause", name)
     tool(1)("restart", name, "--timeout", "30")
-    assert cluster[0].instance(name)["status"] == "Running"
+    cluster[0].shows(name)
 
 
 def test_move_to_a_member_and_a_name(cluster, tool, launch):
@@ -182,7 +182,7 @@ def test_move_to_a_member_and_a_name(cluster, tool, launch):
     on = tool(2)
     r = on("move", name, "to2", "--target", "m2", check=False)
     assert r.returncode == 1 and "running" in r.stderr
-    assert cluster[0].instance(name)["location"] == "m1" and cluster[0].state(name)["status"] == "Running"
+    cluster[0].shows(name, location="m1")
     cluster[0].cli("exec", name, "--", "sh", "-c", "echo mine > /root/mine; sync")
     cluster[0].cli("stop", name)
     launch("taken", "--target", "m3")
@@ -193,9 +193,9 @@ def test_move_to_a_member_and_a_name(cluster, tool, launch):
     assert cluster[0].instance(name)["location"] == "m1"
     on("move", name, "to2", "--target", "m2")
     try:
-        assert cluster[0].instance("to2")["location"] == "m2"
+        cluster[0].shows("to2", "Stopped", location="m2")
         with pytest.raises(ApiError) as e:
-            cluster[1].instance(name)
+            cluster[2].instance(name)
         assert e.value.status == 404
         cluster[0].cli("start", "to2")
         assert cluster[0].cli("exec", "to2", "--", "cat", "/root/mine").stdout == "mine\n"

@@ -174,6 +174,11 @@ class Member:
     def instance(self, name):
         return self.api("GET", f"/1.0/instances/{name}")
 
+    def shows(self, name, status="Running", **want):
+        """Waits until this member shows the instance so: what another member did it learns a moment later."""
+        want["status"] = status
+        wait_for(f"{name} to be shown as {want} by {self.name}", lambda: want.items() <= self.instance(name).items())
+
     def state(self, name):
         return self.api("GET", f"/1.0/instances/{name}/state")
 
