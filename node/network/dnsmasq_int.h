@@ -13,5 +13,3 @@ int dnsmasq_write(const char *path, const char *text, mode_t mode, bool *ret_cha
 		  struct err *err);
 /* Leases of addresses that belong to another container by now; only while it does not run. */
 int dnsmasq_forget_former(const char *dir, struct err *err);
-/* It reads its list of hosts again, if it runs. */
-void dnsmasq_reload(const char *dir);

@@ -107,34 +107,31 @@ static const char *text_of(const struct sbuf *b)
 	return b->data ? b->data : "";
 }
 
-static int write_files(const struct host_files *f, const char *dir, struct err *err)
+static int write_files(const struct host_files *f, const char *dir, bool *ret_changed,
+		       struct err *err)
 {
 	_free_ char *hosts = xasprintf("%s/dnsmasq.hosts", dir);
 	_free_ char *names = xasprintf("%s/" NAMES_DIR, dir);
 	_free_ char *file = xasprintf("%s/hosts", names), *tmp = xasprintf("%s/names.new", dir);
 	struct err ignored;
 	_free_ char *old = io_read_file(file, DNSMASQ_TEXT_MAX, NULL, &ignored);
-	bool changed;
 
 	if (io_folder(names, 0755, err) < 0)
 		return -1;
 	if (!str_eq(old, text_of(&f->names)) &&
 	    replace_text(tmp, file, text_of(&f->names), err) < 0)
 		return -1;
-	if (dnsmasq_write(hosts, text_of(&f->hosts), 0644, &changed, err) < 0)
-		return -1;
-	if (changed)
-		dnsmasq_reload(dir);
-	return 0;
+	return dnsmasq_write(hosts, text_of(&f->hosts), 0644, ret_changed, err);
 }
 
-int dnsmasq_hosts(const struct net *net, const char *dir, const json_t *hosts, struct err *err)
+int dnsmasq_hosts(const struct net *net, const char *dir, const json_t *hosts, bool *ret_changed,
+		  struct err *err)
 {
 	struct host_files f = { SBUF(DNSMASQ_TEXT_MAX), SBUF(DNSMASQ_TEXT_MAX) };
 	int rc = fill(&f, net, hosts, err);
 
 	if (rc == 0)
-		rc = write_files(&f, dir, err);
+		rc = write_files(&f, dir, ret_changed, err);
 	sbuf_free(&f.hosts);
 	sbuf_free(&f.names);
 	return rc;

@@ -193,6 +193,22 @@ int network_forwarding(struct node *n, const json_t *desc, const json_t *macs, s
 	return rc < 0 ? err_wrap(err, "network \"%s\"", json_str(desc, "name", "")) : 0;
 }
 
+/* The leases are looked at before dnsmasq is told to read, which makes it write them anew. */
+static int tell_dnsmasq(const struct net *net, const char *dir, const json_t *hosts,
+			struct err *err)
+{
+	bool changed, former;
+	int rc;
+
+	if (dnsmasq_hosts(net, dir, hosts, &changed, err) < 0)
+		return -1;
+	former = dnsmasq_has_former(dir);
+	rc = dnsmasq_ensure(net, dir, former, err);
+	if (changed && !former)
+		dnsmasq_reload(dir);
+	return rc;
+}
+
 static int hosts_locked(struct node *n, const struct net *net, const json_t *hosts, struct err *err)
 {
 	_free_ char *dir = node_path(n, "networks/%s", net->name);
@@ -203,9 +219,7 @@ static int hosts_locked(struct node *n, const struct net *net, const json_t *hos
 	if (!io_exists(dir))
 		return err_set(err, ERR_NOT_FOUND, "network \"%s\" is not on this member",
 			       net->name);
-	if (dnsmasq_hosts(net, dir, hosts, err) < 0 ||
-	    dnsmasq_ensure(net, dir, dnsmasq_has_former(dir), err) < 0 ||
-	    update_routes(net, dir, err) < 0)
+	if (tell_dnsmasq(net, dir, hosts, err) < 0 || update_routes(net, dir, err) < 0)
 		return err_wrap(err, "network \"%s\"", net->name);
 	return 0;
 }

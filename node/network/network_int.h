@@ -60,11 +60,15 @@ int firewall_watch(struct node *n, struct err *err);
 
 /* dir: DUNLIN_DIR/networks/NAME. restart: its interface is a new one. */
 int dnsmasq_ensure(const struct net *net, const char *dir, bool restart, struct err *err);
-/* Whether a lease has an address that belongs to another container by now, which gets it only when
- * dnsmasq starts again. */
+/* Whether a lease has, or may have, an address that belongs to another container by now, which gets
+ * it only when dnsmasq starts again. */
 bool dnsmasq_has_former(const char *dir);
 int dnsmasq_remove(const char *dir, struct err *err);
-int dnsmasq_hosts(const struct net *net, const char *dir, const json_t *hosts, struct err *err);
+/* Writes them down. *ret_changed: it learns of them by dnsmasq_reload() or a restart. */
+int dnsmasq_hosts(const struct net *net, const char *dir, const json_t *hosts, bool *ret_changed,
+		  struct err *err);
+/* It reads its list of hosts again, if it runs; and writes its leases anew. */
+void dnsmasq_reload(const char *dir);
 /* {mac: ipv4} of its hosts; new reference. */
 json_t *dnsmasq_addresses(const char *dir);
 /* [{hostname,hwaddr,address,type}] of its hosts and leases, appended to list. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What dnsmasq is told of containers, and what its files tell. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,9 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -20,6 +24,7 @@
 
 struct world {
 	char dir[64];
+	bool changed; /* what was told last */
 };
 
 static int setup(void **state)
@@ -57,7 +62,7 @@ static int tell(struct world *w, const char *config, const char *hosts, struct e
 	_json_ json_t *c = json_of(config), *h = json_of(hosts);
 	struct net net = { .name = "br-t", .config = c };
 
-	return dnsmasq_hosts(&net, w->dir, h, err);
+	return dnsmasq_hosts(&net, w->dir, h, &w->changed, err);
 }
 
 static void put(struct world *w, const char *file, const char *text)
@@ -107,6 +112,7 @@ static void each_container_has_its_lines(void **state)
 		for (int again = 0; again < 2; again++) {
 			if (tell(w, cases[i].config, cases[i].hosts, &err) < 0)
 				fail_msg("%s", err.msg);
+			assert_false(again && w->changed);
 			assert_file(w, "dnsmasq.hosts", cases[i].leases);
 			assert_file(w, "names/hosts", cases[i].names);
 		}
@@ -197,6 +203,30 @@ static void leases_of_former_owners_are_forgotten(void **state)
 	}
 }
 
+/* dnsmasq writes into the file that it has, at its beginning and after emptying it. */
+static void leases_that_are_being_written_are_taken_for_former_ones(void **state)
+{
+	struct world *w = *state;
+	_free_ char *path = xasprintf("%s/dnsmasq.leases", w->dir);
+	struct timespec former[2] = { { 0 }, { 0 } };
+	int fd;
+
+	put(w, "dnsmasq.hosts", MAC1 ",10.1.2.3,c1\n");
+	put(w, "dnsmasq.leases", "");
+	assert_false(dnsmasq_has_former(w->dir));
+	/* The clock of files is a coarse one: it must have moved on. */
+	for (int64_t deadline = deadline_in(5000); !dnsmasq_has_former(w->dir);) {
+		assert_true(deadline_left(deadline) > 0);
+		fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+		assert_int_equal(write(fd, "x\n", 2), 2);
+		assert_false(dnsmasq_has_former(w->dir));
+		assert_int_equal(ftruncate(fd, 0), 0);
+		close(fd);
+	}
+	assert_int_equal(utimensat(AT_FDCWD, path, former, 0), 0);
+	assert_false(dnsmasq_has_former(w->dir));
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -206,6 +236,7 @@ int main(void)
 		T(what_would_break_the_files_is_refused),
 		T(leases_are_of_both_files),
 		T(leases_of_former_owners_are_forgotten),
+		T(leases_that_are_being_written_are_taken_for_former_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
