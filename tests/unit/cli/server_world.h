@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,7 +40,9 @@ struct answer {
 	const char *body;    /* metadata as JSON; of an error, its text */
 	int status;          /* 0: 200 */
 	const char *etag;
-	int times; /* 0: always */
+	int times;           /* 0: always */
+	const char *headers; /* more of them, each with its end of line */
+	const char *raw;     /* the whole body, for what is no JSON */
 };
 
 #define DONE(request_)              \
@@ -70,7 +73,7 @@ struct answer {
 /* A command line, what is answered meanwhile, what is printed then, and what was asked. */
 struct dialogue {
 	const char *line, *input;
-	struct answer answers[4];
+	struct answer answers[6];
 	const char *says, *asked; /* asked: NULL is not looked at */
 };
 
@@ -80,7 +83,8 @@ struct world {
 	pthread_t thread;
 	struct answer answers[WORLD_ANSWERS];
 	const char *input; /* of the next commands, or NULL */
-	struct sbuf asked; /* "METHOD path [etag] [body]" a line */
+	bool errors;       /* what is written to standard error is of what is printed */
+	struct sbuf asked; /* "METHOD path [etag] [X-LXD-...] [body]" a line */
 	char *seen;        /* the last text that was lent out */
 };
 
@@ -130,6 +134,17 @@ static inline bool world_read(int fd, struct sbuf *in)
 	return true;
 }
 
+/* What a request says of a file or an image. */
+static inline void world_note_headers(struct world *w, const char *head)
+{
+	const char *end = strstr(head, "\r\n\r\n"), *at = head;
+
+	while ((at = strstr(at, "\r\nX-LXD-")) && at < end) {
+		at += strlen("\r\n");
+		sbuf_printf(&w->asked, " %.*s", (int)strcspn(at, "\r"), at);
+	}
+}
+
 static inline void world_serve(struct world *w, int fd)
 {
 	_sbuf_ struct sbuf in = SBUF(1 << 20), body = SBUF(1 << 20), out = SBUF(1 << 20);
@@ -141,11 +156,14 @@ static inline void world_serve(struct world *w, int fd)
 	request = xstrndup(in.data, strstr(in.data, " HTTP/1.1") - in.data);
 	etag = world_header(in.data, "if-match: ");
 	sbuf_printf(&w->asked, "%s%s%s", request, *etag ? " " : "", etag);
+	world_note_headers(w, in.data);
 	sbuf_printf(&w->asked, "%s%s\n", strstr(in.data, "\r\n\r\n")[4] ? " " : "",
 		    strstr(in.data, "\r\n\r\n") + 4);
 	a = world_answer(w, request);
 	a.status = a.status ? a.status : 200;
-	if (a.status >= 400)
+	if (a.raw)
+		sbuf_puts(&body, a.raw);
+	else if (a.status >= 400)
 		sbuf_printf(&body, "{\"type\":\"error\",\"error\":\"%s\",\"error_code\":%d}",
 			    a.body, a.status);
 	else
@@ -155,10 +173,11 @@ static inline void world_serve(struct world *w, int fd)
 			    a.status == 202 ? "async" : "sync", a.status == 202 ? 100 : 200,
 			    a.body ? a.body : "{}");
 	sbuf_printf(&out,
-		    "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nConnection: close\r\n"
-		    "%s%s%sContent-Length: %zu\r\n\r\n%s",
-		    a.status, a.etag ? "ETag: " : "", a.etag ? a.etag : "", a.etag ? "\r\n" : "",
-		    body.len, body.data);
+		    "HTTP/1.1 %d X\r\n%sConnection: close\r\n"
+		    "%s%s%s%sContent-Length: %zu\r\n\r\n%s",
+		    a.status, a.raw ? "" : "Content-Type: application/json\r\n",
+		    a.headers ? a.headers : "", a.etag ? "ETag: " : "", a.etag ? a.etag : "",
+		    a.etag ? "\r\n" : "", body.len, body.data ? body.data : "");
 	if (io_write_full(fd, out.data, out.len) < 0)
 		return;
 }
@@ -265,7 +284,7 @@ static inline const char *world_says(struct world *w, const char *line)
 {
 	_free_ char *copy = xasprintf("dunlin %s", line);
 	int out = world_file(""), in = world_file(w->input ? w->input : "");
-	int old_out, old_in;
+	int old_out, old_in, old_err;
 	struct err err = { 0 };
 	char *argv[64] = { NULL };
 	int argc = (int)str_split(copy, ' ', argv, 63), r;
@@ -275,8 +294,13 @@ static inline const char *world_says(struct world *w, const char *line)
 	fflush(stdout);
 	old_out = fcntl(1, F_DUPFD_CLOEXEC, 3);
 	old_in = fcntl(0, F_DUPFD_CLOEXEC, 3);
+	old_err = fcntl(2, F_DUPFD_CLOEXEC, 3);
 	dup2(out, 1);
 	dup2(in, 0);
+	if (w->errors)
+		dup2(out, 2);
+	__fpurge(stdin);
+	clearerr(stdin);
 	r = world_command(w, argc, argv, &err);
 	if (r < 0)
 		printf("Error: %s\n", err.msg);
@@ -285,6 +309,8 @@ static inline const char *world_says(struct world *w, const char *line)
 	fflush(stdout);
 	dup2(old_out, 1);
 	dup2(old_in, 0);
+	dup2(old_err, 2);
+	close(old_err);
 	close(old_out);
 	close(old_in);
 	close(in);
