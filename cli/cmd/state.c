@@ -154,6 +154,14 @@ static bool has_status(const json_t *inst, enum status status)
 	return json_int(inst, "status_code", 0) == (int)status;
 }
 
+/* For --all, which does only what there is to do. */
+static bool is_done(const char *action, enum status now)
+{
+	if (strcmp(action, "start") == 0)
+		return now == STATUS_RUNNING;
+	return strcmp(action, "freeze") == 0 ? now != STATUS_RUNNING : !status_is_alive(now);
+}
+
 /* What the action means for an instance in its present state. NULL with ERR_NONE: it is there
  * already. */
 static const char *fitting_action(const struct jobs *j, struct client *cl, const char *name,
@@ -170,7 +178,9 @@ static const char *fitting_action(const struct jobs *j, struct client *cl, const
 	err->kind = ERR_NONE;
 	if (start && has_status(inst, STATUS_FROZEN))
 		return "unfreeze";
-	return all && has_status(inst, STATUS_RUNNING) == start ? NULL : j->action;
+	if (all && is_done(j->action, (enum status)json_int(inst, "status_code", 0)))
+		return NULL;
+	return j->action;
 }
 
 static int run_job(const struct jobs *j, struct cli *c, const struct job *job, struct err *err)
