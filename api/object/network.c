@@ -21,8 +21,7 @@ static bool is_name(const char *name)
 static void show(struct req *r, const struct row *row, json_t *j)
 {
 	json_put_bool(j, "managed", true);
-	json_put_str(j, "status", "Created");
-	json_object_set_new(j, "locations", all_locations(req_env(r)));
+	put_locations(req_env(r), j);
 }
 
 /* Interfaces of the host are shown too, under the names of managed networks or not. */

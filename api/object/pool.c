@@ -25,8 +25,7 @@ static void show(struct req *r, const struct row *row, json_t *j)
 
 	if (!json_str(json_obj(j, "config"), "source", NULL))
 		json_put_str(json_obj(j, "config"), "source", source);
-	json_put_str(j, "status", "Created");
-	json_object_set_new(j, "locations", all_locations(req_env(r)));
+	put_locations(req_env(r), j);
 }
 
 int h_pool_resources_get(struct req *r)

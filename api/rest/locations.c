@@ -4,7 +4,7 @@
 #include "api/rest/handle.h"
 #include "base/mem.h"
 
-json_t *all_locations(const struct api_env *env)
+static json_t *all_locations(const struct api_env *env)
 {
 	_rows_ struct rows rows = { 0 };
 	json_t *list = json_array();
@@ -18,6 +18,12 @@ json_t *all_locations(const struct api_env *env)
 		json_array_append_new(list, json_string(cluster_member_name(env->cluster)));
 	}
 	return list;
+}
+
+void put_locations(const struct api_env *env, json_t *object)
+{
+	json_put_str(object, "status", "Created");
+	json_object_set_new(object, "locations", all_locations(env));
 }
 
 int reply_member_part(struct req *r, const char *url)

@@ -5,8 +5,9 @@
 #pragma once
 #include "api/rest/handlers.h"
 
-/* Names of all members; "none" before clustering. New reference. */
-json_t *all_locations(const struct api_env *env);
+/* Shows where the object is: "locations", the names of all members ("none" before clustering), and
+ * the "status" that it has there. */
+void put_locations(const struct api_env *env, json_t *object);
 /* POST with ?target= names what is particular to one member, before the object itself is made.
  * Nothing is here: 201 with the object's URL when the member exists. */
 int reply_member_part(struct req *r, const char *url);
