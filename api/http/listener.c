@@ -13,7 +13,7 @@
 #include "api/http/server_int.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/net/connect.h"
+#include "base/net/address.h"
 #include "base/str.h"
 
 #define BACKLOG 1024

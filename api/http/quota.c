@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/net/address.h"
 #include "base/str.h"
 
 #define KINDS (CALLER_ADMIN + 1)
@@ -50,17 +51,17 @@ void quota_free(struct quota *q)
 
 uint64_t quota_net(const char *address)
 {
-	const char *end = *address == '[' ? strchr(address, ']') : strrchr(address, ':');
-	_free_ char *host = end ? xstrndup(address + (*address == '['),
-					   end - address - (*address == '['))
-				: xstrdup(address);
+	struct address a;
+	struct err ignored;
 	struct in6_addr v6;
 	struct in_addr v4;
 	uint64_t id;
 
-	if (inet_pton(AF_INET, host, &v4) == 1)
+	if (address_parse(address, &a, &ignored) < 0)
+		return 0;
+	if (inet_pton(AF_INET, a.host, &v4) == 1)
 		return ntohl(v4.s_addr);
-	if (inet_pton(AF_INET6, host, &v6) != 1)
+	if (inet_pton(AF_INET6, a.host, &v6) != 1)
 		return 0;
 	if (IN6_IS_ADDR_V4MAPPED(&v6)) {
 		memcpy(&v4, v6.s6_addr + 12, sizeof(v4));

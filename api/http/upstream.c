@@ -10,6 +10,7 @@
 #include "api/http/conn.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/net/address.h"
 #include "base/net/connect.h"
 #include "base/net/tls.h"
 #include "base/str.h"

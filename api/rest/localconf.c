@@ -9,6 +9,7 @@
 #include "api/work/state.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/net/address.h"
 #include "base/str.h"
 #include "cluster/model/keys.h"
 
@@ -82,11 +83,6 @@ int localconf_set(struct localconf *c, const char *key, const char *value, struc
 	return rc;
 }
 
-static bool is_wildcard(const char *address)
-{
-	return address[0] == ':' || str_starts(address, "0.0.0.0:") || str_starts(address, "[::]:");
-}
-
 /* The other members must go on reaching this one. */
 static int check_covers(const struct api_env *env, const char *address, struct err *err)
 {
@@ -94,7 +90,7 @@ static int check_covers(const struct api_env *env, const char *address, struct e
 	const char *port = strrchr(address, ':'), *cluster_port = strrchr(cluster, ':');
 
 	if (!cluster_enabled(env->cluster) || str_eq(address, cluster) ||
-	    (port && cluster_port && is_wildcard(address) && str_eq(port, cluster_port)))
+	    (port && cluster_port && address_text_is_any(address) && str_eq(port, cluster_port)))
 		return 0;
 	return err_set(
 		err, ERR_INVALID,

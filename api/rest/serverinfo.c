@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/net/address.h"
 #include "base/str.h"
 #include "node/host/lxc_query.h"
 #include "node/storage/storage.h"
@@ -186,8 +187,7 @@ json_t *server_addresses(const struct api_env *env)
 
 	if (str_empty(address))
 		return list;
-	if (address[0] != ':' && !str_starts(address, "0.0.0.0:") &&
-	    !str_starts(address, "[::]:")) {
+	if (!address_text_is_any(address)) {
 		json_array_append_new(list, json_string(address));
 		return list;
 	}

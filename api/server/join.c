@@ -11,6 +11,7 @@
 #include "api/work/state.h"
 #include "base/digest.h"
 #include "base/mem.h"
+#include "base/net/address.h"
 #include "base/str.h"
 #include "cluster/model/keys.h"
 #include "node/image/image.h"
@@ -69,7 +70,7 @@ static char *reachable(const struct api_env *env, const char *address, struct er
 		err_set(err, ERR_INVALID,
 			"no address for the other members: set core.https_address first, such as "
 			"\"config set core.https_address 10.0.0.5:8443\"");
-	else if (full[0] == ':' || str_starts(full, "0.0.0.0:") || str_starts(full, "[::]:"))
+	else if (address_text_is_any(full))
 		err_set(err, ERR_INVALID,
 			"core.https_address is \"%s\": a cluster needs one address that the other "
 			"members can reach",

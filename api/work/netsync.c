@@ -13,6 +13,7 @@
 #include "base/keylock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/net/address.h"
 #include "base/str.h"
 #include "base/timer.h"
 #include "cluster/model/ref.h"
@@ -61,18 +62,13 @@ void netsync_free(struct netsync *n)
 char *underlay_ip(const struct api_env *env, const char *member)
 {
 	_row_ struct row row = { 0 };
-	const char *address, *colon;
+	struct address a;
 	struct err err;
 
-	if (store_get(env->store, ENT_MEMBER, member, &row, &err) < 0)
+	if (store_get(env->store, ENT_MEMBER, member, &row, &err) < 0 ||
+	    address_parse(json_str(row.doc, "address", ""), &a, &err) < 0)
 		return xstrdup("");
-	address = json_str(row.doc, "address", "");
-	colon = strrchr(address, ':');
-	if (!colon)
-		return xstrdup(address);
-	if (address[0] == '[')
-		return xstrndup(address + 1, colon - address - 2);
-	return xstrndup(address, colon - address);
+	return xstrdup(a.host);
 }
 
 /* Member name -> underlay ip; this member under "". */

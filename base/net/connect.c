@@ -11,67 +11,12 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/net/address.h"
 #include "base/str.h"
 
 #define UNACKED_MAX_MS 30000
-#define LISTEN_PORT ":8443"
-#define HOST_SIZE 256
-
-int address_split(const char *address, char *host, size_t host_size, char port[8], struct err *err)
-{
-	const char *colon = strrchr(address, ':');
-	const char *first = address;
-	uint64_t number;
-	size_t n;
-
-	if (!colon || !str_to_u64(colon + 1, 65535, &number))
-		return err_set(err, ERR_INVALID, "address \"%.100s\" is not host:port", address);
-	n = colon - address;
-	if (n >= 2 && first[0] == '[' && first[n - 1] == ']') {
-		first++;
-		n -= 2;
-	} else if (memchr(address, ':', n)) {
-		return err_set(err, ERR_INVALID,
-			       "address \"%.100s\": write an IPv6 address as "
-			       "[address]:port",
-			       address);
-	}
-	if (n >= host_size)
-		return err_set(err, ERR_INVALID, "address \"%.100s\" is too long", address);
-	memcpy(host, first, n);
-	host[n] = '\0';
-	snprintf(port, 8, "%d", (int)number);
-	return 0;
-}
-
-/* "" when the port is there already. */
-static const char *missing_port(const char *text)
-{
-	bool there = text[0] == '[' ? !str_ends(text, "]") : strchr(text, ':') != NULL;
-
-	return there ? "" : LISTEN_PORT;
-}
-
-int listen_parse(const char *text, void *ret, struct err *err)
-{
-	_free_ char *full = xasprintf("%s%s", text, missing_port(text));
-	char host[HOST_SIZE], port[8];
-	struct err ignored;
-
-	if (text[0] != '[' && strchr(text, ':') != strrchr(text, ':'))
-		return err_set(err, ERR_INVALID, "an IPv6 address needs brackets: [fd00::1]:8443");
-	if (strpbrk(text, " /@") || check_line(text))
-		return err_set(err, ERR_INVALID,
-			       "must be an address and a port such as 10.0.0.5:8443");
-	if (address_split(full, host, sizeof(host), port, &ignored) < 0 || str_eq(port, "0"))
-		return err_set(err, ERR_INVALID, "must end in a port from 1 to 65535");
-	if (ret)
-		*(char **)ret = take_ptr(full);
-	return 0;
-}
 
 void socket_tune(int fd)
 {

@@ -9,11 +9,6 @@
 
 struct addrinfo;
 
-/* "host:port" or "[v6]:port" into host (without brackets) and port. */
-int address_split(const char *address, char *host, size_t host_size, char port[8], struct err *err);
-/* Of an address to listen on: a key_parser (base/keys.h) that gives "host:port", as char * for the
- * caller to free. An address without port gets 8443; one without host is every address. */
-int listen_parse(const char *text, void *ret, struct err *err);
 /* Resolves (may block on a name server) and connects, one address after the other. The socket is
  * non-blocking; host gets the host part. */
 int connect_tcp(const char *address, char *host, size_t host_size, int64_t deadline,

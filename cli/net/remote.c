@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/net/address.h"
 #include "base/net/x509.h"
 #include "base/sbuf.h"
 #include "base/str.h"
@@ -245,25 +246,15 @@ bool conf_is_remote(const struct conf *c, const char *arg, char **ret_remote)
 	return true;
 }
 
-static bool good_port(const char *s)
-{
-	uint64_t port;
-
-	return str_to_u64(s, 65535, &port) && port > 0;
-}
-
 /* With its port; NULL when it is none. */
 static char *host_and_port(const char *host)
 {
-	const char *colon = strrchr(host, ':'), *bracket = strrchr(host, ']');
+	struct err ignored;
+	struct address a;
 
-	if (!*host || strpbrk(host, " \t@?#") || (*host == '[') != (bracket != NULL))
+	if (address_parse(host, &a, &ignored) < 0 || !*a.host || a.port == 0)
 		return NULL;
-	if (*host != '[' && colon && strchr(host, ':') != colon)
-		return xasprintf("[%s]:8443", host);
-	if (!colon || (bracket && colon < bracket))
-		return xasprintf("%s:8443", host);
-	return colon != host && good_port(colon + 1) ? xstrdup(host) : NULL;
+	return address_text(&a);
 }
 
 char *remote_address(const char *text, struct err *err)

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/net/connect.h"
+#include "base/net/address.h"
 #include "base/str.h"
 
 /* --- checks ----------------------------------------------------------------------------------- */
@@ -24,7 +24,6 @@ int member_check_name(const char *name, struct err *err)
 
 int member_check_address(const char *address, struct err *err)
 {
-	static const char *const anywhere[] = { "", "0.0.0.0", "::", "*" };
 	char host[ADDRESS_SIZE], port[8];
 
 	if (address_split(address ? address : "", host, sizeof(host), port, err) < 0)
@@ -32,14 +31,11 @@ int member_check_address(const char *address, struct err *err)
 	if (str_eq(port, "0") || strlen(address) >= ADDRESS_SIZE)
 		return err_set(err, ERR_INVALID, "cluster address \"%.100s\": HOST:PORT is needed",
 			       address);
-	for (size_t i = 0; i < ARRAY_SIZE(anywhere); i++) {
-		if (str_eq(host, anywhere[i]))
-			return err_set(
-				err, ERR_INVALID,
-				"cluster address \"%s\": other members cannot reach a wildcard; "
-				"name one address of this host",
-				address);
-	}
+	if (address_text_is_any(address))
+		return err_set(err, ERR_INVALID,
+			       "cluster address \"%s\": other members cannot reach a wildcard; "
+			       "name one address of this host",
+			       address);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 #include "cluster/model/keys.h"
 
 #include "base/check.h"
-#include "base/net/connect.h"
+#include "base/net/address.h"
 #include "base/str.h"
 
 /* As int64_t; an even number would be no better than the odd one below it. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/daemon/init_main.h"
 
-#include <arpa/inet.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/net/address.h"
 #include "base/str.h"
 #include "base/yaml.h"
 #include "node/daemon/init_client.h"
@@ -19,7 +19,6 @@
 
 #define PRESEED_MAX (1 << 20)
 #define READY_TIMEOUT_MS 30000
-#define DEFAULT_PORT "8443"
 
 struct init_opts {
 	bool automatic, dump, preseed;
@@ -41,7 +40,7 @@ static const char usage[] =
 	"\n"
 	"  --name NAME             with --join: this member's name (default: the token's)\n"
 	"  --network-address ADDR  listen for the API on this address\n"
-	"  --network-port PORT     and port (default 8443)\n"
+	"  --network-port PORT     and port (default " ADDRESS_PORT ")\n"
 	"  --storage-backend NAME  with --auto: the pool's driver; without it the first of\n"
 #define DRIVER(name, version, doc) "      " #name ": " doc "\n"
 #define KEY(...)
@@ -138,15 +137,25 @@ static int parse(int argc, char **argv, struct init_opts *o)
 	return 0;
 }
 
-static char *listen_address(const struct init_opts *o)
+/* *ret, for the caller to free, is NULL when none was given. */
+static int listen_address(const struct init_opts *o, char **ret, struct err *err)
 {
-	const char *port = o->port ? o->port : DEFAULT_PORT;
+	struct address a;
+	int64_t port = -1;
 
+	*ret = NULL;
 	if (!o->address)
-		return NULL;
-	if (strchr(o->address, ':') && o->address[0] != '[' && !strchr(o->address, '.'))
-		return xasprintf("[%s]:%s", o->address, port);
-	return strchr(o->address, ':') ? xstrdup(o->address) : xasprintf("%s:%s", o->address, port);
+		return 0;
+	if (address_parse(o->address, &a, err) < 0)
+		return err_wrap(err, "--network-address \"%.100s\"", o->address);
+	if (o->port && !str_to_i64(o->port, 1, 65535, &port))
+		return err_set(err, ERR_INVALID,
+			       "--network-port \"%.20s\": must be a number from 1 to 65535",
+			       o->port);
+	if (a.port < 0)
+		a.port = (int)port;
+	*ret = address_text(&a);
+	return 0;
 }
 
 static char *read_stdin(size_t *ret_len, struct err *err)
@@ -217,10 +226,13 @@ static bool profile_has_devices(void)
 
 static int run_auto(const struct init_opts *o, struct err *err)
 {
-	_free_ char *address = listen_address(o);
 	const char *driver = o->driver ? o->driver : storage_driver_default();
-	_json_ json_t *p = preseed_auto(driver, address);
+	_free_ char *address = NULL;
+	_json_ json_t *p = NULL;
 
+	if (listen_address(o, &address, err) < 0)
+		return -1;
+	p = preseed_auto(driver, address);
 	if (storage_driver_check(driver, err) < 0)
 		return err_wrap(err, "--storage-backend");
 	if (drop_present(p, err) < 0)
@@ -232,11 +244,13 @@ static int run_auto(const struct init_opts *o, struct err *err)
 
 static int run_join(const struct init_opts *o, struct err *err)
 {
-	_free_ char *address = listen_address(o);
+	_free_ char *address = NULL;
 	_json_ json_t *p =
 		json_pack("{s:{s:b,s:s}}", "cluster", "enabled", 1, "cluster_token", o->join);
 	json_t *cluster = json_obj(p, "cluster");
 
+	if (listen_address(o, &address, err) < 0)
+		return -1;
 	if (!address)
 		return err_set(
 			err, ERR_INVALID,
@@ -294,29 +308,14 @@ static int ask_yes(const char *question, struct err *err)
 	}
 }
 
-/* An IP address, perhaps with a port: a name could mean another host tomorrow. */
-static bool is_address(const char *text)
+/* A name could mean another host tomorrow. */
+static bool is_address(const char *text, bool join)
 {
-	_free_ char *host = xstrdup(*text == '[' ? text + 1 : text);
-	struct in6_addr a;
-	int64_t port;
-	char *end = *text == '[' ? strchr(host, ']') : NULL;
+	struct err ignored;
+	struct address a;
 
-	if (!end && inet_pton(AF_INET6, host, &a) == 1)
-		return true;
-	if (end) {
-		*end++ = '\0';
-		if (inet_pton(AF_INET6, host, &a) != 1)
-			return false;
-	} else {
-		end = host + strcspn(host, ":");
-	}
-	if (*end && (*end != ':' || !str_to_i64(end + 1, 1, 65535, &port)))
-		return false;
-	if (*text == '[')
-		return true;
-	*end = '\0';
-	return inet_pton(AF_INET, host, &a) == 1;
+	return address_parse(text, &a, &ignored) == 0 && a.is != ADDRESS_NAME && a.port != 0 &&
+	       !(join && address_is_any(&a));
 }
 
 static char *ask_address(bool join, struct err *err)
@@ -325,10 +324,8 @@ static char *ask_address(bool join, struct err *err)
 		_free_ char *a = ask(join ? "Address where the other members reach this host"
 					  : "Address to listen on (0.0.0.0: all)",
 				     join ? NULL : "0.0.0.0", err);
-		bool any = a && (str_starts(a, "0.0.0.0") || str_eq(a, "::") ||
-				 str_starts(a, "[::]"));
 
-		if (!a || (is_address(a) && !(join && any)))
+		if (!a || is_address(a, join))
 			return take_ptr(a);
 		printf("\"%s\" is no IP address%s.\n", a,
 		       join ? " that other hosts can reach" : ", with or without a port");

@@ -20,6 +20,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/net/address.h"
 #include "base/net/connect.h"
 #include "base/net/http1.h"
 #include "base/net/httpc.h"

@@ -88,7 +88,7 @@ static void bad_requests_are_refused_and_use_nothing_up(void **state)
 		{ "address", "[::]:8443", ERR_INVALID, "wildcard" },
 		{ "address", ":8443", ERR_INVALID, "wildcard" },
 		{ "address", "10.0.0.1:0", ERR_INVALID, "HOST:PORT is needed" },
-		{ "address", "fd00::1:8443", ERR_INVALID, "[address]:port" },
+		{ "address", "fd00::1:8443", ERR_INVALID, "needs brackets: [fd00::1]:8443" },
 		{ "address", FIRST_ADDRESS, ERR_CONFLICT,
 		  "already has a member at " FIRST_ADDRESS },
 		{ "secret", "wrong", ERR_FORBIDDEN, "No matching cluster join operation found" },
