@@ -33,7 +33,8 @@ static bool matches(const struct key *k, const char *name)
 
 const struct key *keys_find(const struct keys *keys, const char *name)
 {
-	assert(keys && keys->rows);
+	assert(keys);
+	assert(keys->rows);
 	for (const struct key *k = keys->rows; k->name; k++) {
 		if (key_is_of(keys, k) && matches(k, name))
 			return k;

@@ -156,6 +156,7 @@ int proc_wait(struct proc *p, int64_t deadline, int *ret_status, struct err *err
 	struct pollfd pf = { .fd = p->pidfd, .events = POLLIN };
 	int n, status = 0;
 
+	assert(p->pid > 0);
 	while ((n = poll(&pf, 1, deadline_left(deadline))) < 0 && errno == EINTR)
 		;
 	if (n == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/yaml.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -111,6 +112,7 @@ static json_t *read_sequence(struct reader *r, int left)
 {
 	_json_ json_t *list = json_array();
 
+	assert(r->event.type == YAML_SEQUENCE_START_EVENT);
 	if (check_plain(r, r->event.data.sequence_start.anchor, r->event.data.sequence_start.tag))
 		return NULL;
 	for (;;) {
@@ -152,6 +154,7 @@ static json_t *read_mapping(struct reader *r, int left)
 {
 	_json_ json_t *map = json_object();
 
+	assert(r->event.type == YAML_MAPPING_START_EVENT);
 	if (check_plain(r, r->event.data.mapping_start.anchor, r->event.data.mapping_start.tag))
 		return NULL;
 	for (;;) {

@@ -147,6 +147,7 @@ static int begin_anew(struct source *s, int tries, struct err *err)
 	struct pollfd pf = { .fd = channel_fd(s->ch), .events = POLLIN };
 	int rc;
 
+	assert(s->images);
 	log_err(LOG_INFO, "a dump is tried again", err);
 	/* What waits to go in may be what the obstacle waits for. */
 	container_open(s->m->o.node, s->mv.id.name);

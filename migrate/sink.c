@@ -480,6 +480,7 @@ static int serve(struct sink *k, struct err *err)
 
 static void release(struct sink *k)
 {
+	assert(!k->hold);
 	if (k->syncing)
 		join_syncer(k, &(struct err){ 0 });
 	sync_target_free(k->sync);
@@ -518,6 +519,7 @@ void move_serve(struct mover *m, struct stream *own_stream)
 	struct err err = { 0 };
 	int rc = serve(&k, &err);
 
+	assert(own_stream);
 	if (rc < 0) {
 		log_err(LOG_WARN, "take an instance", &err);
 		frame_fail(k.ch, &err);

@@ -330,6 +330,7 @@ static void give_up(struct source *s, const struct err *why)
 	struct err err;
 	int rc;
 
+	assert(!s->moved);
 	if (!s->open) {
 		journal_drop(s->m, &s->mv);
 		if (s->ch)
@@ -355,6 +356,7 @@ static void let_go(struct source *s)
 	struct frame f;
 	struct err err;
 
+	assert(s->moved);
 	hold_free(take_ptr(s->hold));
 	if (move_conclude(s->m, &s->mv, deadline_in(CONNECT_MS), &err) < 0) {
 		log_err(LOG_WARN, "clean up after a move", &err);

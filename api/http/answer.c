@@ -102,6 +102,7 @@ static void on_read(uv_fs_t *fs)
 	struct conn *c = f->conn;
 	ssize_t n = fs->result;
 
+	assert(f->busy);
 	uv_fs_req_cleanup(fs);
 	f->busy = false;
 	if (!c) {
@@ -252,6 +253,7 @@ void conn_refuse(struct conn *c)
 
 void conn_reply_done(struct conn *c)
 {
+	assert(c->req);
 	spool_free(take_ptr(c->spool));
 	req_free(take_ptr(c->req));
 	memset(&c->body, 0, sizeof(c->body));

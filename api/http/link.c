@@ -142,7 +142,8 @@ static void fail(struct link *l, const char *what)
 
 void link_detach(struct link *l, int *ret_fd, struct ssl_st **ret_ssl)
 {
-	assert(!l->closed && !l->queued);
+	assert(!l->closed);
+	assert(!l->queued);
 	l->detached = true;
 	*ret_fd = take_fd(&l->fd);
 	*ret_ssl = take_ptr(l->ssl);
@@ -266,6 +267,7 @@ void link_send(struct link *l, const void *data, size_t len)
 
 void link_send_own(struct link *l, char *own_data, size_t len)
 {
+	assert(own_data || !len);
 	if (l->closed || !len) {
 		free(own_data);
 		return;

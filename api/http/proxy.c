@@ -275,6 +275,7 @@ static void finish(struct proxy *p)
 {
 	struct conn *c = p->conn;
 
+	assert(c->proxy == p);
 	if (!c->body.done)
 		c->closing = true; /* answered early: what is left of the body is not wanted */
 	if (p->keep && c->body.done && !p->in.len)

@@ -101,6 +101,7 @@ int reply_operation(struct req *r, struct op *own_ref)
 	_json_ json_t *j = op_json(own_ref);
 	struct reply *p = begin(r, 202, TYPE_JSON);
 
+	assert(own_ref);
 	op_unref(own_ref);
 	reply_header(r, "Location", url);
 	sbuf_printf(&p->body, ENVELOPE_ASYNC, url);

@@ -141,7 +141,9 @@ const char *req_project(const struct req *r)
 
 const char *req_ref(struct req *r, int index)
 {
-	assert(index >= 0 && index < ROUTE_PARAMS_MAX && r->params[index]);
+	assert(index >= 0);
+	assert(index < ROUTE_PARAMS_MAX);
+	assert(r->params[index]);
 	if (r->route->role == ROLE_MEMBER)
 		return r->params[index];
 	if (!r->refs[index])

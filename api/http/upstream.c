@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/http/upstream.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <string.h>
@@ -140,6 +141,7 @@ static void on_resolved(uv_getaddrinfo_t *q, int status, struct addrinfo *list)
 	struct upstream *u = q->data;
 	struct err e = { 0 };
 
+	assert(u->resolving == q);
 	free(take_ptr(u->resolving));
 	if (status < 0)
 		err_set(&e, ERR_UNAVAILABLE, "%s", uv_strerror(status));
@@ -156,6 +158,7 @@ static int resolve(struct upstream *u, const char *host, const char *port, struc
 	struct addrinfo *list = NULL;
 	int rc = getaddrinfo(host, port, &hints, &list);
 
+	assert(!u->resolving);
 	if (rc == 0) {
 		rc = start_connect(u, list, err);
 		freeaddrinfo(list);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Joins a websocket and a descriptor: what reply_bridge() promises. Everything runs on the loop,
  * after the handler's reply was accepted. */
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -260,6 +261,7 @@ static void on_closed(void *arg)
 
 static void watch(struct bridge *b)
 {
+	assert(!b->poll);
 	b->poll = xnew(uv_poll_t);
 	if (uv_poll_init(b->server->loop, b->poll, b->o.own_fd) < 0) {
 		free(take_ptr(b->poll));

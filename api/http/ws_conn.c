@@ -2,6 +2,7 @@
 /* Websocket endpoints of the loop. What comes in goes through wslay; data messages that go out are
  * framed in the sender's thread (a server's frames are not masked) and moved into the link as they
  * are. */
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -174,6 +175,7 @@ void wsconn_abandon(struct wsconn *w)
 
 void wsconn_gone(struct conn *c)
 {
+	assert(c->ws);
 	end(take_ptr(c->ws));
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A session's life: its sockets come, the command runs, its outputs drain. */
+#include <assert.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -386,6 +387,7 @@ static int join(struct session *s, int i, struct req *r)
 				 .lost = i == SLOT_OUT ? on_out_lost : NULL,
 				 .arg = s };
 
+	assert(slot->attached);
 	if (i == SLOT_CONTROL) {
 		struct wsconn *ws = reply_websocket(r, &control, s);
 

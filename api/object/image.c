@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -167,6 +168,8 @@ static int add_text(struct file_part parts[], int *n, char *own_text, struct err
 	size_t len = strlen(text);
 	int fd = memfd_create("form", MFD_CLOEXEC);
 
+	assert(own_text);
+	assert(*n < FILE_PARTS_MAX);
 	if (fd < 0)
 		return err_sys(err, "write a form");
 	parts[(*n)++] = (struct file_part){ fd, (int64_t)len };
@@ -304,6 +307,8 @@ static int split_upload(struct req *r, const char *boundary, struct job_order *o
 	int64_t size;
 	int fd = req_body_fd(r, &size);
 
+	assert(o->own_fd[0] < 0);
+	assert(o->own_fd[1] < 0);
 	if (multipart_split(fd, size, boundary, req_env(r)->dir, &m, req_err(r)) < 0)
 		return -1;
 	if (m.n != 2 || !str_eq(m.names[0], "metadata") || !str_starts(m.names[1], "rootfs")) {

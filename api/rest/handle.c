@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/rest/handle.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "api/http/envelope.h"
@@ -68,6 +69,7 @@ int reply_operation_json(struct req *r, json_t *own_op)
 	_free_ char *text = json_text(op), *head = xasprintf(ENVELOPE_ASYNC, url);
 	_free_ char *envelope = xasprintf("%s%s}", head, text);
 
+	assert(own_op);
 	server_note_operation(req_env(r)->server, json_str(op, "id", ""),
 			      json_str(op, "location", ""));
 	reply_header(r, "Location", url);

@@ -140,7 +140,8 @@ void metric_write(struct sbuf *b, const struct metric *m, const struct metric_so
 	const char *project;
 	json_t *v;
 
-	assert(m && m->name);
+	assert(m);
+	assert(m->name);
 	if (m->of == METRIC_SERVER) {
 		put_sample(&w, from->server);
 	} else if (m->of == METRIC_PROJECT) {

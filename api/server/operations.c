@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <ctype.h>
 #include <pthread.h>
 #include <string.h>
@@ -28,6 +29,7 @@ static void add_op(struct listing *l, json_t *own_op)
 	_free_ char *status = xstrdup(json_str(own_op, "status", "running"));
 	json_t *list;
 
+	assert(own_op);
 	for (char *c = status; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 	list = json_arr(l->by_status, status);

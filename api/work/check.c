@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/work/check.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "api/work/address.h"
@@ -109,6 +110,7 @@ static int take_place(struct look *l, const char *device, char *own_place, struc
 	_free_ char *place = own_place;
 	const char *other = json_str(l->places, place, NULL);
 
+	assert(own_place);
 	if (other && !(is_kept(l, device) && is_kept(l, other)))
 		return err_set(err, ERR_INVALID,
 			       "%s: device \"%s\": %s is that of device \"%s\" already", l->what,

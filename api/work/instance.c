@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/work/instance.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "api/work/icache.h"
@@ -18,6 +19,7 @@ static void copy_or(json_t *to, const json_t *from, const char *key, json_t *own
 {
 	json_t *v = json_object_get(from, key);
 
+	assert(own_dflt);
 	if (v && !json_is_null(v))
 		json_object_set(to, key, v);
 	else
@@ -66,6 +68,7 @@ static enum status status_in(const json_t *fact)
 
 void instance_put_status(json_t *j, enum status s)
 {
+	assert(json_is_object(j));
 	json_put_str(j, "status", status_name(s));
 	json_put_int(j, "status_code", s);
 }
@@ -120,6 +123,7 @@ enum status instance_status_of(enum member_life life, const json_t *fact)
 {
 	bool unknown = life == LIFE_OFFLINE || (life == LIFE_UNKNOWN && !fact);
 
+	assert(life <= LIFE_OFFLINE);
 	return unknown ? STATUS_ERROR : status_in(fact);
 }
 

@@ -59,6 +59,7 @@ static void submit(void *own_due)
 	_free_ char *key = kind == ENT_MAX ? xasprintf("task/%s", task_of(d->env, d->id)->id)
 					   : ref_lock(kind, d->text + d->object_at);
 
+	assert(d->id < TASK_COUNT);
 	background(d->env, key, run, d);
 }
 

@@ -172,6 +172,7 @@ static int write_text(int to, char *own_text, struct err *err)
 {
 	_free_ char *text = own_text;
 
+	assert(own_text);
 	return io_write_full(to, text, strlen(text)) < 0 ? err_sys(err, "write a form") : 0;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <poll.h>
 
 #include "base/clock.h"
@@ -27,6 +28,7 @@ static enum step lane_step(struct lane *l)
 	struct err e = { 0 };
 	ssize_t n;
 
+	assert(l->at <= l->len);
 	if (l->ended)
 		return STEP_STUCK;
 	if (l->at == l->len) {

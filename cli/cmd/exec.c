@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exec, shell. */
+#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,6 +52,7 @@ static json_t *exec_body(const struct args *a, const char *const *argv, bool ter
 	json_t *command = json_array(), *env = json_object();
 	int width = 0, height = 0;
 
+	assert(argv[0]);
 	json_object_set_new(body, "command", command);
 	for (int i = 0; argv[i]; i++)
 		if (json_array_append_new(command, json_string(argv[i])) < 0) {

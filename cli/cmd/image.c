@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* image import, export, copy, delete, and the aliases. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -114,6 +115,7 @@ static int import_arguments(struct cli *c, struct client **ret_cl, const char **
 {
 	_free_ char *remote = xstrdup(conf_default(c->conf));
 
+	assert(c->args.npos > 0);
 	for (int i = 1; i < c->args.npos; i++) {
 		const char *arg = c->args.pos[i];
 		_free_ char *named = NULL;

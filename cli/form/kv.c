@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/form/kv.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,6 +73,7 @@ json_t *kv_object(const struct args *a, int first, struct err *err)
 {
 	_json_ json_t *obj = json_object();
 
+	assert(first <= a->npos);
 	if (a->npos - first == 2 && !strchr(a->pos[first], '=')) {
 		if (put_value(obj, a->pos[first], a->pos[first + 1], err) < 0)
 			return NULL;

@@ -134,6 +134,7 @@ static int need_name(const struct object *o, const char *name, struct err *err)
 /* Takes the name over; NULL is a failure. */
 static int resolved(struct object *o, char *own_name)
 {
+	assert(!o->name);
 	if (!own_name)
 		return -1;
 	o->name = own_name;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/net/pair.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,6 +35,8 @@ int pair_join(const char *meta, const char *rootfs, char **ret_type, struct err 
 					    size_of(rootfs_fd) } };
 	char boundary[2 * BOUNDARY_BYTES + 1];
 
+	assert(meta);
+	assert(rootfs);
 	rng_hex(boundary, BOUNDARY_BYTES);
 	if (form < 0 || multipart_write(form, boundary, files, 2, err) < 0)
 		return -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/net/remote.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,6 +203,7 @@ int conf_identity(const struct conf *c, char **ret_cert_pem, char **ret_key_pem,
 	const char *user = getenv("USER");
 	size_t len;
 
+	assert(c->dir);
 	if (io_mkdirs(c->dir, 0700, err) < 0 ||
 	    x509_ensure(cert, key, str_empty(user) ? "dunlin" : user, err) < 0)
 		return -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/net/transfer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -35,6 +36,7 @@ int download_beside(struct client *cl, const char *path, const char *dest, const
 	_free_ char *temp = temp_name(dest);
 	_close_ int fd = mkostemp(temp, O_CLOEXEC);
 
+	assert(*path == '/');
 	*ret = (struct http_reply){ 0 };
 	if (fd < 0)
 		return err_sys(err, "cannot write \"%s\"", dest ? dest : temp);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <pthread.h>
 #include <poll.h>
 #include <signal.h>
@@ -174,6 +175,7 @@ static json_t *judge(json_t *own_op, struct err *err)
 	int64_t code = json_int(own_op, "status_code", 0);
 	const char *why = json_str(own_op, "err", "");
 
+	assert(own_op);
 	if (code < STATUS_FAILURE)
 		return own_op;
 	err_set(err,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/db/dqclient.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -159,6 +160,7 @@ struct dqclient *dq_connect(const char *socket_name, int timeout_ms, struct err 
 	struct dqclient *c;
 	_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	assert(*socket_name);
 	if (fd < 0 || len >= sizeof(sa.sun_path)) {
 		err_sys(err, "connect to the local database node");
 		return NULL;

@@ -24,7 +24,8 @@ struct frame *frame_new(const struct sbuf *text)
 	uint32_t len = htonl((uint32_t)text->len);
 	struct frame *f;
 
-	assert(!text->overflow && text->len <= FRAME_MAX);
+	assert(!text->overflow);
+	assert(text->len <= FRAME_MAX);
 	f = xcalloc(1, sizeof(*f) + HEAD + text->len);
 	f->refs = 1;
 	f->len = HEAD + text->len;

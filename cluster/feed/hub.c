@@ -54,6 +54,7 @@ static void turn_away(struct stream *own_stream)
 	struct fconn *c = fconn_new(own_stream);
 	struct err ignored;
 
+	assert(own_stream);
 	fconn_send(c, hub_bye_frame("leader"));
 	stream_set_deadline(own_stream, deadline_in(TURN_AWAY_MS));
 	stream_set_nonblock(own_stream, false);

@@ -131,6 +131,7 @@ void peer_facts(struct peer *p, struct frame *borrowed)
 
 static void put_copy(void *arg, struct frame *own_frame, bool last)
 {
+	assert(own_frame);
 	peer_send(arg, own_frame);
 }
 

@@ -24,7 +24,8 @@ struct ref ref_of(const char *text)
 
 char *ref_text(const char *project, const char *name)
 {
-	assert(project && *project);
+	assert(project);
+	assert(*project);
 	if (str_eq(project, PROJECT_DEFAULT) && !strchr(name, REF_SEPARATOR))
 		return xstrdup(name);
 	return xasprintf("%s%c%s", project, REF_SEPARATOR, name);

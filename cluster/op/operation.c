@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/op/operation.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -105,6 +106,7 @@ static bool finish(struct op *op, const struct err *err, struct end_cb **ret_cal
 {
 	bool first;
 
+	assert(!*ret_callbacks);
 	pthread_mutex_lock(&op->lock);
 	first = !op->ended;
 	if (first) {

@@ -380,6 +380,7 @@ json_t *cluster_call(struct cluster *c, const char *address, const char *method,
 /* Whether a failed call may be made again without doing a thing twice. */
 static bool may_repeat(const char *method, enum call_stage stage, const struct err *err)
 {
+	assert(err->kind != ERR_NONE);
 	if (stage == CALL_UNSENT)
 		return true;
 	if (stage == CALL_REFUSED)

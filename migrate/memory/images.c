@@ -35,6 +35,7 @@ static int create(int dir_fd, const char *name, int flags)
 	_close_ int fd = openat(dir_fd, name, O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
 	struct stat st;
 
+	assert(dir_fd >= 0);
 	if (fd < 0 || fstat(dir_fd, &st) < 0 || fchown(fd, (uid_t)-1, st.st_gid) < 0 ||
 	    fchmod(fd, 0640) < 0)
 		return -1;
@@ -349,6 +350,7 @@ int64_t image_taken(const struct image_target *t)
 
 static struct image_file *add_file(struct image_target *t, const char *name, struct err *err)
 {
+	assert(t->fd < 0);
 	if (t->list.n == FILES_MAX) {
 		err_set(err, ERR_LIMIT, "migration stream: too many images");
 		return NULL;

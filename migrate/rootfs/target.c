@@ -277,6 +277,8 @@ static int take_file(struct sync_target *t, const struct sync_entry *e, uint8_t 
 	const char *name;
 	int dir;
 
+	assert(own_buf);
+	assert(t->fd < 0);
 	t->entry_buf = own_buf;
 	t->file = *e;
 	dir = parent_of(t, e->path, &name, err);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -212,6 +213,7 @@ void exec_free(struct exec *e)
 	e->done = NULL;
 	while (e->telling && !pthread_equal(e->teller, pthread_self()))
 		pthread_cond_wait(&e->told_cond, &e->lock);
+	assert(e->control >= 0);
 	close(take_fd(&e->control));
 	pthread_mutex_unlock(&e->lock);
 	exec_put(e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of a container's life on this host. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -227,8 +228,8 @@ static bool wants_reboot(struct node *n, struct ct *c)
 static void clear_run(struct node *n, struct ct *c)
 {
 	pthread_mutex_lock(&n->containers->lock);
-	if (c->pidfd >= 0)
-		close(take_fd(&c->pidfd));
+	assert(c->pidfd >= 0);
+	close(take_fd(&c->pidfd));
 	if (c->monitorfd >= 0)
 		close(take_fd(&c->monitorfd));
 	c->pid = 0;
@@ -339,6 +340,8 @@ static int open_processes(pid_t init, int *ret_pidfd, int *ret_monitorfd, struct
 	_close_ int monitorfd = -1;
 	pid_t monitor;
 
+	assert(*ret_pidfd < 0);
+	assert(*ret_monitorfd < 0);
 	if (pidfd < 0)
 		return -1;
 	monitor = pids_parent(init);

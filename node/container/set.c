@@ -133,7 +133,8 @@ enum status ct_status(struct node *n, struct ct *c)
 
 void ct_set_status(struct node *n, struct ct *c, enum status s)
 {
-	assert(s >= STATUS_STOPPED && s <= STATUS_ERROR);
+	assert(s >= STATUS_STOPPED);
+	assert(s <= STATUS_ERROR);
 	pthread_mutex_lock(&n->containers->lock);
 	c->status = s;
 	json_decref(c->state);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LXD's instance state. */
+#include <assert.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -13,6 +15,8 @@ static json_t *make_state(struct node *n, const char *name, enum status s, pid_t
 {
 	struct cgroup_usage u = { 0 };
 
+	assert(s >= STATUS_STOPPED);
+	assert(s <= STATUS_ERROR);
 	if (pid > 0)
 		cgroup_usage(n->cgroup_name, name, &u);
 	return json_pack("{ss,si,s{},s{sI,sI,sI,sI},so,si,sI,s{sI}}", "status", status_name(s),
@@ -41,6 +45,7 @@ static void keep(struct node *n, struct ct *c, pid_t pid, const json_t *state)
 {
 	json_t *copy = json_deep_copy(state);
 
+	assert(json_is_object(state));
 	pthread_mutex_lock(&n->containers->lock);
 	if (c->pid == pid) {
 		json_decref(c->state);

@@ -24,7 +24,8 @@ int step_check(enum step s, enum status now, struct err *err)
 	unsigned in;
 
 	assert((size_t)s < ARRAY_SIZE(steps));
-	assert(now >= STATUS_STOPPED && now <= STATUS_ERROR);
+	assert(now >= STATUS_STOPPED);
+	assert(now <= STATUS_ERROR);
 	in = 1u << (now - 100);
 	if (steps[s].from & in)
 		return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Child side: a command inside a container. Descriptors from 5: stdin, stdout, stderr, and a
  * pipe of signal numbers; a zero there or its end kills the command's process group. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lxc/attach_options.h>
@@ -83,6 +84,7 @@ static char *read_passwd(size_t *ret_len)
 	struct stat st;
 	ssize_t n;
 
+	assert(*ret_len == 0);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return NULL;
 	while (*ret_len < PASSWD_MAX && (n = read(fd, text + *ret_len, PASSWD_MAX - *ret_len)) > 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/device/inside.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -62,6 +63,7 @@ int inside_open_network(const struct device_inside *c, struct err *err)
 	_free_ char *path = xasprintf("/proc/%d/ns/net", c->pid);
 	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 
+	assert(c->pid > 0);
 	if (fd < 0)
 		return err_sys(err, "open %s", path);
 	/* The number was init's only if init is still there. */
@@ -131,6 +133,8 @@ static int open_target(int at, const char *name, int tree)
 {
 	_close_ int target = openat(at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
+	assert(at >= 0);
+	assert(tree >= 0);
 	if (target < 0 || !is_mount(at, name) || !same_file(target, tree))
 		return take_fd(&target);
 	if (fchdir(at) < 0 || umount2(name, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What this host consists of and how busy it is, from /proc and /sys, in LXD's shapes. */
+#include <assert.h>
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ static int64_t number_in(char *own_text, int64_t dflt)
 	_free_ char *text = own_text;
 	int64_t v;
 
+	assert(own_text);
 	return str_to_i64(text, INT64_MIN, INT64_MAX, &v) ? v : dflt;
 }
 
@@ -96,6 +98,7 @@ static int64_t kilobytes_of(const char *text, const char *key)
 
 static void put_text(json_t *to, const char *key, char *own_text)
 {
+	assert(json_is_object(to));
 	json_put_str(to, key, own_text);
 	free(own_text);
 }

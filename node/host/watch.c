@@ -120,6 +120,7 @@ static void free_watch(struct watch *w)
 	while (w->entries) {
 		struct entry *e = w->entries;
 
+	assert(!w->started);
 		w->entries = e->next;
 		if (e->drop)
 			e->drop(take_ptr(e->arg));

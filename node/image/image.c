@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/image/image.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -287,6 +288,7 @@ static int publish(struct import *im, const char *fp, const json_t *meta, struct
 	for (int i = im->nparts - 1; i >= 0; i--) {
 		_free_ char *path = image_part(im->n, fp, suffix[i]);
 
+		assert(im->paths[i]);
 		if (fsync(im->fds[i]) < 0 || rename(im->paths[i], path) < 0)
 			return err_sys(err, "image: store %s", path);
 		free(take_ptr(im->paths[i]));
@@ -327,6 +329,7 @@ static json_t *import_parts(struct import *im, const int from[2], const char *wa
 	_json_ json_t *meta = NULL;
 	char fp[SHA256_HEX_SIZE];
 
+	assert(im->sha);
 	if (make_folder(im->n, err) < 0)
 		return NULL;
 	for (int i = 0; i < im->nparts; i++) {

@@ -75,6 +75,7 @@ static json_t *run(const struct image_job *job, const json_t *request, struct he
 	int64_t deadline = deadline_in(READ_MS);
 	int ends[2];
 
+	assert(job->fds[0] >= 0);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_sys(err, "pipe"), NULL;
 	told = ends[0];

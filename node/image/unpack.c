@@ -3,6 +3,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -103,6 +104,7 @@ static int open_parent(struct unpack *u, const char *path, const char **ret_name
 	_free_ char *folder = slash ? xstrndup(path, slash - path) : xstrdup("");
 	int fd;
 
+	assert(*path);
 	*ret_name = slash ? slash + 1 : path;
 	if (u->parent_fd >= 0 && str_eq(folder, u->parent_path))
 		return u->parent_fd;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@ int bridge_sysctl(const char *value, struct err *err, const char *path_fmt, ...)
 	char old[32] = "";
 	va_list ap;
 
+	assert(path_fmt[0] != '/');
 	va_start(ap, path_fmt);
 	tail = xvasprintf(path_fmt, ap);
 	va_end(ap);

@@ -128,6 +128,7 @@ static void on_messages(void *arg)
 	struct lookout *l = arg;
 	int fd;
 
+	assert(l->gone);
 	while (take_some(l, buf))
 		;
 	fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 3);
@@ -145,6 +146,7 @@ int firewall_watch(struct node *n, struct err *err)
 	struct sockaddr_nl own = { .nl_family = AF_NETLINK };
 	int group = NFNLGRP_NFTABLES, bytes = QUEUE_BYTES;
 
+	assert(n->network_lost);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&own, sizeof(own)) < 0 ||
 	    setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
 		return err_sys(err, "watch the firewall's tables");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/storage/storage.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
@@ -166,6 +167,7 @@ static int pool_open_here(struct storage_pool *ret, struct node *n, const char *
 	_free_ char *here = node_path(n, "storage-pools/%s", name);
 	_free_ char *driver = pool_mark_driver(here);
 
+	assert(!ret->here);
 	if (!driver)
 		return err_set(err, ERR_NOT_FOUND, "storage pool \"%.64s\" is not on this member",
 			       name);
