@@ -15,6 +15,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import asserts
 import columns
 import names
 import owners
@@ -299,6 +300,7 @@ class Tidy:
         codes = {path: bare_code(text) for path, text in texts.items() if path.endswith(C_LIKE)}
         self.check_rooms(texts)
         tables.check(self.root, texts, codes, self.report)
+        asserts.check(codes, self.report)
         columns.check(texts, codes, self.report)
         names.check(texts, self.report)
         owners.check(texts, self.report)
