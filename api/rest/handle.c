@@ -7,15 +7,10 @@
 #include "api/http/envelope.h"
 #include "api/http/server.h"
 #include "api/work/icache.h"
-#include "api/work/spec.h"
 #include "api/work/job.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/device/device.h"
-
-#define USERS_SHOWN 5
-#define COMMIT_TRIES 50
-#define USERS_TEXT_MAX 1000
 
 bool caller_trusted(const struct req *r)
 {
@@ -95,18 +90,6 @@ bool is_patch(const struct req *r)
 	return str_eq(req_method(r), "PATCH");
 }
 
-int again(struct req *r, int (*once)(struct req *r))
-{
-	int rc = once(r);
-
-	for (int i = 1; i < COMMIT_TRIES && rc < 0; i++) {
-		if (req_err(r)->kind != ERR_PRECONDITION || req_header(r, "If-Match"))
-			break;
-		rc = once(r);
-	}
-	return rc;
-}
-
 void merge_map(json_t *doc, const char *key, const json_t *body, bool patch)
 {
 	json_t *next = json_obj(body, key), *map;
@@ -134,18 +117,6 @@ int check_fixed(struct req *r, const char *what, const json_t *body, const json_
 				       what, *fields, sent, is);
 	}
 	return 0;
-}
-
-int refuse_target(struct req *r, const char *what)
-{
-	const char *target = req_query(r, "target");
-
-	if (str_empty(target))
-		return 0;
-	return err_set(req_err(r), ERR_INVALID,
-		       "%s has no configuration of member \"%.64s\" alone: change it without a "
-		       "target",
-		       what, target);
 }
 
 int need_cluster(struct req *r)
@@ -206,30 +177,4 @@ json_t *used_by(const struct api_env *env, const char *kind, const char *key)
 			json_array_append_new(u.urls, json_string(url));
 	}
 	return u.urls;
-}
-
-int refuse_used(struct req *r, const char *what, const char *kind, const char *name)
-{
-	static const char *const words[][2] = { { "/1.0/instances/", "instance" },
-						{ "/1.0/profiles/", "profile" } };
-	_json_ json_t *users = used_by(req_env(r), kind, name);
-	_sbuf_ struct sbuf text = SBUF(USERS_TEXT_MAX);
-	size_t n = json_array_size(users), i;
-	json_t *v;
-
-	if (n == 0)
-		return 0;
-	json_array_foreach(users, i, v) {
-		const char *url = json_string_value(v);
-
-		for (size_t k = 0; i < USERS_SHOWN && k < ARRAY_SIZE(words); k++) {
-			if (str_starts(url, words[k][0]))
-				sbuf_printf(&text, "%s%s \"%s\"", i ? ", " : "", words[k][1],
-					    url + strlen(words[k][0]));
-		}
-	}
-	if (n > USERS_SHOWN)
-		sbuf_printf(&text, " and %zu more", n - USERS_SHOWN);
-	return err_set(req_err(r), ERR_INVALID, "%s is currently in use: \"%s\" by %s", what, name,
-		       text.data);
 }

@@ -20,9 +20,6 @@ int check_etag(struct req *r, const json_t *writable);
 /* config of a PUT replaces, of a PATCH is merged: the result is left in doc. */
 void merge_map(json_t *doc, const char *key, const json_t *body, bool patch);
 bool is_patch(const struct req *r);
-/* Runs once() again as long as what it looked at changes before it has committed (a busy cluster
- * wins after many times); a client that gave an ETag decides for itself. */
-int again(struct req *r, int (*once)(struct req *r));
 
 /* Who uses an object: URLs of instances and profiles. kind: "profiles", "networks" or "pools". */
 json_t *used_by(const struct api_env *env, const char *kind, const char *key);
@@ -32,7 +29,3 @@ int check_fixed(struct req *r, const char *what, const json_t *body, const json_
 		const char *const *fields);
 /* Refuses what only a cluster has. */
 int need_cluster(struct req *r);
-/* Refuses ?target= for an object without keys of a member's own. */
-int refuse_target(struct req *r, const char *what);
-/* Refuses with the names of what uses the object; `what` begins the sentence. */
-int refuse_used(struct req *r, const char *what, const char *kind, const char *name);

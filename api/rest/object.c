@@ -13,6 +13,9 @@
 #define FIELDS_MAX 16
 #define EVENT_MAX 64
 #define URL_MAX 4096
+#define USERS_SHOWN 5
+#define USERS_TEXT_MAX 1000
+#define COMMIT_TRIES 50
 
 static const struct kind *kind_of(const struct req *r)
 {
@@ -376,6 +379,20 @@ static const char *key_of_name(const struct kind *k)
 	return f->key;
 }
 
+/* As long as what it looked at changes before it has committed: a busy cluster wins after many
+ * times, and a client that gave an ETag decides for itself. */
+static int again(struct req *r, int (*once)(struct req *r))
+{
+	int rc = once(r);
+
+	for (int i = 1; i < COMMIT_TRIES && rc < 0; i++) {
+		if (req_err(r)->kind != ERR_PRECONDITION || req_header(r, "If-Match"))
+			break;
+		rc = once(r);
+	}
+	return rc;
+}
+
 static int create(struct req *r)
 {
 	_attempt_ struct attempt a;
@@ -410,6 +427,19 @@ int object_create(struct req *r)
 	return again(r, create);
 }
 
+/* Of an object without keys of a member's own. */
+static int refuse_target(struct req *r, const char *what)
+{
+	const char *target = req_query(r, "target");
+
+	if (str_empty(target))
+		return 0;
+	return err_set(req_err(r), ERR_INVALID,
+		       "%s has no configuration of member \"%.64s\" alone: change it without a "
+		       "target",
+		       what, target);
+}
+
 static int change(struct req *r)
 {
 	_attempt_ struct attempt a;
@@ -441,6 +471,33 @@ static int change(struct req *r)
 int object_change(struct req *r)
 {
 	return again(r, change);
+}
+
+/* Refuses with the names of what uses the object; `what` begins the sentence. */
+static int refuse_used(struct req *r, const char *what, const char *kind, const char *name)
+{
+	static const char *const words[][2] = { { "/1.0/instances/", "instance" },
+						{ "/1.0/profiles/", "profile" } };
+	_json_ json_t *users = used_by(req_env(r), kind, name);
+	_sbuf_ struct sbuf text = SBUF(USERS_TEXT_MAX);
+	size_t n = json_array_size(users), i;
+	json_t *v;
+
+	if (n == 0)
+		return 0;
+	json_array_foreach(users, i, v) {
+		const char *url = json_string_value(v);
+
+		for (size_t k = 0; i < USERS_SHOWN && k < ARRAY_SIZE(words); k++) {
+			if (str_starts(url, words[k][0]))
+				sbuf_printf(&text, "%s%s \"%s\"", i ? ", " : "", words[k][1],
+					    url + strlen(words[k][0]));
+		}
+	}
+	if (n > USERS_SHOWN)
+		sbuf_printf(&text, " and %zu more", n - USERS_SHOWN);
+	return err_set(req_err(r), ERR_INVALID, "%s is currently in use: \"%s\" by %s", what, name,
+		       text.data);
 }
 
 /* Nobody uses it, also when tx is committed. */
