@@ -375,7 +375,7 @@ int h_instances_post(struct req *r)
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	json_put_str(doc, "member", cluster_member_name(req_env(r)->cluster));
-	if (boot_takes((void *)req_env(r), req_err(r)) < 0 ||
+	if (boot_takes(req_env(r), req_err(r)) < 0 ||
 	    instance_check_host(req_env(r), &x, NULL, req_err(r)) < 0)
 		return -1;
 	return start_create(r, doc, json_bool(body, "start", false), reason);

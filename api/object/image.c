@@ -226,7 +226,7 @@ int h_image_export(struct req *r)
 	if (object_find(r, &kind_image, &row) < 0)
 		return -1;
 	fp = ref_of(row.key).name;
-	if (job_need_image((void *)req_env(r), fp, NULL, req_err(r)) < 0)
+	if (job_need_image(req_env(r), fp, NULL, req_err(r)) < 0)
 		return -1;
 	fd = image_open(req_env(r)->node, fp, &files[0].size, req_err(r));
 	if (fd < 0)

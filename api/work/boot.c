@@ -68,10 +68,8 @@ static int forget_boot(const struct api_env *env, struct err *err)
 	return rc;
 }
 
-int boot_takes(void *arg, struct err *err)
+int boot_takes(const struct api_env *env, struct err *err)
 {
-	const struct api_env *env = arg;
-
 	if (!boot_is_over(env))
 		return 0;
 	return err_set(err, ERR_UNAVAILABLE,

@@ -22,5 +22,5 @@ static inline bool boot_is_over(const struct api_env *env)
 {
 	return __atomic_load_n(&env->state->host_stops, __ATOMIC_SEQ_CST);
 }
-/* Refuses what would bring an instance here once it has; arg is the struct api_env. */
-int boot_takes(void *arg, struct err *err);
+/* Refuses what would bring an instance here once it has. */
+int boot_takes(const struct api_env *env, struct err *err);

@@ -180,7 +180,7 @@ static int make_volume(struct creation *j, struct op *op, struct err *err)
 	if (!pool || pool_create(j->env->node, pool, err) < 0)
 		return -1;
 	if (!str_empty(image)) {
-		if (job_need_image((void *)j->env, image, op, err) < 0)
+		if (job_need_image(j->env, image, op, err) < 0)
 			return -1;
 		root = image_root(j->env->node, image, err);
 		if (!root)

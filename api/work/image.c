@@ -167,9 +167,9 @@ static int fetch(const struct api_env *env, const char *fingerprint, struct op *
 	return -1;
 }
 
-int job_need_image(void *arg, const char *fingerprint, struct op *op, struct err *err)
+int job_need_image(const struct api_env *env, const char *fingerprint, struct op *op,
+		   struct err *err)
 {
-	const struct api_env *env = arg;
 	_free_ char *lock = ref_lock(ENT_IMAGE, fingerprint);
 	int rc = 0;
 

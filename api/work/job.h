@@ -63,9 +63,12 @@ int move_job_settle(const struct api_env *env, const struct row *row, struct err
 /* Takes back a creation or a deletion that a crash cut off: volume, container, row. */
 int instance_undo(const struct api_env *env, const struct row *row, struct err *err);
 
-/* For migrate/: arg is the struct api_env. */
-int job_need_image(void *arg, const char *fingerprint, struct op *op, struct err *err);
-int job_need_networks(void *arg, const json_t *spec, struct err *err);
+/* The image is present here, fetched from a member that has it when not. op: told how far it is, or
+ * NULL. */
+int job_need_image(const struct api_env *env, const char *fingerprint, struct op *op,
+		   struct err *err);
+/* All networks of a spec are up; quick when they are. */
+int job_need_networks(const struct api_env *env, const json_t *spec, struct err *err);
 
 /* --- instances ------------------------------------------------------------------------------- */
 

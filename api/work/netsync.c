@@ -458,9 +458,8 @@ static bool is_up(struct netsync *n, const char *network)
 	return is_known(n, network) && if_nametoindex(ref_ifname(network, name)) != 0;
 }
 
-int job_need_networks(void *arg, const json_t *spec, struct err *err)
+int job_need_networks(const struct api_env *env, const json_t *spec, struct err *err)
 {
-	const struct api_env *env = arg;
 	struct device_port p;
 	json_t *dev;
 	size_t i;

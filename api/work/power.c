@@ -106,7 +106,7 @@ static int ensure_image(const struct api_env *env, const json_t *doc, const json
 
 	if (str_empty(image) || !pool_stands_on_images(pool))
 		return 0;
-	if (!image_present(env->node, image) && job_need_image((void *)env, image, NULL, err) < 0)
+	if (!image_present(env->node, image) && job_need_image(env, image, NULL, err) < 0)
 		return -1;
 	root = image_root(env->node, image, err);
 	return root ? 0 : -1;
@@ -133,7 +133,7 @@ static int start(const struct api_env *env, const char *name, struct err *err)
 	if (instance_check_host_names_here(env, &x, err) < 0)
 		return -1;
 	spec = spec_build(env, &x, &pool, err);
-	if (!spec || job_need_networks((void *)env, spec, err) < 0 ||
+	if (!spec || job_need_networks(env, spec, err) < 0 ||
 	    ensure_image(env, x.doc, pool, err) < 0 || container_start(env->node, spec, err) < 0) {
 		instance_explain(env, &x, err);
 		return -1;

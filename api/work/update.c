@@ -36,7 +36,7 @@ int instance_apply(const struct api_env *env, const char *name, struct err *err)
 	if (instance_lease(env, name, true, &x, err) < 0)
 		return -1;
 	spec = spec_build(env, &x, NULL, err);
-	if (!spec || job_need_networks((void *)env, spec, err) < 0)
+	if (!spec || job_need_networks(env, spec, err) < 0)
 		return -1;
 	if (container_update(env->node, spec, err) < 0)
 		return -1;

@@ -219,14 +219,30 @@ static void stop_cluster(struct daemon *d)
 		cluster_free(d->env.cluster);
 }
 
+/* What moves need of the API. */
+static int need_image(void *env, const char *fingerprint, struct op *op, struct err *err)
+{
+	return job_need_image(env, fingerprint, op, err);
+}
+
+static int need_networks(void *env, const json_t *spec, struct err *err)
+{
+	return job_need_networks(env, spec, err);
+}
+
+static int takes(void *env, struct err *err)
+{
+	return boot_takes(env, err);
+}
+
 static int start_mover(struct daemon *d, struct err *err)
 {
 	struct mover_opts o = { .cluster = d->env.cluster,
 				.node = d->env.node,
 				.spec = spec_for_move,
-				.need_image = job_need_image,
-				.need_networks = job_need_networks,
-				.takes = boot_takes,
+				.need_image = need_image,
+				.need_networks = need_networks,
+				.takes = takes,
 				.arg = &d->env };
 
 	d->env.mover = mover_new(&o);
