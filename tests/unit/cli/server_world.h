@@ -2,7 +2,8 @@
 /* A server that answers what a test says, and the command line before it: each unit test of cli/net
  * and cli/cmd sees what a user would see, and what the server was asked.
  *
- * One thread takes one request a connection and closes it. What no answer is for is not found.
+ * One thread takes one request a connection and closes it, on a unix socket and over TLS. What no
+ * answer is for is not found.
  */
 #pragma once
 #include <assert.h>
@@ -32,6 +33,7 @@
 #include "cli/form/cli.h"
 #include "cli/net/client.h"
 #include "cli/net/remote.h"
+#include "tests/unit/base/net/tls_pair.h"
 
 #define WORLD_ANSWERS 16
 
@@ -80,6 +82,7 @@ struct dialogue {
 struct world {
 	char dir[32], socket[64];
 	int fd, stop[2];
+	struct tls_peer tls; /* the same server over the network */
 	pthread_t thread;
 	struct answer answers[WORLD_ANSWERS];
 	const char *input; /* of the next commands, or NULL */
@@ -111,15 +114,16 @@ static inline char *world_header(const char *head, const char *name)
 }
 
 /* Head and body of one request; false when the peer has left. */
-static inline bool world_read(int fd, struct sbuf *in)
+static inline bool world_read(struct stream *s, struct sbuf *in)
 {
 	const char *end = NULL;
+	struct err err;
 	char buf[4096];
 	int64_t len = 0;
 	ssize_t n;
 
 	while (!end || (int64_t)(in->data + in->len - end - 4) < len) {
-		n = read(fd, buf, sizeof(buf));
+		n = stream_read(s, buf, sizeof(buf), &err);
 		if (n <= 0)
 			return false;
 		sbuf_add(in, buf, (size_t)n);
@@ -145,13 +149,14 @@ static inline void world_note_headers(struct world *w, const char *head)
 	}
 }
 
-static inline void world_serve(struct world *w, int fd)
+static inline void world_serve(struct world *w, struct stream *s)
 {
 	_sbuf_ struct sbuf in = SBUF(1 << 20), body = SBUF(1 << 20), out = SBUF(1 << 20);
 	_free_ char *request = NULL, *etag = NULL;
 	struct answer a;
+	struct err err;
 
-	if (!world_read(fd, &in))
+	if (!world_read(s, &in))
 		return;
 	request = xstrndup(in.data, strstr(in.data, " HTTP/1.1") - in.data);
 	etag = world_header(in.data, "if-match: ");
@@ -178,8 +183,9 @@ static inline void world_serve(struct world *w, int fd)
 		    a.status, a.raw ? "" : "Content-Type: application/json\r\n",
 		    a.headers ? a.headers : "", a.etag ? "ETag: " : "", a.etag ? a.etag : "",
 		    a.etag ? "\r\n" : "", body.len, body.data ? body.data : "");
-	if (io_write_full(fd, out.data, out.len) < 0)
+	if (stream_write(s, out.data, out.len, &err) < 0)
 		return;
+	stream_end_write(s);
 }
 
 static inline void *world_run(void *arg)
@@ -188,16 +194,17 @@ static inline void *world_run(void *arg)
 
 	for (;;) {
 		struct pollfd p[] = { { .fd = w->stop[0], .events = POLLIN },
-				      { .fd = w->fd, .events = POLLIN } };
-		int fd;
+				      { .fd = w->fd, .events = POLLIN },
+				      { .fd = w->tls.listener, .events = POLLIN } };
+		struct stream *s;
 
-		if (poll(p, 2, -1) < 0 || p[0].revents)
+		if (poll(p, 3, -1) < 0 || p[0].revents)
 			return NULL;
-		fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fd < 0)
-			continue;
-		world_serve(w, fd);
-		close(fd);
+		s = p[1].revents ? stream_from_fd(accept4(w->fd, NULL, NULL, SOCK_CLOEXEC))
+				 : tls_peer_accept(&w->tls);
+		if (s)
+			world_serve(w, s);
+		stream_free(s);
 	}
 }
 
@@ -214,6 +221,7 @@ static inline struct world *world_new(void)
 	w->asked = (struct sbuf)SBUF(1 << 20);
 	w->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert(bind(w->fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(w->fd, 8) == 0);
+	assert(tls_peer_listen(&w->tls) == 0);
 	assert(pipe(w->stop) == 0);
 	assert(pthread_create(&w->thread, NULL, world_run, w) == 0);
 	return w;
@@ -221,15 +229,15 @@ static inline struct world *world_new(void)
 
 static inline void world_free(struct world *w)
 {
-	_free_ char *config = xasprintf("%s/config.json", w->dir);
+	struct err err;
 
 	close(w->stop[1]);
 	pthread_join(w->thread, NULL);
 	close(w->stop[0]);
 	close(w->fd);
-	unlink(w->socket);
-	unlink(config);
-	rmdir(w->dir);
+	close(w->tls.listener);
+	tls_unref(w->tls.ctx);
+	assert(io_remove_tree(w->dir, &err) == 0);
 	sbuf_free(&w->asked);
 	free(w->seen);
 	free(w);
@@ -334,6 +342,17 @@ static inline void world_check(struct world *w, const struct dialogue *d, size_t
 			assert_string_equal(world_asked(w), d[i].asked);
 	}
 	w->input = NULL;
+}
+
+/* The server over the network becomes the remote `name`, which shows the certificate `pin`. */
+static inline void world_add_remote(struct world *w, const char *name, const char *pin)
+{
+	struct err err;
+	struct conf *c = conf_load(w->socket, &err);
+
+	assert(c && conf_add(c, name, w->tls.address, pin, NULL, &err) == 0);
+	assert(conf_save(c, &err) == 0);
+	conf_free(c);
 }
 
 static inline int world_set_up(void **state)

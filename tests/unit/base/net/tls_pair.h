@@ -52,8 +52,7 @@ static inline void *tls_peer_thread(void *arg)
 	return NULL;
 }
 
-static inline int tls_peer_start(struct tls_peer *p, void (*serve)(struct stream *own, void *arg),
-				 void *arg)
+static inline int tls_peer_listen(struct tls_peer *p)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t n = sizeof(a);
@@ -70,6 +69,14 @@ static inline int tls_peer_start(struct tls_peer *p, void (*serve)(struct stream
 	    getsockname(p->listener, (struct sockaddr *)&a, &n) < 0)
 		return -1;
 	snprintf(p->address, sizeof(p->address), "127.0.0.1:%d", ntohs(a.sin_port));
+	return 0;
+}
+
+static inline int tls_peer_start(struct tls_peer *p, void (*serve)(struct stream *own, void *arg),
+				 void *arg)
+{
+	if (tls_peer_listen(p) < 0)
+		return -1;
 	p->serve = serve;
 	p->arg = arg;
 	return pthread_create(&p->thread, NULL, tls_peer_thread, p) ? -1 : 0;

@@ -1,79 +1,156 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is said of an instance that has moved. */
+/* move: what is asked for, what would be done, and what was. */
 #include "tests/unit/cli/server_world.h"
 
-#define ASKED(target)                                                              \
-	{                                                                          \
-		.request = "POST /1.0/instances/c1?target=" target, .status = 202, \
-		.body = "{\"id\":\"op1\",\"status_code\":103}"                     \
+#define POST "POST /1.0/instances/c1"
+#define TO_M2 POST "?target=m2"
+#define PLAN "GET /1.0/instances/c1/move-plan?target=m2"
+#define RUNS(request_, metadata)                                                       \
+	{                                                                              \
+		.request = request_, .status = 202,                                    \
+		.body = "{\"id\":\"o\",\"status_code\":200,\"metadata\":" metadata "}" \
 	}
-#define ENDED(metadata)                      \
-	SAYS("GET /1.0/operations/op1/wait", \
-	     "{\"id\":\"op1\",\"status_code\":200,\"metadata\":{" metadata "}}")
-#define LIVE "\"migration\":{\"kind\":\"live\",\"total_ms\":900,\"downtime_ms\":40}"
-#define COLD "\"migration\":{\"kind\":\"cold\",\"total_ms\":70}"
 
-static void says_where_it_is(void **state)
+static const struct dialogue moves_cases[] = {
+	{ "move c1 --target m2",
+	  NULL,
+	  { RUNS(TO_M2, "{\"migration\":{\"kind\":\"live\",\"downtime_ms\":12,"
+			"\"total_ms\":340}}") },
+	  "Moved c1 to m2 (live): downtime 12 ms, 340 ms in all\n",
+	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"live\":true}\n" },
+	{ "move c1 c2 --target m2 --cold",
+	  NULL,
+	  { RUNS(TO_M2, "{\"migration\":{\"kind\":\"cold\",\"total_ms\":5}}") },
+	  "Moved c1 to m2 as c2 (cold), 5 ms in all\n",
+	  TO_M2 " {\"name\":\"c2\",\"migration\":true,\"live\":false}\n" },
+	{ "move c1 --target m2 --stateless --instance-only -s fast",
+	  NULL,
+	  { RUNS(TO_M2, "{\"migration\":{}}") },
+	  "Moved c1 to m2\n",
+	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"live\":false,\"instance_only\":true,"
+		"\"pool\":\"fast\"}\n" },
+	/* it was there */
+	{ "move c1 --target m2", NULL, { RUNS(TO_M2, "{}") }, "", NULL },
+	{ "move c1 local: --target m2",
+	  NULL,
+	  { RUNS(TO_M2, "{}") },
+	  "",
+	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"live\":true}\n" },
+	{ "move c1 c2", NULL, { DONE(POST) }, "", POST " {\"name\":\"c2\"}\n" },
+};
+
+static void moves(void **state)
 {
-	static const struct dialogue cases[] = {
-		{ "move c1 --target m2",
-		  NULL,
-		  { ASKED("m2"), ENDED(COLD) },
-		  "Moved c1 to m2 (cold), 70 ms in all\n",
-		  NULL },
-		{ "move c1 --target m2",
-		  NULL,
-		  { ASKED("m2"), ENDED(LIVE) },
-		  "Moved c1 to m2 (live): downtime 40 ms, 900 ms in all\n",
-		  NULL },
-		{ "move c1 c2 --target m2 --cold",
-		  NULL,
-		  { ASKED("m2"), ENDED(COLD) },
-		  "Moved c1 to m2 as c2 (cold), 70 ms in all\n",
-		  NULL },
-		{ "move c1 --target @gpu",
-		  NULL,
-		  { ASKED("%40gpu"),
-		    ENDED("\"placement\":{\"member\":\"m3\",\"reason\":\"it is free\"}," COLD) },
-		  "Moved c1 to m3 (cold), 70 ms in all\n",
-		  NULL },
-	};
-
-	world_check(*state, cases, ARRAY_SIZE(cases));
+	world_check(*state, moves_cases, ARRAY_SIZE(moves_cases));
 }
+
+static const struct dialogue plans_cases[] = {
+	{ "move c1 --target m2 --dry-run",
+	  NULL,
+	  { SAYS(PLAN, "{\"kind\":\"live\",\"running\":true}") },
+	  "c1 would move to m2: live\n",
+	  PLAN "\n" },
+	/* the status of the same command without --dry-run */
+	{ "move c1 --target m2 --dry-run",
+	  NULL,
+	  { SAYS(PLAN, "{\"kind\":\"cold\",\"running\":true,\"reasons\":[\"a mount\",\"a disk\"],"
+		       "\"more\":3}") },
+	  "c1 would not move to m2 while it runs: only with --cold\n"
+	  "- a mount\n- a disk\n- and 3 more\nstatus 1\n",
+	  NULL },
+	{ "move c1 --target m2 --dry-run --cold",
+	  NULL,
+	  { SAYS(PLAN, "{\"kind\":\"cold\",\"running\":true,\"reasons\":[\"a mount\"]}") },
+	  "c1 would move to m2: cold\n- a mount\n",
+	  NULL },
+	{ "move c1 --target m2 --dry-run --cold",
+	  NULL,
+	  { SAYS(PLAN, "{\"kind\":\"live\",\"running\":true}") },
+	  "c1 would move to m2: cold\n",
+	  NULL },
+	{ "move c1 --target m2 --dry-run",
+	  NULL,
+	  { SAYS(PLAN, "{\"kind\":\"cold\",\"running\":false}") },
+	  "c1 would move to m2: cold\n",
+	  NULL },
+	{ "move c1 --target m2 --dry-run",
+	  NULL,
+	  { SAYS(PLAN, "{\"kind\":\"refused\",\"reasons\":[\"no room\"],\"more\":0}") },
+	  "c1 would not move to m2: refused\n- no room\nstatus 1\n",
+	  NULL },
+	{ "move c1 --target m2 --dry-run",
+	  NULL,
+	  { SAYS(PLAN, "{}") },
+	  "c1 would not move to m2: unknown\nstatus 1\n",
+	  NULL },
+};
+
+static void plans(void **state)
+{
+	world_check(*state, plans_cases, ARRAY_SIZE(plans_cases));
+}
+
+static const struct dialogue refuses_cases[] = {
+	{ "move c1",
+	  NULL,
+	  { NOTHING },
+	  "Error: say where to: dunlin move c1 --target MEMBER, or a new name\n",
+	  "" },
+	{ "move c1 --dry-run --target m2 c2",
+	  NULL,
+	  { NOTHING },
+	  "Error: --dry-run and a new name exclude each other: what runs moves under its own name "
+	  "only\n",
+	  "" },
+	{ "move c1 c2 --dry-run", NULL, { NOTHING }, "Error: --dry-run needs --target\n", "" },
+	{ "move c1 --target m2 --live --cold",
+	  NULL,
+	  { NOTHING },
+	  "Error: --live and --cold exclude each other\n",
+	  "" },
+	{ "move c1 --target m2 --live --stateless",
+	  NULL,
+	  { NOTHING },
+	  "Error: --live and --stateless exclude each other\n",
+	  "" },
+	{ "move c1 far: --target m2",
+	  NULL,
+	  { NOTHING },
+	  "Error: no remote named \"far\" (see dunlin remote list)\n",
+	  "" },
+	{ "move none --target m2",
+	  NULL,
+	  { NOTHING },
+	  "Error: no instance \"none\" (see dunlin list)\n",
+	  NULL },
+	{ "move none c2",
+	  NULL,
+	  { NOTHING },
+	  "Error: no instance \"none\" (see dunlin list)\n",
+	  NULL },
+	{ "move none --target m2 --dry-run",
+	  NULL,
+	  { NOTHING },
+	  "Error: no instance \"none\" (see dunlin list)\n",
+	  NULL },
+	/* the member is what is missing */
+	{ "move c1 --target m9",
+	  NULL,
+	  { FAILS(POST "?target=m9", "no member m9", 404), SAYS("GET /1.0/instances/c1", "{}") },
+	  "Error: no member m9\n",
+	  NULL },
+};
 
 static void refuses(void **state)
 {
-	static const struct dialogue cases[] = {
-		{ "move c1",
-		  NULL,
-		  { NOTHING },
-		  "Error: say where to: dunlin move c1 --target MEMBER, or a new name\n",
-		  "" },
-		{ "move c1 --target m2 --live --cold",
-		  NULL,
-		  { NOTHING },
-		  "Error: --live and --cold exclude each other\n",
-		  "" },
-		{ "move c1 --dry-run c2",
-		  NULL,
-		  { NOTHING },
-		  "Error: --dry-run needs --target\n",
-		  "" },
-		{ "move c1 --target m9",
-		  NULL,
-		  { FAILS("POST /1.0/instances/c1?target=m9", "no member m9", 400) },
-		  "Error: no member m9\n",
-		  NULL },
-	};
-
-	world_check(*state, cases, ARRAY_SIZE(cases));
+	world_check(*state, refuses_cases, ARRAY_SIZE(refuses_cases));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(says_where_it_is),
+		cmocka_unit_test(moves),
+		cmocka_unit_test(plans),
 		cmocka_unit_test(refuses),
 	};
 
