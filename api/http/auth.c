@@ -129,13 +129,16 @@ enum caller_kind auth_trust(struct conn *c)
 
 void auth_identify(struct conn *c, struct req *r)
 {
+	enum caller_kind kind;
+
 	if (c->is_unix) {
 		r->caller = c->peer;
 		r->caller.kind = CALLER_ADMIN;
 		return;
 	}
+	kind = auth_trust(c); /* which learns the name, too */
 	r->caller = c->peer;
-	r->caller.kind = auth_trust(c);
+	r->caller.kind = kind;
 	admit_as(c, r->caller.kind);
 	keep_pem(c, r);
 	if (c->trust == CALLER_MEMBER)
