@@ -5,6 +5,7 @@
 #include "tests/unit/cluster/store_world.h"
 
 #include <arpa/inet.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -94,6 +95,14 @@ static inline int api_world_close(void **state)
 	return 0;
 }
 
+/* For a group of tests with rows of networks, which are made at once: what they make is not the
+ * host's. Addresses should be "none", for a dnsmasq would outlive the test. */
+static inline int api_own_netns(void **state)
+{
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	return 0;
+}
+
 /* A request "METHOD TARGET" as it is when its head has been read and routed. headers: "Name: value"
  * by "\n", or NULL. */
 static inline struct req *api_request(struct api_world *t, const char *line, const char *headers)
@@ -155,6 +164,25 @@ static inline void api_refused(struct api_world *t, const char *line, const char
 	if (!strstr(t->r->err.msg, words))
 		fail_msg("%s %s: \"%s\" does not say \"%s\"", line, body ? body : "", t->r->err.msg,
 			 words);
+}
+
+struct api_case {
+	const char *line, *body; /* JSON with single quotes, or NULL */
+	int status;
+	const char *words; /* that the error says */
+};
+
+static inline void api_cases(struct api_world *t, const struct api_case *cases, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char body[1024];
+
+		str_copy(body, sizeof(body), cases[i].body ? cases[i].body : "");
+		for (char *c = body; *c; c++)
+			*c = *c == '\'' ? '"' : *c;
+		api_refused(t, cases[i].line, cases[i].body ? body : NULL, cases[i].status,
+			    cases[i].words);
+	}
 }
 
 /* The metadata of the last answer; new reference. */
