@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small objects: projects, warnings, resources. */
-#include <string.h>
-
+/* The project that everything is in. */
 #include "api/rest/handle.h"
 #include "api/work/icache.h"
 #include "api/work/project.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "node/host/facts.h"
-
-/* --- the project that everything is in ------------------------------------------------------- */
 
 static void add_instance(void *arg, const struct icache_view *v)
 {
@@ -72,20 +66,4 @@ int h_projects_change(struct req *r)
 	return err_set(req_err(r), ERR_UNSUPPORTED,
 		       "projects are not implemented: everything is in the project \"%s\"",
 		       PROJECT_DEFAULT);
-}
-
-/* --- empty lists ----------------------------------------------------------------------------- */
-
-int h_warnings_get(struct req *r)
-{
-	return reply_sync(r, json_array());
-}
-
-/* --- what the host has ----------------------------------------------------------------------- */
-
-int h_resources_get(struct req *r)
-{
-	json_t *j = node_resources(req_env(r)->node);
-
-	return reply_sync(r, j ? j : json_object());
 }
