@@ -143,7 +143,7 @@ void proxy_free(struct proxy *p); /* NULL is fine */
 void upstreams_tick(struct server *s, int64_t now);
 void upstreams_close(struct server *s);
 
-/* --- ws_conn.c, upgrade.c --------------------------------------------------------------------- */
+/* --- websocket.c, upgrade.c ------------------------------------------------------------------- */
 void wsconn_start(struct conn *c);
 size_t wsconn_take(struct conn *c, const char *data, size_t len);
 void wsconn_flushed(struct conn *c);

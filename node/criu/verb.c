@@ -27,7 +27,7 @@
 #include "base/sbuf.h"
 #include "base/str.h"
 #include "node/console/console.h"
-#include "node/container/verb_lxc.h"
+#include "node/container/verb/lxc.h"
 #include "node/criu/criu.h"
 #include "node/criu/tcp_left.h"
 #include "node/device/port.h"

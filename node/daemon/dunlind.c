@@ -16,8 +16,8 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "node/daemon/daemon.h"
-#include "node/daemon/init_client.h"
-#include "node/daemon/init_main.h"
+#include "node/daemon/init/client.h"
+#include "node/daemon/init/init.h"
 #include "node/helper/verbs.h"
 
 #define SHUTDOWN_TIMEOUT_S 60

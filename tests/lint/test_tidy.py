@@ -84,7 +84,7 @@ GOOD = {
     .replace("log", "log_info"),
     "node/own.c": call("my_sleep(1); do_fork (2); x.atoi(3)"),
     "node/image/tar.c": include("<archive.h>"),
-    "node/container/verb_lxc.c": include("<lxc/lxccontainer.h>"),
+    "node/container/verb/lxc.c": include("<lxc/lxccontainer.h>"),
     "node/daemon/net.c": include('"cluster/store/store.h"') + '#include "api/http/route.h"\n',
     "scheduler/a.c": include('"cluster/store/store.h"'),
     "migrate/a.c": include('"node/node.h"'),

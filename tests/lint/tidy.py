@@ -41,7 +41,7 @@ CONFINED = {
     "archive*.h": ["node/image/*.c"],
     "seccomp.h": ["node/helper/confine.c"],
     "yaml.h": ["base/yaml*.c"],
-    "wslay/*": ["base/net/ws*.c", "api/http/ws*.c"],
+    "wslay/*": ["base/net/ws*.c", "api/http/websocket.c"],
     "nftables/*": ["node/*.c"],
     "cmocka.h": [],
 }

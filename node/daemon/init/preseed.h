@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node/daemon/init_preseed.h - applies LXD's preseed: config, storage_pools, networks, profiles,
+/* node/daemon/init/preseed.h - applies LXD's preseed: config, storage_pools, networks, profiles,
  * cluster.
  *
  * Objects that exist are updated to the wanted configuration, missing ones are made, so a

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/daemon/init_client.h"
+#include "node/daemon/init/client.h"
 
 #include <poll.h>
 #include <stdlib.h>

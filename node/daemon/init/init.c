@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/daemon/init_main.h"
+#include "node/daemon/init/init.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -13,8 +13,8 @@
 #include "base/net/address.h"
 #include "base/str.h"
 #include "base/yaml.h"
-#include "node/daemon/init_client.h"
-#include "node/daemon/init_preseed.h"
+#include "node/daemon/init/client.h"
+#include "node/daemon/init/preseed.h"
 #include "node/storage/storage.h"
 
 #define PRESEED_MAX (1 << 20)

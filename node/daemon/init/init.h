@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node/daemon/init_main.h - `dunlind init`: a host's first configuration, or its joining a
+/* node/daemon/init/init.h - `dunlind init`: a host's first configuration, or its joining a
  * cluster. */
 #pragma once
 

@@ -23,7 +23,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "node/container/verb_lxc.h"
+#include "node/container/verb/lxc.h"
 #include "node/helper/verbs.h"
 #include "node/host/idmap.h"
 #include "node/host/pids.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node/container/verb_lxc.h - what helpers that use liblxc share. Requests hold "name" and
+/* node/container/verb/lxc.h - what helpers that use liblxc share. Requests hold "name" and
  * "lxcpath". */
 #pragma once
 #include "base/json.h"

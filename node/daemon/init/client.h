@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node/daemon/init_client.h - how the daemon's own verbs (init, waitready, shutdown) talk to a
+/* node/daemon/init/client.h - how the daemon's own verbs (init, waitready, shutdown) talk to a
  * running daemon: the public API over its unix socket.
  */
 #pragma once

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/daemon/init_preseed.h"
+#include "node/daemon/init/preseed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/undo.h"
-#include "node/daemon/init_client.h"
+#include "node/daemon/init/client.h"
 
 static const struct json_field preseed_fields[] = {
 	{ "config", JW_OBJ, false },	  { "storage_pools", JW_ARR, false },

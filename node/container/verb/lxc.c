@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/container/lxcconf.h"
-#include "node/container/verb_lxc.h"
+#include "node/container/verb/lxc.h"
 #include "node/helper/verbs.h"
 #include "node/host/cgroup.h"
 #include "node/host/reach.h"
