@@ -70,8 +70,20 @@ static int become_trusted(struct client *cl, const char *token, struct err *err)
 
 struct adding {
 	const char *name;
-	char *address, *fingerprint;
+	char *made_name, *address, *fingerprint;
 };
+
+/* After its host, when the user gave no name; before the server is asked for anything. */
+static int name_remote(struct cli *c, struct adding *ad, struct err *err)
+{
+	if (!ad->name && *ad->address == '[')
+		return err_set(err, ERR_INVALID,
+			       "an IPv6 address cannot name a remote: dunlin remote add NAME %s",
+			       ad->address);
+	if (!ad->name)
+		ad->name = ad->made_name = xstrndup(ad->address, strcspn(ad->address, ":"));
+	return conf_may_add(c->conf, ad->name, err);
+}
 
 static int add_by_address(struct cli *c, struct adding *ad, const char *text, struct err *err)
 {
@@ -81,7 +93,9 @@ static int add_by_address(struct cli *c, struct adding *ad, const char *text, st
 	if (!token)
 		token = args_value(&c->args, "password");
 	ad->address = remote_address(text, err);
-	cl = ad->address ? client_open_address(c, ad->address, NULL, err) : NULL;
+	if (!ad->address || name_remote(c, ad, err) < 0)
+		return -1;
+	cl = client_open_address(c, ad->address, NULL, err);
 	if (!cl)
 		return -1;
 	if (!args_flag(&c->args, "accept-certificate") && !user_accepts(client_peer(cl)))
@@ -102,17 +116,10 @@ static int add_by_token(struct cli *c, struct adding *ad, const char *text,
 		if (cl)
 			ad->address = xstrdup(*a);
 	}
-	if (!cl)
+	if (!cl || name_remote(c, ad, err) < 0)
 		return -1;
 	ad->fingerprint = xstrdup(t->fingerprint);
 	return become_trusted(cl, text, err);
-}
-
-static char *default_name(const char *address)
-{
-	char *name = xstrndup(address, strcspn(address, ":"));
-
-	return name;
 }
 
 static int finish(struct cli *c, const struct adding *ad, struct err *err)
@@ -130,23 +137,18 @@ int c_remote_add(struct cli *c, struct err *err)
 	const char *protocol = args_value(&c->args, "protocol");
 	struct remote_token token = { 0 };
 	struct adding ad = { .name = named ? args_pos(&c->args, 0) : NULL };
-	_free_ char *made_name = NULL;
 	int r;
 
 	if (protocol && strcmp(protocol, "lxd") != 0)
 		return err_set(err, ERR_UNSUPPORTED, "--protocol \"%.40s\": only lxd", protocol);
-	if (named && json_obj(json_obj(c->conf->root, "remotes"), ad.name))
-		return err_set(err, ERR_CONFLICT, "remote \"%s\" exists already", ad.name);
 	if (remote_token_parse(text, &token))
 		r = add_by_token(c, &ad, text, &token, err);
 	else
 		r = add_by_address(c, &ad, text, err);
-	if (r == 0) {
-		made_name = default_name(ad.address);
-		ad.name = ad.name ? ad.name : made_name;
+	if (r == 0)
 		r = finish(c, &ad, err);
-	}
 	remote_token_free(&token);
+	free(ad.made_name);
 	free(ad.address);
 	free(ad.fingerprint);
 	return r;

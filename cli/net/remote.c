@@ -115,7 +115,7 @@ int conf_remote(const struct conf *c, const char *name, const json_t **ret, stru
 	return 0;
 }
 
-static int check_name(const struct conf *c, const char *name, struct err *err)
+int conf_may_add(const struct conf *c, const char *name, struct err *err)
 {
 	if (!str_is_name(name, 63) || strchr(name, ':'))
 		return err_set(err, ERR_INVALID,
@@ -131,7 +131,7 @@ int conf_add(struct conf *c, const char *name, const char *addr, const char *fin
 {
 	json_t *r;
 
-	if (check_name(c, name, err) < 0)
+	if (conf_may_add(c, name, err) < 0)
 		return -1;
 	r = json_object();
 	json_put_str(r, "addr", addr);
@@ -175,7 +175,7 @@ int conf_rename(struct conf *c, const char *name, const char *to, struct err *er
 	json_t *remotes = json_obj(c->root, "remotes");
 	const json_t *r;
 
-	if (conf_may_change(c, name, &r, err) < 0 || check_name(c, to, err) < 0)
+	if (conf_may_change(c, name, &r, err) < 0 || conf_may_add(c, to, err) < 0)
 		return -1;
 	json_object_set(remotes, to, json_object_get(remotes, name));
 	json_object_del(remotes, name);

@@ -29,6 +29,8 @@ void conf_free(struct conf *c);
 const char *conf_default(const struct conf *c);
 /* NULL for the local one; ERR_NOT_FOUND when unknown. Borrowed. */
 int conf_remote(const struct conf *c, const char *name, const json_t **ret, struct err *err);
+/* The name is free, and one that a remote can have. */
+int conf_may_add(const struct conf *c, const char *name, struct err *err);
 int conf_add(struct conf *c, const char *name, const char *addr, const char *fingerprint,
 	     const char *project, struct err *err);
 /* A remote that is not built in. Borrowed. */
