@@ -14,7 +14,8 @@ const struct route api_routes[] = {
 #define SEND(id, method, path, handler, flags, query, doc) \
 	{ method, path, handler, ROLE_TRUSTED, T_HERE, BODY_MEM, JSON_MAX, flags, query, doc, \
 	  &kind_##id },
-#define KIND(id, path, part, verbs, readers, target, flags, query, doc) \
+#define KIND(id, entity, table, index, scope, noun, path, part, verbs, readers, target, flags, \
+	     query, doc) \
 	READ(id, path, IF(verbs, CAN_LIST, object_list), readers, T_HERE, Q_LIST, doc) \
 	READ(id, path part, IF(verbs, CAN_GET, object_get), readers, target, 0, "one of: " doc) \
 	SEND(id, "POST", path, IF(verbs, CAN_CREATE, object_create), flags, query, "make " doc) \
@@ -31,7 +32,6 @@ const struct route api_routes[] = {
 #undef IF
 #undef READ
 #undef SEND
-#undef KIND
 	{ NULL, NULL, NULL, ROLE_ADMIN, T_HERE, BODY_NONE, 0, 0, 0, NULL, NULL },
 };
 /* clang-format on */

@@ -8,7 +8,6 @@
 enum entity {
 #define ENTITY(kind, table, index, scope, noun, key) ENT_##kind,
 #include "cluster/model/entity.def"
-#undef ENTITY
 	ENT_MAX
 };
 

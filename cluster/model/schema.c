@@ -17,7 +17,6 @@ static const struct {
 } entities[ENT_MAX] = {
 #define ENTITY(kind, table, index, scope, noun, key) [ENT_##kind] = { table, index, scope, noun },
 #include "cluster/model/entity.def"
-#undef ENTITY
 };
 
 static const char *const facts[FACT_KINDS] = {

@@ -9,7 +9,8 @@ import routes
 
 from cluster import ROOT, ApiError, wait_for
 
-ROWS = [row for row in routes.rows((ROOT / "api/routes.def").read_text()) if row.path.startswith("/1.0")]
+TABLES = [(ROOT / table).read_text() for table in (routes.ROUTES, routes.KINDS)]
+ROWS = [row for row in routes.rows(*TABLES) if row.path.startswith("/1.0")]
 INSTANCE = {"source": {"type": "image", "alias": "test"}}
 
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rows of api/routes.def, a KIND row as the routes that it stands for."""
+"""The rows of api/routes.def, with those that a KIND row of cluster/model/entity.def stands for."""
 
 import re
 from typing import NamedTuple
 
 ROUTE = re.compile(r'^ROUTE\((\w+), +"([^"]+)", +(\w+), .*, +(T_\w+), .*, ([^,]*), "([^"]*)"\)$')
-KIND = re.compile(r'^KIND\((\w+), "([^"]+)", "([^"]+)", ([^,]+), (\w+), (\w+), ([^,]+), ([^,]+), "([^"]*)"\)$')
+KIND = re.compile(r'^KIND\(\w+, \w+, "\w+", "\w*", SCOPE_\w+, "[^"]+",\n +"([^"]+)", "([^"]+)", ([^,]+), \w+, \w+, '
+                  r'([^,]+), ([^,]+), "([^"]*)"\)$', re.M)
+ROUTES, KINDS = "api/routes.def", "cluster/model/entity.def"
 # What a KIND row makes: method, of an object (not of the list), verb, handler. As in api/routes.c.
 VERBS = [
     ("GET", False, "LIST", "object_list"), ("GET", True, "GET", "object_get"),
@@ -15,6 +17,7 @@ VERBS = [
 
 
 class Route(NamedTuple):
+    table: str
     line: int
     method: str
     path: str
@@ -30,19 +33,23 @@ def offers(verbs, verb):
 
 
 def of_kind(number, m):
-    _, path, part, verbs, _, _, _, query, doc = m.groups()
+    path, part, verbs, _, query, doc = m.groups()
     for method, of_object, verb, handler in VERBS:
         if not offers(verbs, verb):
             continue
         takes = "Q_LIST" if verb == "LIST" else query if verb in ("CREATE", "CHANGE") else "0"
-        yield Route(number, method, path + part if of_object else path, handler, takes, doc)
+        yield Route(KINDS, number, method, path + part if of_object else path, handler, takes, doc)
 
 
-def rows(text):
-    for number, line in enumerate(text.splitlines(), 1):
+def rows(routes, kinds):
+    """The texts of the two tables."""
+    for number, line in enumerate(routes.splitlines(), 1):
         if m := ROUTE.match(line):
-            yield Route(number, m[1], m[2], m[3], m[5], m[6])
-        elif m := KIND.match(line):
-            yield from of_kind(number, m)
-        elif line.startswith(("ROUTE(", "KIND(")):
-            raise ValueError(f"api/routes.def:{number}: not a row: {line}")
+            yield Route(ROUTES, number, m[1], m[2], m[3], m[5], m[6])
+        elif line.startswith("ROUTE("):
+            raise ValueError(f"{ROUTES}:{number}: not a row: {line}")
+    for row in re.finditer(r"^KIND\(", kinds, re.M):
+        number = kinds.count("\n", 0, row.start()) + 1
+        if not (m := KIND.match(kinds, row.start())):
+            raise ValueError(f"{KINDS}:{number}: not a row")
+        yield from of_kind(number, m)

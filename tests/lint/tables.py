@@ -67,27 +67,27 @@ def check_queries(texts, report):
         if m := QUERY.match(line):
             names[m[2]] = m[3]
             common |= {m[2]} if m[1] == "COMMON" else set()
-    rows = texts.get("api/routes.def", "")
+    rows, kinds = texts.get(routes.ROUTES, ""), texts.get(routes.KINDS, "")
     short = {f"Q_{n}": [f"Q_{n}"] for n in names}
     for m in re.finditer(r"^#define (Q_\w+) \((Q_[^)]*)\)$", rows, re.M):
         short[m[1]] = m[2].split(" | ")
     calls = Calls(texts, "api/", r"\b[a-z]\w+(?=\()|(?<=\(r, )[a-z]\w+(?=\))")
-    for row in routes.rows(rows):
+    for row in routes.rows(rows, kinds):
         takes = {n[2:] for w in row.query.split(" | ") for n in short.get(w, ())}
         taken |= takes
         code = calls.code_of(row.handler)
         reads = set(QUERY_READ.findall(code)) | ({"recursion"} if "req_recursion(" in code else set())
         empty = {"recursion"} if row.doc.endswith(": none") else set()
         for name in sorted({names[t] for t in takes - common} - reads - empty):
-            report("api/routes.def", row.line, "query", f'{row.handler}() does not read "{name}"')
-        handlers.setdefault(row.handler, [row.line, reads, set()])[2].update(names[t] for t in takes)
-    for handler, (number, reads, offered) in handlers.items():
+            report(row.table, row.line, "query", f'{row.handler}() does not read "{name}"')
+        handlers.setdefault(row.handler, [row, reads, set()])[2].update(names[t] for t in takes)
+    for handler, (row, reads, offered) in handlers.items():
         for name in sorted(reads - offered - {names[n] for n in common}):
-            report("api/routes.def", number, "query", f'{handler}() reads "{name}", which no row of it takes')
+            report(row.table, row.line, "query", f'{handler}() reads "{name}", which no row of it takes')
     for number, line in enumerate(texts.get(table, "").splitlines(), 1):
         m = QUERY.match(line)
         if m and m[2] not in taken and m[3] != "project":
-            report(table, number, "query", f'no row of api/routes.def takes "{m[3]}"')
+            report(table, number, "query", f'no row takes "{m[3]}"')
 
 
 def check_options(texts, report):

@@ -169,7 +169,8 @@ READS_FAST = 'static int reads(struct cli *c)\n{\n\treturn args_flag(a, "quick")
 STOP = 'int c_stop(struct cli *c)\n{\n\treturn args_flag(a, "quick");\n}\n'
 ROUTES = {"api/http/queries.def": 'QUERY(PATH, "path", check, "of a file")\n',
           "api/routes.def": 'ROUTE(GET, "/1.0/a", h_a, ROLE_ANY, T_HERE, BODY_NONE, 0, 0, Q_PATH, "a")\n'}
-THING = {"api/routes.def": 'KIND(a, "/1.0/a", "/{name}", CAN_ALL & ~CAN_CHANGE, ROLE_ANY, T_HERE, 0, Q_PATH, "a")\n',
+THING = {"cluster/model/entity.def": 'KIND(a, A, "as", "", SCOPE_GLOBAL, "thing",\n     "/1.0/a", "/{name}", '
+                                     'CAN_ALL & ~CAN_CHANGE, ROLE_ANY, T_HERE, 0, Q_PATH, "a")\n',
          "api/http/queries.def": ROUTES["api/http/queries.def"]}
 HANDLER = "int h_a(struct req *r)\n{{\n\t{}\n}}\n"
 OTHER = 'static int other(struct req *r)\n{\n\treturn req_query_true(r, "force");\n}\n'
@@ -201,7 +202,7 @@ TREES = [  # (rule, path, tree): one violation each
                                 "cli/a.c": GO + READS_FAST.replace("reads", "other") + STOP}),
     ("query", "api/routes.def", {**ROUTES, "api/a.c": HANDLER.format("")}),
     ("query", "api/routes.def", {**ROUTES, "api/a.c": HANDLER.format('req_query(r, "path");other(r);') + OTHER}),
-    ("query", "api/routes.def", {**THING, "api/a.c": HANDLER.format("").replace("h_a", "object_create")}),
+    ("query", "cluster/model/entity.def", {**THING, "api/a.c": HANDLER.format("").replace("h_a", "object_create")}),
     ("query", "api/http/queries.def", {"api/http/queries.def": 'QUERY(PATH, "path", check, "of a file")\n'}),
     ("option", "cli/cmds.def", {"cli/cmds.def": 'CMD("go", 0, 0, "fast", c_go, "", "Go")\n'}),
     ("word", "api/a.c", {**STATES, "api/a.c": 'json_put_str(doc, "state", "ready");'}),
