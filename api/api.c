@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/api.h"
 
-#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "api/http/server.h"
 #include "api/rest/localconf.h"
+#include "api/rest/object.h"
 #include "api/rest/serverinfo.h"
 #include "api/work/address.h"
 #include "api/work/background.h"
@@ -98,32 +98,6 @@ int api_init(struct api_env *env, struct err *err)
 	return 0;
 }
 
-/* A fresh database has what LXD's has. */
-static void make_default(const struct api_env *env, enum entity e, const char *name,
-			 json_t *own_doc)
-{
-	_json_ json_t *doc = own_doc;
-	_row_ struct row row = { 0 };
-	_tx_ struct tx *tx = tx_new();
-	struct err err;
-
-	assert(own_doc);
-	if (store_get(env->store, e, name, &row, &err) == 0)
-		return;
-	tx_put(tx, e, name, REV_NONE, doc);
-	if (store_commit(env->store, tx, 0, NULL, &err) < 0 && err.kind != ERR_CONFLICT)
-		log_err(LOG_WARN, "a default object is not made", &err);
-}
-
-static void make_defaults(const struct api_env *env)
-{
-	make_default(env, ENT_PROFILE, PROFILE_DEFAULT,
-		     json_pack("{s:{}, s:s, s:{}}", "config", "description", "Default profile",
-			       "devices"));
-	make_default(env, ENT_GROUP, GROUP_DEFAULT,
-		     json_pack("{s:s}", "description", "Default cluster group"));
-}
-
 int api_show_certificate(const struct api_env *env, struct err *err)
 {
 	struct tls_ctx *t = cluster_server_tls(env->cluster, err);
@@ -141,7 +115,7 @@ int api_start(const struct api_env *env, struct err *err)
 	struct err later;
 
 	if (store_revision(env->store) > 0 && !cluster_is_island(env->cluster))
-		make_defaults(env);
+		objects_keep(env, api_routes);
 	if (recover_containers(env, err) < 0)
 		return -1;
 	if (api_show_certificate(env, &later) < 0 || localconf_listen(env, &later) < 0)

@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups of members. Who is in one stands in the rows of the members (cluster/model/group.h). */
-#include <string.h>
-
 #include "api/rest/object.h"
+#include "api/rest/uses.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/group.h"
-
-#define NAMES_SHOWN 8
-#define NAMES_BYTES (NAMES_SHOWN * 80)
-
-static bool is_name(const char *name)
-{
-	return name_is_free(name, 63) && !strpbrk(name, "@,");
-}
 
 static json_t *members_of(struct req *r, const char *group)
 {
@@ -35,25 +26,6 @@ static json_t *seen(struct req *r, const struct row *row)
 
 	json_object_set_new(doc, "members", members_of(r, row->key));
 	return doc;
-}
-
-static int check_there(struct req *r, const struct change *c, const json_t *names)
-{
-	json_t *v;
-	size_t i;
-
-	json_array_foreach((json_t *)names, i, v) {
-		const char *name = json_string_value(v);
-		_row_ struct row row = { 0 };
-
-		if (store_get(req_env(r)->store, ENT_MEMBER, name, &row, req_err(r)) == 0)
-			continue;
-		return req_err(r)->kind == ERR_NOT_FOUND
-			       ? err_set(req_err(r), ERR_NOT_FOUND,
-					 "%s: Cluster member not found: \"%.64s\"", c->what, name)
-			       : -1;
-	}
-	return 0;
 }
 
 /* Those named are in the group, by its new name if it gets one, and no others. */
@@ -90,23 +62,9 @@ static int check(struct req *r, struct change *c)
 	_json_ json_t *names = json_incref(json_arr(c->doc, "members"));
 
 	json_object_del(c->doc, "members");
-	return !names || (check_there(r, c, names) == 0 && settle(r, c, names) == 0) ? 0 : -1;
-}
-
-static int refuse_members(struct req *r, const char *what, const json_t *names)
-{
-	_sbuf_ struct sbuf text = SBUF(NAMES_BYTES);
-	size_t n = json_array_size(names), i;
-	json_t *v;
-
-	json_array_foreach((json_t *)names, i, v) {
-		if (i < NAMES_SHOWN)
-			sbuf_printf(&text, "%s\"%.63s\"", i ? ", " : "", json_string_value(v));
-	}
-	if (n > NAMES_SHOWN)
-		sbuf_printf(&text, " and %zu more", n - NAMES_SHOWN);
-	return err_set(req_err(r), ERR_INVALID,
-		       "%s is not empty: take its members out of it first: %s", what, text.data);
+	if (!names)
+		return 0;
+	return change_needs_all(r, c, ENT_MEMBER, names) < 0 ? -1 : settle(r, c, names);
 }
 
 /* Members go along with a new name, and nobody is left behind. */
@@ -117,7 +75,7 @@ static int leave(struct req *r, struct change *c)
 	tx_check_still(c->tx, ENT_MEMBER, c->revision);
 	if (c->new_name)
 		return settle(r, c, names);
-	return json_array_size(names) ? refuse_members(r, c->what, names) : 0;
+	return refuse_held(r, c->what, "members", names);
 }
 
 static const struct field fields[] = {
@@ -130,9 +88,10 @@ static const struct field fields[] = {
 const struct kind kind_group = {
 	.entity = ENT_GROUP,
 	.fields = fields,
-	.is_name = is_name,
-	.name_rule = "1 to 63 bytes, none of \"/\", \"~\", \"@\" and \",\"",
+	.name_max = 63,
+	.name_without = "@,",
 	.keep = GROUP_DEFAULT,
+	.keep_text = "Default cluster group",
 	.ready = need_cluster,
 	.seen = seen,
 	.check = check,

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "api/rest/object.h"
+#include "api/rest/uses.h"
 #include "api/work/find_image.h"
 #include "api/work/job.h"
 #include "base/clock.h"
@@ -72,26 +73,13 @@ static void drop_empty(json_t *map)
 	}
 }
 
-static int check_profiles(struct req *r, const struct change *c)
+static int check_profiles(struct req *r, struct change *c)
 {
 	const json_t *profiles = json_arr(c->doc, "profiles");
-	json_t *name;
-	size_t i;
 
 	if (json_equal(profiles, json_arr(c->old, "profiles")))
 		return 0;
-	json_array_foreach((json_t *)profiles, i, name) {
-		_free_ char *key = req_key(r, ENT_PROFILE, json_string_value(name));
-		_row_ struct row row = { 0 };
-
-		if (store_get(req_env(r)->store, ENT_PROFILE, key, &row, req_err(r)) == 0)
-			continue;
-		if (req_err(r)->kind == ERR_NOT_FOUND)
-			err_set(req_err(r), ERR_NOT_FOUND, "%s: Profile not found: \"%.64s\"",
-				c->what, json_string_value(name));
-		return -1;
-	}
-	return 0;
+	return change_needs_all(r, c, ENT_PROFILE, profiles);
 }
 
 static int check(struct req *r, struct change *c)

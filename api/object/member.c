@@ -4,6 +4,7 @@
 
 #include "api/rest/object.h"
 #include "api/rest/token.h"
+#include "api/rest/uses.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -84,20 +85,9 @@ static int set_groups(struct req *r, struct change *c)
 	if (json_equal(groups, json_arr(c->old, "groups")))
 		return 0;
 	json_object_del(c->doc, "groups");
-	json_array_foreach(groups, i, v) {
-		const char *group = json_string_value(v);
-		_row_ struct row row = { 0 };
-
-		if (store_get(req_env(r)->store, ENT_GROUP, group, &row, req_err(r)) < 0)
-			return req_err(r)->kind == ERR_NOT_FOUND
-				       ? err_set(req_err(r), ERR_NOT_FOUND,
-						 "%s: Cluster group not found: \"%.63s\"", c->what,
-						 group)
-				       : -1;
-		tx_check(c->tx, ENT_GROUP, group, row.rev);
-		member_set_group(c->doc, group, true);
-	}
-	return 0;
+	json_array_foreach(groups, i, v)
+		member_set_group(c->doc, json_string_value(v), true);
+	return change_needs_all(r, c, ENT_GROUP, groups);
 }
 
 static int check(struct req *r, struct change *c)

@@ -4,6 +4,7 @@
 
 #include "api/rest/locations.h"
 #include "api/rest/object.h"
+#include "api/rest/uses.h"
 #include "api/work/address.h"
 #include "api/work/netsync.h"
 #include "base/mem.h"

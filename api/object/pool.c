@@ -9,11 +9,6 @@
 #include "node/storage/keys.h"
 #include "node/storage/storage.h"
 
-static bool is_name(const char *name)
-{
-	return name_is_free(name, 63);
-}
-
 static char *default_source(const struct api_env *env, const char *name)
 {
 	return xasprintf("%s/storage-pools/%s", env->dir, name);
@@ -102,8 +97,7 @@ static const struct field fields[] = {
 const struct kind kind_pool = {
 	.entity = ENT_POOL,
 	.fields = fields,
-	.is_name = is_name,
-	.name_rule = "1 to 63 bytes, no \"/\" or \"~\"",
+	.name_max = 63,
 	.used_as = "pools",
 	.show = show,
 	.fix = fix,

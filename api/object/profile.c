@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/rest/object.h"
+#include "api/rest/uses.h"
 #include "api/work/address.h"
 #include "api/work/check.h"
 #include "base/mem.h"
@@ -9,25 +10,13 @@
 #include "node/container/keys.h"
 #include "node/device/device.h"
 
-static bool is_name(const char *name)
-{
-	return name_is_free(name, 64);
-}
-
-/* What a device names must be there, also when tx is committed; else no instance with this profile
- * could start. */
+/* What a device names must be there; else no instance with this profile could start. */
 static int check_named(struct req *r, struct change *c, const char *device, enum entity e,
 		       const char *name)
 {
-	_free_ char *key = name ? ref_beside(c->key, e, name) : NULL;
-	_row_ struct row row = { 0 };
+	_free_ char *what = xasprintf("%s: device \"%s\"", c->what, device);
 
-	if (!key)
-		return 0;
-	if (store_get(req_env(r)->store, e, key, &row, req_err(r)) < 0)
-		return err_wrap(req_err(r), "%s: device \"%s\"", c->what, device);
-	tx_check(c->tx, e, key, row.rev);
-	return 0;
+	return name ? change_needs(r, c, what, e, name) : 0;
 }
 
 static int check_devices(struct req *r, struct change *c)
@@ -87,9 +76,9 @@ static const struct field fields[] = {
 const struct kind kind_profile = {
 	.entity = ENT_PROFILE,
 	.fields = fields,
-	.is_name = is_name,
-	.name_rule = "1 to 64 bytes, no \"/\" or \"~\"",
+	.name_max = 64,
 	.keep = PROFILE_DEFAULT,
+	.keep_text = "Default profile",
 	.used_as = "profiles",
 	.check = check,
 };

@@ -6,11 +6,9 @@
 
 #include "api/http/envelope.h"
 #include "api/http/server.h"
-#include "api/work/icache.h"
 #include "api/work/job.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "node/device/device.h"
 
 bool caller_trusted(const struct req *r)
 {
@@ -125,56 +123,4 @@ int need_cluster(struct req *r)
 		return 0;
 	return err_set(req_err(r), ERR_UNAVAILABLE,
 		       "This server is not clustered; enable it with \"cluster enable NAME\"");
-}
-
-/* --- used by --------------------------------------------------------------------------------- */
-
-struct users {
-	const char *kind, *key;
-	json_t *urls;
-};
-
-static void add_instance_user(void *arg, const struct icache_view *v)
-{
-	struct users *u = arg;
-
-	_free_ char *url = ref_url("instances", v->name);
-
-	if (json_lists(json_arr(v->uses, u->kind), u->key))
-		json_array_append_new(u->urls, json_string(url));
-}
-
-static bool profile_uses(const struct row *profile, const struct users *u)
-{
-	bool networks = str_eq(u->kind, "networks"), pools = str_eq(u->kind, "pools");
-	const char *key;
-	json_t *dev;
-
-	json_object_foreach(json_obj(profile->doc, "devices"), key, dev) {
-		const char *network = device_network(dev);
-
-		if (networks && network && ref_means(profile->key, ENT_NETWORK, network, u->key))
-			return true;
-		if (pools && str_eq(json_str(dev, "pool", ""), u->key))
-			return true;
-	}
-	return false;
-}
-
-json_t *used_by(const struct api_env *env, const char *kind, const char *key)
-{
-	struct users u = { kind, key, json_array() };
-	_rows_ struct rows profiles = { 0 };
-	struct err err;
-
-	icache_each(env, add_instance_user, &u);
-	if (store_list(env->store, ENT_PROFILE, NULL, &profiles, &err) < 0)
-		return u.urls;
-	for (size_t i = 0; i < profiles.n; i++) {
-		_free_ char *url = ref_url("profiles", profiles.v[i].key);
-
-		if (profile_uses(&profiles.v[i], &u))
-			json_array_append_new(u.urls, json_string(url));
-	}
-	return u.urls;
 }

@@ -21,8 +21,6 @@ int check_etag(struct req *r, const json_t *writable);
 void merge_map(json_t *doc, const char *key, const json_t *body, bool patch);
 bool is_patch(const struct req *r);
 
-/* Who uses an object: URLs of instances and profiles. kind: "profiles", "networks" or "pools". */
-json_t *used_by(const struct api_env *env, const char *kind, const char *key);
 /* Refuses a body whose texts differ from those present: clients may send them back unchanged.
  * `fields` ends with NULL. */
 int check_fixed(struct req *r, const char *what, const json_t *body, const json_t *present,

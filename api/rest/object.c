@@ -2,33 +2,23 @@
 #include "api/rest/object.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <string.h>
 
 #include "api/rest/filter.h"
 #include "api/rest/locations.h"
+#include "api/rest/uses.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 
 #define FIELDS_MAX 16
-#define EVENT_MAX 64
 #define URL_MAX 4096
-#define USERS_SHOWN 5
-#define USERS_TEXT_MAX 1000
 #define COMMIT_TRIES 50
 
 static const struct kind *kind_of(const struct req *r)
 {
 	assert(req_row(r)->kind);
 	return req_row(r)->kind;
-}
-
-/* "Storage pool" */
-static const char *title_of(const struct kind *k, char title[EVENT_MAX])
-{
-	str_copy(title, EVENT_MAX, entity_name(k->entity));
-	title[0] = (char)toupper((unsigned char)title[0]);
-	return title;
 }
 
 /* --- URLs and events ------------------------------------------------------------------------- */
@@ -186,7 +176,7 @@ int object_find(struct req *r, const struct kind *k, struct row *ret)
 {
 	const char *name = req_param(r, 0);
 	_free_ char *key = req_key(r, k->entity, name);
-	char title[EVENT_MAX];
+	char title[ENTITY_TITLE_SIZE];
 
 	if (ready(r, k) < 0)
 		return -1;
@@ -198,8 +188,8 @@ int object_find(struct req *r, const struct kind *k, struct row *ret)
 	}
 	if (req_err(r)->kind != ERR_NOT_FOUND)
 		return -1;
-	return err_set(req_err(r), ERR_NOT_FOUND, "%s not found: \"%.64s\"", title_of(k, title),
-		       name);
+	return err_set(req_err(r), ERR_NOT_FOUND, "%s not found: \"%.64s\"",
+		       entity_title(k->entity, title), name);
 }
 
 static json_t *seen(struct req *r, const struct row *row)
@@ -327,19 +317,33 @@ static int attempt_find(struct req *r, struct attempt *a)
 
 static int exists(struct req *r, const struct kind *k, const char *name)
 {
-	char title[EVENT_MAX];
+	char title[ENTITY_TITLE_SIZE];
 
-	return err_set(req_err(r), ERR_CONFLICT, "%s \"%.64s\" already exists", title_of(k, title),
-		       name);
+	return err_set(req_err(r), ERR_CONFLICT, "%s \"%.64s\" already exists",
+		       entity_title(k->entity, title), name);
+}
+
+static int check_name_of(const struct kind *k, const char *name, struct err *err)
+{
+	const char *without = k->name_without ? k->name_without : "";
+
+	if (k->is_name ? k->is_name(name)
+		       : name_is_free(name, k->name_max) && !strpbrk(name, without))
+		return 0;
+	if (k->is_name)
+		return err_set(err, ERR_INVALID, "%s: invalid name \"%.64s\" (%s)",
+			       entity_name(k->entity), name, k->name_rule);
+	return err_set(err, ERR_INVALID,
+		       "%s: invalid name \"%.64s\" (1 to %zu bytes, none of them one of \"/~%s\")",
+		       entity_name(k->entity), name, k->name_max, without);
 }
 
 static int check_new_name(struct req *r, const struct kind *k, const char *name, const char *key)
 {
 	_row_ struct row taken = { 0 };
 
-	if (!k->is_name(name))
-		return err_set(req_err(r), ERR_INVALID, "%s: invalid name \"%.64s\" (%s)",
-			       entity_name(k->entity), name, k->name_rule);
+	if (check_name_of(k, name, req_err(r)) < 0)
+		return -1;
 	if (store_get(req_env(r)->store, k->entity, key, &taken, req_err(r)) == 0)
 		return exists(r, k, name);
 	return req_err(r)->kind == ERR_NOT_FOUND ? 0 : -1;
@@ -473,44 +477,17 @@ int object_change(struct req *r)
 	return again(r, change);
 }
 
-/* Refuses with the names of what uses the object; `what` begins the sentence. */
-static int refuse_used(struct req *r, const char *what, const char *kind, const char *name)
-{
-	static const char *const words[][2] = { { "/1.0/instances/", "instance" },
-						{ "/1.0/profiles/", "profile" } };
-	_json_ json_t *users = used_by(req_env(r), kind, name);
-	_sbuf_ struct sbuf text = SBUF(USERS_TEXT_MAX);
-	size_t n = json_array_size(users), i;
-	json_t *v;
-
-	if (n == 0)
-		return 0;
-	json_array_foreach(users, i, v) {
-		const char *url = json_string_value(v);
-
-		for (size_t k = 0; i < USERS_SHOWN && k < ARRAY_SIZE(words); k++) {
-			if (str_starts(url, words[k][0]))
-				sbuf_printf(&text, "%s%s \"%s\"", i ? ", " : "", words[k][1],
-					    url + strlen(words[k][0]));
-		}
-	}
-	if (n > USERS_SHOWN)
-		sbuf_printf(&text, " and %zu more", n - USERS_SHOWN);
-	return err_set(req_err(r), ERR_INVALID, "%s is currently in use: \"%s\" by %s", what, name,
-		       text.data);
-}
-
 /* Nobody uses it, also when tx is committed. */
 static int may_leave(struct req *r, struct change *c, const char *verb)
 {
 	const struct kind *k = c->kind;
-	char title[EVENT_MAX];
+	char title[ENTITY_TITLE_SIZE];
 
 	if (k->keep && str_eq(c->name, k->keep))
 		return err_set(req_err(r), ERR_FORBIDDEN, "The \"%s\" %s can't be %s", k->keep,
 			       entity_name(k->entity), verb);
 	if (k->used_as) {
-		if (refuse_used(r, title_of(k, title), k->used_as, c->key) < 0)
+		if (refuse_used(r, entity_title(k->entity, title), k->used_as, c->key) < 0)
 			return -1;
 		tx_check_still(c->tx, ENT_INSTANCE, c->revision);
 		if (k->entity != ENT_PROFILE)
@@ -573,4 +550,30 @@ static int delete (struct req *r)
 int object_delete(struct req *r)
 {
 	return again(r, delete);
+}
+
+/* --- what is always there -------------------------------------------------------------------- */
+
+static void keep_one(const struct api_env *env, const struct kind *k)
+{
+	_json_ json_t *given = json_object(), *doc = json_object();
+	_row_ struct row row = { 0 };
+	_tx_ struct tx *tx = tx_new();
+	struct err err;
+
+	if (store_get(env->store, k->entity, k->keep, &row, &err) == 0)
+		return;
+	json_put_str(given, "description", k->keep_text);
+	object_merge(k, doc, given, false);
+	tx_put(tx, k->entity, k->keep, REV_NONE, doc);
+	if (store_commit(env->store, tx, 0, NULL, &err) < 0 && err.kind != ERR_CONFLICT)
+		log_err(LOG_WARN, "a default object is not made", &err);
+}
+
+void objects_keep(const struct api_env *env, const struct route *routes)
+{
+	for (; routes->method; routes++) {
+		if (routes->handler == object_create && routes->kind->keep)
+			keep_one(env, routes->kind);
+	}
 }

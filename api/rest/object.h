@@ -2,7 +2,7 @@
 /* api/rest/object.h - what all kinds of objects have in common: their routes.
  *
  * A kind is a file of api/object/ with a `const struct kind kind_X`, which says what is special
- * about it, and a KIND row in api/routes.def, which says where it is and what it offers:
+ * about it, and a KIND row in cluster/model/entity.def, which says where it is and what it offers:
  *
  *     list    GET    /1.0/things        URLs, with ?recursion= objects; ?filter=
  *     get     GET    /1.0/things/NAME   with an ETag of what may be changed
@@ -64,10 +64,14 @@ struct change {
 struct kind {
 	enum entity entity;
 	const struct field *fields;
+	size_t name_max;          /* of a name, in bytes; 0: is_name() decides */
+	const char *name_without; /* bytes that may not be in it, beside '/' and '~'; or NULL */
 	bool (*is_name)(const char *name);
-	const char *name_rule;  /* in words */
-	const char *keep;       /* the name of the one that can't be renamed or deleted, or NULL */
-	const char *used_as;    /* of used_by(): who uses one; shown, and kept from losing it */
+	const char *name_rule; /* is_name() in words */
+	/* The name of the one that is always there: a fresh database has it, with this
+	 * description, and it can't be renamed or deleted. Or NULL. */
+	const char *keep, *keep_text;
+	const char *used_as; /* of used_by(): who uses one; shown, and kept from losing it */
 	int (*ready)(struct req *r); /* before anything else: is there such a thing here at all? */
 	/* The row that the path means, when its key is not the name. */
 	int (*find)(struct req *r, const char *name, struct row *ret);
@@ -102,6 +106,9 @@ int object_delete(struct req *r);
 
 /* For further routes below an object, {0} of the path: the row, or ERR_NOT_FOUND. */
 int object_find(struct req *r, const struct kind *k, struct row *ret);
+
+/* Makes those that are always there, of all kinds in a table of routes. */
+void objects_keep(const struct api_env *env, const struct route *routes);
 
 /* What stands in api/rest/object.c alone, for its test. */
 /* The URL, without its project, of an object by the path of one of its kind's rows: {parts} before

@@ -19,21 +19,18 @@ json_t *member_groups(const json_t *member)
 
 bool member_is_in(const json_t *member, const char *group)
 {
-	_json_ json_t *groups = member_groups(member);
-
-	return json_lists(groups, group);
+	return str_eq(group, GROUP_DEFAULT) || json_lists(json_arr(member, "groups"), group);
 }
 
 void member_set_group(json_t *member, const char *group, bool in)
 {
-	_json_ json_t *groups = member_groups(member);
-	json_t *next = json_array(), *v;
+	json_t *next = member_groups(member), *v;
 	size_t i;
 
 	assert(in || !str_eq(group, GROUP_DEFAULT));
-	json_array_foreach(groups, i, v) {
-		if (!str_eq(json_string_value(v), group))
-			json_array_append(next, v);
+	json_array_foreach(next, i, v) {
+		if (str_eq(json_string_value(v), group))
+			json_array_remove(next, i--);
 	}
 	if (in)
 		json_array_append_new(next, json_string(group));

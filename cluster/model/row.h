@@ -22,6 +22,9 @@ enum scope { SCOPE_GLOBAL, SCOPE_PROJECT };
 
 /* "instance", "image alias", ... for messages. */
 const char *entity_name(enum entity e);
+/* The same at the beginning of a sentence. */
+#define ENTITY_TITLE_SIZE 64
+const char *entity_title(enum entity e, char ret[ENTITY_TITLE_SIZE]);
 enum scope entity_scope(enum entity e);
 
 struct row {

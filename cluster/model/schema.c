@@ -2,6 +2,7 @@
 #include "cluster/model/schema.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 
 #include "base/digest.h"
@@ -29,6 +30,13 @@ const char *entity_name(enum entity e)
 {
 	assert(e < ENT_MAX);
 	return entities[e].noun;
+}
+
+const char *entity_title(enum entity e, char ret[ENTITY_TITLE_SIZE])
+{
+	str_copy(ret, ENTITY_TITLE_SIZE, entity_name(e));
+	ret[0] = (char)toupper((unsigned char)ret[0]);
+	return ret;
 }
 
 enum scope entity_scope(enum entity e)

@@ -155,11 +155,6 @@ static bool hidden(struct req *r, const struct row *row)
 	return str_eq(row->key, "secret");
 }
 
-static bool is_name(const char *name)
-{
-	return name_is_free(name, 8);
-}
-
 static const struct field fields[] = {
 	{ "name", JW_STR, FIELD_NAME, true },          { "type", JW_STR, FIELD_FIXED, false },
 	{ "description", JW_STR, FIELD_WRITE, false }, { "config", JW_STR_MAP, FIELD_WRITE, false },
@@ -168,9 +163,10 @@ static const struct field fields[] = {
 static const struct kind thing = {
 	.entity = ENT_PROFILE,
 	.fields = fields,
-	.is_name = is_name,
-	.name_rule = "1 to 8 bytes",
+	.name_max = 8,
+	.name_without = "@",
 	.keep = "default",
+	.keep_text = "Default thing",
 	.hidden = hidden,
 	.show = show,
 	.fix = fix,
@@ -235,7 +231,9 @@ static void refuses_to_make(void **state)
 		const char *message;
 	} cases[] = {
 		{ "{}", 400, "profile: field \"name\" is missing" },
-		{ "{\"name\":\"\"}", 400, "profile: invalid name \"\" (1 to 8 bytes)" },
+		{ "{\"name\":\"\"}", 400,
+		  "profile: invalid name \"\" (1 to 8 bytes, none of them one of \"/~@\")" },
+		{ "{\"name\":\"a@b\"}", 400, "invalid name \"a@b\"" },
 		{ "{\"name\":\"much too long\"}", 400, "invalid name \"much too long\"" },
 		{ "{\"name\":\"a~b\"}", 400, "invalid name \"a~b\"" },
 		{ "{\"name\":\"x\", \"status\":\"Created\"}", 400, "status" },
@@ -305,6 +303,23 @@ static void changes(void **state)
 					   "it is \"a\"");
 	assert_int_equal(ask(t, "PUT /1.0/things/a", "{\"type\":\"round\"}"), 400);
 	assert_int_equal(ask(t, "PUT /1.0/things/none", "{}"), 404);
+}
+
+/* What is always there is made once, and what became of it stays. */
+static void keeps_one(void **state)
+{
+	struct object_world *t = *state;
+
+	objects_keep(&t->env, routes);
+	assert_int_equal(ask(t, "GET /1.0/things/default", NULL), 200);
+	assert_answer(t, "{\"name\":\"default\", \"type\":\"\", \"config\":{}, "
+			 "\"description\":\"Default thing\", \"status\":\"Created\"}");
+	assert_int_equal(ask(t, "PATCH /1.0/things/default", "{\"description\":\"mine\"}"), 200);
+	objects_keep(&t->env, routes);
+	assert_int_equal(ask(t, "GET /1.0/things?filter=description+eq+mine", NULL), 200);
+	assert_answer(t, "[\"/1.0/things/default\"]");
+	assert_int_equal(ask(t, "DELETE /1.0/things/default", NULL), 403);
+	assert_int_equal(ask(t, "POST /1.0/things/default", "{\"name\":\"x\"}"), 403);
 }
 
 static void renames(void **state)
@@ -464,6 +479,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses_to_make, setup, object_world_teardown),
 		cmocka_unit_test_setup_teardown(lists, setup, object_world_teardown),
 		cmocka_unit_test_setup_teardown(changes, setup, object_world_teardown),
+		cmocka_unit_test_setup_teardown(keeps_one, setup, object_world_teardown),
 		cmocka_unit_test_setup_teardown(renames, setup, object_world_teardown),
 		cmocka_unit_test_setup_teardown(deletes, setup, object_world_teardown),
 		cmocka_unit_test_setup_teardown(tries_again, setup, object_world_teardown),

@@ -16,6 +16,8 @@
 
 static void every_kind_has_a_table_of_its_own(void **state)
 {
+	char title[ENTITY_TITLE_SIZE];
+
 	for (int e = 0; e < ENT_MAX; e++) {
 		const char *table = entity_table(e);
 
@@ -31,6 +33,7 @@ static void every_kind_has_a_table_of_its_own(void **state)
 			assert_string_not_equal(entity_name(e), entity_name(o));
 		}
 	}
+	assert_string_equal(entity_title(ENT_POOL, title), "Storage pool");
 	assert_int_equal(entity_by_table("nonsense"), ENT_MAX);
 	assert_int_equal(entity_by_table(""), ENT_MAX);
 	assert_int_equal(entity_by_table(NULL), ENT_MAX);
