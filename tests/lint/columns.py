@@ -18,7 +18,7 @@ def check_columns(texts, report):
         if path.startswith(FREE) or not path.endswith((".c", ".h", ".def")):
             continue
         for name, parameters, body in DEFINE.findall(text):
-            for i, column in enumerate(p.strip() for p in parameters.split(",")):
+            for i, column in enumerate(p.strip() for p in parameters.replace("\\\n", "").split(",")):
                 rest = column == "..."
                 used = column in WORDS or re.search(
                     rf"\b{'__VA_ARGS__' if rest else re.escape(column)}\b", body) is not None
