@@ -153,7 +153,7 @@ def test_limits_where_process_1_is_in_a_cgroup(single, image_file):
         single.cli("image", "import", image_file, "--alias", "test")
         single.cli("launch", "test", "c1", "-c", "limits.memory=64MiB")
         limits = [p.read_text().strip() for name in ("memory.limit_in_bytes", "memory.max")
-                  for p in outer.parent.rglob(f"c1/payload/{name}")]
+                  for p in outer.rglob(f"c1/payload/{name}")]
         assert limits == [str(64 << 20)]
         single.cli("config", "set", "c1", "limits.memory", "96MiB")
         assert single.cli("exec", "c1", "--", "echo", "alive").stdout == "alive\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cluster import run, wait_for
-from moves import last_move, move, processes_of, status_of, wait_for_fault
+from moves import MOVE_S, last_move, move, processes_of, status_of, wait_for_fault
 
 
 @pytest.mark.parametrize("pool", ["default", "plain"])
@@ -253,7 +253,7 @@ def test_a_dump_is_tried_again_when_its_obstacle_passes(cluster, launch, client,
     mover.start()
     wait_for("the second try", lambda: "a dump is tried again" in cluster[0].log_since(logged), 60, step=0.005)
     cluster[0].request("POST", f"/1.0/instances/{name}/files?path=/accept", b"")
-    mover.join(120)
+    mover.join(MOVE_S)
     cluster[2].shows(name, location="m2")
     assert talk.finish()["error"] == ""
     assert world.problems() == []
@@ -389,7 +389,7 @@ def test_process_of_a_move_is_killed(cluster, launch, world, victim, member):
                 return True
         return not mover.is_alive()
     wait_for("the process to kill", kill_it, 30, step=0.001)
-    mover.join(120)
+    mover.join(MOVE_S)
     # A CRIU that dies while its code is in a process takes the process along: the user is told so.
     if victim == "criu-dump" and "did not survive the move, and has stopped on m1" in ends[0].stderr:
         cluster[2].cli("start", name)
@@ -414,7 +414,7 @@ def test_a_killed_restore_leaves_no_process(cluster, launch, world, count):
             os.kill(there[0], signal.SIGKILL)
         return len(there) >= count or not mover.is_alive()
     wait_for("the restore", kill_it, 30, step=0.001)
-    mover.join(120)
+    mover.join(MOVE_S)
     wait_for("running again", lambda: cluster[2].instance(name)["status"] == "Running", 60)
     wait_for("a consistent world", lambda: world.problems() == [], 30)
     wait_for("the end of the restore", lambda: list(world.restorers()) == [], 30)
@@ -423,12 +423,13 @@ def test_a_killed_restore_leaves_no_process(cluster, launch, world, count):
 def test_a_move_tells_that_its_instance_has_died(cluster, launch, world):
     name = launch("mortal", "--target", "m1", "-c", "environment.MEM_MIB=64")
     init = cluster[0].state(name)["pid"]
-    failed = []
+    failed, before = [], set(processes_of(cluster[0]))
     mover = threading.Thread(target=lambda: failed.append(move(cluster[2], name, "m2", check=False)))
     mover.start()
-    wait_for("the dump", lambda: "criu-dump" in [what for _, what in processes_of(cluster[0])], 30, step=0.001)
+    wait_for("the dump", lambda: "criu-dump" in [what for _, what in set(processes_of(cluster[0])) - before], 30,
+             step=0.001)
     os.kill(init, signal.SIGKILL)
-    mover.join(120)
+    mover.join(MOVE_S)
     assert failed[0].returncode == 1 and "has stopped on m1" in failed[0].stderr, failed
     wait_for("its end", lambda: status_of(cluster[2], name) == ("m1", "Stopped"))
     cluster[2].cli("start", name)
@@ -477,7 +478,7 @@ def test_criu_is_killed_and_connections_go_on(cluster, launch, client, world, la
     wait_for("a socket that is read", lambda: sockets_in_repair(int(speaker)), 30, step=0.0005)
     threading.Event().wait(later_ms / 1000)
     os.kill(pid, signal.SIGKILL)
-    mover.join(120)
+    mover.join(MOVE_S)
     wait_for("running", lambda: cluster[2].instance(name)["status"] == "Running", 60)
     assert (talk.finish()["error"], listener.finish()["end"]) == ("", "flows")
     wait_for("a consistent world", lambda: world.problems() == [], 30)
@@ -495,7 +496,7 @@ def test_target_helper_dies_between_commit_and_resume(cluster, launch, world):
         if what in ("helper-restore", "criu-restore"):
             os.kill(pid, signal.SIGKILL)
     cluster.restart(cluster[0])
-    mover.join(120)
+    mover.join(MOVE_S)
     wait_for("m2 owns it", lambda: cluster[2].instance(name)["location"] == "m2", 60)
     wait_for("settled", lambda: cluster[2].instance(name)["status"] in ("Running", "Stopped"), 60)
     wait_for("a consistent world", lambda: world.problems() == [], 30)

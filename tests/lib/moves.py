@@ -8,7 +8,11 @@ import threading
 from cluster import ApiError, wait_for
 
 
+MOVE_S = 200  # longer than a move waits for a CRIU that has lost a process of its own
+
+
 def move(member, name, target, *flags, **kw):
+    kw.setdefault("timeout", MOVE_S)
     return member.cli("move", name, "--target", target, *flags, **kw)
 
 
@@ -77,7 +81,7 @@ class Held:
         """SIGCONT: it goes on; SIGKILL: it is given up."""
         for pid in self.pids:
             os.kill(pid, sig)
-        self.thread.join(120)
+        self.thread.join(MOVE_S)
         return self.result
 
 
@@ -87,6 +91,6 @@ def in_background(function, *args):
     thread.start()
 
     def finish():
-        thread.join(120)
+        thread.join(MOVE_S)
         return result[0]
     return finish
