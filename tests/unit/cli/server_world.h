@@ -142,11 +142,14 @@ static inline bool world_read(struct stream *s, struct sbuf *in)
 static inline void world_note_headers(struct world *w, const char *head)
 {
 	const char *end = strstr(head, "\r\n\r\n"), *at = head;
+	_free_ char *type = world_header(head, "\r\ncontent-type: ");
 
 	while ((at = strstr(at, "\r\nX-LXD-")) && at < end) {
 		at += strlen("\r\n");
 		sbuf_printf(&w->asked, " %.*s", (int)strcspn(at, "\r"), at);
 	}
+	if (str_starts(type, "multipart/"))
+		sbuf_printf(&w->asked, " %s", type);
 }
 
 static inline void world_serve(struct world *w, struct stream *s)
