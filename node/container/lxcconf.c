@@ -67,15 +67,13 @@ static const char *const fixed[][2] = {
 	{ "lxc.console.path", "none" },
 	{ "lxc.tty.max", "0" },
 	{ "lxc.pty.max", "1024" },
+	/* In a user namespace of its own they are power over nothing; an init that has them tries,
+	 * and calls it a failure. */
+	{ "lxc.cap.drop", "mac_admin mac_override sys_module sys_rawio sys_time" },
 	{ "lxc.mount.auto", "proc:mixed sys:mixed cgroup:mixed" },
 	{ "lxc.log.level", "warn" },
 	{ "lxc.hook.version", "1" },
 	{ "lxc.hook.post-stop", REBOOT_HOOK },
-};
-
-/* Only for privileged containers: in a user namespace of its own root has no power over these. */
-static const char *const privileged[][2] = {
-	{ "lxc.cap.drop", "mac_admin mac_override sys_module sys_rawio sys_time" },
 };
 
 static const char *const devices_allowed[] = {
@@ -123,8 +121,6 @@ static int put_ids(struct conf *c)
 		putf(c, "lxc.idmap", "u 0 %u %u", m.base, m.size);
 		return putf(c, "lxc.idmap", "g 0 %u %u", m.base, m.size);
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(privileged); i++)
-		put(c, privileged[i][0], privileged[i][1]);
 	return put_device_rules(c);
 }
 

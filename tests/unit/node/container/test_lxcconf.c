@@ -76,10 +76,11 @@ static void test_lines(void **state)
 		("lxc.mount.entry = /d/containers/c1/stage/dev-data mnt/my\\040data none "
 		 "bind,ro,create=dir 0 0"),
 		"lxc.environment = TZ=Europe/Berlin",
+		"lxc.cap.drop = mac_admin mac_override sys_module sys_rawio sys_time",
 	};
 	static const char *const absent[] = {
-		"lxc.net.1.ipv4.address", "lxc.cap.drop", "user.x", "devices",
-		"lxc.rootfs.options",     "lxc.net.2"
+		"lxc.net.1.ipv4.address", "user.x", "devices",
+		"lxc.rootfs.options", "lxc.net.2"
 	};
 	_json_ json_t *spec = make_spec();
 	_free_ char *text = text_of(spec);
