@@ -303,9 +303,11 @@ int lxcconf_write(const struct lxcconf *o, struct err *err)
 	return write_in(dir, files[o->use], text.data, text.len, err);
 }
 
-int lxcconf_write_seccomp(const char *dir, struct err *err)
+int lxcconf_write_seccomp(const char *dir, const char *more, struct err *err)
 {
-	return write_in(dir, SECCOMP_FILE, seccomp_profile, strlen(seccomp_profile), err);
+	_free_ char *text = xasprintf("%s%s", seccomp_profile, more);
+
+	return write_in(dir, SECCOMP_FILE, text, strlen(text), err);
 }
 
 /* --- raw.lxc ------------------------------------------------------------------------------ */

@@ -22,8 +22,9 @@ int lxcconf_text(const struct lxcconf *o, struct sbuf *out, struct err *err);
 /* To the container's folder: LXCCONF_START for a start. For a dump or restore it is "config", which
  * all helpers read when they open the container. */
 int lxcconf_write(const struct lxcconf *o, struct err *err);
-/* Once for the folder, before the first of them: the filter of system calls that each names. */
-int lxcconf_write_seccomp(const char *dir, struct err *err);
+/* For the folder, before the container starts: the filter of system calls that each of them names,
+ * with more lines. */
+int lxcconf_write_seccomp(const char *dir, const char *more, struct err *err);
 /* The key_parser (base/keys.h) of raw.lxc: lines of "lxc.key = value", none of what the server sets
  * itself. Gives the signal that lxc.signal.halt names, as int; 0 when it names none. */
 int lxcconf_parse_raw(const char *raw, void *ret, struct err *err);

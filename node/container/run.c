@@ -92,7 +92,7 @@ static int write_folder(struct node *n, const char *name, const json_t *spec, bo
 	if (ct_write_spec(n, name, spec, err) < 0)
 		return -1;
 	make_console(name, dir, spec);
-	if (lxcconf_write_seccomp(dir, err) < 0)
+	if (lxcconf_write_seccomp(dir, "", err) < 0)
 		return -1;
 	if (start && ct_write_conf(n, spec, DEVICE_START, err) < 0)
 		return -1;

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/container/lxcconf.h"
+#include "node/container/systemd.h"
 #include "node/container/verb/lxc.h"
 #include "node/helper/verbs.h"
 #include "node/host/cgroup.h"
@@ -102,6 +103,21 @@ static int prepare_root(const json_t *request, struct err *err)
 	return reach_open_parents(state_dir, err);
 }
 
+/* Quotes around a value are the file's, not the value's. */
+static int set_line(void *arg, const char *key, const char *value, struct err *err)
+{
+	size_t len = strlen(value), trim;
+	_free_ char *text = NULL;
+
+	while (len && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+		len--;
+	trim = len > 1 && strchr("\"'", value[0]) && value[len - 1] == value[0];
+	text = xstrndup(value + trim, len - 2 * trim);
+	if (((struct lxc_container *)arg)->set_config_item(arg, key, text))
+		return 0;
+	return err_set(err, ERR_INVALID, "liblxc does not take \"%.60s = %.60s\"", key, text);
+}
+
 /* What it is opened with is for dumps and restores. */
 static int load_start(const json_t *request, struct lxc_container *c, struct err *err)
 {
@@ -110,6 +126,29 @@ static int load_start(const json_t *request, struct lxc_container *c, struct err
 
 	c->clear_config(c);
 	return c->load_config(c, path) ? 0 : err_set(err, ERR_INTERNAL, "liblxc refuses %s", path);
+}
+
+static char *init_command(struct lxc_container *c)
+{
+	char text[1024];
+	int n = c->get_config_item(c, "lxc.init.cmd", text, sizeof(text));
+
+	return xstrndup(text, n > 0 && n < (int)sizeof(text) ? (size_t)n : 0);
+}
+
+static int prepare_init(const json_t *request, struct lxc_container *c, struct err *err)
+{
+	const json_t *spec = json_obj(request, "spec");
+	const char *name = json_str(request, "name", ""), *path = json_str(request, "lxcpath", "");
+	_free_ char *root = rootfs_mountpoint(path, name), *command = init_command(c);
+	_free_ char *dir = xasprintf("%s/%s", path, name);
+	unsigned version = systemd_is_wanted(spec) ? systemd_version(root, command) : SYSTEMD_NONE;
+
+	if (version == SYSTEMD_NONE)
+		return 0;
+	if (lxcconf_write_seccomp(dir, systemd_seccomp, err) < 0)
+		return -1;
+	return systemd_lines(version, set_line, c, err);
 }
 
 static int show_bridges(const json_t *spec, struct err *err)
@@ -135,7 +174,7 @@ json_t *helper_start(const json_t *request, struct err *err)
 	if (prepare_root(request, err) < 0)
 		return NULL;
 	c = helper_lxc_open(request, err);
-	if (!c || load_start(request, c, err) < 0 ||
+	if (!c || load_start(request, c, err) < 0 || prepare_init(request, c, err) < 0 ||
 	    show_bridges(json_obj(request, "spec"), err) < 0)
 		return NULL;
 	umask(INSIDE_UMASK);
@@ -187,21 +226,6 @@ json_t *helper_stop(const json_t *request, struct err *err)
 	return json_object();
 }
 
-/* Quotes around a value are the file's, not the value's. */
-static int try_line(void *arg, const char *key, const char *value, struct err *err)
-{
-	size_t len = strlen(value), trim;
-	_free_ char *text = NULL;
-
-	while (len && (value[len - 1] == ' ' || value[len - 1] == '\t'))
-		len--;
-	trim = len > 1 && strchr("\"'", value[0]) && value[len - 1] == value[0];
-	text = xstrndup(value + trim, len - 2 * trim);
-	if (((struct lxc_container *)arg)->set_config_item(arg, key, text))
-		return 0;
-	return err_set(err, ERR_INVALID, "liblxc does not take \"%.60s = %.60s\"", key, text);
-}
-
 /* {raw} -> {}. On a container that is nowhere. */
 json_t *helper_check(const json_t *request, struct err *err)
 {
@@ -211,7 +235,7 @@ json_t *helper_check(const json_t *request, struct err *err)
 		err_set(err, ERR_INTERNAL, "liblxc makes no configuration");
 		return NULL;
 	}
-	if (lxcconf_each_raw(json_str(request, "raw", ""), try_line, c, err) < 0)
+	if (lxcconf_each_raw(json_str(request, "raw", ""), set_line, c, err) < 0)
 		return NULL;
 	return json_object();
 }
