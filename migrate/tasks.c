@@ -19,6 +19,7 @@
 #include "base/sbuf.h"
 #include "base/str.h"
 #include "migrate/plan.h"
+#include "node/host/mountinfo.h"
 #include "node/host/pids.h"
 
 #define TEXT_MAX (4 << 20)
@@ -27,7 +28,7 @@
 #define TRACER_STEP_MS 20
 #define CGROUP_TRIES 20
 #define CGROUP_STEP_MS 5
-#define FLAG_EXITING 4 /* of the flags in proc_pid_stat(5) */
+#define FLAG_EXITING 4          /* of the flags in proc_pid_stat(5) */
 #define MQUEUE_MAGIC 0x19800202 /* statfs(2) */
 
 struct task {
@@ -91,13 +92,13 @@ static void refuse(const struct task *t, const char *fmt, ...)
 
 /* --- checks ------------------------------------------------------------------------------- */
 
+/* Below init's CRIU restores those of mounts and networks only. */
 static const struct {
 	const char *file, *what;
 } namespaces[] = {
-	{ "ns/mnt", "mount" },     { "ns/uts", "UTS (host name)" },
-	{ "ns/ipc", "IPC" },       { "ns/net", "network" },
-	{ "ns/user", "user" },     { "ns/pid", "process" },
-	{ "ns/cgroup", "cgroup" }, { "ns/time_for_children", "time" },
+	{ "ns/uts", "UTS (host name)" }, { "ns/ipc", "IPC" },
+	{ "ns/user", "user" },           { "ns/pid", "process" },
+	{ "ns/cgroup", "cgroup" },       { "ns/time_for_children", "time" },
 };
 
 static void other_namespaces(const struct task *t, const struct task *init)
@@ -412,40 +413,60 @@ static void look_at_queues(const struct task *init, const char *at)
 		closedir(d);
 }
 
-/* "36 35 98:0 / /mnt rw - ext4 /dev/root rw" */
-static void look_at_mount(const struct task *init, char *line)
+static bool is_type(const char *type, const char *bad)
 {
-	char *dash = strstr(line, " - "), *part[6];
-	const char *type = dash ? dash + 3 : "";
+	return strncmp(type, bad, strlen(bad)) == 0;
+}
 
-	if (!dash)
-		return;
-	*dash = '\0';
-	if (str_split(line, ' ', part, 6) < 5)
-		return;
-	if (str_starts(type, "mqueue "))
-		look_at_queues(init, part[4]);
+/* An empty one is removed before the dump. */
+static bool is_in_use(const struct task *t, const struct mountinfo *m)
+{
+	_free_ char *path = xasprintf("%s/root%s", t->dir, m->at);
+	struct err err;
+
+	return !str_eq(m->type, "ramfs") || io_is_empty(path, &err) != 1;
+}
+
+static void look_at_mount(const struct task *t, const struct mountinfo *m)
+{
+	if (str_eq(m->type, "mqueue"))
+		look_at_queues(t, m->at);
 	for (size_t i = 0; i < ARRAY_SIZE(bad_types); i++) {
-		size_t len = strlen(bad_types[i]);
-
-		/* The container's root is an overlay that both members put together themselves. */
-		if (strncmp(type, bad_types[i], len) == 0 && !str_eq(part[4], "/"))
-			refuse(init,
-			       "sees a mount of type %.*s at %s, which CRIU cannot carry over",
-			       (int)strcspn(type, " "), type, part[4]);
+		if (is_type(m->type, bad_types[i]) && is_in_use(t, m))
+			refuse(t, "sees a mount of type %s at %s, which CRIU cannot carry over",
+			       m->type, m->at);
 	}
 }
 
-static void mounts(const struct task *init)
+/* What has been looked at: words with spaces around them. */
+struct looked_at {
+	struct sbuf namespaces, devices;
+};
+
+static bool is_first(struct sbuf *list, const char *word)
 {
-	_free_ char *text = read_of(init, "mountinfo");
+	_free_ char *spaced = xasprintf(" %s ", word);
 
-	for (char *line = text; line && *line;) {
-		char *end = line + strcspn(line, "\n"), *next = *end ? end + 1 : end;
+	if (list->data && strstr(list->data, spaced))
+		return false;
+	sbuf_puts(list, spaced);
+	return true;
+}
 
-		*end = '\0';
-		look_at_mount(init, line);
-		line = next;
+/* Of services in their sandboxes, too; each file system once. */
+static void mounts(const struct task *t, bool is_init, struct looked_at *l)
+{
+	char namespace[LINK_MAX], *text;
+	_free_ char *copy = NULL;
+	struct mountinfo m;
+
+	if (!link_of(t, "ns/mnt", namespace) || !is_first(&l->namespaces, namespace))
+		return;
+	text = copy = read_of(t, "mountinfo");
+	while (text && mountinfo_next(&text, &m)) {
+		/* The container's root may be an overlay, which both members put together. */
+		if (is_first(&l->devices, m.device) && !(is_init && str_eq(m.at, "/")))
+			look_at_mount(t, &m);
 	}
 }
 
@@ -478,8 +499,9 @@ static void terminals(const struct plan_tasks *all, struct move_plan *ret)
 void plan_tasks(const struct plan_tasks *all, struct move_plan *ret)
 {
 	struct task init = task_of(all, all->init, ret);
+	struct looked_at looked = { SBUF(TEXT_MAX), SBUF(TEXT_MAX) };
 
-	mounts(&init);
+	mounts(&init, true, &looked);
 	for (size_t i = 0; i < all->npids; i++) {
 		struct task t = task_of(all, all->pids[i], ret);
 
@@ -489,6 +511,9 @@ void plan_tasks(const struct plan_tasks *all, struct move_plan *ret)
 			cgroups(&t);
 		other_namespaces(&t, &init);
 		descriptors(&t);
+		mounts(&t, false, &looked);
 	}
 	terminals(all, ret);
+	sbuf_free(&looked.namespaces);
+	sbuf_free(&looked.devices);
 }

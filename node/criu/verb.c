@@ -29,6 +29,7 @@
 #include "node/console/console.h"
 #include "node/container/verb/lxc.h"
 #include "node/criu/criu.h"
+#include "node/criu/mounts.h"
 #include "node/criu/tcp_left.h"
 #include "node/device/port.h"
 #include "node/helper/verbs.h"
@@ -250,6 +251,7 @@ static int freeze(const struct job *j, pid_t init, struct err *err)
 	/* CRIU polls the freezer every 100 ms; it takes a frozen cgroup as it is. */
 	if (cgroup_freeze(j->cgroup_name, j->name, true, deadline_in(FREEZE_MS), err) < 0 ||
 	    pids_check_outside(j->cgroup_name, j->name, init, err) < 0 ||
+	    criu_mounts_settle(j->cgroup_name, j->name, init, err) < 0 ||
 	    cgroup_owners_save(j->cgroup_name, j->name, j->images, err) < 0)
 		return -1;
 	return console_dump(folder, j->images, options, j->cgroup_name, j->name, err);
@@ -284,7 +286,8 @@ json_t *helper_dump(const json_t *request, struct err *err)
 	struct job j = job_of(request);
 	_lxc_ struct lxc_container *c = prepare(&j, "source", err);
 
-	if (!c)
+	/* A while before the freeze: an init that sees mounts go has something to say. */
+	if (!c || criu_mounts_settle(j.cgroup_name, j.name, c->init_pid(c), err) < 0)
 		return NULL;
 	if (!await_start()) {
 		err_set(err, ERR_CANCELLED, "the move was given up");

@@ -50,7 +50,8 @@ FREE = ("tests/", "bench/")
 # Pattern of the call, the files that may use it, what to use instead.
 STR = "use the str_to_* parsers of base/str.h"
 OWN_STRTOL, OWN_FORK = ["base/*.c", *(f + "*" for f in FREE)], [
-    "node/helper/helper.c", "node/*/verb*.c", "node/hook/*.c", "base/proc*.c", *(f + "*" for f in FREE)]
+    "node/helper/helper.c", "node/*/verb*.c", "node/criu/mounts.c", "node/hook/*.c", "base/proc*.c",
+    *(f + "*" for f in FREE)]
 OWN_TARBALLS = ["node/image/verb.c", "node/image/tar.c", "node/image/unpack.c",
                 "node/image/image_int.h", "tests/*"]
 OWN_UMASK = ["node/daemon/dunlind.c", "node/*/verb*.c", "node/device/inside.c", "node/hook/*.c",

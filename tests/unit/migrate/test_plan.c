@@ -233,8 +233,9 @@ static void what_processes_hold_is_named(void **state)
 		const char *link, *target, *words[3];
 	} cases[] = {
 		{ "ns/uts", "uts:[200]", { "redis-server", "redis.service", "UTS" } },
-		{ "ns/mnt", "mnt:[200]", { "process 101", "mount namespace" } },
-		{ "ns/net", "net:[200]", { "network namespace" } },
+		{ "ns/mnt", "mnt:[200]", { NULL } },
+		{ "ns/net", "net:[200]", { NULL } },
+		{ "ns/ipc", "ipc:[200]", { "process 101", "IPC namespace" } },
 		{ "ns/user", "user:[200]", { "user namespace" } },
 		{ "ns/pid", "pid:[200]", { "process namespace" } },
 		{ "ns/cgroup", "cgroup:[200]", { "cgroup namespace" } },
@@ -331,11 +332,9 @@ static void relations_to_the_outside_are_found(void **state)
 static void strays_of_cgroups_are_found(void **state)
 {
 	struct proc_world *w = *state;
-	struct plan_tasks t = { .proc = w->dir,
-				.pids = w->pids,
-				.npids = 3,
-				.init = 100,
-				.cgroup = "cg/c1/payload" };
+	struct plan_tasks t = {
+		.proc = w->dir, .pids = w->pids, .npids = 3, .init = 100, .cgroup = "cg/c1/payload"
+	};
 	struct move_plan plan = { 0 };
 
 	put(w, 100, "cgroup", "3:cpu,cpuacct:/cg/c1/payload\n2:memory:/a/cg/c1/payload/b\n0::/\n");
@@ -399,13 +398,51 @@ static void mounts_of_the_host_are_found(void **state)
 	    "1 0 0:1 / / rw - overlay a rw\n9 1 0:9 / /home rw - nfs4 srv:/ rw\n");
 	plan = look(w);
 	assert_non_null(strstr(text_of(&plan), "nfs4 at /home"));
-	put(w, 100, "mountinfo", "7 1 0:7 / /run/credentials/x ro - ramfs none rw\n");
-	plan = look(w);
-	assert_non_null(strstr(text_of(&plan), "ramfs at /run/credentials/x"));
 	put(w, 100, "mountinfo",
 	    "9 1 0:9 / /var/lib/docker/x rw shared:1 - overlay o rw\nodd line\n");
 	plan = look(w);
 	assert_non_null(strstr(text_of(&plan), "/var/lib/docker/x"));
+}
+
+/* One is as good as none when nothing is in it. */
+static void ramfs_is_an_obstacle_while_it_is_used(void **state)
+{
+	struct proc_world *w = *state;
+	_free_ char *dir = xasprintf("%s/100/root/run/credentials/x", w->dir);
+	struct move_plan plan;
+	struct err err;
+
+	put(w, 100, "mountinfo", "7 1 0:7 / /run/credentials/x ro - ramfs none rw\n");
+	assert_int_equal(io_mkdirs(dir, 0755, &err), 0);
+	assert_int_equal(look(w).kind, MOVE_LIVE);
+	put(w, 100, "root/run/credentials/x/token", "secret");
+	plan = look(w);
+	assert_int_equal(plan.kind, MOVE_COLD);
+	assert_non_null(strstr(text_of(&plan), "ramfs at /run/credentials/x"));
+}
+
+/* What they share with init, as all of its root, is looked at there. */
+static void mounts_of_sandboxes_are_looked_at_once(void **state)
+{
+	static const char text[] =
+		"1 0 0:1 / / rw - overlay a rw\n2 1 0:1 /usr /usr ro - overlay a rw\n"
+		"9 1 0:9 / /home rw - nfs4 srv:/ rw\n"
+		"8 1 0:8 / /srv/own rw - fuse.sshfs b: rw\n";
+	struct proc_world *w = *state;
+	struct move_plan plan;
+
+	put(w, 100, "mountinfo",
+	    "1 0 0:1 / / rw - overlay a rw\n9 1 0:9 / /home rw - nfs4 srv:/ rw\n");
+	for (int pid = 101; pid <= 102; pid++) {
+		put(w, pid, "mountinfo", text);
+		point(w, pid, "ns/mnt", "mnt:[200]");
+	}
+	plan = look(w);
+	assert_int_equal(plan.n, 2);
+	assert_non_null(strstr(plan.reasons[0], "init (process 100"));
+	assert_non_null(strstr(plan.reasons[0], "nfs4 at /home"));
+	assert_non_null(strstr(plan.reasons[1], "redis.service"));
+	assert_non_null(strstr(plan.reasons[1], "fuse.sshfs at /srv/own"));
 }
 
 int main(void)
@@ -426,6 +463,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(relations_to_the_outside_are_found, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(mounts_of_the_host_are_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(ramfs_is_an_obstacle_while_it_is_used, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(mounts_of_sandboxes_are_looked_at_once, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
