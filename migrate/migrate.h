@@ -16,8 +16,9 @@ struct mover_opts {
 	struct cluster *cluster;
 	struct node *node;
 	/* The spec of node/node.h and pool for an instance row as it would be on this member
-	 * (api/work/spec.c). */
-	json_t *(*spec)(void *arg, const json_t *instance, json_t **ret_pool, struct err *err);
+	 * (api/work/spec.c). view: that of the order, or NULL. */
+	json_t *(*spec)(void *arg, const json_t *instance, void *view, json_t **ret_pool,
+			struct err *err);
 	/* Image present here, fetched from a member that has it when not. */
 	int (*need_image)(void *arg, const char *fingerprint, struct op *op, struct err *err);
 	/* Networks and hosts of the spec are up on this member. */
@@ -48,11 +49,15 @@ json_t *move_plan_json(const struct move_plan *p);
 int move_plan(struct mover *m, const struct row *instance, const char *target,
 	      struct move_plan *ret, struct err *err);
 
+struct move_order {
+	const char *name, *target;
+	bool live;  /* false: a running container is stopped, moved and started */
+	void *view; /* what is known of the instance, for mover_opts.spec; NULL: nothing */
+};
 /* The whole move; runs in a job worker on the source. The operation gets progress and metadata:
- * migration {kind, downtime_ms, total_ms, memory_bytes, rootfs_bytes, stages{...}}. live false: a
- * running container is stopped, moved and started. On failure it goes on where it was. */
-int move_run(struct mover *m, const char *name, const char *target, bool live, struct op *op,
-	     struct err *err);
+ * migration {kind, downtime_ms, total_ms, memory_bytes, rootfs_bytes, stages{...}}. On failure it
+ * goes on where it was. */
+int move_run(struct mover *m, const struct move_order *o, struct op *op, struct err *err);
 /* Target side: the upgraded stream of GET /internal/migrate. Owns the stream. */
 void move_serve(struct mover *m, struct stream *own_stream);
 /* Adds the instances whose moves were cut off to the `keep` of node_recover: their processes may

@@ -212,7 +212,7 @@ int move_plan_with(struct mover *m, const struct row *instance, const json_t *ta
 {
 	const char *name = instance->key;
 	_json_ json_t *own = move_facts(m), *pool = NULL;
-	_json_ json_t *spec = m->o.spec(m->o.arg, instance->doc, &pool, err);
+	_json_ json_t *spec = m->o.spec(m->o.arg, instance->doc, NULL, &pool, err);
 
 	if (!spec)
 		return -1;

@@ -167,7 +167,7 @@ static int prepare(struct sink *k, struct err *err)
 	if (container_status(m->o.node, k->mv.id.name) != STATUS_STOPPED)
 		return err_set(err, ERR_CONFLICT, "%s has an instance %s that is not stopped",
 			       k->mv.target, k->mv.id.name);
-	k->mv.spec = m->o.spec(m->o.arg, k->instance, &k->mv.pool, err);
+	k->mv.spec = m->o.spec(m->o.arg, k->instance, NULL, &k->mv.pool, err);
 	if (!k->mv.spec || volume_check_free(m->o.node, k->mv.pool, k->mv.id.name, err) < 0 ||
 	    journal_note(m, &k->mv, err) < 0)
 		return -1;

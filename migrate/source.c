@@ -468,8 +468,9 @@ static int64_t memory_of(struct mover *m, const char *name)
 				      : keyed(text, "anon ") + keyed(text, "\nshmem ");
 }
 
-static int load(struct source *s, const char *name, const char *target, struct err *err)
+static int load(struct source *s, const struct move_order *o, struct err *err)
 {
+	const char *name = o->name, *target = o->target;
 	struct mover *m = s->m;
 	const char *me = mover_member(m);
 
@@ -487,7 +488,7 @@ static int load(struct source *s, const char *name, const char *target, struct e
 	str_copy(s->mv.source, sizeof(s->mv.source), me);
 	str_copy(s->mv.target, sizeof(s->mv.target), target);
 	str_copy(s->mv.was, sizeof(s->mv.was), inst_moved_from(s->row.doc));
-	s->mv.spec = m->o.spec(m->o.arg, s->row.doc, &s->mv.pool, err);
+	s->mv.spec = m->o.spec(m->o.arg, s->row.doc, o->view, &s->mv.pool, err);
 	if (!s->mv.spec)
 		return -1;
 	s->memory = memory_of(m, name);
@@ -526,24 +527,23 @@ static int run_stopped(struct source *s, struct err *err)
 	return -1;
 }
 
-int move_run(struct mover *m, const char *name, const char *target, bool live, struct op *op,
-	     struct err *err)
+int move_run(struct mover *m, const struct move_order *o, struct op *op, struct err *err)
 {
 	struct source s = { .m = m,
 			    .op = op,
 			    .helper = { .sock = -1 },
 			    .began_ms = clock_ms(),
 			    .downtime_ms = -1 };
-	int rc = load(&s, name, target, err);
-	bool runs = rc == 0 && container_pid(m->o.node, name) > 0;
+	int rc = load(&s, o, err);
+	bool runs = rc == 0 && container_pid(m->o.node, o->name) > 0;
 
 	s.stages.ms = json_object();
 	s.stages.mark = s.began_ms;
-	s.mv.live = runs && live;
+	s.mv.live = runs && o->live;
 	if (rc == 0 && s.mv.live)
 		rc = check_live(&s, err);
 	if (rc == 0)
-		rc = runs && !live ? run_stopped(&s, err) : run_all(&s, err);
+		rc = runs && !o->live ? run_stopped(&s, err) : run_all(&s, err);
 	row_free(&s.row);
 	json_decref(s.mv.spec);
 	json_decref(s.mv.pool);

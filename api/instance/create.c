@@ -272,8 +272,8 @@ static int name_architecture(struct req *r, json_t *doc)
 	return 0;
 }
 
-/* ret: what it is with its profiles, for the caller to end. */
-static json_t *new_row(struct req *r, const json_t *body, struct expanded *ret)
+/* x becomes what it is with its profiles. */
+static json_t *new_row(struct req *r, const json_t *body, struct expanded *x)
 {
 	const char *name = json_str(body, "name", "");
 	_free_ char *made_up = NULL, *key = NULL;
@@ -294,7 +294,7 @@ static json_t *new_row(struct req *r, const json_t *body, struct expanded *ret)
 	if (apply_source(r, body, doc) < 0 || name_architecture(r, doc) < 0)
 		return NULL;
 	add_identity(doc);
-	if (instance_check(req_env(r), doc, NULL, NULL, ret, req_err(r)) < 0)
+	if (instance_check(req_env(r), doc, NULL, NULL, x, req_err(r)) < 0)
 		return NULL;
 	return json_incref(doc);
 }
@@ -346,9 +346,12 @@ static int place(struct req *r, const json_t *body, const struct expanded *x, ch
 	return forward(r, choice.member, choice.reason, body) < 0 ? -1 : 1;
 }
 
-static int start_create(struct req *r, json_t *doc, bool start, const char *reason)
+static int start_create(struct req *r, struct expanded *own_x, bool start, const char *reason)
 {
-	struct job_order o = { .kind = &jobs[JOB_CREATE], .name = json_str(doc, "name", "") };
+	json_t *doc = own_x->doc;
+	struct job_order o = { .kind = &jobs[JOB_CREATE],
+			       .name = json_str(doc, "name", ""),
+			       .own_x = own_x };
 
 	o.own_args = json_pack("{s:O, s:b}", "doc", doc, "start", start);
 	if (reason)
@@ -378,5 +381,5 @@ int h_instances_post(struct req *r)
 	if (boot_takes(req_env(r), req_err(r)) < 0 ||
 	    instance_check_host(req_env(r), &x, NULL, req_err(r)) < 0)
 		return -1;
-	return start_create(r, doc, json_bool(body, "start", false), reason);
+	return start_create(r, &x, json_bool(body, "start", false), reason);
 }

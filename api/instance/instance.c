@@ -289,7 +289,7 @@ static json_t *next_writable(struct req *r, const struct row *row, const json_t 
 int h_instance_put(struct req *r)
 {
 	json_t *body = req_json(r, put_fields, "instance");
-	_expanded_ struct expanded x = { 0 };
+	_expanded_ struct expanded x = { 0 }, old = { 0 };
 	_json_ json_t *next = NULL, *args = NULL;
 	_row_ struct row row = { 0 };
 
@@ -297,13 +297,18 @@ int h_instance_put(struct req *r)
 	    instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	next = next_writable(r, &row, body);
-	if (!next || instance_check(req_env(r), next, row.doc, NULL, &x, req_err(r)) < 0)
+	if (!next)
+		return -1;
+	expand(req_env(r), row.doc, &old);
+	if (instance_check(req_env(r), next, &old, NULL, &x, req_err(r)) < 0)
 		return -1;
 	args = json_pack("{s:O, s:I}", "writable", next, "rev",
 			 (json_int_t)(req_header(r, "If-Match") ? row.rev : 0));
 	return reply_job(r, &(struct job_order){ .kind = &jobs[JOB_UPDATE],
 						 .name = row.key,
-						 .own_args = take_ptr(args) });
+						 .own_args = take_ptr(args),
+						 .own_x = &x,
+						 .own_old = &old });
 }
 
 struct patch {
@@ -324,7 +329,8 @@ static json_t *patched(void *arg, const struct row *row, struct err *err)
 int h_instance_patch(struct req *r)
 {
 	struct patch p = { r, req_json(r, put_fields, "instance") };
-	struct instance_change c = { patched, &p };
+	_expanded_ struct expanded x = { 0 }, old = { 0 };
+	struct instance_change c = { patched, &p, &x, &old };
 	_row_ struct row row = { 0 };
 
 	if (!p.body || check_put(r, p.body) < 0 ||
@@ -362,11 +368,11 @@ static const struct json_field post_fields[] = {
 };
 
 /* "@group": another of its members. */
-static int choose_target(struct req *r, const struct row *row, const char *target,
+static int choose_target(struct req *r, const struct row *row, struct expanded *x,
 			 struct place_choice *ret)
 {
-	_expanded_ struct expanded x = { 0 };
-	struct place_order order = { .instance = &x,
+	const char *target = req_query(r, "target");
+	struct place_order order = { .instance = x,
 				     .group = target + 1,
 				     .leave = json_str(row->doc, "member", "") };
 
@@ -374,7 +380,7 @@ static int choose_target(struct req *r, const struct row *row, const char *targe
 		str_copy(ret->member, sizeof(ret->member), target);
 		return 0;
 	}
-	expand(req_env(r), row->doc, &x);
+	expand(req_env(r), row->doc, x);
 	return place_instance(req_env(r), &order, ret, req_err(r));
 }
 
@@ -382,15 +388,16 @@ static int start_move(struct req *r, const json_t *body, const struct row *row)
 {
 	const char *new_name = json_str(body, "name", "");
 	_free_ char *key = req_key(r, ENT_INSTANCE, new_name);
+	_expanded_ struct expanded x = { 0 };
 	struct place_choice choice = { 0 };
-	struct job_order o = { .kind = &jobs[JOB_MOVE], .name = req_ref(r, 0) };
+	struct job_order o = { .kind = &jobs[JOB_MOVE], .name = req_ref(r, 0), .own_x = &x };
 
 	if (!json_bool(body, "migration", false))
 		return err_set(req_err(r), ERR_INVALID,
 			       "a move to a member needs \"migration\": true");
 	if (!str_empty(new_name) && instance_check_name(new_name, req_err(r)) < 0)
 		return -1;
-	if (choose_target(r, row, req_query(r, "target"), &choice) < 0)
+	if (choose_target(r, row, &x, &choice) < 0)
 		return -1;
 	o.own_args = json_pack("{s:s, s:s, s:b}", "new_name",
 			       str_empty(new_name) ? req_ref(r, 0) : key, "target", choice.member,

@@ -267,18 +267,17 @@ static int check_volatile(const char *what, const json_t *config, const json_t *
 }
 
 static int check_expanded(const struct api_env *env, const char *what, const struct expanded *x,
-			  json_t *old, struct err *err)
+			  const struct expanded *old, struct err *err)
 {
-	_expanded_ struct expanded before = { 0 };
+	static const struct expanded nothing;
+	const struct expanded *before = old ? old : &nothing;
 
-	if (old)
-		expand(env, old, &before);
-	if (check_volatile(what, json_obj(x->doc, "config"), x->devices, before.config, err) < 0 ||
-	    check_devices(env, what, x->devices, before.devices, err) < 0 ||
-	    instance_check_host_names(env, json_str(x->doc, "name", ""), x->devices, before.devices,
-				      err) < 0)
+	if (check_volatile(what, json_obj(x->doc, "config"), x->devices, before->config, err) < 0 ||
+	    check_devices(env, what, x->devices, before->devices, err) < 0 ||
+	    instance_check_host_names(env, json_str(x->doc, "name", ""), x->devices,
+				      before->devices, err) < 0)
 		return -1;
-	return old ? instance_check_host(env, x, &before, err) : 0;
+	return old ? instance_check_host(env, x, old, err) : 0;
 }
 
 static void pin(const struct api_env *env, enum entity e, const char *name, struct tx *tx)
@@ -314,25 +313,28 @@ int config_check_raw(const char *what, const json_t *config, const json_t *old, 
 	return err_wrap(err, "%s: invalid value for key \"raw.lxc\"", what);
 }
 
-int instance_check(const struct api_env *env, json_t *doc, json_t *old, struct tx *tx,
-		   struct expanded *ret, struct err *err)
+int instance_check(const struct api_env *env, json_t *doc, const struct expanded *old,
+		   struct tx *tx, struct expanded *x, struct err *err)
 {
 	_free_ char *what = xasprintf("instance \"%s\"", json_str(doc, "name", "?"));
-
+	const json_t *before = old ? old->doc : NULL;
 	json_t *profiles = json_arr(doc, "profiles");
 
-	if (keys_check(&instance_keys, what, json_obj(doc, "config"), json_obj(old, "config"),
+	assert(!old || old->doc);
+	if (keys_check(&instance_keys, what, json_obj(doc, "config"), json_obj(before, "config"),
 		       err) < 0 ||
-	    config_check_raw(what, json_obj(doc, "config"), json_obj(old, "config"), err) < 0 ||
-	    devices_check(what, json_obj(doc, "devices"), json_obj(old, "devices"), err) < 0)
+	    config_check_raw(what, json_obj(doc, "config"), json_obj(before, "config"), err) < 0 ||
+	    devices_check(what, json_obj(doc, "devices"), json_obj(before, "devices"), err) < 0)
 		return -1;
-	expand(env, doc, ret);
+	if (old)
+		expanded_share(old, x);
+	expand(env, doc, x);
 	if (tx)
-		pin_all(env, ret, tx);
-	if (!json_equal(profiles, json_arr(old, "profiles")) &&
+		pin_all(env, x, tx);
+	if (!json_equal(profiles, json_arr(before, "profiles")) &&
 	    check_profiles(env, what, doc, err) < 0)
 		return -1;
-	return check_expanded(env, what, ret, old, err);
+	return check_expanded(env, what, x, old, err);
 }
 
 /* --- why it does not start -------------------------------------------------------------------- */

@@ -7,9 +7,9 @@
 /* Checks and cleans the writable members of doc in place: config, devices, profiles. old: the row
  * as it is, whose member is this one, NULL for a new instance. tx is committed only while the
  * profiles of doc, and the networks and pools that it uses by them, are as they were checked; NULL:
- * only asked. ret: what it is with its profiles, for the caller to end, also after an error. */
-int instance_check(const struct api_env *env, json_t *doc, json_t *old, struct tx *tx,
-		   struct expanded *ret, struct err *err);
+ * only asked. x: becomes what it is with its profiles, also after an error. */
+int instance_check(const struct api_env *env, json_t *doc, const struct expanded *old,
+		   struct tx *tx, struct expanded *x, struct err *err);
 /* Does liblxc take raw.lxc, where it differs from that of old? */
 int config_check_raw(const char *what, const json_t *config, const json_t *old, struct err *err);
 /* ERR_INVALID when another instance of the cluster, to any member of which this one may move, has

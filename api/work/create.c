@@ -23,7 +23,7 @@ struct creation {
 	const struct api_env *env;
 	json_t *doc;
 	bool start;
-	struct expanded x; /* doc, as it was checked and committed */
+	struct expanded *x; /* doc, as it was checked and committed */
 };
 
 /* --- undoing --------------------------------------------------------------------------------- */
@@ -79,7 +79,7 @@ struct undo_create {
 static int undo_create(void *arg, struct err *err)
 {
 	struct creation *j = ((struct undo_create *)arg)->j;
-	_json_ json_t *pool = spec_pool(j->env, &j->x, err);
+	_json_ json_t *pool = spec_pool(j->env, j->x, err);
 
 	return remove_all(j->env, j->doc, pool, err);
 }
@@ -119,7 +119,7 @@ static int check_files(struct creation *j, struct err *err)
 
 	if (instance_name_promised(j->env, name, NULL))
 		return 0;
-	pool = spec_pool(j->env, &j->x, err);
+	pool = spec_pool(j->env, j->x, err);
 	return pool ? volume_check_free(j->env->node, pool, name, err) : -1;
 }
 
@@ -139,9 +139,9 @@ static int fill_row(void *arg, struct row *row, struct edit_try *t, struct err *
 	if (exists(j->env, row->key))
 		return err_set(err, ERR_CONFLICT, "Instance \"%s\" already exists", row->key);
 	if (pin_image(j, t->tx, err) < 0 ||
-	    instance_check(j->env, row->doc, NULL, t->tx, &j->x, err) < 0 ||
+	    instance_check(j->env, row->doc, NULL, t->tx, j->x, err) < 0 ||
 	    check_files(j, err) < 0 ||
-	    address_plan(j->env, &j->x, &wish, t->tx, &n->picks, err) < 0)
+	    address_plan(j->env, j->x, &wish, t->tx, &n->picks, err) < 0)
 		return -1;
 	return EDIT_COMMIT;
 }
@@ -174,7 +174,7 @@ static int check_promised(struct creation *j, struct err *err)
 static int make_volume(struct creation *j, struct op *op, struct err *err)
 {
 	const char *image = json_str(j->doc, "image", "");
-	_json_ json_t *pool = spec_pool(j->env, &j->x, err);
+	_json_ json_t *pool = spec_pool(j->env, j->x, err);
 	_free_ char *root = NULL;
 
 	if (!pool || pool_create(j->env->node, pool, err) < 0)
@@ -222,15 +222,14 @@ int create_run(struct job *j, struct err *err)
 {
 	struct creation c = { .env = j->env,
 			      .doc = json_obj(j->args, "doc"),
-			      .start = json_bool(j->args, "start", false) };
-	int rc = make(&c, j->op, err);
+			      .start = json_bool(j->args, "start", false),
+			      .x = &j->x };
 
-	expanded_done(&c.x);
-	if (rc < 0)
+	if (make(&c, j->op, err) < 0)
 		return -1;
 	instance_event(j->env, j->name, "created",
 		       json_pack("{s:s}", "location", json_str(c.doc, "member", "")));
-	if (c.start && instance_start_noted(j->env, j->name, err) < 0)
+	if (c.start && instance_start_noted(j->env, j->name, &j->x, err) < 0)
 		return err_wrap(err, "instance \"%s\" was created but did not start", j->name);
 	return 0;
 }

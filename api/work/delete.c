@@ -58,17 +58,17 @@ static int delete_all(const struct api_env *env, const struct row *row, const st
 	return 0;
 }
 
-int instance_delete(const struct api_env *env, const char *name, struct err *err)
+int instance_delete(const struct api_env *env, const char *name, struct expanded *x,
+		    struct err *err)
 {
-	_expanded_ struct expanded x = { 0 };
 	_row_ struct row row = { 0 };
 
 	if (instance_get_deletable(env, name, &row, err) < 0)
 		return -1;
-	expand(env, row.doc, &x);
-	if (check_deletable(env, &row, &x, err) < 0 ||
+	expand(env, row.doc, x);
+	if (check_deletable(env, &row, x, err) < 0 ||
 	    instance_edit(env, name, mark_deleting, NULL, err) < 0 ||
-	    delete_all(env, &row, &x, err) < 0)
+	    delete_all(env, &row, x, err) < 0)
 		return -1;
 	instance_event(env, name, "deleted", NULL);
 	return 0;
@@ -76,16 +76,15 @@ int instance_delete(const struct api_env *env, const char *name, struct err *err
 
 int delete_run(struct job *j, struct err *err)
 {
-	return instance_delete(j->env, j->name, err);
+	return instance_delete(j->env, j->name, &j->x, err);
 }
 
-int delete_check(const struct job *j, struct err *err)
+int delete_check(struct job *j, struct err *err)
 {
-	_expanded_ struct expanded x = { 0 };
 	_row_ struct row row = { 0 };
 
 	if (instance_get(j->env, j->name, &row, err) < 0)
 		return -1;
-	expand(j->env, row.doc, &x);
-	return check_deletable(j->env, &row, &x, err);
+	expand(j->env, row.doc, &j->x);
+	return check_deletable(j->env, &row, &j->x, err);
 }

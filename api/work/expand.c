@@ -25,6 +25,12 @@ static json_t *profile_doc(struct store *s, json_t *profiles, const json_t *inst
 	return doc;
 }
 
+static void lay(json_t *config, json_t *devices, const json_t *over)
+{
+	json_object_update(config, json_obj(over, "config"));
+	json_object_update(devices, json_obj(over, "devices"));
+}
+
 void expand_shown(struct store *s, json_t *profiles, const json_t *instance,
 		       json_t **ret_config, json_t **ret_devices)
 {
@@ -34,11 +40,9 @@ void expand_shown(struct store *s, json_t *profiles, const json_t *instance,
 	json_array_foreach(json_arr(instance, "profiles"), i, name) {
 		_json_ json_t *p = profile_doc(s, profiles, instance, json_string_value(name));
 
-		json_object_update(config, json_obj(p, "config"));
-		json_object_update(devices, json_obj(p, "devices"));
+		lay(config, devices, p);
 	}
-	json_object_update(config, json_obj(instance, "config"));
-	json_object_update(devices, json_obj(instance, "devices"));
+	lay(config, devices, instance);
 	*ret_config = config;
 	*ret_devices = devices;
 }
@@ -81,13 +85,39 @@ bool instance_has_profile(const json_t *doc, const char *key)
 	return false;
 }
 
-/* Reads the profiles once, so that what is used is of the revision that is noted. */
-static void read_profiles(const struct api_env *env, const json_t *doc, json_t *docs,
-			  json_t *revisions)
+/* --- of one request -------------------------------------------------------------------------- */
+
+/* Has doc the profiles that x was made from, in their order, and are they as they were? */
+static bool is_made_from(const struct api_env *env, const struct expanded *x, const json_t *doc)
+{
+	void *at = json_object_iter(x->profiles);
+	json_t *name;
+	size_t i;
+
+	if (!x->profiles)
+		return false;
+	json_array_foreach(json_arr(doc, "profiles"), i, name) {
+		_free_ char *key =
+			ref_beside(json_str(doc, "name", ""), ENT_PROFILE, json_string_value(name));
+
+		if (!at || !str_eq(json_object_iter_key(at), key) ||
+		    json_integer_value(json_object_iter_value(at)) !=
+			    store_row_rev(env->store, ENT_PROFILE, key))
+			return false;
+		at = json_object_iter_next(x->profiles, at);
+	}
+	return !at;
+}
+
+/* What is used is of the revision that is noted. */
+static void lay_profiles(const struct api_env *env, const json_t *doc, struct expanded *x)
 {
 	json_t *name;
 	size_t i;
 
+	x->profiles = json_object();
+	x->profile_config = json_object();
+	x->profile_devices = json_object();
 	json_array_foreach(json_arr(doc, "profiles"), i, name) {
 		_free_ char *key =
 			ref_beside(json_str(doc, "name", ""), ENT_PROFILE, json_string_value(name));
@@ -95,24 +125,48 @@ static void read_profiles(const struct api_env *env, const json_t *doc, json_t *
 		struct err missing;
 
 		if (store_get(env->store, ENT_PROFILE, key, &row, &missing) == 0)
-			json_object_set(docs, key, row.doc);
-		else
-			json_object_set_new(docs, key, json_object());
-		json_put_int(revisions, key, row.rev);
+			lay(x->profile_config, x->profile_devices, row.doc);
+		json_put_int(x->profiles, key, row.rev);
 	}
 }
 
-void expand(const struct api_env *env, json_t *doc, struct expanded *ret)
+void expand(const struct api_env *env, json_t *doc, struct expanded *x)
 {
-	_json_ json_t *docs = json_object();
-
 	assert(doc);
-	expanded_done(ret);
-	__atomic_add_fetch(&env->state->expansions, 1, __ATOMIC_RELAXED);
-	ret->doc = json_incref(doc);
-	ret->profiles = json_object();
-	read_profiles(env, doc, docs, ret->profiles);
-	expand_parts(env->store, docs, doc, &ret->config, &ret->devices);
+	json_incref(doc);
+	if (!is_made_from(env, x, doc)) {
+		expanded_done(x);
+		lay_profiles(env, doc, x);
+		__atomic_add_fetch(&env->state->expansions, 1, __ATOMIC_RELAXED);
+	}
+	json_decref(x->doc);
+	json_decref(x->config);
+	json_decref(x->devices);
+	x->doc = doc;
+	x->config = json_copy(x->profile_config);
+	x->devices = json_copy(x->profile_devices);
+	lay(x->config, x->devices, doc);
+	resolve(json_str(doc, "name", ""), x->devices);
+}
+
+void expanded_share(const struct expanded *from, struct expanded *to)
+{
+	if (to->profiles)
+		return;
+	to->profiles = json_incref(from->profiles);
+	to->profile_config = json_incref(from->profile_config);
+	to->profile_devices = json_incref(from->profile_devices);
+}
+
+struct expanded expanded_take(struct expanded *own_x)
+{
+	struct expanded x = { 0 };
+
+	if (own_x) {
+		x = *own_x;
+		*own_x = (struct expanded){ 0 };
+	}
+	return x;
 }
 
 void expanded_done(struct expanded *x)
@@ -121,6 +175,8 @@ void expanded_done(struct expanded *x)
 	json_decref(x->config);
 	json_decref(x->devices);
 	json_decref(x->profiles);
+	json_decref(x->profile_config);
+	json_decref(x->profile_devices);
 	*x = (struct expanded){ 0 };
 }
 

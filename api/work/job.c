@@ -20,6 +20,8 @@ static void job_free(void *arg)
 	}
 	free(j->name);
 	json_decref(j->args);
+	expanded_done(&j->x);
+	expanded_done(&j->old);
 	free(j);
 }
 
@@ -31,6 +33,8 @@ static struct job *job_new(const struct api_env *env, const struct job_order *o)
 	j->env = env;
 	j->name = xstrdup(o->name);
 	j->args = o->own_args;
+	j->x = expanded_take(o->own_x);
+	j->old = expanded_take(o->own_old);
 	for (size_t i = 0; i < ARRAY_SIZE(j->fd); i++)
 		j->fd[i] = o->has_fds ? o->own_fd[i] : -1;
 	return j;

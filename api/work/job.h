@@ -18,13 +18,16 @@ struct job {
 	char *name;    /* the key of the object; NULL: none */
 	json_t *args;  /* what they are stands at the function */
 	int fd[2];     /* closed with it; -1: none */
+	/* The instance as the request has expanded it, and, to be changed, as it was; else empty.
+	 * For expand(), before it is used. */
+	struct expanded x, old;
 };
 
 struct job_kind {
 	const char *description;
 	enum entity on;   /* ENT_MAX: no object */
 	const char *lock; /* of one without an object; NULL: none */
-	int (*check)(const struct job *j, struct err *err);
+	int (*check)(struct job *j, struct err *err);
 	int (*run)(struct job *j, struct err *err);
 	enum inst_state state;
 	int (*settle)(const struct api_env *env, const struct row *row, struct err *err);
@@ -45,6 +48,7 @@ struct job_order {
 	json_t *own_metadata; /* the operation's, or NULL */
 	int own_fd[2];        /* used when has_fds */
 	bool has_fds;
+	struct expanded *own_x, *own_old; /* emptied; NULL: the request has none */
 };
 /* Checks, and starts an operation: a counted reference, or NULL with err. What the order owns is
  * taken over in any case. */
@@ -55,9 +59,9 @@ const struct job_kind *job_of_state(const struct api_env *env, enum inst_state s
 #define JOB(id, description, on, check, run, state, settle) int run(struct job *j, struct err *err);
 #include "api/work/job.def"
 #undef JOB
-int rename_check(const struct job *j, struct err *err);
-int move_job_check(const struct job *j, struct err *err);
-int delete_check(const struct job *j, struct err *err);
+int rename_check(struct job *j, struct err *err);
+int move_job_check(struct job *j, struct err *err);
+int delete_check(struct job *j, struct err *err);
 int rename_settle(const struct api_env *env, const struct row *row, struct err *err);
 int move_job_settle(const struct api_env *env, const struct row *row, struct err *err);
 /* Takes back a creation or a deletion that a crash cut off: volume, container, row. */
@@ -71,6 +75,8 @@ int job_need_image(const struct api_env *env, const char *fingerprint, struct op
 int job_need_networks(const struct api_env *env, const json_t *spec, struct err *err);
 
 /* --- instances ------------------------------------------------------------------------------- */
+
+/* `x` is the instance as the caller has expanded it before, or empty, and becomes what it is. */
 
 /* What a client asks of an instance's state. */
 struct state_change {
@@ -86,35 +92,44 @@ int instance_change_state(const struct api_env *env, const char *name,
 			  const struct state_change *change, struct err *err);
 int instance_start(const struct api_env *env, const char *name, struct err *err);
 /* The same for one whose row says already that it runs. */
-int instance_start_noted(const struct api_env *env, const char *name, struct err *err);
+int instance_start_noted(const struct api_env *env, const char *name, struct expanded *x,
+			 struct err *err);
 /* It has processes, or is about to. */
 bool instance_runs(const struct api_env *env, const char *name);
 /* Leases for all nics (dynamic), or for those with a fixed address; the row is written only when
- * something was missing. ret: what it is then, for the caller to end. */
-int instance_lease(const struct api_env *env, const char *name, bool dynamic, struct expanded *ret,
+ * something was missing. x becomes what it is then. */
+int instance_lease(const struct api_env *env, const char *name, bool dynamic, struct expanded *x,
 		   struct err *err);
 /* The container ended by itself: writes that down; an ephemeral instance goes. In the background.
  */
 void instance_ended(const struct api_env *env, const char *name);
-int instance_delete(const struct api_env *env, const char *name, struct err *err);
+int instance_delete(const struct api_env *env, const char *name, struct expanded *x,
+		    struct err *err);
 /* The instance must be stopped and the new name free. `moving`: for a move that begins now. Until
  * that is committed the instance is ready for nothing else, and its old name is nobody's. */
-int instance_rename(const struct api_env *env, const char *name, const char *new_name,
-		    bool moving, struct err *err);
+struct renaming {
+	const char *name, *new_name;
+	bool moving;
+};
+int instance_rename(const struct api_env *env, const struct renaming *o, struct expanded *x,
+		    struct err *err);
 /* After a move that was not made, or was cut off before its commit: the old name again. Does
  * nothing when it was made. */
-int instance_rename_back(const struct api_env *env, const char *new_name, struct err *err);
+int instance_rename_back(const struct api_env *env, const char *new_name, struct expanded *x,
+			 struct err *err);
 /* Puts what `next` makes of the row, which it may be called for anew, in place of what a client may
  * change (config, devices, ...). A running instance gets new limits, disks and nics at once; when
  * that fails, the row is as before. */
 struct instance_change {
 	json_t *(*next)(void *arg, const struct row *row, struct err *err); /* NULL with err */
 	void *arg;
+	struct expanded *x, *old; /* as it becomes and as it was, as far as that is known */
 };
 int instance_update(const struct api_env *env, const char *name, const struct instance_change *c,
 		    struct err *err);
 /* Makes a running instance of this member like its row and its profiles. */
-int instance_apply(const struct api_env *env, const char *name, struct err *err);
+int instance_apply(const struct api_env *env, const char *name, struct expanded *x,
+		   struct err *err);
 
 /* --- images ---------------------------------------------------------------------------------- */
 

@@ -13,10 +13,11 @@
 
 static int move(struct job *j, const char *name, struct err *err)
 {
-	bool live = json_bool(j->args, "live", false) && container_pid(j->env->node, name) > 0;
 	const char *target = json_str(j->args, "target", "");
+	struct move_order o = { .name = name, .target = target, .view = &j->x };
 
-	if (move_run(j->env->mover, name, target, live, j->op, err) < 0)
+	o.live = json_bool(j->args, "live", false) && container_pid(j->env->node, name) > 0;
+	if (move_run(j->env->mover, &o, j->op, err) < 0)
 		return -1;
 	instance_event(j->env, name, "migrated",
 		       json_pack("{s:s, s:s}", "source", cluster_member_name(j->env->cluster),
@@ -28,12 +29,13 @@ static int move(struct job *j, const char *name, struct err *err)
  * that is not committed, for whatever reason, gives it up. */
 static int move_renamed(struct job *j, const char *new_name, struct err *err)
 {
+	struct renaming o = { j->name, new_name, true };
 	struct err undo = { 0 };
 
-	if (instance_rename(j->env, j->name, new_name, true, err) == 0 &&
+	if (instance_rename(j->env, &o, &j->x, err) == 0 &&
 	    fault_point(move_renamed, err) == 0 && move(j, new_name, err) == 0)
 		return 0;
-	if (err->kind != ERR_UNKNOWN && instance_rename_back(j->env, new_name, &undo) == 0)
+	if (err->kind != ERR_UNKNOWN && instance_rename_back(j->env, new_name, &j->x, &undo) == 0)
 		return -1;
 	recover_instance_later(j->env, new_name);
 	return -1;
@@ -82,7 +84,7 @@ static int check_target(const struct api_env *env, const char *name, const char 
 	return cluster_member_address(env->cluster, target, address, sizeof(address), err);
 }
 
-int move_job_check(const struct job *j, struct err *err)
+int move_job_check(struct job *j, struct err *err)
 {
 	if (check_target(j->env, j->name, json_str(j->args, "target", ""), err) < 0)
 		return -1;
@@ -92,7 +94,9 @@ int move_job_check(const struct job *j, struct err *err)
 /* It has its new name only if the move was made. */
 int move_job_settle(const struct api_env *env, const struct row *row, struct err *err)
 {
+	_expanded_ struct expanded x = { 0 };
+
 	if (env->mover && move_conclude_name(env->mover, row->key, err) < 0)
 		return -1;
-	return instance_rename_back(env, row->key, err);
+	return instance_rename_back(env, row->key, &x, err);
 }

@@ -63,7 +63,7 @@ bool instance_runs(const struct api_env *env, const char *name)
 struct lease {
 	const struct api_env *env;
 	bool dynamic;
-	struct expanded *x; /* of what is committed */
+	struct expanded *x; /* becomes that of what is committed */
 	struct address_picks picks;
 };
 
@@ -87,10 +87,10 @@ static int plan_leases(void *arg, struct row *row, struct edit_try *t, struct er
 										: EDIT_COMMIT;
 }
 
-int instance_lease(const struct api_env *env, const char *name, bool dynamic, struct expanded *ret,
+int instance_lease(const struct api_env *env, const char *name, bool dynamic, struct expanded *x,
 		   struct err *err)
 {
-	struct lease l = { env, dynamic, ret, { 0 } };
+	struct lease l = { env, dynamic, x, { 0 } };
 	int rc = instance_edit(env, name, plan_leases, &l, err);
 
 	address_picks_done(&l.picks);
@@ -112,10 +112,9 @@ static int ensure_image(const struct api_env *env, const json_t *doc, const json
 	return root ? 0 : -1;
 }
 
-static int start(const struct api_env *env, const char *name, struct err *err)
+static int start(const struct api_env *env, const char *name, struct expanded *x, struct err *err)
 {
 	_json_ json_t *spec = NULL, *pool = NULL;
-	_expanded_ struct expanded x = { 0 };
 	_row_ struct row row = { 0 };
 
 	/* As long as it is not known whether a move took it elsewhere it must not run here. */
@@ -128,14 +127,14 @@ static int start(const struct api_env *env, const char *name, struct err *err)
 			       "instance \"%s\" does not start: its host is shutting down", name);
 	if (step_check(STEP_START, container_status(env->node, name), err) < 0)
 		return -1;
-	if (instance_lease(env, name, true, &x, err) < 0)
+	if (instance_lease(env, name, true, x, err) < 0)
 		return -1;
-	if (instance_check_host_names_here(env, &x, err) < 0)
+	if (instance_check_host_names_here(env, x, err) < 0)
 		return -1;
-	spec = spec_build(env, &x, &pool, err);
+	spec = spec_build(env, x, &pool, err);
 	if (!spec || job_need_networks(env, spec, err) < 0 ||
-	    ensure_image(env, x.doc, pool, err) < 0 || container_start(env->node, spec, err) < 0) {
-		instance_explain(env, &x, err);
+	    ensure_image(env, x->doc, pool, err) < 0 || container_start(env->node, spec, err) < 0) {
+		instance_explain(env, x, err);
 		return -1;
 	}
 	instance_event(env, name, "started", NULL);
@@ -144,15 +143,18 @@ static int start(const struct api_env *env, const char *name, struct err *err)
 
 int instance_start(const struct api_env *env, const char *name, struct err *err)
 {
-	if (start(env, name, err) < 0)
+	_expanded_ struct expanded x = { 0 };
+
+	if (start(env, name, &x, err) < 0)
 		return -1;
 	note_power(env, name, true);
 	return 0;
 }
 
-int instance_start_noted(const struct api_env *env, const char *name, struct err *err)
+int instance_start_noted(const struct api_env *env, const char *name, struct expanded *x,
+			 struct err *err)
 {
-	if (start(env, name, err) == 0)
+	if (start(env, name, x, err) == 0)
 		return 0;
 	note_power(env, name, false);
 	return -1;
@@ -163,13 +165,14 @@ int instance_start_noted(const struct api_env *env, const char *name, struct err
 static int after_stop(const struct api_env *env, const char *name, const char *event,
 		      struct err *err)
 {
+	_expanded_ struct expanded x = { 0 };
 	_row_ struct row row = { 0 };
 
 	note_power(env, name, false);
 	instance_event(env, name, event, NULL);
 	if (instance_get(env, name, &row, err) < 0)
 		return -1;
-	return json_bool(row.doc, "ephemeral", false) ? instance_delete(env, name, err) : 0;
+	return json_bool(row.doc, "ephemeral", false) ? instance_delete(env, name, &x, err) : 0;
 }
 
 static int instance_stop(const struct api_env *env, const char *name, const struct state_change *c,

@@ -31,7 +31,7 @@ void task_apply_profile(const struct api_env *env, const char *key)
 		if (!instance_has_profile(rows.v[i].doc, key))
 			continue;
 		if ((container_pid(env->node, rows.v[i].key) > 0
-			     ? instance_apply(env, rows.v[i].key, &err)
+			     ? instance_apply(env, rows.v[i].key, &x, &err)
 			     : instance_lease(env, rows.v[i].key, false, &x, &err)) < 0)
 			log_err(LOG_WARN, "a changed profile is not applied", &err);
 	}

@@ -237,9 +237,10 @@ static void warn_of_all_volumes(const struct api_env *env)
 
 void task_reapply(const struct api_env *env, const char *name)
 {
+	_expanded_ struct expanded x = { 0 };
 	struct err err;
 
-	if (instance_apply(env, name, &err) < 0)
+	if (instance_apply(env, name, &x, &err) < 0)
 		log_err(LOG_WARN, "a running instance is not as its row says", &err);
 }
 

@@ -81,7 +81,8 @@ int rename_settle(const struct api_env *env, const struct row *row, struct err *
 	return settle_renaming(env, pool, row->key, inst_second_name(row->doc), err);
 }
 
-int instance_rename_back(const struct api_env *env, const char *new_name, struct err *err)
+int instance_rename_back(const struct api_env *env, const char *new_name, struct expanded *x,
+			 struct err *err)
 {
 	_row_ struct row row = { 0 };
 	const char *me = cluster_member_name(env->cluster);
@@ -93,7 +94,8 @@ int instance_rename_back(const struct api_env *env, const char *new_name, struct
 	old = xstrdup(inst_second_name(row.doc));
 	if (inst_state(row.doc) != INST_MOVING || !str_eq(json_str(row.doc, "member", ""), me))
 		return 0;
-	pool = spec_pool_of_row(env, row.doc, err);
+	expand(env, row.doc, x);
+	pool = spec_pool(env, x, err);
 	if (!pool || take_back_files(env, pool, new_name, old, err) < 0 ||
 	    rename_rows(env, &row, old, false, err) < 0)
 		return -1;
@@ -135,9 +137,10 @@ static int check_free(const struct api_env *env, const char *name, const char *n
 	return err_set(err, ERR_CONFLICT, "Instance \"%s\" already exists", new_name);
 }
 
-int instance_rename(const struct api_env *env, const char *name, const char *new_name, bool moving,
+int instance_rename(const struct api_env *env, const struct renaming *o, struct expanded *x,
 		    struct err *err)
 {
+	const char *name = o->name, *new_name = o->new_name;
 	_json_ json_t *pool = NULL;
 	_row_ struct row row = { 0 };
 
@@ -145,12 +148,13 @@ int instance_rename(const struct api_env *env, const char *name, const char *new
 		return -1;
 	if (container_status(env->node, name) != STATUS_STOPPED)
 		return err_set(err, ERR_INVALID, "Renaming of running instance not allowed");
-	pool = spec_pool_of_row(env, row.doc, err);
+	expand(env, row.doc, x);
+	pool = spec_pool(env, x, err);
 	if (!pool || volume_check_free(env->node, pool, new_name, err) < 0)
 		return -1;
 	if (instance_edit(env, name, mark_renaming, (void *)new_name, err) < 0 ||
 	    check_free(env, name, new_name, err) < 0 ||
-	    rename_marked(env, pool, name, new_name, moving, err) < 0)
+	    rename_marked(env, pool, name, new_name, o->moving, err) < 0)
 		return -1;
 	store_fact_put(env->store, FACT_INSTANCE, name, NULL);
 	instance_event(env, new_name, "renamed", json_pack("{s:s}", "old_name", name));
@@ -160,10 +164,12 @@ int instance_rename(const struct api_env *env, const char *name, const char *new
 /* Arguments: {"new_name": the key that the row gets}. */
 int rename_run(struct job *j, struct err *err)
 {
-	return instance_rename(j->env, j->name, json_str(j->args, "new_name", ""), false, err);
+	struct renaming o = { j->name, json_str(j->args, "new_name", ""), false };
+
+	return instance_rename(j->env, &o, &j->x, err);
 }
 
-int rename_check(const struct job *j, struct err *err)
+int rename_check(struct job *j, struct err *err)
 {
 	const char *new_name = json_str(j->args, "new_name", "");
 	_row_ struct row taken = { 0 };

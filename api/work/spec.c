@@ -175,10 +175,12 @@ json_t *spec_build(const struct api_env *env, const struct expanded *x, json_t *
 	return spec;
 }
 
-json_t *spec_for_move(void *arg, const json_t *instance, json_t **ret_pool, struct err *err)
+json_t *spec_for_move(void *arg, const json_t *instance, void *view, json_t **ret_pool,
+		      struct err *err)
 {
-	_expanded_ struct expanded x = { 0 };
+	_expanded_ struct expanded own = { 0 };
+	struct expanded *x = view ? view : &own;
 
-	expand(arg, (json_t *)instance, &x);
-	return spec_build(arg, &x, ret_pool, err);
+	expand(arg, (json_t *)instance, x);
+	return spec_build(arg, x, ret_pool, err);
 }

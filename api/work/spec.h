@@ -23,5 +23,7 @@ json_t *spec_pool_of(const struct api_env *env, const char *name, struct err *er
 /* The whole description; ret_pool may be NULL. */
 json_t *spec_build(const struct api_env *env, const struct expanded *x, json_t **ret_pool,
 		   struct err *err);
-/* expand() and spec_build() as migrate/ wants it: arg is the struct api_env. */
-json_t *spec_for_move(void *arg, const json_t *instance, json_t **ret_pool, struct err *err);
+/* expand() and spec_build() as migrate/ wants it: arg is the struct api_env, view the struct
+ * expanded that the move's request has, or NULL. */
+json_t *spec_for_move(void *arg, const json_t *instance, void *view, json_t **ret_pool,
+		      struct err *err);

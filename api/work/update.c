@@ -26,16 +26,16 @@ static void free_addresses(const struct api_env *env, const char *name, const js
 		log_err(LOG_WARN, "addresses of devices that are gone stay leased", &err);
 }
 
-int instance_apply(const struct api_env *env, const char *name, struct err *err)
+int instance_apply(const struct api_env *env, const char *name, struct expanded *x,
+		   struct err *err)
 {
-	_expanded_ struct expanded x = { 0 };
 	_json_ json_t *spec = NULL;
 
 	if (container_pid(env->node, name) == 0)
 		return 0;
-	if (instance_lease(env, name, true, &x, err) < 0)
+	if (instance_lease(env, name, true, x, err) < 0)
 		return -1;
-	spec = spec_build(env, &x, NULL, err);
+	spec = spec_build(env, x, NULL, err);
 	if (!spec || job_need_networks(env, spec, err) < 0)
 		return -1;
 	if (container_update(env->node, spec, err) < 0)
@@ -81,7 +81,7 @@ static int put_writable(void *arg, struct row *row, struct edit_try *t, struct e
 {
 	struct update *u = arg;
 	struct address_wish wish = { .running = instance_runs(u->env, row->key), .attempt = t->n };
-	_expanded_ struct expanded x = { 0 };
+	struct expanded *x = u->c->x, *before = u->c->old;
 	_json_ json_t *writable = u->c->next(u->c->arg, row, err), *old = NULL;
 
 	address_picks_done(&u->picks);
@@ -92,10 +92,11 @@ static int put_writable(void *arg, struct row *row, struct edit_try *t, struct e
 	json_object_update(row->doc, writable);
 	json_object_set_new(row->doc, "config", json_copy(json_obj(row->doc, "config")));
 	instance_keep_volatile(row->doc, old);
-	if (instance_check(u->env, row->doc, old, t->tx, &x, err) < 0)
+	expand(u->env, old, before);
+	if (instance_check(u->env, row->doc, before, t->tx, x, err) < 0)
 		return -1;
-	drop_volatile(&x);
-	if (address_plan(u->env, &x, &wish, t->tx, &u->picks, err) < 0)
+	drop_volatile(x);
+	if (address_plan(u->env, x, &wish, t->tx, &u->picks, err) < 0)
 		return -1;
 	json_decref(u->before);
 	u->before = instance_writable(old);
@@ -111,7 +112,7 @@ static json_t *as_before(void *arg, const struct row *row, struct err *err)
 
 static void take_back(const struct api_env *env, const char *name, struct update *done)
 {
-	struct instance_change back = { as_before, done };
+	struct instance_change back = { as_before, done, done->c->old, done->c->x };
 	__attribute__((cleanup(update_done))) struct update u = { .env = env, .c = &back };
 	struct err err;
 
@@ -126,7 +127,7 @@ int instance_update(const struct api_env *env, const char *name, const struct in
 
 	if (instance_edit(env, name, put_writable, &u, err) < 0)
 		return -1;
-	if (instance_apply(env, name, err) < 0) {
+	if (instance_apply(env, name, c->x, err) < 0) {
 		take_back(env, name, &u);
 		return -1;
 	}
@@ -150,5 +151,7 @@ static json_t *as_asked(void *arg, const struct row *row, struct err *err)
 
 int update_run(struct job *j, struct err *err)
 {
-	return instance_update(j->env, j->name, &(struct instance_change){ as_asked, j }, err);
+	struct instance_change c = { as_asked, j, &j->x, &j->old };
+
+	return instance_update(j->env, j->name, &c, err);
 }

@@ -44,6 +44,11 @@ int64_t store_count(struct store *s, enum entity e, const char *value)
 	return replica_count(s->replica, e, value);
 }
 
+int64_t store_row_rev(struct store *s, enum entity e, const char *key)
+{
+	return replica_row_rev(s->replica, e, key);
+}
+
 void store_each_text(struct store *s, enum entity e,
 		     void (*cb)(void *arg, const char *key, int64_t rev, const char *text),
 		     void *arg)

@@ -21,6 +21,8 @@ int store_get(struct store *s, enum entity e, const char *key, struct row *ret, 
 int store_list(struct store *s, enum entity e, const char *value, struct rows *ret,
 	       struct err *err);
 int64_t store_count(struct store *s, enum entity e, const char *value);
+/* Revision of a row, which store_get() would read; 0: there is none. */
+int64_t store_row_rev(struct store *s, enum entity e, const char *key);
 /* doc texts as JSON without parsing: cb(arg, key, rev, text). For long lists. */
 void store_each_text(struct store *s, enum entity e,
 		     void (*cb)(void *arg, const char *key, int64_t rev, const char *text),

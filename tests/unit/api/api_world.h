@@ -15,11 +15,14 @@
 #include "api/http/query.h"
 #include "api/http/req_int.h"
 #include "api/http/server_int.h"
+#include "base/rng.h"
 #include "node/daemon/host.h"
+#include "node/host/cgroup.h"
 
 struct api_world {
 	struct store_world w;
 	struct api_env env;
+	char cgroup[40];
 	struct caller caller; /* of the next requests */
 	struct box events;    /* of the lifecycle */
 	struct req *r;        /* the last one, answered */
@@ -43,12 +46,14 @@ static inline void api_world_server(struct api_world *t)
 		fail_msg("%s", err.msg);
 }
 
-static inline int api_world_open(void **state)
+/* What must be there before the store starts may be added after this. */
+static inline void api_world_make(struct api_world *t)
 {
-	struct api_world *t = xnew(struct api_world);
-	struct node_opts o = { .cgroup_name = "dunlin-test-api" };
+	struct node_opts o = { .cgroup_name = t->cgroup };
 	struct err err = { 0 };
+	char hex[16];
 
+	snprintf(t->cgroup, sizeof(t->cgroup), "dunlin-test-%s", rng_hex(hex, 4));
 	world_open(&t->w);
 	o.dir = t->w.dir;
 	o.pool = t->w.pool;
@@ -61,11 +66,23 @@ static inline int api_world_open(void **state)
 	t->env.events = events_new(t->w.store, world_location, t->w.cluster);
 	assert_int_equal(api_init(&t->env, &err), 0);
 	api_world_server(t);
+}
+
+static inline void api_world_run(struct api_world *t)
+{
 	world_start(&t->w);
 	box_init(&t->events);
 	event_listen(t->env.events, &(struct event_filter){ .types = EV_LIFECYCLE },
 		     api_world_event, &t->events);
 	t->caller = (struct caller){ .kind = CALLER_ADMIN, .name = "root", .address = "@" };
+}
+
+static inline int api_world_open(void **state)
+{
+	struct api_world *t = xnew(struct api_world);
+
+	api_world_make(t);
+	api_world_run(t);
 	*state = t;
 	return 0;
 }
@@ -90,6 +107,7 @@ static inline int api_world_close(void **state)
 	events_free(t->env.events);
 	ops_free(t->env.ops);
 	cluster_free(t->w.cluster);
+	cgroup_remove(t->cgroup, "");
 	io_remove_tree(t->w.dir, &err);
 	free(t);
 	return 0;
@@ -238,8 +256,8 @@ static inline void api_ended(void *arg, struct op *op)
 	box_put(arg, "");
 }
 
-/* Until the operation that the last answer tells of has ended, well. */
-static inline void api_await(struct api_world *t)
+/* Once the operation that the last answer tells of has ended; new reference. */
+static inline json_t *api_ended_op(struct api_world *t)
 {
 	_json_ json_t *told = api_answer(t), *ended = NULL;
 	struct op *op = ops_find(t->env.ops, json_str(told, "id", ""));
@@ -251,8 +269,26 @@ static inline void api_await(struct api_world *t)
 	assert_true(box_wait(&box, 1, 30000));
 	ended = op_json(op);
 	op_unref(op);
+	return json_incref(ended);
+}
+
+/* It ends well. */
+static inline void api_await(struct api_world *t)
+{
+	_json_ json_t *ended = api_ended_op(t);
+
 	if (!str_eq(json_str(ended, "status", ""), "Success"))
 		fail_msg("%s", json_str(ended, "err", ""));
+}
+
+/* It does not, and says so in so many words. */
+static inline void api_await_failure(struct api_world *t, const char *words)
+{
+	_json_ json_t *ended = api_ended_op(t);
+
+	assert_string_equal(json_str(ended, "status", ""), "Failure");
+	if (!strstr(json_str(ended, "err", ""), words))
+		fail_msg("\"%s\" does not say \"%s\"", json_str(ended, "err", ""), words);
 }
 
 /* Of 127.0.0.1, for a listener of the test's own. */

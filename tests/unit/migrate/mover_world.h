@@ -42,7 +42,8 @@ static inline json_t *world_spec(const char *name)
 			 "privileged", 0, "idmap", "base", 1000000, "size", 65536, "devices");
 }
 
-static inline json_t *spec_of(void *arg, const json_t *instance, json_t **ret_pool, struct err *err)
+static inline json_t *spec_of(void *arg, const json_t *instance, void *view, json_t **ret_pool,
+			      struct err *err)
 {
 	*ret_pool = world_pool();
 	return world_spec(json_str(instance, "name", "?"));

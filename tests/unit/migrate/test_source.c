@@ -60,10 +60,11 @@ static void what_cannot_be_moved_stays_as_it_is(void **state)
 			struct err err = { 0 };
 			_rows_ struct rows rows = { 0 };
 
-			assert_int_equal(move_run(s->t.m, cases[i].name,
-						  cases[i].target ? cases[i].target : me, live,
-						  s->op, &err),
-					 -1);
+			struct move_order o = { .name = cases[i].name,
+						.target = cases[i].target ? cases[i].target : me,
+						.live = live };
+
+			assert_int_equal(move_run(s->t.m, &o, s->op, &err), -1);
 			if (err.kind != cases[i].kind || !strstr(err.msg, cases[i].words[0]))
 				fail_msg("%s: %s: %s", cases[i].name, err_name(err.kind), err.msg);
 			assert_false(move_is_pending(s->t.m, cases[i].name));

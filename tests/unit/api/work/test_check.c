@@ -208,10 +208,11 @@ static void a_root_stays_in_its_pool(void **state)
 	_json_ json_t *old = instance(t, "['default']", "{}", "{}");
 	_json_ json_t *doc = instance(t, "['default']", "{}",
 				      "{'root': {'type': 'disk', 'path': '/', 'pool': 'other'}}");
-	_expanded_ struct expanded x = { 0 };
+	_expanded_ struct expanded x = { 0 }, before = { 0 };
 	struct err err = { 0 };
 
-	assert_int_equal(instance_check(&t->env, doc, old, NULL, &x, &err), -1);
+	expand(&t->env, old, &before);
+	assert_int_equal(instance_check(&t->env, doc, &before, NULL, &x, &err), -1);
 	assert_int_equal(err.kind, ERR_INVALID);
 	assert_non_null(strstr(err.msg, "can't be moved from pool \"default\""));
 }
@@ -223,10 +224,11 @@ static void what_stays_is_not_looked_at(void **state)
 	struct work_world *t = *state;
 	_json_ json_t *old = instance(t, "['default', 'nope']", "{}", devices);
 	_json_ json_t *doc = instance(t, "['default', 'nope']", "{'user.a': '1'}", devices);
-	_expanded_ struct expanded x = { 0 };
+	_expanded_ struct expanded x = { 0 }, before = { 0 };
 	struct err err = { 0 };
 
-	if (instance_check(&t->env, doc, old, NULL, &x, &err) < 0)
+	expand(&t->env, old, &before);
+	if (instance_check(&t->env, doc, &before, NULL, &x, &err) < 0)
 		fail_msg("%s", err.msg);
 }
 

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Profiles are read once for what a request or a job does with an instance: with the real store,
- * and a node that runs nothing. */
+/* Profiles are laid under an instance once, until they change: with the real store. How often whole
+ * requests do it is counted in tests/unit/api/instance/test_expansions.c. */
 #include "tests/unit/api/work/work_world.h"
 
 #include <string.h>
 
 #include "api/work/check.h"
-#include "api/work/instance.h"
-#include "api/work/job.h"
 #include "api/work/spec.h"
 
 struct world {
 	struct work_world work;
-	struct box box;
 	uint64_t before;
 };
 
@@ -21,11 +18,7 @@ static int setup(void **state)
 	struct world *t = xnew(struct world);
 
 	work_world_open(&t->work);
-	t->work.env.ops =
-		ops_new(t->work.w.store, t->work.w.pool, world_location, t->work.w.cluster);
-	t->work.env.events = events_new(t->work.w.store, world_location, t->work.w.cluster);
 	world_start(&t->work.w);
-	box_init(&t->box);
 	world_put(&t->work.w, ENT_POOL, "default",
 		  json_pack("{s:s, s:{}}", "driver", "dir", "config"));
 	world_put(&t->work.w, ENT_PROFILE, "default",
@@ -41,9 +34,6 @@ static int teardown(void **state)
 {
 	struct world *t = *state;
 
-	assert_true(ops_drain(t->work.env.ops, deadline_in(5000)));
-	ops_free(t->work.env.ops);
-	events_free(t->work.env.events);
 	work_world_close(&t->work);
 	free(t);
 	return 0;
@@ -130,56 +120,100 @@ static void test_steps_share_one(void **state)
 	assert_int_equal(count(t), 1);
 }
 
-static void on_end(void *arg, struct op *op)
-{
-	_json_ json_t *j = op_json(op);
-	_free_ char *text = xasprintf("%s %s", json_str(j, "status", "?"), json_str(j, "err", ""));
-
-	box_put(arg, text);
-}
-
-static void run_job(struct world *t, enum job_id id, json_t *own_args)
-{
-	struct job_order o = { .kind = &jobs[id], .name = "c1", .own_args = own_args };
-	int ended = t->box.count;
-	struct err err = { 0 };
-	struct op *op = job_start(&t->work.env, &o, &err);
-
-	if (!op)
-		fail_msg("%s", err.msg);
-	op_on_end(op, on_end, &t->box);
-	assert_true(box_wait(&t->box, ended + 1, 20000));
-	assert_string_equal(t->box.last, "Success ");
-	op_unref(op);
-}
-
-static void test_jobs(void **state)
+/* A row that has changed only itself is laid over what is there. */
+static void test_again(void **state)
 {
 	struct world *t = *state;
-	json_t *doc = instance(t, "c1");
-	_row_ struct row row = { 0 };
-	struct err err = { 0 };
+	_json_ json_t *doc = instance(t, "c1"), *next = instance(t, "c1");
+	_expanded_ struct expanded x = { 0 };
 
-	inst_begin(doc);
 	begin(t);
-	run_job(t, JOB_CREATE, json_pack("{s:o, s:b}", "doc", doc, "start", 0));
+	expand(&t->work.env, doc, &x);
+	json_object_del(json_obj(next, "config"), "user.b");
+	json_put_str(json_obj(next, "config"), "user.a", "mine");
+	expand(&t->work.env, next, &x);
 	assert_int_equal(count(t), 1);
-	assert_int_equal(store_get(t->work.w.store, ENT_INSTANCE, "c1", &row, &err), 0);
-	assert_int_equal(inst_state(row.doc), INST_READY);
+	assert_string_equal(json_str(x.config, "user.a", ""), "mine");
+	assert_null(json_str(x.config, "user.b", NULL));
+	expand(&t->work.env, doc, &x);
+	assert_int_equal(count(t), 1);
+	assert_string_equal(json_str(x.config, "user.a", ""), "second");
+	assert_string_equal(json_str(x.config, "user.b", ""), "own");
+	assert_ptr_equal(x.doc, doc);
+}
 
-	/* As it was, and as it becomes. */
-	begin(t);
-	run_job(t, JOB_UPDATE,
-		json_pack("{s:{s:{s:s}, s:{}, s:[s]}, s:i}", "writable", "config", "user.b", "new",
-			  "devices", "profiles", "default", "rev", 0));
-	assert_int_equal(count(t), 2);
+/* What it was made from is not what is there. */
+static void test_anew(void **state)
+{
+	static const char *const lists[] = { "", "second", "default", "second default",
+					     "default second none" };
+	struct world *t = *state;
+	_json_ json_t *doc = instance(t, "c1");
+	_expanded_ struct expanded x = { 0 };
 
-	/* Before there is an operation, and in it. */
+	expand(&t->work.env, doc, &x);
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		_free_ char *text = xstrdup(lists[i]);
+		json_t *profiles = json_array();
+		char *v[3];
+		size_t n = *text ? str_split(text, ' ', v, ARRAY_SIZE(v)) : 0;
+
+		for (size_t k = 0; k < n; k++)
+			json_array_append_new(profiles, json_string(v[k]));
+		json_object_set_new(doc, "profiles", profiles);
+		begin(t);
+		expand(&t->work.env, doc, &x);
+		assert_int_equal(count(t), 1);
+		assert_int_equal(json_object_size(x.profiles), n);
+	}
+	world_put(&t->work.w, ENT_PROFILE, "second",
+		  json_pack("{s:{s:s}, s:{}}", "config", "user.a", "changed", "devices"));
 	begin(t);
-	run_job(t, JOB_DELETE, NULL);
+	expand(&t->work.env, doc, &x);
+	assert_int_equal(count(t), 1);
+	assert_string_equal(json_str(x.config, "user.a", ""), "changed");
+	world_put(&t->work.w, ENT_PROFILE, "none",
+		  json_pack("{s:{s:s}, s:{}}", "config", "user.a", "made", "devices"));
+	expand(&t->work.env, doc, &x);
 	assert_int_equal(count(t), 2);
-	row_free(&row);
-	assert_int_equal(store_get(t->work.w.store, ENT_INSTANCE, "c1", &row, &err), -1);
+	assert_string_equal(json_str(x.config, "user.a", ""), "made");
+}
+
+/* As it was and as it becomes have the same profiles, or not. */
+static void test_before_and_after(void **state)
+{
+	struct world *t = *state;
+	_json_ json_t *doc = instance(t, "c1"), *next = instance(t, "c1");
+	_expanded_ struct expanded old = { 0 }, x = { 0 }, other = { 0 };
+
+	json_put_str(json_obj(next, "config"), "user.b", "new");
+	begin(t);
+	expand(&t->work.env, doc, &old);
+	expanded_share(&old, &x);
+	expand(&t->work.env, next, &x);
+	assert_int_equal(count(t), 1);
+	assert_string_equal(json_str(old.config, "user.b", ""), "own");
+	assert_string_equal(json_str(x.config, "user.b", ""), "new");
+	json_array_remove(json_arr(next, "profiles"), 1);
+	expanded_share(&old, &other);
+	expand(&t->work.env, next, &other);
+	assert_int_equal(count(t), 2);
+	assert_string_equal(json_str(other.config, "user.a", ""), "profile");
+	assert_string_equal(json_str(old.config, "user.a", ""), "second");
+}
+
+static void test_taken(void **state)
+{
+	struct world *t = *state;
+	_json_ json_t *doc = instance(t, "c1");
+	_expanded_ struct expanded x = { 0 }, taken = { 0 };
+
+	expand(&t->work.env, doc, &x);
+	taken = expanded_take(&x);
+	assert_null(x.doc);
+	assert_null(x.profiles);
+	assert_string_equal(json_str(taken.config, "user.a", ""), "second");
+	assert_null(expanded_take(NULL).doc);
 }
 
 int main(void)
@@ -189,7 +223,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_profile_that_changes_meanwhile, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_steps_share_one, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_jobs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_before_and_after, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_taken, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,7 @@ static int run_one(struct job *j, struct err *err)
 	return 0;
 }
 
-static int refuse(const struct job *j, struct err *err)
+static int refuse(struct job *j, struct err *err)
 {
 	return err_set(err, ERR_FORBIDDEN, "%s may not: %s", j->name,
 		       json_str(j->args, "word", ""));
