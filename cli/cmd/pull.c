@@ -21,6 +21,7 @@
 
 struct pull {
 	const struct place *from;
+	const char *target; /* as the user named it */
 	bool recursive;
 };
 
@@ -29,6 +30,23 @@ static bool is_folder(const char *path)
 	struct stat st;
 
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Links below the target come from the container: what it says next must not go where they lead. */
+static int make_folder(const struct pull *p, const char *dest, struct err *err)
+{
+	struct stat st = { 0 };
+
+	if (mkdir(dest, 0755) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return err_sys(err, "cannot make the folder \"%s\"", dest);
+	if (lstat(dest, &st) == 0 && S_ISDIR(st.st_mode))
+		return 0;
+	if (strcmp(dest, p->target) == 0 && is_folder(dest))
+		return 0;
+	return err_set(err, ERR_CONFLICT, "cannot make the folder \"%s\": it is %s", dest,
+		       S_ISLNK(st.st_mode) ? "a link here" : "no folder here");
 }
 
 static int pull_path(const struct pull *p, const char *source, const char *dest, int depth,
@@ -80,8 +98,8 @@ static int pull_folder(const struct pull *p, const char *source, const char *des
 	names = folder_names(temp, err);
 	if (!names)
 		return -1;
-	if (mkdir(dest, 0755) < 0 && errno != EEXIST)
-		return err_sys(err, "cannot make the folder \"%s\"", dest);
+	if (make_folder(p, dest, err) < 0)
+		return -1;
 	return pull_entries(p, source, dest, names, depth, err);
 }
 
@@ -150,7 +168,9 @@ static int pull_one(struct cli *c, const char *arg, const char *target, struct e
 {
 	_place_ struct place from = { 0 };
 	_free_ char *trimmed = NULL, *dest = NULL;
-	struct pull p = { .from = &from, .recursive = args_flag(&c->args, "recursive") };
+	struct pull p = { .from = &from,
+			  .target = target,
+			  .recursive = args_flag(&c->args, "recursive") };
 	const char *name;
 
 	if (place_parse(c, arg, &from, err) < 0)
