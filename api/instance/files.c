@@ -113,13 +113,13 @@ static int parse_mode(struct req *r, int64_t *ret)
 	if (str_empty(v))
 		return 0;
 	for (const char *c = v; *c; c++) {
+		mode = mode * 8 + (*c - '0');
 		if (*c < '0' || *c > '7' || mode > 07777)
 			return err_set(req_err(r), ERR_INVALID,
 				       "files: header X-LXD-mode: \"%.20s\" is not an octal mode",
 				       v);
-		mode = mode * 8 + (*c - '0');
 	}
-	*ret = mode & 07777;
+	*ret = mode;
 	return 0;
 }
 

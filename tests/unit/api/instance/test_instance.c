@@ -1,31 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The routes of instances that do not run: lists, objects, changes, and what is refused. */
-#include "tests/unit/api/api_world.h"
-
-static void put_instance(struct api_world *t, const char *key, const char *member)
-{
-	world_put(&t->w, ENT_INSTANCE, key,
-		  json_pack("{s:s,s:s,s:s,s:s,s:s,s:[s],s:{s:s},s:{},s:s,s:s,s:s}", "name", key,
-			    "uuid", key, "member", member, "architecture", "x86_64", "description",
-			    "", "profiles", "default", "config", "user.b", "own", "devices",
-			    "image", "", "power", "off", "state", "ready"));
-}
-
-static int open_world(void **state)
-{
-	struct api_world *t;
-
-	api_world_open(state);
-	t = *state;
-	world_put(&t->w, ENT_POOL, "default", json_pack("{s:s, s:{}}", "driver", "dir", "config"));
-	world_put(&t->w, ENT_PROFILE, "default",
-		  json_pack("{s:{s:s}, s:{s:{s:s,s:s,s:s}}}", "config", "user.a", "profile",
-			    "devices", "root", "type", "disk", "path", "/", "pool", "default"));
-	put_instance(t, "c1", "none");
-	put_instance(t, "c2", "none");
-	put_instance(t, "web~c3", "none");
-	return 0;
-}
+#include "tests/unit/api/instance/instance_world.h"
 
 static void lists(void **state)
 {
@@ -275,5 +250,5 @@ int main(void)
 		cmocka_unit_test(logs),
 	};
 
-	return cmocka_run_group_tests(tests, open_world, api_world_close);
+	return cmocka_run_group_tests(tests, instance_world_open, api_world_close);
 }
