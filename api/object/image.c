@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "api/object/upload.h"
 #include "api/rest/object.h"
 #include "api/rest/uses.h"
 #include "api/work/find_image.h"
@@ -234,61 +235,6 @@ int h_image_export(struct req *r)
 
 /* --- import ---------------------------------------------------------------------------------- */
 
-/* "a=1&b=2" of the upload headers as an object (or, for one key, the list of its values). */
-static json_t *parse_pairs(const char *text, const char *only)
-{
-	json_t *out = only ? json_array() : json_object();
-	_free_ char *copy = xstrdup(text ? text : "");
-	char *pair = copy, *next;
-
-	for (; pair && *pair; pair = next) {
-		char *eq = strchr(pair, '=');
-
-		next = strchr(pair, '&');
-		if (next)
-			*next++ = '\0';
-		if (!eq || (next && eq > next))
-			continue;
-		*eq++ = '\0';
-		if (!str_url_decode(pair, true) || !str_url_decode(eq, true))
-			continue;
-		if (!only)
-			json_put_str(out, pair, eq);
-		else if (str_eq(pair, only))
-			json_array_append_new(out, json_string(eq));
-	}
-	return out;
-}
-
-static bool header_bool(struct req *r, const char *name)
-{
-	const char *v = req_header(r, name);
-	bool b;
-
-	return v && str_to_bool(v, &b) && b;
-}
-
-static json_t *header_profiles(struct req *r)
-{
-	json_t *list = parse_pairs(req_header(r, "X-LXD-profiles"), "profile");
-
-	if (json_array_size(list))
-		return list;
-	json_decref(list);
-	return NULL;
-}
-
-static json_t *header_aliases(struct req *r)
-{
-	_json_ json_t *names = parse_pairs(req_header(r, "X-LXD-aliases"), "alias");
-	json_t *list = json_array(), *name;
-	size_t i;
-
-	json_array_foreach(names, i, name)
-		json_array_append_new(list, json_pack("{s:O}", "name", name));
-	return list;
-}
-
 static int split_upload(struct req *r, const char *boundary, struct job_order *o)
 {
 	struct multipart m = { .n = 0 };
@@ -334,22 +280,11 @@ static int json_upload(struct req *r)
 		       json_str(json_obj(body, "source"), "type", ""));
 }
 
-/* What the headers say of it. */
-static void take_headers(struct req *r, json_t *args, json_t *properties)
-{
-	json_put_str(args, "project", req_project(r));
-	json_put_str(args, "fingerprint", req_header(r, "X-LXD-fingerprint"));
-	json_put_bool(args, "public", header_bool(r, "X-LXD-public"));
-	json_object_set(args, "properties", properties);
-	json_object_set_new(args, "profiles", header_profiles(r));
-	json_object_set_new(args, "aliases", header_aliases(r));
-}
-
 int h_images_post(struct req *r)
 {
 	const char *type = req_header(r, "Content-Type");
 	_free_ char *boundary = multipart_boundary(type);
-	_json_ json_t *properties = NULL, *args = json_object();
+	_json_ json_t *args = upload_args(r);
 	struct job_order o = { .kind = &jobs[JOB_IMAGE_IMPORT],
 			       .own_args = args,
 			       .own_fd = { -1, -1 },
@@ -357,12 +292,10 @@ int h_images_post(struct req *r)
 
 	if (type && str_starts(type, "application/json"))
 		return json_upload(r);
-	properties = parse_pairs(req_header(r, "X-LXD-properties"), NULL);
-	if (image_check_properties("image", properties, req_err(r)) < 0)
+	if (image_check_properties("image", json_obj(args, "properties"), req_err(r)) < 0)
 		return -1;
 	if ((boundary ? split_upload(r, boundary, &o) : raw_upload(r, &o)) < 0)
 		return -1;
-	take_headers(r, args, properties);
 	json_incref(args);
 	return reply_job(r, &o);
 }
