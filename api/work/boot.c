@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "api/work/background.h"
+#include "api/work/bootorder.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
-#include "api/work/spec.h"
 #include "api/work/state.h"
 #include "api/work/task.h"
 #include "base/clock.h"
@@ -20,9 +20,7 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "cluster/model/ref.h"
-#include "cluster/model/state.h"
 #include "node/container/container.h"
-#include "node/container/keys.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_MAX 64
@@ -75,94 +73,6 @@ int boot_takes(const struct api_env *env, struct err *err)
 	return err_set(err, ERR_UNAVAILABLE,
 		       "the host of member \"%s\" is shutting down: it takes no instances",
 		       cluster_member_name(env->cluster));
-}
-
-/* --- who, and in which order ------------------------------------------------------------------ */
-
-struct candidate {
-	char *name;
-	int64_t priority;
-	int seconds; /* of delay, or until force */
-};
-
-struct candidates {
-	struct candidate *v;
-	size_t n;
-};
-
-static void candidates_done(struct candidates *c)
-{
-	for (size_t i = 0; i < c->n; i++)
-		free(c->v[i].name);
-	free(c->v);
-	*c = (struct candidates){ 0 };
-}
-
-static int by_priority(const void *a, const void *b)
-{
-	const struct candidate *x = a, *y = b;
-
-	if (x->priority != y->priority)
-		return x->priority > y->priority ? -1 : 1;
-	return strcmp(x->name, y->name);
-}
-
-static bool shall_start(const struct api_env *env, const struct row *row, const json_t *config)
-{
-	if (container_status(env->node, row->key) != STATUS_STOPPED)
-		return false;
-	if (!keys_text(&instance_keys, config, "boot.autostart"))
-		return inst_shall_run(row->doc);
-	return keys_bool(&instance_keys, config, "boot.autostart");
-}
-
-static bool shall_stop(const struct api_env *env, const struct row *row, const json_t *config)
-{
-	return container_status(env->node, row->key) != STATUS_STOPPED;
-}
-
-struct order {
-	bool (*wanted)(const struct api_env *env, const struct row *row, const json_t *config);
-	const char *priority, *seconds; /* keys */
-};
-static const struct order start_order = { shall_start, "boot.autostart.priority",
-					  "boot.autostart.delay" };
-static const struct order stop_order = { shall_stop, "boot.stop.priority",
-					 "boot.host_shutdown_timeout" };
-
-/* Of this member, the highest priority first. */
-static int collect(const struct api_env *env, const struct order *o, struct candidates *ret,
-		   struct err *err)
-{
-	_json_ json_t *profiles = json_object();
-	_rows_ struct rows rows = { 0 };
-
-	if (store_list(env->store, ENT_INSTANCE, cluster_member_name(env->cluster), &rows, err) < 0)
-		return -1;
-	*ret = (struct candidates){ .v = xcalloc(rows.n + 1, sizeof(*ret->v)) };
-	for (size_t i = 0; i < rows.n; i++) {
-		_json_ json_t *config = NULL, *devices = NULL;
-
-		expand_parts(env->store, profiles, rows.v[i].doc, &config, &devices);
-		if (o->wanted(env, &rows.v[i], config))
-			ret->v[ret->n++] = (struct candidate){
-				xstrdup(rows.v[i].key),
-				keys_number(&instance_keys, config, o->priority),
-				(int)keys_number(&instance_keys, config, o->seconds)
-			};
-	}
-	qsort(ret->v, ret->n, sizeof(*ret->v), by_priority);
-	return 0;
-}
-
-/* The end of those of equal priority. */
-static size_t group_end(const struct candidates *c, size_t from)
-{
-	size_t to = from;
-
-	while (to < c->n && c->v[to].priority == c->v[from].priority)
-		to++;
-	return to;
 }
 
 /* --- starting --------------------------------------------------------------------------------- */
@@ -231,11 +141,11 @@ static void delay(const struct api_env *env, int seconds)
 
 void task_boot(const struct api_env *env, const char *unused)
 {
-	struct candidates c = { 0 };
+	struct boot_order c = { 0 };
 	struct starts all = { 0 };
 	struct err err;
 
-	if (collect(env, &start_order, &c, &err) < 0)
+	if (boot_order_start(env, &c, &err) < 0)
 		log_err(LOG_ERROR, "instances do not start with their host", &err);
 	for (size_t i = 0; i < c.n && !boot_is_over(env); i++) {
 		if (i > 0 && c.v[i].priority != c.v[i - 1].priority)
@@ -247,7 +157,7 @@ void task_boot(const struct api_env *env, const char *unused)
 		}
 	}
 	await_all(env, &all);
-	candidates_done(&c);
+	boot_order_done(&c);
 }
 
 void boot_start_instances(const struct api_env *env)
@@ -259,12 +169,12 @@ void boot_start_instances(const struct api_env *env)
 
 struct group {
 	const struct api_env *env;
-	const struct candidate *v;
+	const struct boot_one *v;
 	size_t n, next; /* next: atomic */
 	int left;	/* that still run; atomic */
 };
 
-static int stop_one(const struct api_env *env, const struct candidate *c, struct err *err)
+static int stop_one(const struct api_env *env, const struct boot_one *c, struct err *err)
 {
 	/* A frozen one could not answer. */
 	if (container_status(env->node, c->name) == STATUS_FROZEN)
@@ -315,18 +225,18 @@ static int stop_group(struct group *g)
 /* How many it found; -1 when some still run. */
 static int stop_round(const struct api_env *env, struct err *err)
 {
-	struct candidates c = { 0 };
+	struct boot_order c = { 0 };
 	int left = 0, n;
 
-	if (collect(env, &stop_order, &c, err) < 0)
+	if (boot_order_stop(env, &c, err) < 0)
 		return -1;
 	n = (int)c.n;
-	for (size_t i = 0; i < c.n; i = group_end(&c, i)) {
-		struct group g = { .env = env, .v = c.v + i, .n = group_end(&c, i) - i };
+	for (size_t i = 0; i < c.n; i = boot_order_group(&c, i)) {
+		struct group g = { .env = env, .v = c.v + i, .n = boot_order_group(&c, i) - i };
 
 		left += stop_group(&g);
 	}
-	candidates_done(&c);
+	boot_order_done(&c);
 	return left ? err_set(err, ERR_INTERNAL, "%d instances do not stop", left) : n;
 }
 
