@@ -42,6 +42,7 @@ struct dqnode {
 	int refs;
 	dqlite_node *node;
 	uint64_t id;
+	unsigned latency_ms;
 	struct stream *(*dial)(void *arg, const char *uuid, int64_t deadline, struct err *err);
 	void *arg;
 	char *socket;
@@ -54,6 +55,11 @@ struct dqnode {
 uint64_t dqnode_id(const struct dqnode *n)
 {
 	return n->id;
+}
+
+unsigned dqnode_latency_ms(const struct dqnode *n)
+{
+	return n->latency_ms;
 }
 
 const char *dqnode_socket(const struct dqnode *n)
@@ -352,6 +358,7 @@ struct dqnode *dqnode_start(const struct dqnode_opts *o, struct err *err)
 	pthread_mutex_init(&n->lock, NULL);
 	cond_init(&n->changed);
 	n->id = o->id;
+	n->latency_ms = o->latency_ms;
 	n->dial = o->dial;
 	n->arg = o->arg;
 	if (check(n, dqlite_node_create(o->id, o->address, o->dir, &n->node), o->dir, err) < 0 ||

@@ -33,6 +33,7 @@ void dqnode_stop(struct dqnode *n);
 struct dqnode *dqnode_ref(struct dqnode *n);
 void dqnode_unref(struct dqnode *n); /* NULL is fine */
 uint64_t dqnode_id(const struct dqnode *n);
+unsigned dqnode_latency_ms(const struct dqnode *n); /* as it was started with */
 const char *dqnode_socket(const struct dqnode *n); /* "@..." for dq_connect() */
 /* Relays an inbound Raft connection until it ends; frees the stream. */
 void dqnode_serve(struct dqnode *n, struct stream *own_stream);

@@ -111,6 +111,40 @@ static void a_node_that_runs_is_relied_on(void **state)
 	assert_true(there("database"));
 }
 
+static unsigned latency_now(void)
+{
+	struct dqnode *n = cluster_node(world.cluster);
+	unsigned ms = dqnode_latency_ms(n);
+
+	dqnode_unref(n);
+	return ms;
+}
+
+/* The key counts at the daemon's next start: Raft's deadlines do not change under a node that
+ * runs. What was set is known then without asking anybody. */
+static void a_latency_counts_from_the_next_start(void **state)
+{
+	struct cluster_opts o = { .dir = world.dir };
+	int64_t deadline = deadline_in(AWAIT_MS);
+	struct err err = { 0 };
+
+	assert_int_equal(latency_now(), 50);
+	world_put(&world, ENT_CONFIG, "cluster.raft_latency_ms",
+		  json_pack("{s:s}", "value", "120"));
+	while (self().latency_ms != 120) {
+		assert_true(clock_ms() < deadline);
+		poll(NULL, 0, 5);
+	}
+	assert_int_equal(latency_now(), 50);
+	cluster_free(world.cluster);
+	world.cluster = cluster_new(&o, &err);
+	if (!world.cluster)
+		fail_msg("%s", err.msg);
+	world.store = cluster_store(world.cluster);
+	world_start(&world);
+	assert_int_equal(latency_now(), 120);
+}
+
 /* A node that came up without its log could vote twice; number 1 would found another cluster. */
 static void a_lost_folder_is_not_made_anew(void **state)
 {
@@ -238,6 +272,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_node_that_runs_is_relied_on),
+		cmocka_unit_test(a_latency_counts_from_the_next_start),
 		cmocka_unit_test(a_lost_folder_is_not_made_anew),
 		cmocka_unit_test(a_fresh_role_begins_with_nothing),
 		cmocka_unit_test(without_a_role_there_is_no_node),
