@@ -10,7 +10,6 @@
 
 #include "base/digest.h"
 #include "base/mem.h"
-#include "base/net/wskey.h"
 #include "base/str.h"
 #include "tests/unit/base/random.h"
 
@@ -234,21 +233,12 @@ static void secrets(void **state)
 	assert_false(secret_equal("abc", "ABC"));
 }
 
-/* The example of RFC 6455 section 1.3. */
-static void websocket_key(void **state)
-{
-	char accept[WS_ACCEPT_SIZE];
-
-	ws_accept_key("dGhlIHNhbXBsZSBub25jZQ==", accept);
-	assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sha256_known),	     cmocka_unit_test(crc32c_agrees),
 		cmocka_unit_test(base64_round_trip), cmocka_unit_test(base64_refuses),
-		cmocka_unit_test(secrets),	     cmocka_unit_test(websocket_key),
+		cmocka_unit_test(secrets),
 		cmocka_unit_test(sha256_in_pieces),  cmocka_unit_test(hmac_known),
 		cmocka_unit_test(sha1_known),	     cmocka_unit_test(crc32c_sees_each_bit),
 		cmocka_unit_test(base64_of_any_bytes), cmocka_unit_test(base64_has_one_spelling),

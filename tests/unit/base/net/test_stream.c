@@ -12,48 +12,7 @@
 #include "base/io.h"
 #include "base/rng.h"
 #include "base/str.h"
-#include "tests/unit/base/net/tls_pair.h"
-
-#define BIG (1 << 20)
-
-static void echo(struct stream *s, void *arg)
-{
-	char buf[20000];
-	struct err err;
-	ssize_t n;
-
-	if (arg)
-		str_copy(arg, SHA256_HEX_SIZE, stream_peer(s));
-	while ((n = stream_read(s, buf, sizeof(buf), &err)) > 0) {
-		if (stream_write(s, buf, n, &err) < 0)
-			break;
-	}
-	stream_free(s);
-}
-
-static void *echo_thread(void *arg)
-{
-	echo(arg, NULL);
-	return NULL;
-}
-
-/* Sends in pieces, so that neither side's buffers fill up for good. */
-static void echo_all(struct stream *s, size_t total)
-{
-	_free_ char *out = xcalloc(total, 1);
-	_free_ char *in = xcalloc(total, 1);
-	struct err err;
-
-	rng_bytes(out, total);
-	for (size_t at = 0; at < total;) {
-		size_t n = total - at < 50000 ? total - at : 50000;
-
-		assert_int_equal(stream_write(s, out + at, n, &err), 0);
-		assert_int_equal(stream_read_full(s, in + at, n, &err), 0);
-		at += n;
-	}
-	assert_memory_equal(in, out, total);
-}
+#include "tests/unit/base/net/echo.h"
 
 static void plain_both_ways(void **state)
 {
@@ -192,65 +151,6 @@ static void sends_files(void **state)
 	pthread_join(t, NULL);
 }
 
-struct pump {
-	struct stream *a, *b;
-};
-
-static void *pump_thread(void *arg)
-{
-	struct pump *p = arg;
-
-	stream_pump(p->a, p->b, 10000);
-	stream_free(p->a);
-	stream_free(p->b);
-	return NULL;
-}
-
-/* test <-> pair 1 <-> pump <-> TLS <-> echo */
-static void pumps(void **state)
-{
-	struct tls_peer p;
-	struct tls_ctx *t;
-	struct pump pump;
-	struct stream *s;
-	struct err err;
-	pthread_t thread;
-	int pair[2];
-	char b;
-
-	assert_int_equal(tls_peer_start(&p, echo, NULL), 0);
-	t = tls_client_new(NULL, NULL, &err);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	pump.a = stream_from_fd(pair[1]);
-	pump.b = stream_connect_tls(t, p.address, NULL, deadline_in(5000), &err);
-	assert_non_null(pump.b);
-	pthread_create(&thread, NULL, pump_thread, &pump);
-	s = stream_from_fd(pair[0]);
-	echo_all(s, BIG);
-	stream_end_write(s);
-	assert_int_equal(stream_read(s, &b, 1, &err), 0);
-	pthread_join(thread, NULL);
-	stream_free(s);
-	tls_unref(t);
-	tls_peer_end(&p);
-}
-
-static void pump_gives_up_idle(void **state)
-{
-	int one[2], two[2];
-	struct stream *a, *b;
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, one), 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, two), 0);
-	a = stream_from_fd(one[0]);
-	b = stream_from_fd(two[0]);
-	stream_pump(a, b, 50);
-	stream_free(a);
-	stream_free(b);
-	close(one[1]);
-	close(two[1]);
-}
-
 static void cutting_ends_the_stream_and_nobody_elses(void **state)
 {
 	int pair[2], other[2];
@@ -289,8 +189,6 @@ int main(void)
 		cmocka_unit_test(deadlines),
 		cmocka_unit_test(nobody_listens),
 		cmocka_unit_test(sends_files),
-		cmocka_unit_test(pumps),
-		cmocka_unit_test(pump_gives_up_idle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
