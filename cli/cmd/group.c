@@ -2,6 +2,7 @@
 /* cluster group: groups of members, and which ones a member is in. */
 #include <string.h>
 
+#include "base/defaults.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cmd/cmds.h"
@@ -30,10 +31,10 @@ static int leave(json_t *member, void *arg, struct err *err)
 	if (i < 0)
 		return err_set(err, ERR_NOT_FOUND, "member \"%s\" is not in the group \"%s\"",
 			       json_str(member, "server_name", ""), (const char *)arg);
-	if (str_eq(arg, "default"))
+	if (str_eq(arg, GROUP_DEFAULT))
 		return err_set(err, ERR_INVALID,
-			       "member \"%s\" can't leave the group \"default\": all are in it",
-			       json_str(member, "server_name", ""));
+			       "member \"%s\" can't leave the group \"%s\": all are in it",
+			       json_str(member, "server_name", ""), GROUP_DEFAULT);
 	json_array_remove(groups, i);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/defaults.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/form/progress.h"
@@ -234,7 +235,7 @@ char *api_query(char *own_path, const char *key, const char *value)
 
 static char *with_project(const struct client *cl, const char *path)
 {
-	if (str_empty(cl->project) || strcmp(cl->project, "default") == 0)
+	if (str_empty(cl->project) || str_eq(cl->project, PROJECT_DEFAULT))
 		return xstrdup(path);
 	return api_query(xstrdup(path), "project", cl->project);
 }

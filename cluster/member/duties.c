@@ -14,6 +14,7 @@
 #include "cluster/db/dqnode.h"
 #include "cluster/feed/hub.h"
 #include "cluster/member/roles.h"
+#include "cluster/model/group.h"
 #include "cluster/replica/settings.h"
 #include "cluster/store/store.h"
 
@@ -76,7 +77,7 @@ static void add_member(struct picture *p, struct row *own_row)
 	assert(own_row->key);
 	p->rows[p->n++] = *own_row;
 	*m = (struct role_member){ .name = own_row->key,
-				   .domain = json_str(own_row->doc, "failure_domain", "default"),
+				   .domain = member_domain(own_row->doc),
 				   .leaving = json_bool(own_row->doc, "removing", false) };
 	m->leader = str_eq(m->name, cluster_member_name(p->c));
 	m->absent_ms = m->leader ? 0 : hub_absent_ms(p->c->hub, m->name);

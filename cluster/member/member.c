@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 
 #include "base/clock.h"
+#include "base/defaults.h"
 #include "base/mem.h"
 #include "base/net/address.h"
 #include "base/str.h"
@@ -61,8 +62,8 @@ json_t *member_doc(const struct member_facts *m)
 
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:{},s:[s],s:s,s:i,s:s}", "uuid", m->uuid,
 			 "name", m->name, "address", m->address, "fingerprint", m->fingerprint,
-			 "architecture", m->architecture, "failure_domain", "default",
-			 "description", "", "config", "groups", "default", "created_at",
+			 "architecture", m->architecture, "failure_domain", DOMAIN_DEFAULT,
+			 "description", "", "config", "groups", GROUP_DEFAULT, "created_at",
 			 clock_now_text(now), "raft_id", 0, "role", "none");
 }
 

@@ -77,7 +77,7 @@ json_t *cluster_member_json(struct cluster *c, const struct row *m)
 	json_t *j = json_object();
 
 	json_object_set_new(j, "roles", roles(c, m));
-	json_put_str(j, "failure_domain", json_str(m->doc, "failure_domain", "default"));
+	json_put_str(j, "failure_domain", member_domain(m->doc));
 	json_put_str(j, "description", json_str(m->doc, "description", ""));
 	json_object_set_new(j, "config", config ? json_deep_copy(config) : json_object());
 	json_object_set_new(j, "groups", member_groups(m->doc));

@@ -36,3 +36,8 @@ void member_set_group(json_t *member, const char *group, bool in)
 		json_array_append_new(next, json_string(group));
 	json_object_set_new(member, "groups", next);
 }
+
+const char *member_domain(const json_t *member)
+{
+	return json_str(member, "failure_domain", DOMAIN_DEFAULT);
+}

@@ -11,11 +11,9 @@
  * name.
  */
 #pragma once
+#include "base/defaults.h"
 #include "cluster/model/row.h"
 
-#define PROJECT_DEFAULT "default"
-/* The profile that each project has, of instances and images that name none. */
-#define PROFILE_DEFAULT "default"
 #define PROJECT_SIZE 64 /* of a project's name, with its end */
 #define REF_SEPARATOR '~'
 

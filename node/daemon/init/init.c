@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/defaults.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/net/address.h"
@@ -31,8 +32,8 @@ static const char usage[] =
 	"\n"
 	"Configures a running dunlind. Without an option it asks.\n"
 	"\n"
-	"  --auto                  a pool \"default\", a bridge \"dunlinbr0\" and a default\n"
-	"                          profile that uses both; what exists is left alone\n"
+	"  --auto                  a pool \"" POOL_DEFAULT "\", a network \"dunlinbr0\" and a\n"
+	"                          default profile that uses both; what exists is left alone\n"
 	"  --preseed [FILE|-]      apply a YAML file (- or nothing: standard input) with any of\n"
 	"                          config, storage_pools, networks, profiles, cluster\n"
 	"  --join TOKEN            join the cluster that made TOKEN (dunlin cluster add NAME)\n"
@@ -219,7 +220,7 @@ static int drop_present(json_t *preseed, struct err *err)
 static bool profile_has_devices(void)
 {
 	struct err err;
-	_json_ json_t *p = init_call("GET", "/1.0/profiles/default", NULL, 0, &err);
+	_json_ json_t *p = init_call("GET", "/1.0/profiles/" PROFILE_DEFAULT, NULL, 0, &err);
 
 	return p && json_object_size(json_obj(p, "devices")) > 0;
 }

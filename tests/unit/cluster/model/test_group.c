@@ -40,6 +40,15 @@ static void all_are_in_the_default_one(void **state)
 	}
 }
 
+static void has_a_failure_domain(void **state)
+{
+	_json_ json_t *member = json_object();
+
+	assert_string_equal(member_domain(member), DOMAIN_DEFAULT);
+	json_put_str(member, "failure_domain", "rack2");
+	assert_string_equal(member_domain(member), "rack2");
+}
+
 static void joins_and_leaves(void **state)
 {
 	_json_ json_t *member = json_object();
@@ -61,6 +70,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_are_in_the_default_one),
 		cmocka_unit_test(joins_and_leaves),
+		cmocka_unit_test(has_a_failure_domain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
