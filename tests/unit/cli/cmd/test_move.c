@@ -29,6 +29,13 @@ static const struct dialogue moves_cases[] = {
 	  "Moved c1 to m2\n",
 	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"live\":false,\"instance_only\":true,"
 		"\"pool\":\"fast\"}\n" },
+	/* a group: the server has chosen one of its members */
+	{ "move c1 --target @gpu",
+	  NULL,
+	  { RUNS(POST "?target=%40gpu", "{\"placement\":{\"member\":\"m3\"},"
+					"\"migration\":{\"kind\":\"cold\",\"total_ms\":70}}") },
+	  "Moved c1 to m3 (cold), 70 ms in all\n",
+	  NULL },
 	/* it was there */
 	{ "move c1 --target m2", NULL, { RUNS(TO_M2, "{}") }, "", NULL },
 	{ "move c1 local: --target m2",
