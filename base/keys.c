@@ -42,6 +42,38 @@ const struct key *keys_find(const struct keys *keys, const char *name)
 	return NULL;
 }
 
+static bool has_all(const struct keys *keys, const json_t *config)
+{
+	const struct key *k;
+	const char *name;
+	json_t *v;
+
+	json_object_foreach((json_t *)config, name, v) {
+		k = keys_find(keys, name);
+		if (!k || k->refused)
+			return false;
+	}
+	return true;
+}
+
+const char *keys_scope_of(const struct key *rows, const json_t *config)
+{
+	assert(rows);
+	for (const struct key *k = rows; k->name; k++) {
+		if (!str_eq(k->scope, "any") && has_all(&(struct keys){ rows, k->scope }, config))
+			return k->scope;
+	}
+	return NULL;
+}
+
+void keys_put_type(const struct key *rows, json_t *config)
+{
+	const char *type = keys_scope_of(rows, config);
+
+	assert(type);
+	json_put_str(config, "type", type);
+}
+
 /* --- reading --------------------------------------------------------------------------------- */
 
 static int read_text(const struct key *k, const char *v, const char **ret, struct err *err)

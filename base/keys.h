@@ -95,6 +95,11 @@ struct keys {
 /* By exact name, or the wildcard that covers it; NULL when unknown. It may be a refused one. */
 const struct key *keys_find(const struct keys *keys, const char *name);
 bool key_is_of(const struct keys *keys, const struct key *row);
+/* The first scope of a table whose rows have all keys of a configuration: the type of a device, by
+ * the options it has. NULL when there is none. */
+const char *keys_scope_of(const struct key *rows, const json_t *config);
+/* Puts it as "type" into a configuration that we have made ourselves: there is one. */
+void keys_put_type(const struct key *rows, json_t *config);
 
 /* --- reading --------------------------------------------------------------------------------- */
 

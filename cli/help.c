@@ -6,15 +6,26 @@
 #include "base/str.h"
 #include "cli/commands.h"
 
-static const char storage_drivers[] =
-#define DRIVER(name, version, doc) "  " #name ": " doc "\n"
+/* What the words of help.def name: a line for each row of a table. */
 #define KEY(...)
 #define REFUSED(...)
+#define DRIVER(name, version, doc) "  " #name ": " doc "\n"
+#define DEVICE(type, doc) "  " #type ": " doc "\n"
+#define NETWORK(type, doc) "  " #type ": " doc "\n"
+static const char storage_drivers[] =
 #include "node/storage/driver.def"
+	;
+static const char device_types[] =
+#include "node/device/device.def"
+	;
+static const char network_types[] =
+#include "node/network/type.def"
+	;
+#undef NETWORK
+#undef DEVICE
+#undef DRIVER
 #undef REFUSED
 #undef KEY
-#undef DRIVER
-	;
 
 static const struct {
 	const char *words, *text, *rows, *examples;

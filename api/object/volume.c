@@ -242,8 +242,8 @@ static int check_config(struct req *r, const json_t *config)
 		if (!str_starts(key, "user."))
 			return err_set(req_err(r), ERR_INVALID,
 				       "storage volume \"" TYPE "/%.63s\": key \"%.80s\": only "
-				       "user.* can be set; the rest is for the root disk device of "
-				       "the instance",
+				       "user.* can be set; the rest is for the root device of the "
+				       "instance",
 				       req_param(r, 2), key);
 	}
 	return 0;

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/defaults.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cmd/cmds.h"
+#include "cli/form/keys.h"
 #include "cli/form/kv.h"
 #include "cli/net/client.h"
 #include "cli/net/entity.h"
@@ -15,7 +17,7 @@ static int put_root_pool(struct client *cl, json_t *devices, const char *pool, s
 {
 	_free_ char *path = api_path("storage-pools/%s", pool);
 	_json_ json_t *found = api_get(cl, path, err);
-	json_t *root = json_obj(devices, "root");
+	_json_ json_t *root = json_pack("{s:s, s:s}", "path", "/", "pool", pool);
 
 	if (!found)
 		return err->kind == ERR_NOT_FOUND
@@ -23,13 +25,11 @@ static int put_root_pool(struct client *cl, json_t *devices, const char *pool, s
 					 "no storage pool \"%.80s\" (see dunlin storage list)",
 					 pool)
 			       : -1;
-	if (!root) {
-		root = json_object();
-		json_object_set_new(devices, "root", root);
-	}
-	json_put_str(root, "type", "disk");
-	json_put_str(root, "path", "/");
-	json_put_str(root, "pool", pool);
+	keys_put_type(keys_of_devices.rows, root);
+	if (json_obj(devices, "root"))
+		json_object_update(json_obj(devices, "root"), root);
+	else
+		json_object_set(devices, "root", root);
 	return 0;
 }
 
@@ -45,7 +45,6 @@ static int put_network(struct client *cl, json_t *devices, const char *network, 
 					 "no network \"%.80s\" (see dunlin network list)", network)
 			       : -1;
 	nic = json_object();
-	json_put_str(nic, "type", "nic");
 	json_put_str(nic, "name", "eth0");
 	if (json_bool(found, "managed", false)) {
 		json_put_str(nic, "network", network);
@@ -53,6 +52,7 @@ static int put_network(struct client *cl, json_t *devices, const char *network, 
 		json_put_str(nic, "nictype", "bridged");
 		json_put_str(nic, "parent", network);
 	}
+	keys_put_type(keys_of_devices.rows, nic);
 	json_object_set_new(devices, "eth0", nic);
 	return 0;
 }
@@ -98,10 +98,20 @@ static int find_in_profiles(struct client *cl, const json_t *profiles, const cha
 	return 0;
 }
 
+static int refuse_untyped(const char *name, const json_t *device, struct err *err)
+{
+	const char *type = keys_scope_of(keys_of_devices.rows, device);
+
+	return err_set(err, ERR_INVALID,
+		       "device \"%.80s\" is in no profile of the instance: give its type too (-d "
+		       "%.80s,type=%s)",
+		       name, name, type ? type : "TYPE");
+}
+
 /* "-d eth0,mtu=1400" changes a device that comes from a profile: only the whole of it is valid. */
 static int complete_devices(struct client *cl, json_t *body, struct err *err)
 {
-	_json_ json_t *dflt = json_pack("[s]", "default");
+	_json_ json_t *dflt = json_pack("[s]", PROFILE_DEFAULT);
 	const json_t *profiles = json_arr(body, "profiles");
 	const char *name;
 	json_t *device;
@@ -114,11 +124,7 @@ static int complete_devices(struct client *cl, json_t *body, struct err *err)
 		if (find_in_profiles(cl, profiles ? profiles : dflt, name, &profile, err) < 0)
 			return -1;
 		if (!profile)
-			return err_set(
-				err, ERR_INVALID,
-				"device \"%.80s\" is in no profile of the instance: give its "
-				"type too (-d %.80s,type=nic)",
-				name, name);
+			return refuse_untyped(name, device, err);
 		json_object_update_missing(device, json_obj(json_obj(profile, "devices"), name));
 	}
 	return 0;

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "cli/cmd/cmds.h"
 #include "cli/form/fmt.h"
+#include "cli/form/keys.h"
 #include "cli/form/kv.h"
 #include "cli/net/client.h"
 #include "cli/net/entity.h"
@@ -112,7 +113,6 @@ static int change_attach(json_t *obj, void *arg, struct err *err)
 		return err_set(err, ERR_CONFLICT, "\"%s\" has a device \"%s\" already", l->holder,
 			       device);
 	nic = json_object();
-	json_put_str(nic, "type", "nic");
 	if (l->managed) {
 		json_put_str(nic, "network", l->network);
 	} else {
@@ -120,6 +120,7 @@ static int change_attach(json_t *obj, void *arg, struct err *err)
 		json_put_str(nic, "parent", l->network);
 	}
 	json_put_str(nic, "name", args_pos(l->a, 3) ? args_pos(l->a, 3) : args_pos(l->a, 2));
+	keys_put_type(keys_of_devices.rows, nic);
 	json_object_set_new(json_obj(obj, "devices"), device, nic);
 	return 0;
 }
@@ -144,9 +145,8 @@ int c_network_attach(struct cli *c, struct err *err)
 
 static bool is_on(const json_t *device, const char *network)
 {
-	return strcmp(json_str(device, "type", ""), "nic") == 0 &&
-	       (str_eq(json_str(device, "network", NULL), network) ||
-		str_eq(json_str(device, "parent", NULL), network));
+	return str_eq(json_str(device, "network", NULL), network) ||
+	       str_eq(json_str(device, "parent", NULL), network);
 }
 
 static int change_detach(json_t *obj, void *arg, struct err *err)

@@ -52,6 +52,7 @@ const char *const pool_drivers[] = {
 };
 
 const struct keys keys_of_instances = { instances, "instance" };
+const struct keys keys_of_devices = { devices, NULL };
 const struct keys keys_of_server = { others, "server" };
 
 /* Longer groups before the shorter ones that they begin with. */

@@ -13,7 +13,7 @@ struct command_keys {
 };
 extern const struct command_keys command_keys[];
 extern const char *const pool_drivers[]; /* ends with NULL */
-extern const struct keys keys_of_instances, keys_of_server;
+extern const struct keys keys_of_instances, keys_of_devices, keys_of_server;
 
 /* The keys that a command sets or prints; NULL: none that a table has. */
 const struct command_keys *command_keys_of(const char *words);

@@ -247,7 +247,9 @@ def test_tables_that_are_true(tmp_path):
     assert not table_faults(tmp_path, QUIET)
 
 
-OWNED = {"node/storage/driver.def": 'DRIVER(thin, "1", "shares blocks")\n', "node/storage/thin.c": '"a thin pool";\n'}
+OWNED = {"node/storage/driver.def": 'DRIVER(thin, "1", "shares blocks")\n', "node/storage/thin.c": '"a thin pool";\n',
+         "node/device/device.def": 'DEVICE(plug, "a thing")\nKEY(plug, "type", WORDS("plug"), NULL, LIVE, "plug")\n',
+         "node/network/type.def": 'NETWORK(star, "spokes")\n'}
 
 
 def owner_faults(path, text):
@@ -262,6 +264,14 @@ def owner_faults(path, text):
     ("node/daemon/a.c", 3, '/* the\n thin pool */\nask("Storage (thin, thick)");\n'),
     ("node/storage/storage.c", 1, "return storage_thin.fill(x);\n"),
     ("api/work/keys.def", 1, 'REFUSED(DISK, "size", "the driver thin has no quota")\n'),
+    ("cli/cmd/a.c", 1, 'json_put_str(nic, "type", "plug");\n'),
+    ("cli/cmd/a.c", 1, 'is = str_eq(json_str(device, "type", ""), "plug");\n'),
+    ("node/daemon/a.c", 1, 'p = json_pack("{s:{s:s}}", "devices", "type", "plug");\n'),
+    ("cli/cmd/a.c", 1, 'err_set(err, "device \\"%s\\": give its type (-d %s,type=plug)", a);\n'),
+    ("api/work/a.c", 1, "return keys_text(&device_plug.keys, dev, s);\n"),
+    ("node/daemon/a.c", 1, 'p = json_pack("{s:{s:s}}", "networks", "type", "star");\n'),
+    ("cli/form/opts.def", 1, 'OPT("nettype", "Type of network: star (default)")\n'),
+    ("api/object/a.c", 1, "if (type == &network_star)\n\tb();\n"),
 ])
 def test_owners(path, line, text):
     assert owner_faults(path, text) == [(path, line, "owner")]
@@ -271,7 +281,13 @@ def test_owners(path, line, text):
     ("api/a.c", '/* a thin pool */ f("a thin layer"); pool("thinner");\n'),
     ("node/storage/thin.c", 'const struct storage_ops storage_thin = { .driver = "thin" };\n'),
     ("tests/unit/a.c", 'pool_of("thin");\n'),
-    ("cli/help.def", 'HELP("storage create", "A pool: ", "storage create fast thin")\n'),
+    ("cli/help.def", 'HELP("storage create", "A pool: ", "dunlin storage create fast thin")\n'),
+    ("cli/help.def", 'HELP("network create", "A type: ", "dunlin network create net --type star")\n'),
+    ("node/daemon/init.c", 'static const char usage[] = "  dunlind init --storage-backend thin\\n";\n'),
+    ("node/device/plug.c", 'const struct device_ops device_plug = { .type = "plug" };\n'),
+    ("node/network/a.c", 'if (str_eq(l.kind, "star"))\n\treturn;\n'),
+    ("cli/cmd/a.c", 'source = json_pack("{s:s}", "type", "plug");\n'),
+    ("cli/cmd/a.c", 'COL("TYPE", cell_text, "type") COL("DEVICE", cell_usage, "state/plug/root/usage")\n'),
 ])
 def test_owners_are_quiet(path, text):
     assert not owner_faults(path, text)
@@ -287,6 +303,9 @@ def ref_faults(path, text):
     ("api/a.c", 2, 'a();\njson_put_str(j, "project", "default");\n'),
     ("api/a.c", 1, 'if (str_eq(req_project(r),\n "default"))\n\tb();\n'),
     ("cluster/op/a.c", 1, 'sbuf_puts(b, ",\\"project\\":" "default");\n'),
+    ("api/a.c", 1, 'store_get(s, ENT_PROFILE, "default", &row, err);\n'),
+    ("cluster/model/ref.h", 1, '#define PROJECT_DEFAULT "default"\n'),
+    ("cli/net/a.c", 1, 'if (strcmp(cl->project, "default") == 0)\n\treturn;\n'),
     ("api/a.c", 1, 'key = xasprintf("instance/%s", name);\n'),
     ("migrate/a.c", 1, 'url = xasprintf("/1.0/instances/%s", name);\n'),
     ("api/a.c", 1, 'url = xasprintf("/1.0/images/aliases/%s", name);\n'),
@@ -296,12 +315,13 @@ def test_refs(path, line, text):
 
 
 @pytest.mark.parametrize("path,text", [
-    ("api/a.c", 'store_get(s, ENT_PROFILE, "default", &row, err);\n'),
-    ("api/a.c", '/* "project": "default" */ f(PROJECT_DEFAULT);\n'),
+    ("api/a.c", '/* "project": "default" */ f(PROJECT_DEFAULT, "the default");\n'),
+    ("base/defaults.h", '#define PROJECT_DEFAULT "default"\n'),
     ("api/a.c", 'url = xasprintf("/1.0/operations/%s", id);\n'),
     ("api/a.c", 'path = xasprintf("/1.0/instances/%s/logs/%s", ref_of(key).name, file);\n'),
-    ("cluster/model/ref.h", '#define PROJECT_DEFAULT "default"\n'),
-    ("cli/net/a.c", 'if (strcmp(cl->project, "default") == 0)\n\treturn;\n'),
+    ("cluster/model/ref.c", 'url = xasprintf("/1.0/instances/%s", name);\n'),
+    ("cli/net/a.c", 'path = xasprintf("/1.0/instances/%s", name);\n'),
+    ("cli/help.def", 'HELP("profile show", "Prints it.", "dunlin profile show default")\n'),
 ])
 def test_refs_are_quiet(path, text):
     assert not ref_faults(path, text)

@@ -4,10 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/defaults.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/undo.h"
 #include "node/daemon/init/client.h"
+#include "node/device/device.h"
+
+#define NETWORK "dunlinbr0"
 
 static const struct json_field preseed_fields[] = {
 	{ "config", JW_OBJ, false },	  { "storage_pools", JW_ARR, false },
@@ -175,13 +179,16 @@ int preseed_apply(json_t *preseed, struct err *err)
 
 json_t *preseed_auto(const char *pool_driver, const char *listen_address)
 {
-	json_t *p = json_pack(
-		"{s:{}, s:[{s:s,s:s}], s:[{s:s,s:s,s:{s:s}}], s:[{s:s,s:{s:{s:s,s:s,s:s},"
-		"s:{s:s,s:s,s:s}}}]}",
-		"config", "storage_pools", "name", "default", "driver", pool_driver, "networks",
-		"name", "dunlinbr0", "type", "bridge", "config", "ipv4.address", "auto",
-		"profiles", "name", "default", "devices", "root", "type", "disk", "path", "/",
-		"pool", "default", "eth0", "type", "nic", "name", "eth0", "network", "dunlinbr0");
+	json_t *root = json_pack("{s:s, s:s}", "path", "/", "pool", POOL_DEFAULT);
+	json_t *eth0 = json_pack("{s:s, s:s}", "name", "eth0", "network", NETWORK);
+	json_t *p = json_pack("{s:{}, s:[{s:s,s:s}], s:[{s:s,s:{s:s}}], s:[{s:s,s:{s:o,s:o}}]}",
+			      "config", "storage_pools", "name", POOL_DEFAULT, "driver",
+			      pool_driver, "networks", "name", NETWORK, "config", "ipv4.address",
+			      "auto", "profiles", "name", PROFILE_DEFAULT, "devices", "root", root,
+			      "eth0", eth0);
+
+	keys_put_type(device_keys, root);
+	keys_put_type(device_keys, eth0);
 
 	if (listen_address)
 		json_put_str(json_obj(p, "config"), "core.https_address", listen_address);

@@ -39,6 +39,7 @@ static const struct key rows[] = {
 	KEY(car,  "plate.even", CHECKED(check_even), NULL,   LIVE,   "a number")
 	KEY(car,  "size",       PARSED(parse_pair),  "2:1",  LIVE,   "length and width")
 	KEY(boat, "size",       NUMBER(1, 99),       NULL,   LIVE,   "length")
+	KEY(boat, "sails",      NUMBER(1, 9),        NULL,   LIVE,   "what drives it")
 /* clang-format on */
 #undef KEY
 						KEY_REFUSED(car, "wings", "cars do not fly") KEY_END
@@ -80,6 +81,40 @@ static void test_find(void **state)
 	assert_null(keys_find(&boat, "fast"));
 	assert_null(keys_find(&car, "faster"));
 	assert_string_equal(keys_find(&car, "wings")->refused, "cars do not fly");
+}
+
+/* The first scope that has all keys; what everybody has tells nothing. */
+static void test_scope(void **state)
+{
+	static const struct {
+		const char *keys[3], *scope;
+	} cases[] = {
+		{ { "doors" }, "car" },
+		{ { "size" }, "car" },
+		{ { "size", "user.a" }, "car" },
+		{ { NULL }, "car" },
+		{ { "speed" }, NULL },
+		{ { "doors", "speed" }, NULL },
+		{ { "wings" }, NULL },
+		{ { "size", "sails" }, "boat" },
+		{ { "sails" }, "boat" },
+		{ { "sails", "doors" }, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_json_ json_t *config = json_object();
+		const char *scope;
+
+		for (size_t k = 0; k < 3 && cases[i].keys[k]; k++)
+			json_put_str(config, cases[i].keys[k], "1");
+		scope = keys_scope_of(rows, config);
+		if (!str_eq(scope, cases[i].scope))
+			fail_msg("case %zu: %s", i, scope);
+		if (!scope)
+			continue;
+		keys_put_type(rows, config);
+		assert_string_equal(json_str(config, "type", ""), scope);
+	}
 }
 
 static void test_sentence(void **state)
@@ -305,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_scope),
 		cmocka_unit_test(test_sentence),
 		cmocka_unit_test(test_reading_what_is_set),
 		cmocka_unit_test(test_reading_defaults),

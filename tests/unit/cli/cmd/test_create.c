@@ -86,9 +86,18 @@ static const struct dialogue puts_what_is_asked_for_cases[] = {
 	  { SAYS("GET /1.0/storage-pools/fast", "{}"), MADE },
 	  "Creating c1\n",
 	  "GET /1.0/storage-pools/fast\n" POST
-	  " {\"devices\":{\"root\":{\"type\":\"disk\",\"path\":\"/\",\"pool\":\"fast\"}},"
+	  " {\"devices\":{\"root\":{\"path\":\"/\",\"pool\":\"fast\",\"type\":\"disk\"}},"
 	  "\"config\":{},\"type\":\"container\",\"source\":{\"type\":\"none\"},"
 	  "\"name\":\"c1\"}\n" },
+	/* what is read of it stays, whatever it is */
+	{ "init --empty c1 -s fast",
+	  "devices:\n  root: {colour: red, pool: slow}\n",
+	  { SAYS("GET /1.0/storage-pools/fast", "{}"), MADE },
+	  "Creating c1\n",
+	  "GET /1.0/storage-pools/fast\n" POST
+	  " {\"devices\":{\"root\":{\"colour\":\"red\",\"pool\":\"fast\",\"path\":\"/\","
+	  "\"type\":\"disk\"}},\"config\":{},\"type\":\"container\","
+	  "\"source\":{\"type\":\"none\"},\"name\":\"c1\"}\n" },
 	{ "init --empty c1 -s none",
 	  NULL,
 	  { NOTHING },
@@ -105,16 +114,16 @@ static const struct dialogue puts_what_is_asked_for_cases[] = {
 	  { SAYS("GET /1.0/networks/net", "{\"managed\":true}"), MADE },
 	  "Creating c1\n",
 	  "GET /1.0/networks/net\n" POST
-	  " {\"devices\":{\"eth0\":{\"type\":\"nic\",\"name\":\"eth0\","
-	  "\"network\":\"net\"}},\"config\":{},\"type\":\"container\","
+	  " {\"devices\":{\"eth0\":{\"name\":\"eth0\",\"network\":\"net\","
+	  "\"type\":\"nic\"}},\"config\":{},\"type\":\"container\","
 	  "\"source\":{\"type\":\"none\"},\"name\":\"c1\"}\n" },
 	{ "init --empty c1 -n br0",
 	  NULL,
 	  { SAYS("GET /1.0/networks/br0", "{\"managed\":false}"), MADE },
 	  "Creating c1\n",
 	  "GET /1.0/networks/br0\n" POST
-	  " {\"devices\":{\"eth0\":{\"type\":\"nic\",\"name\":\"eth0\","
-	  "\"nictype\":\"bridged\",\"parent\":\"br0\"}},\"config\":{},"
+	  " {\"devices\":{\"eth0\":{\"name\":\"eth0\",\"nictype\":\"bridged\","
+	  "\"parent\":\"br0\",\"type\":\"nic\"}},\"config\":{},"
 	  "\"type\":\"container\",\"source\":{\"type\":\"none\"},\"name\":\"c1\"}\n" },
 	{ "init --empty c1 -n none",
 	  NULL,
@@ -173,6 +182,18 @@ static void completes_devices_of_profiles(void **state)
 		  { SAYS("GET /1.0/profiles/default", WITH_NIC("9000")) },
 		  "Error: device \"eth9\" is in no profile of the instance: give its type too "
 		  "(-d eth9,type=nic)\n",
+		  NULL },
+		{ "init --empty c1 -d data,path=/srv",
+		  NULL,
+		  { SAYS("GET /1.0/profiles/default", WITH_NIC("9000")) },
+		  "Error: device \"data\" is in no profile of the instance: give its type too "
+		  "(-d data,type=disk)\n",
+		  NULL },
+		{ "init --empty c1 -d data,colour=red",
+		  NULL,
+		  { SAYS("GET /1.0/profiles/default", WITH_NIC("9000")) },
+		  "Error: device \"data\" is in no profile of the instance: give its type too "
+		  "(-d data,type=TYPE)\n",
 		  NULL },
 		{ "init --empty c1 -d eth0,mtu=1400 --no-profiles",
 		  NULL,

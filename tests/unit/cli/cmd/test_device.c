@@ -103,15 +103,15 @@ static void attaches_to_networks(void **state)
 		  "",
 		  "GET /1.0/networks/lan\n" ASKED
 		  "{\"devices\":{\"eth0\":{\"type\":\"nic\",\"network\":\"net\"},"
-		  "\"lan\":{\"type\":\"nic\",\"network\":\"lan\"}}}\n" },
+		  "\"lan\":{\"network\":\"lan\",\"type\":\"nic\"}}}\n" },
 		{ "network attach br0 c1 eth1 in1",
 		  NULL,
 		  { SAYS("GET /1.0/networks/br0", "{\"managed\":false}"), C1, PUT_C1 },
 		  "",
 		  "GET /1.0/networks/br0\n" ASKED
 		  "{\"devices\":{\"eth0\":{\"type\":\"nic\",\"network\":\"net\"},\"eth1\":"
-		  "{\"type\":\"nic\",\"nictype\":\"bridged\","
-		  "\"parent\":\"br0\",\"name\":\"in1\"}}}\n" },
+		  "{\"nictype\":\"bridged\","
+		  "\"parent\":\"br0\",\"name\":\"in1\",\"type\":\"nic\"}}}\n" },
 		{ "network attach lan c1 eth0",
 		  NULL,
 		  { SAYS("GET /1.0/networks/lan", "{\"managed\":true}"), C1 },

@@ -75,26 +75,26 @@ static const struct dialogue attaches_cases[] = {
 	  NULL,
 	  { OURS, BARE, DONE(PUT) },
 	  "",
-	  NET "\n" GET "\n" PUT " {\"devices\":{\"n\":{\"type\":\"nic\",\"network\":\"n\"}}}\n" },
+	  NET "\n" GET "\n" PUT " {\"devices\":{\"n\":{\"network\":\"n\",\"type\":\"nic\"}}}\n" },
 	{ "network attach n c1 d",
 	  NULL,
 	  { OURS, BARE, DONE(PUT) },
 	  "",
-	  NET "\n" GET "\n" PUT " {\"devices\":{\"d\":{\"type\":\"nic\",\"network\":\"n\","
-	      "\"name\":\"d\"}}}\n" },
+	  NET "\n" GET "\n" PUT " {\"devices\":{\"d\":{\"network\":\"n\",\"name\":\"d\","
+	      "\"type\":\"nic\"}}}\n" },
 	{ "network attach n c1 d eth7",
 	  NULL,
 	  { HOSTS, BARE, DONE(PUT) },
 	  "",
-	  NET "\n" GET "\n" PUT " {\"devices\":{\"d\":{\"type\":\"nic\",\"nictype\":\"bridged\","
-	      "\"parent\":\"n\",\"name\":\"eth7\"}}}\n" },
+	  NET "\n" GET "\n" PUT " {\"devices\":{\"d\":{\"nictype\":\"bridged\",\"parent\":\"n\","
+	      "\"name\":\"eth7\",\"type\":\"nic\"}}}\n" },
 	{ "network attach-profile n p",
 	  NULL,
 	  { OURS, SAYS("GET /1.0/profiles/p", "{\"name\":\"p\",\"devices\":{}}"),
 	    DONE("PUT /1.0/profiles/p") },
 	  "",
 	  NET "\nGET /1.0/profiles/p\nPUT /1.0/profiles/p "
-	      "{\"devices\":{\"n\":{\"type\":\"nic\",\"network\":\"n\"}}}\n" },
+	      "{\"devices\":{\"n\":{\"network\":\"n\",\"type\":\"nic\"}}}\n" },
 	{ "network attach n c1 eth0",
 	  NULL,
 	  { OURS, SAYS(GET, "{\"devices\":{\"eth0\":{\"type\":\"nic\"}}}") },
@@ -116,10 +116,10 @@ static void attaches(void **state)
 	SAYS(GET, "{\"devices\":{\"a\":{\"type\":\"nic\",\"network\":\"n\"},"          \
 		  "\"b\":{\"type\":\"nic\",\"nictype\":\"bridged\",\"parent\":\"n\"}," \
 		  "\"c\":{\"type\":\"nic\",\"network\":\"m\"},"                        \
-		  "\"n\":{\"type\":\"disk\",\"network\":\"k\"}}}")
+		  "\"n\":{\"type\":\"disk\",\"source\":\"k\"}}}")
 #define REST                                          \
 	"\"c\":{\"type\":\"nic\",\"network\":\"m\"}," \
-	"\"n\":{\"type\":\"disk\",\"network\":\"k\"}}}\n"
+	"\"n\":{\"type\":\"disk\",\"source\":\"k\"}}}\n"
 
 static const struct dialogue detaches_cases[] = {
 	{ "network detach n c1",
@@ -148,7 +148,7 @@ static const struct dialogue detaches_cases[] = {
 	  "",
 	  GET "\n" PUT " {\"devices\":{\"a\":{\"type\":\"nic\",\"network\":\"n\"},"
 	      "\"b\":{\"type\":\"nic\",\"nictype\":\"bridged\",\"parent\":\"n\"},"
-	      "\"n\":{\"type\":\"disk\",\"network\":\"k\"}}}\n" },
+	      "\"n\":{\"type\":\"disk\",\"source\":\"k\"}}}\n" },
 	{ "network detach-profile n p",
 	  NULL,
 	  { SAYS("GET /1.0/profiles/p", "{\"devices\":{\"x\":{\"type\":\"nic\","
