@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/net/tls.h"
 #include "base/str.h"
+#include "cluster/cluster.h"
 
 /* Access to the socket is a matter of its mode and group: who could connect is an administrator. */
 void auth_peer_unix(struct conn *c, int fd)
@@ -93,7 +94,7 @@ static void take_forwarded(struct req *r)
 	struct caller *who = &r->caller;
 
 	if (!*kind ||
-	    !cluster_is_vouched(r->env->cluster, who->fingerprint, text, forwarded(r, "Proof")))
+	    !cluster_is_vouched(r->server->cluster, who->fingerprint, text, forwarded(r, "Proof")))
 		return;
 	*who = (struct caller){ .kind = CALLER_NOBODY };
 	for (size_t i = 0; i < ARRAY_SIZE(forwardable); i++) {
@@ -118,7 +119,7 @@ static void keep_pem(struct conn *c, struct req *r)
 
 enum caller_kind auth_trust(struct conn *c)
 {
-	uint64_t at = store_change_count(c->server->env->store);
+	uint64_t at = c->server->hooks->change_count(c->server->env);
 
 	if (!c->trust_at || at != c->trust_at) {
 		c->trust = trust_of(c);

@@ -42,7 +42,7 @@ static int too_large(struct req *r, int64_t limit)
 static int no_room(struct req *r, int64_t bytes)
 {
 	return err_set(&r->err, ERR_NO_SPACE, "%s has no room for a body of %lld bytes",
-		       r->env->dir, (long long)bytes);
+		       r->server->dir, (long long)bytes);
 }
 
 static bool is_type(const char *given, const char *type)
@@ -81,7 +81,7 @@ int body_check(struct req *r)
 		return too_large(r, limit);
 	if (r->route->body != BODY_FILE || r->head.length <= 0)
 		return 0;
-	room = io_free_bytes(r->env->dir);
+	room = io_free_bytes(r->server->dir);
 	if (room != UINT64_MAX && (uint64_t)r->head.length + DISK_RESERVE > room)
 		return no_room(r, r->head.length);
 	return 0;
@@ -97,7 +97,7 @@ int body_begin(struct conn *c)
 		r->body = SBUF((size_t)limit_of(r->route));
 		return 0;
 	}
-	fd = io_temp_fd(r->env->dir, &r->err);
+	fd = io_temp_fd(r->server->dir, &r->err);
 	if (fd < 0)
 		return -1;
 	assert(!c->spool);
@@ -149,7 +149,7 @@ static void refuse(struct conn *c)
 /* One of known length was checked before. */
 static bool is_tight(const struct req *r)
 {
-	return r->head.chunked && io_free_bytes(r->env->dir) < DISK_RESERVE;
+	return r->head.chunked && io_free_bytes(r->server->dir) < DISK_RESERVE;
 }
 
 static void on_written(uv_fs_t *fs)
@@ -166,7 +166,7 @@ static void on_written(uv_fs_t *fs)
 	}
 	if (n < 0) {
 		errno = (int)-n;
-		err_sys(&c->req->err, "store the body in %s", c->req->env->dir);
+		err_sys(&c->req->err, "store the body in %s", c->server->dir);
 		refuse(c);
 		return;
 	}

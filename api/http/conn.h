@@ -32,7 +32,7 @@ struct conn {
 	struct caller peer; /* who connected; `kind` is decided for each request */
 	char *peer_pem;
 	int64_t peer_not_after; /* of its certificate, wall clock; INT64_MAX without */
-	uint64_t trust_at; /* store_change_count() of the decision */
+	uint64_t trust_at; /* change_count() of the decision */
 	enum caller_kind trust;
 	uint64_t net;		 /* of the peer's address */
 	struct quota_slot place; /* as a connection */

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "api/http/conn.h"
-#include "api/http/query.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -43,7 +42,7 @@ static int check(struct conn *c)
 static int locate(struct req *r, struct where *w)
 {
 	/* Which members there are may have had to be waited for. */
-	if (query_check(r) < 0 || r->server->hooks->locate(r, w) < 0)
+	if (r->server->hooks->check(r) < 0 || r->server->hooks->locate(r, w) < 0)
 		return -1;
 	return check_loop(r, w);
 }
@@ -86,7 +85,8 @@ static bool waits(struct conn *c)
 
 	r->first = r->server->hooks->first(r);
 	r->post.fn = on_waited;
-	if (!r->first || pool_submit(r->env->pool, r->first->lane, 0, wait_first, r, &r->err) < 0)
+	if (!r->first ||
+	    pool_submit(r->server->pool, r->first->lane, 0, wait_first, r, &r->err) < 0)
 		return false;
 	c->state = C_WAIT;
 	c->deadline = 0;
@@ -207,7 +207,7 @@ void dispatch_run(struct conn *c)
 	}
 	r->running = true;
 	r->post.fn = on_finished;
-	if (pool_submit(r->env->pool, lane_of(r), 0, run_in_worker, r, &r->err) < 0) {
+	if (pool_submit(r->server->pool, lane_of(r), 0, run_in_worker, r, &r->err) < 0) {
 		r->running = false;
 		reply_error(r);
 		conn_reply(c);

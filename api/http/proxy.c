@@ -13,7 +13,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/net/httpc.h"
 #include "base/str.h"
+#include "cluster/cluster.h"
 
 /* A member whose processes stand still takes requests and says nothing. Meanwhile it may be shown
  * as offline, which ends the wait. */
@@ -30,8 +32,8 @@ struct proxy {
 	struct sbuf in;        /* of the answer, while its head is incomplete */
 	struct http_body body; /* of the answer */
 	bool answered, keep, chunk_out, relay, up_ended, retried, body_begun;
-	bool held; /* the client's body: the member does not take what is queued */
-	bool asked; /* the member may have read the whole request, and done what it says */
+	bool held;        /* the client's body: the member does not take what is queued */
+	bool asked;       /* the member may have read the whole request, and done what it says */
 	int64_t deadline; /* of the answer's head, of more of its body, or of being held; 0 none */
 };
 
@@ -97,7 +99,7 @@ static void add_caller(struct sbuf *b, const struct proxy *p, const struct calle
 		[CALLER_ADMIN] = "admin",
 	};
 	_free_ char *text = auth_caller_text(kinds[who->kind], who->fingerprint);
-	struct cluster *c = p->conn->server->env->cluster;
+	struct cluster *c = p->conn->server->cluster;
 	char to[SHA256_HEX_SIZE], proof[VOUCH_SIZE];
 	struct err ignored;
 
@@ -542,7 +544,7 @@ static void on_gone(void *arg, const struct err *why)
 static bool is_offline(const struct proxy *p, struct err *err)
 {
 	char address[sizeof(p->address)];
-	struct cluster *cluster = p->conn->server->env->cluster;
+	struct cluster *cluster = p->conn->server->cluster;
 
 	return cluster_member_address(cluster, p->member, address, sizeof(address), err) < 0 &&
 	       err->kind == ERR_UNAVAILABLE;

@@ -95,21 +95,6 @@ int reply_created(struct req *r, const char *location)
 	return 0;
 }
 
-int reply_operation(struct req *r, struct op *own_ref)
-{
-	_free_ char *url = xasprintf("/1.0/operations/%s", op_id(own_ref));
-	_json_ json_t *j = op_json(own_ref);
-	struct reply *p = begin(r, 202, TYPE_JSON);
-
-	assert(own_ref);
-	op_unref(own_ref);
-	reply_header(r, "Location", url);
-	sbuf_printf(&p->body, ENVELOPE_ASYNC, url);
-	json_append(&p->body, j);
-	sbuf_putc(&p->body, '}');
-	return end(r);
-}
-
 int reply_bytes(struct req *r, int status, const char *type, const void *data, size_t len)
 {
 	struct reply *p = begin(r, status, NULL);

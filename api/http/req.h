@@ -7,7 +7,7 @@
  * with req->err set. Everything belongs to the request and lives until the reply is sent.
  */
 #pragma once
-#include "api/work/env.h"
+#include "base/digest.h"
 #include "base/json.h"
 #include "base/net/stream.h"
 #include "cluster/model/ref.h"
@@ -29,8 +29,9 @@ static inline bool caller_is_trusted(const struct caller *c)
 
 struct req;
 struct route;
+struct api_env;
 
-const struct api_env *req_env(const struct req *r);
+const struct api_env *req_env(const struct req *r); /* what the server was made with */
 const struct caller *req_caller(const struct req *r);
 const struct route *req_row(const struct req *r);
 const char *req_method(const struct req *r);
@@ -65,15 +66,12 @@ int req_if_match(struct req *r, const char *etag);
 
 /* --- replies ---------------------------------------------------------------------------------- */
 
-struct op;
-
 int reply_sync(struct req *r, json_t *own_metadata); /* NULL: {} */
 /* metadata already serialised; copied. */
 int reply_sync_text(struct req *r, const char *text, size_t len);
 void reply_etag(struct req *r, const char *etag); /* unquoted; before the reply */
 void reply_header(struct req *r, const char *name, const char *value); /* before the reply */
 int reply_created(struct req *r, const char *location); /* 201 */
-int reply_operation(struct req *r, struct op *own_ref); /* 202 */
 int reply_bytes(struct req *r, int status, const char *type, const void *data, size_t len);
 int reply_file(struct req *r, int own_fd, int64_t size, const char *type);
 #define FILE_PARTS_MAX 5

@@ -14,8 +14,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/net/connect.h"
+#include "base/net/httpc.h"
 #include "base/net/tls.h"
 #include "base/str.h"
+#include "cluster/cluster.h"
 
 #define TICK_MS 1000
 
@@ -66,6 +68,9 @@ struct server *server_new(const struct server_opts *o, struct err *err)
 		return NULL;
 	s = xnew(struct server);
 	s->env = o->env;
+	s->dir = o->dir;
+	s->pool = o->pool;
+	s->cluster = o->cluster;
 	s->routes = o->routes;
 	s->hooks = o->hooks;
 	s->scratch = xcalloc(SCRATCH_BYTES, 1);
@@ -98,7 +103,7 @@ void server_set_tls(struct server *s, struct tls_ctx *own)
 
 const char *server_island_line(const struct server *s, char buf[ISLAND_LINE_SIZE])
 {
-	int64_t ms = cluster_island_ms(s->env->cluster);
+	int64_t ms = cluster_island_ms(s->cluster);
 
 	if (!ms)
 		return "";

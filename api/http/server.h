@@ -6,7 +6,9 @@
  */
 #pragma once
 #include "api/http/req.h"
+#include "base/pool.h"
 
+struct cluster;
 struct route;
 struct server;
 
@@ -27,6 +29,11 @@ struct server_hooks {
 	/* Whose the certificate is, as the rows have it now; name: of the member or client. */
 	enum caller_kind (*identify)(const struct api_env *env, const char *fingerprint,
 				     char ret_name[64]);
+	/* Becomes another number when identify may answer otherwise. */
+	uint64_t (*change_count)(const struct api_env *env);
+	/* May it be asked like this? The request has its route and its caller. -1 with the
+	 * request's error. Does not block. */
+	int (*check)(struct req *r);
 	/* -1 with the request's error: nowhere. Does not block. */
 	int (*locate)(struct req *r, struct where *w);
 	/* What has to be done before anybody can say where; asked again when that is over. NULL:
@@ -35,7 +42,12 @@ struct server_hooks {
 };
 
 struct server_opts {
-	const struct api_env *env; /* borrowed for the server's life, as are the next two */
+	/* Borrowed for the server's life, as are the next five. For handlers and hooks: the server
+	 * knows nothing of what is in it. */
+	const struct api_env *env;
+	const char *dir; /* bodies that become files are spooled there */
+	struct pool *pool;
+	struct cluster *cluster;    /* for what is passed on to other members */
 	const struct route *routes; /* ended by a row without a method */
 	const struct server_hooks *hooks;
 	const char *unix_path;

@@ -24,6 +24,9 @@ struct elsewhere;
 
 struct server {
 	const struct api_env *env;
+	const char *dir;
+	struct pool *pool;
+	struct cluster *cluster;
 	const struct route *routes;
 	const struct server_hooks *hooks;
 	struct uv_loop_s *loop;

@@ -15,6 +15,7 @@
 #include "base/net/connect.h"
 #include "base/net/tls.h"
 #include "base/str.h"
+#include "cluster/cluster.h"
 
 #define CONNECT_MS 5000
 #define IDLE_MS 60000
@@ -29,7 +30,7 @@ struct upstream {
 	const struct upstream_ops *ops; /* NULL: idle */
 	void *arg;
 	bool was_idle, dropped, proved;
-	int64_t deadline; /* of connecting, or of being idle */
+	int64_t deadline;  /* of connecting, or of being idle */
 	struct sbuf early; /* sent before there was a link */
 	uv_getaddrinfo_t *resolving;
 };
@@ -65,7 +66,7 @@ static void on_established(void *arg)
 
 	u->deadline = 0;
 	tls_peer_fingerprint(link_ssl(u->link), fingerprint);
-	u->proved = cluster_pin(u->server->env->cluster, u->address, pin, &e) == 0 &&
+	u->proved = cluster_pin(u->server->cluster, u->address, pin, &e) == 0 &&
 		    secret_equal(fingerprint, pin);
 	if (u->proved)
 		return;
@@ -123,7 +124,7 @@ static int start_connect(struct upstream *u, const struct addrinfo *a, struct er
 		close(fd);
 		return -1;
 	}
-	t = cluster_client_tls(u->server->env->cluster);
+	t = cluster_client_tls(u->server->cluster);
 	ssl = tls_session_new(t, fd, false);
 	tls_unref(t);
 	if (!ssl) {

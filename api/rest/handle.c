@@ -48,25 +48,38 @@ void tell_event(struct req *r, const char *action, const char *url, const char *
 	tell_event_at(r, action, whole, key);
 }
 
-int reply_job(struct req *r, const struct job_order *o)
+static int accepted(struct req *r, const json_t *op)
 {
-	struct op *op = job_start(req_env(r), o, req_err(r));
+	_free_ char *url = ref_url("operations", json_str(op, "id", ""));
+	_free_ char *text = json_text(op), *head = xasprintf(ENVELOPE_ASYNC, url);
+	_free_ char *envelope = xasprintf("%s%s}", head, text);
 
-	return op ? reply_operation(r, op) : -1;
+	reply_header(r, "Location", url);
+	return reply_bytes(r, 202, "application/json", envelope, strlen(envelope));
+}
+
+int reply_operation(struct req *r, struct op *own_ref)
+{
+	_json_ json_t *op = op_json(own_ref);
+
+	op_unref(own_ref);
+	return accepted(r, op);
 }
 
 int reply_operation_json(struct req *r, json_t *own_op)
 {
 	_json_ json_t *op = own_op;
-	_free_ char *url = ref_url("operations", json_str(op, "id", ""));
-	_free_ char *text = json_text(op), *head = xasprintf(ENVELOPE_ASYNC, url);
-	_free_ char *envelope = xasprintf("%s%s}", head, text);
 
-	assert(own_op);
 	server_note_operation(req_env(r)->server, json_str(op, "id", ""),
 			      json_str(op, "location", ""));
-	reply_header(r, "Location", url);
-	return reply_bytes(r, 202, "application/json", envelope, strlen(envelope));
+	return accepted(r, op);
+}
+
+int reply_job(struct req *r, const struct job_order *o)
+{
+	struct op *op = job_start(req_env(r), o, req_err(r));
+
+	return op ? reply_operation(r, op) : -1;
 }
 
 void set_etag(struct req *r, const json_t *writable)

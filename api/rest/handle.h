@@ -12,6 +12,7 @@ void tell_event_at(struct req *r, const char *action, const char *url, const cha
 /* Starts the job, and answers with its operation. */
 struct job_order;
 int reply_job(struct req *r, const struct job_order *o);
+int reply_operation(struct req *r, struct op *own_ref); /* 202 */
 /* 202 for an operation that is known only by its object (a token, or one of another member). */
 int reply_operation_json(struct req *r, json_t *own_op);
 /* reply_etag of what may be changed; steals nothing. */

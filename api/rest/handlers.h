@@ -3,6 +3,7 @@
  * cluster/model/entity.def names. */
 #pragma once
 #include "api/http/req.h"
+#include "api/work/env.h"
 
 struct kind;
 

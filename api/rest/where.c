@@ -2,6 +2,8 @@
 #include "api/rest/where.h"
 
 #include "api/http/req_int.h"
+#include "api/rest/query.h"
+#include "api/work/env.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "node/container/container.h"
@@ -21,6 +23,11 @@ static enum caller_kind identify(const struct api_env *env, const char *fingerpr
 		return CALLER_NOBODY;
 	str_copy(ret_name, 64, json_str(row.doc, "name", ""));
 	return CALLER_CLIENT;
+}
+
+static uint64_t change_count(const struct api_env *env)
+{
+	return store_change_count(env->store);
 }
 
 static int at_member(struct req *r, const char *name, struct where *w)
@@ -144,4 +151,4 @@ static const struct first *first(struct req *r)
 	return NULL;
 }
 
-const struct server_hooks api_hooks = { identify, locate, first };
+const struct server_hooks api_hooks = { identify, change_count, query_check, locate, first };

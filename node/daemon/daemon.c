@@ -266,6 +266,9 @@ static int start_api(struct daemon *d, struct err *err)
 {
 	struct server_opts o = {
 		.env = &d->env,
+		.dir = d->env.dir,
+		.pool = d->env.pool,
+		.cluster = d->env.cluster,
 		.routes = api_routes,
 		.hooks = &api_hooks,
 		.unix_path = d->unix_path,

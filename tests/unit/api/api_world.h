@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "api/api.h"
-#include "api/http/query.h"
 #include "api/http/req_int.h"
 #include "api/http/server_int.h"
+#include "api/rest/query.h"
 #include "base/rng.h"
 #include "node/daemon/host.h"
 #include "node/host/cgroup.h"
@@ -36,9 +36,13 @@ static inline void api_world_event(void *arg, const char *text, size_t len)
 static inline void api_world_server(struct api_world *t)
 {
 	_free_ char *path = xasprintf("%s/unix.socket", t->w.dir);
-	struct server_opts o = {
-		.env = &t->env, .routes = api_routes, .hooks = &api_hooks, .unix_path = path
-	};
+	struct server_opts o = { .env = &t->env,
+				 .dir = t->env.dir,
+				 .pool = t->env.pool,
+				 .cluster = t->env.cluster,
+				 .routes = api_routes,
+				 .hooks = &api_hooks,
+				 .unix_path = path };
 	struct err err = { 0 };
 
 	t->env.server = server_new(&o, &err);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/http/conn.h"
+#include "api/work/env.h"
 #include "base/str.h"
 
 #define KNOWN "c0ffee"
@@ -28,7 +29,12 @@ static enum caller_kind identify(const struct api_env *env, const char *fingerpr
 	return own ? own_kind : known_kind;
 }
 
-static const struct server_hooks hooks = { .identify = identify };
+static uint64_t change_count(const struct api_env *env)
+{
+	return store_change_count(env->store);
+}
+
+static const struct server_hooks hooks = { .identify = identify, .change_count = change_count };
 
 struct world {
 	struct store_world w;
@@ -47,6 +53,7 @@ static int setup(void **state)
 	world_enable(&t->w);
 	t->env = (struct api_env){ .cluster = t->w.cluster, .store = t->w.store };
 	t->server.env = &t->env;
+	t->server.cluster = t->w.cluster;
 	t->server.hooks = &hooks;
 	t->server.quota = quota_new();
 	*state = t;

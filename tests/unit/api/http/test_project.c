@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "api/http/query.h"
 #include "api/http/req_int.h"
 #include "api/http/server_int.h"
+#include "api/rest/query.h"
 #include "base/mem.h"
 #include "base/str.h"
 

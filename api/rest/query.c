@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/http/query.h"
+#include "api/rest/query.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api/http/query.h - the table of query parameters (api/http/queries.def) applied to a request. */
+/* api/rest/query.h - the table of query parameters (api/http/queries.def) applied to a request. */
 #pragma once
 #include "api/http/req.h"
 
