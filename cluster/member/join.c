@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Joining a cluster by token: the newcomer's side. */
+#include "cluster/member/join.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -14,7 +16,6 @@
 #include "cluster/feed/follow.h"
 #include "cluster/member/keeper.h"
 #include "cluster/member/member.h"
-#include "cluster/member/token.h"
 #include "cluster/store/store.h"
 
 #define JOIN_MS 60000
@@ -78,11 +79,9 @@ static struct tls_ctx *own_tls(struct cluster *c, struct err *err)
 	return tls;
 }
 
-enum round { ROUND_UNREACHED, ROUND_BUSY, ROUND_REFUSED, ROUND_OVER };
-
-static enum round round_of(const struct err *err)
+enum join_round join_round_of(enum err_kind kind)
 {
-	switch (err->kind) {
+	switch (kind) {
 	case ERR_UNAVAILABLE:
 	case ERR_TIMEOUT:
 	case ERR_UNKNOWN:
@@ -99,7 +98,7 @@ static enum round round_of(const struct err *err)
 /* One after the other until one answers. The secret is sent only to who holds the cluster's key:
  * the connection is pinned. */
 static json_t *ask_each(struct tls_ctx *tls, const struct join_token *token, const char *body,
-			int64_t deadline, enum round *ret, struct err *err)
+			int64_t deadline, enum join_round *ret, struct err *err)
 {
 	json_t *answer = NULL;
 
@@ -111,7 +110,7 @@ static json_t *ask_each(struct tls_ctx *tls, const struct join_token *token, con
 		if (!s)
 			continue;
 		answer = exchange(s, token->addresses[i], body, deadline, err);
-		*ret = answer ? ROUND_OVER : round_of(err);
+		*ret = answer ? ROUND_OVER : join_round_of(err->kind);
 	}
 	return answer;
 }
@@ -128,7 +127,7 @@ static json_t *ask(struct cluster *c, const struct join_token *token, const char
 	struct tls_ctx *tls = own_tls(c, err);
 	int64_t start = clock_ms(), until;
 	json_t *answer;
-	enum round round;
+	enum join_round round;
 
 	if (!tls)
 		return NULL;
@@ -162,7 +161,7 @@ static char *request(struct cluster *c, const char *name, const char *address,
 
 /* --- switching over --------------------------------------------------------------------------- */
 
-static int check_answer(const json_t *answer, const struct join_token *token, struct err *err)
+int join_check_answer(const json_t *answer, const struct join_token *token, struct err *err)
 {
 	char fingerprint[SHA256_HEX_SIZE];
 
@@ -275,7 +274,7 @@ static int join(struct cluster *c, const struct new_self *self, const struct joi
 	char was[NAME_SIZE];
 	int rc;
 
-	if (!answer || check_answer(answer, token, err) < 0)
+	if (!answer || join_check_answer(answer, token, err) < 0)
 		return -1;
 	str_copy(was, sizeof(was), cluster_member_name(c));
 	as_joined.joined = json_int(answer, "revision", 0);

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/net/certinfo.h"
 #include "base/str.h"
 #include "cluster/member/member.h"
 #include "cluster/member/rotate.h"
@@ -12,9 +11,17 @@
 #define LOOK_MS 3600000
 #define AGAIN_MS 5000 /* after a start the leader is not known yet, or something failed */
 
+enum renew renew_of(const struct x509_info *info, int64_t now)
+{
+	if (now < info->not_before)
+		return RENEW_EARLY;
+	if (info->not_after - now > RENEW_DAYS * 86400LL)
+		return RENEW_FINE;
+	return now > info->not_after ? RENEW_OVER : RENEW_SOON;
+}
+
 static bool is_due(const char *what, const char *pem)
 {
-	int64_t now = clock_wall();
 	struct x509_info info;
 	char text[CLOCK_TEXT_SIZE];
 	struct err err;
@@ -23,16 +30,23 @@ static bool is_due(const char *what, const char *pem)
 		log_err(LOG_WARN, what, &err);
 		return false;
 	}
-	if (now < info.not_before) {
+	switch (renew_of(&info, clock_wall())) {
+	case RENEW_FINE:
+		return false;
+	case RENEW_EARLY:
 		log_warn("a certificate is not valid yet: is this host's clock right?",
 			 "certificate", what, "from",
 			 clock_text(info.not_before * 1000000000LL, text));
 		return false;
+	case RENEW_SOON:
+		log_warn("a certificate expires soon", "certificate", what, "until",
+			 clock_text(info.not_after * 1000000000LL, text));
+		break;
+	case RENEW_OVER:
+		log_warn("a certificate has expired", "certificate", what, "until",
+			 clock_text(info.not_after * 1000000000LL, text));
+		break;
 	}
-	if (info.not_after - now > RENEW_DAYS * 86400LL)
-		return false;
-	log_warn(now > info.not_after ? "a certificate has expired" : "a certificate expires soon",
-		 "certificate", what, "until", clock_text(info.not_after * 1000000000LL, text));
 	return true;
 }
 

@@ -9,15 +9,19 @@
 
 /* The row of this member was there at the revision that it has seen itself: at that one or a later
  * one a member that does not find it has seen it go. One that is behind proves nothing. */
+bool discover_proves_removal(const json_t *answer, int64_t seen, int64_t joined)
+{
+	if (seen < joined)
+		seen = joined;
+	return !json_bool(answer, "member", true) && json_int(answer, "revision", -1) >= seen;
+}
+
 static bool knows_better(struct cluster *c, const json_t *answer)
 {
-	int64_t seen = replica_revision(c->replica);
 	struct identity self;
 
 	cluster_self(c, &self);
-	if (seen < self.joined)
-		seen = self.joined;
-	return !json_bool(answer, "member", true) && json_int(answer, "revision", -1) >= seen;
+	return discover_proves_removal(answer, replica_revision(c->replica), self.joined);
 }
 
 /* The others answer for the certificate that they are shown, and know none but the row's. */
