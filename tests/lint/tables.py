@@ -30,6 +30,10 @@ TARGET = re.compile(r"^([\w.%-]+)(?: [\w.%-]+)*:(?!=)", re.M)
 MAKE = re.compile(r"`make ([\w-]+)|^    make ([\w-]+)", re.M)
 PROTOTYPE = re.compile(r"^(?!\s|#|static|typedef|extern)[\w ]+[\w \*]*?\b(\w+)\(")
 
+TABLES, API, EXTENSIONS = "docs/architecture.md", "docs/api.md", "api/server/extensions.def"
+OURS_ROW = re.compile(r'^EXTENSION\("(dunlin_\w+)"\)', re.M)
+OURS_TOLD = re.compile(r"^\| `(dunlin_\w+)` \|", re.M)
+
 
 class Calls:
     """The functions of a folder, and the code of one together with all that it calls (`word`) there."""
@@ -135,6 +139,16 @@ def check_targets(root, texts, report):
                 report(path, text.count("\n", 0, m.start()) + 1, "target", f"the Makefile has no {name}")
 
 
+def check_documents(texts, report):
+    """The table of tables has all of them, the API's page our own extensions."""
+    for path in texts:
+        if path.endswith(".def") and f"`{path}`" not in texts.get(TABLES, ""):
+            report(TABLES, 1, "table", f"does not name {path}: say in its table what a row is, and who reads it")
+    rows = {m[1] for m in OURS_ROW.finditer(texts.get(EXTENSIONS, ""))}
+    for name in sorted(rows ^ {m[1] for m in OURS_TOLD.finditer(texts.get(API, ""))}):
+        report(API, 1, "table", f"{name} is in {EXTENSIONS if name in rows else API} only")
+
+
 def check_functions(codes, report):
     """A prototype in a header has a function, and somebody who uses it; tests count."""
     words = Counter()
@@ -160,3 +174,5 @@ def check(root, texts, codes, report):
     check_targets(root, texts, report)
     if keys.WHEN in texts:  # the whole tree
         check_functions(codes, report)
+    if TABLES in texts:
+        check_documents(texts, report)
