@@ -131,6 +131,10 @@ lint: all ## rooms, circles, sizes, banned calls, tables that nobody reads, what
 $(BUILD)/dunlin-console-holder: node/console/wire.h
 $(BUILD)/dunlin-criu-hook: node/criu/tcp_left.c node/criu/tcp_left.h node/host/owner.h
 
+docs: ## the pages that are made of tables
+	@$(PYTHON) tests/lint/keys.py > $(BUILD)/keys.md
+	@cmp -s $(BUILD)/keys.md docs/reference/keys.md || cp $(BUILD)/keys.md docs/reference/keys.md
+
 unit-bins: $(UNIT_BIN) $(HOOKS)
 fuzz-bins: $(FUZZ_BIN)
 unit: ## unit tests under the sanitizers
@@ -171,4 +175,4 @@ clean: ## remove everything built
 help: ## this list
 	@awk -F':.*## ' '/^[a-z%-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all deps demo demo-down check lint unit unit-bins replay fuzz-bins integration bench install warnings clean help
+.PHONY: all deps demo demo-down check lint docs unit unit-bins replay fuzz-bins integration bench install warnings clean help

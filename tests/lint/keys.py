@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of keys (base/keys.h): every row is read, what is read is a row, and docs/reference/keys.md is made
-of them: `python3 tests/lint/keys.py > docs/reference/keys.md`."""
+of them: `make docs`."""
 import re
 import subprocess
 from pathlib import Path
@@ -149,7 +149,7 @@ def check(texts, report):
         if when and row.when not in when:
             report(row.path, row.line, "key", f"{row.when} is no row of {WHEN}")
     if PAGE in texts and texts[PAGE] != page(texts):
-        report(PAGE, 1, "key", f"is not what the tables say: python3 tests/lint/keys.py > {PAGE}")
+        report(PAGE, 1, "key", "is not what the tables say: make docs")
 
 
 if __name__ == "__main__":

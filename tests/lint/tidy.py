@@ -17,6 +17,7 @@ from pathlib import Path
 
 import asserts
 import columns
+import extending
 import names
 import owners
 import refs
@@ -306,6 +307,7 @@ class Tidy:
         names.check(texts, self.report)
         owners.check(texts, self.report)
         refs.check(texts, self.report)
+        extending.check(self.root, texts, self.report)
         return [message for *_, message in sorted(self.found)]
 
 
