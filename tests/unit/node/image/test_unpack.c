@@ -215,6 +215,33 @@ static void walks_through_no_link(void **state)
 	}
 }
 
+/* Nor is what is there already, though the reader would let the entry pass. */
+static void walks_through_no_link_of_others(void **state)
+{
+	static const struct {
+		const char *target;
+		struct item items[2];
+	} cases[] = {
+		{ "../outside", { FILE_("l/f", "F"), { .path = NULL } } },
+		{ "/proc/self/cwd/outside", { FILE_("l/f", "F"), { .path = NULL } } },
+		{ "d", { FILE_("l/f", "F"), { .path = NULL } } },
+		{ "d", { FILE_("l/deep/er/f", "F"), { .path = NULL } } },
+		{ "d", { DIR_("l"), { .path = NULL } } },
+	};
+	struct err err = { 0 };
+
+	assert_int_equal(mkdir("root/d", 0755), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(symlink(cases[i].target, "root/l"), 0);
+		if (unpack(*state, "", cases[i].items, &err) == 0)
+			fail_msg("case %zu was taken", i);
+		assert_int_equal(io_is_empty("outside", &err), 1);
+		assert_int_equal(io_is_empty("root/d", &err), 1);
+		assert_link("root/l", cases[i].target);
+		assert_int_equal(unlink("root/l"), 0);
+	}
+}
+
 static void what_is_no_root_is_refused(void **state)
 {
 	static const struct item items[] = { FILE_("rootfs", "a file"), { .path = NULL } };
@@ -289,6 +316,7 @@ int main(void)
 		UNPACK_TEST(leaves_out_devices),
 		UNPACK_TEST(keeps_holes),
 		UNPACK_TEST(walks_through_no_link),
+		UNPACK_TEST(walks_through_no_link_of_others),
 		UNPACK_TEST(what_is_no_root_is_refused),
 		UNPACK_TEST(links_stay_below_the_prefix),
 		UNPACK_TEST(takes_few_attributes),

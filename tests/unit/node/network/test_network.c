@@ -29,56 +29,13 @@
 #include "node/network/network.h"
 #include "node/network/network_int.h"
 #include "node/node_int.h"
-
-#define RUN_MS 20000
+#include "tests/unit/node/network/netns.h"
 
 struct world {
 	struct node n;
 	char dir[64];
 	int home; /* the namespace that the test came from */
 };
-
-/* Commands of the test's own, split at blanks. */
-static int run_in(int netns, struct sbuf *out, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-static int run_in(int netns, struct sbuf *out, const char *fmt, ...)
-{
-	_cleanup_(cleanup_close) int here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	_free_ char *line = NULL;
-	char *argv[40];
-	struct err err = { 0 };
-	va_list ap;
-	size_t n;
-	int rc;
-
-	va_start(ap, fmt);
-	line = xvasprintf(fmt, ap);
-	va_end(ap);
-	n = str_split(line, ' ', argv, ARRAY_SIZE(argv) - 1);
-	argv[n] = NULL;
-	if (netns >= 0)
-		assert_int_equal(setns(netns, CLONE_NEWNET), 0);
-	rc = proc_run((const char *const *)argv, out, deadline_in(RUN_MS), &err);
-	assert_int_equal(setns(here, CLONE_NEWNET), 0);
-	if (rc < 0)
-		print_message("%s: %s\n", argv[0], err.msg);
-	return rc;
-}
-#define must(...) assert_int_equal(run_in(-1, NULL, __VA_ARGS__), 0)
-#define must_in(ns, ...) assert_int_equal(run_in(ns, NULL, __VA_ARGS__), 0)
-
-/* A fresh namespace becomes the current one; its descriptor for going back to it. */
-static int new_netns(void)
-{
-	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	must("ip link set lo up");
-	return open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-}
-
-static void enter(int netns)
-{
-	assert_int_equal(setns(netns, CLONE_NEWNET), 0);
-}
 
 static int set_up(void **state)
 {
@@ -112,22 +69,6 @@ static void ensure(struct node *n, const char *text)
 		fail_msg("%s", err.msg);
 }
 
-static char *output(int netns, const char *line)
-{
-	struct sbuf b = SBUF(1 << 20);
-
-	run_in(netns, &b, "%s", line);
-	return sbuf_take(&b);
-}
-
-static bool says(int netns, const char *line, const char *text)
-{
-	_free_ char *out = output(netns, line);
-
-	return strstr(out, text) != NULL;
-}
-
-/* Its parent, process 1, may take its time to reap it. */
 static bool has_ended(pid_t pid)
 {
 	_free_ char *path = xasprintf("/proc/%d/cmdline", pid);
