@@ -23,6 +23,8 @@ static const struct {
 	{ "/unix.socket", 0660 },
 	{ "/cluster.crt", 0644 },
 	{ "/server.crt", 0644 },
+	/* The top of each container that is made of it. */
+	{ "/images/*.root", 07777 },
 	{ "/containers", 0711 },
 	{ "/containers/*", 0711 },
 	{ "/containers/*/stage", 0711 },

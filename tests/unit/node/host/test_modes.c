@@ -30,7 +30,7 @@ static const struct {
 	{ "/containers/c1/rootfs/etc", 0644, 0644 },
 	{ "/images/", 0755, 0700 },
 	{ "/images/aa", 0644, 0600 },
-	{ "/images/aa.root/", 0755, 0700 },
+	{ "/images/aa.root/", 0755, 0755 },
 	{ "/images/aa.root/passwd", 0644, 0644 },
 	{ "/storage-pools/", 0755, 0700 },
 	{ "/storage-pools/p/", 0755, 0700 },
