@@ -395,7 +395,10 @@ int main(void)
 		}
 		return strcmp(stage, "post-dump") == 0 ? hold() : 0;
 	}
-	if (strcmp(stage, "network-unlock") == 0) {
+	if (strcmp(stage, "setup-namespaces") == 0) {
+		/* One that was just being moved into a cgroup has its file open. */
+		give_cgroups(NULL);
+	} else if (strcmp(stage, "network-unlock") == 0) {
 		plug_all(true);
 		read_left();
 		in_container(reset_at_once, true);
