@@ -19,8 +19,8 @@ run="liblxc-common dnsmasq-base nftables iproute2 kmod ca-certificates"
 test="libcmocka-dev clang libclang-rt-dev clang-format"
 # Integration tests and the lint; ruby only parses the Vagrantfile.
 test="$test python3 python3-pytest python3-yaml python3-websocket ruby curl iputils-ping"
-# The test image, and the baseline of the benchmarks.
-test="$test busybox-static xz-utils zstd lxc"
+# The test images, and the baseline of the benchmarks.
+test="$test busybox-static xz-utils zstd mmdebstrap lxc"
 
 # Clients that Dunlin must stay compatible with; not every suite carries them.
 test_optional="lxd-client python3-pylxd"

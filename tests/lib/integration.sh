@@ -15,6 +15,10 @@ mkdir -p "$logs"
 export TEST_IMAGE="$PWD/$logs/test-image.tar.xz"
 case $logs in /*) TEST_IMAGE=$logs/test-image.tar.xz ;; esac
 sh tests/image/build.sh "$TEST_IMAGE" || exit 1
+# Fetched while other tests run: who needs them waits.
+for suite in $(grep -hs '^SUITES = ' "$@" | grep -o '"[a-z]*"' | tr -d '"'); do
+	sh tests/image/debian.sh "$suite" >"$logs/$suite.log" 2>&1 &
+done
 
 # The largest first: the last to end should not have begun last. Each leaves NAME.out and
 # NAME.status; one that hangs is interrupted, so that it removes its clusters.
