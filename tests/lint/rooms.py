@@ -13,7 +13,7 @@ class Rooms:
     """Rows of rooms.txt, lowest room first."""
 
     def __init__(self, text, report):
-        self.sees, self.line, self.used, self.report = {}, {}, set(), report
+        self.sees, self.line, self.used, self.stems, self.report = {}, {}, set(), {}, report
         for number, line in enumerate(text.splitlines(), 1):
             if not line.strip() or line[0] in "#*":  # *: circles, see symbols.py
                 continue
@@ -54,6 +54,9 @@ class Rooms:
                         "those that it sees")
 
     def check(self, texts, called):
+        for path in texts:
+            if path.endswith((".c", ".h", ".def")):
+                self.stems.setdefault(str(Path(path).parent), set()).add(Path(path).stem)
         for path, text in texts.items():
             room = str(Path(path).parent)
             if path.startswith(UNIT) and room.removeprefix(UNIT) not in self.sees:
@@ -74,13 +77,16 @@ class Rooms:
                     self.report(LIST, self.line[room], "rooms", f"{room} does not use {seen}: take it out")
 
     def check_name(self, path, texts):
-        """`conn_read.c` beside `conn.c` is in want of a room, or of a name of its own."""
+        """`conn_read.c` beside `conn.c`, or `conn_write.c`, is in want of a room, or of a name of its own."""
         folder, stem = str(Path(path).parent), Path(path).stem
         head = stem.rpartition("_")[0]
         if not head or stem.endswith("_int"):
             return
+        first = stem.partition("_")[0] + "_"
         if head == Path(folder).name or any(f"{folder}/{head}{end}" in texts for end in (".c", ".h")):
             self.report(path, 1, "room", f"drop the neighbour's prefix {head}_")
+        elif any(other != stem and other.startswith(first) and other != first + "int" for other in self.stems[folder]):
+            self.report(path, 1, "room", f"more than one {first}: give each a name of its own, or them a room")
 
 
 def check(texts, report, called=()):

@@ -39,6 +39,13 @@ def test_what_is_in_the_wrong_room_is_told(path, text, line):
     assert told(**{path: text}) == [(path, line, "room")]
 
 
+def test_two_files_of_one_prefix_are_told():
+    assert told(**{"node/host/net_a.c": "", "node/host/net_b.c": ""}) == [
+        ("node/host/net_a.c", 1, "room"), ("node/host/net_b.c", 1, "room")]
+    assert not told(**{"node/host/net_a.c": "", "node/host/net_a.h": "", "node/pool/net_b.c": "",
+                       "node/host/net_int.h": "", "node/host/nets.c": ""})
+
+
 def test_unit_tests_mirror_the_rooms():
     assert not told(**{"tests/unit/node/host/test_pids.c": ""})
 
