@@ -85,9 +85,11 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	return -1;
 }
 
-bool err_mentions(const struct err *err, const char *name)
+int err_wrap_name(struct err *err, const char *noun, const char *name)
 {
-	return *name && strstr(err->msg, name) != NULL;
+	if (*name && strstr(err->msg, name))
+		return -1;
+	return err_wrap(err, "%s \"%.80s\"", noun, name);
 }
 
 int err_http(enum err_kind kind)

@@ -33,9 +33,9 @@ int err_sys(struct err *err, const char *fmt, ...) __attribute__((format(printf,
 /* Prefixes the message with context and ": ". */
 int err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Is the name in the message? Only so that nobody wraps it twice: what is done next depends on the
- * kind alone. */
-bool err_mentions(const struct err *err, const char *name);
+/* As err_wrap with "noun "name"", unless the message has the name already: for who passes on what
+ * another process said. */
+int err_wrap_name(struct err *err, const char *noun, const char *name);
 
 int err_http(enum err_kind kind);
 const char *err_sentence(enum err_kind kind);

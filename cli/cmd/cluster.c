@@ -134,7 +134,7 @@ int c_cluster_remove(struct cli *c, struct err *err)
 	call.path = path;
 	done = api_run(cl, &call, err);
 	if (!done)
-		return name_error(err, "cluster member", name);
+		return err_wrap_name(err, "cluster member", name);
 	cli_say(c, "Member %s removed\n", name);
 	tell_consequences(c, done);
 	return keep_trust(c, cl, done, err);

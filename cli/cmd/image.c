@@ -304,7 +304,7 @@ int c_image_delete(struct cli *c, struct err *err)
 			return -1;
 		path = api_path("images/%s", fp);
 		if (api_do(cl, "DELETE", path, NULL, err) < 0)
-			return name_error(err, "image", image);
+			return err_wrap_name(err, "image", image);
 	}
 	return 0;
 }
@@ -333,7 +333,7 @@ int c_alias_delete(struct cli *c, struct err *err)
 		_free_ char *path = cl ? api_path("images/aliases/%s", alias) : NULL;
 
 		if (!cl || api_do(cl, "DELETE", path, NULL, err) < 0)
-			return cl ? name_error(err, "image alias", alias) : -1;
+			return cl ? err_wrap_name(err, "image alias", alias) : -1;
 	}
 	return 0;
 }
@@ -349,6 +349,6 @@ int c_alias_rename(struct cli *c, struct err *err)
 		return -1;
 	json_put_str(body, "name", args_pos(&c->args, 1));
 	if (api_do(cl, "POST", path, body, err) < 0)
-		return name_error(err, "image alias", alias);
+		return err_wrap_name(err, "image alias", alias);
 	return 0;
 }

@@ -138,7 +138,7 @@ int c_network_attach(struct cli *c, struct err *err)
 	path = api_path("networks/%s", l.network);
 	network = api_get(cl, path, err);
 	if (!network)
-		return name_error(err, "network", l.network);
+		return err_wrap_name(err, "network", l.network);
 	l.managed = json_bool(network, "managed", false);
 	return object_update(&o, change_attach, &l, err);
 }

@@ -206,10 +206,8 @@ static void do_job(struct jobs *j, struct cli *c, const struct job *job)
 
 	if (run_job(j, c, job, &err) == 0)
 		return;
-	if (err_mentions(&err, job->name))
-		fprintf(stderr, "Error: %s\n", err.msg);
-	else
-		fprintf(stderr, "Error: instance \"%s\": %s\n", job->name, err.msg);
+	err_wrap_name(&err, "instance", job->name);
+	fprintf(stderr, "Error: %s\n", err.msg);
 	pthread_mutex_lock(&j->lock);
 	j->failed = true;
 	pthread_mutex_unlock(&j->lock);

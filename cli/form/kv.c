@@ -199,13 +199,6 @@ json_t *pick_fields(const json_t *obj, const char *fields)
 	return out;
 }
 
-int name_error(struct err *err, const char *noun, const char *name)
-{
-	if (err_mentions(err, name))
-		return -1;
-	return err_wrap(err, "%s \"%.80s\"", noun, name);
-}
-
 bool word_in(const char *list, const char *word)
 {
 	size_t len = strlen(word);

@@ -21,8 +21,6 @@ json_t *config_sorted(const json_t *obj);
 /* Only these fields ("a b c"), in this order; absent ones are left out. */
 json_t *pick_fields(const json_t *obj, const char *fields);
 
-/* Puts `noun "name": ` before a message that does not name the object. -1. */
-int name_error(struct err *err, const char *noun, const char *name);
 bool word_in(const char *list, const char *word);
 
 /* The name after the last '/', without a query: of URLs like /1.0/instances/c1?project=p. The

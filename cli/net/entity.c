@@ -213,7 +213,9 @@ void object_close(struct object *o)
 
 int object_missing(const struct object *o, struct err *err)
 {
-	return err->kind == ERR_NOT_FOUND && o->name ? name_error(err, o->kind->noun, o->name) : -1;
+	if (err->kind == ERR_NOT_FOUND && o->name)
+		err_wrap_name(err, o->kind->noun, o->name);
+	return -1;
 }
 
 json_t *object_get(const struct object *o, struct err *err)

@@ -37,9 +37,8 @@ void place_done(struct place *p)
 
 int place_error(const struct place *p, const char *path, struct err *err)
 {
-	if (err_mentions(err, path))
-		return err_wrap(err, "%s", p->instance);
-	return err_wrap(err, "%s%s", p->instance, path);
+	err_wrap_name(err, "file", path);
+	return err_wrap(err, "%s", p->instance);
 }
 
 char *place_url(const struct place *p, const char *path)

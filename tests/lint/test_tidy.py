@@ -400,6 +400,7 @@ def column_faults(tree):
     ("column", "base/part.def", {**PARTS, "base/part.h": "#define PART(name, ...) #name\n"}),
     ("text", "api/a.c", {**PARTS, "api/a.c": 'if (str_starts(err->msg, "no "))'}),
     ("text", "migrate/a.c", {**PARTS, "migrate/a.c": "return strstr(req_err.msg, word);"}),
+    ("text", "base/err.c", {**PARTS, "base/err.c": "bool f(struct err *err) { return strstr(err->msg, word); }\n"}),
 ])
 def test_columns(rule, path, tree):
     assert column_faults(tree) == [(rule, path, 1)]
@@ -409,6 +410,7 @@ def test_columns(rule, path, tree):
     {**PARTS, "base/part.c": "#define PART(...)\n"},
     {**PARTS, "base/part.h": "#define PART(name, ...) #name\n", "api/a.c": "#define PART(name, rest, doc) rest\n"},
     {**PARTS, "api/a.c": 'if (err->kind == ERR_CONFLICT) log(err->msg);'},
+    {**PARTS, "base/err.c": "int err_wrap_name(struct err *err)\n{\n\tstrstr(err->msg, name);\n}\n"},
 ])
 def test_columns_that_are_read(tree):
     assert not column_faults(tree)

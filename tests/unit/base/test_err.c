@@ -148,15 +148,25 @@ static void long_texts_are_cut(void **state)
 	assert_int_equal(err.sys, EIO);
 }
 
-static void messages_are_searched_for_names_only(void **state)
+static void an_object_is_named_once(void **state)
 {
-	struct err err;
+	static const struct {
+		const char *said, *name, *msg;
+	} cases[] = {
+		{ "Not Found", "web", "profile \"web\": Not Found" },
+		{ "no profile \"web\"", "web", "no profile \"web\"" },
+		{ "no profile \"web\"", "db", "profile \"db\": no profile \"web\"" },
+	};
 
-	err_set(&err, ERR_NOT_FOUND, "no profile \"web1\"");
-	assert_true(err_mentions(&err, "web1"));
-	assert_true(err_mentions(&err, "web"));
-	assert_false(err_mentions(&err, "db"));
-	assert_false(err_mentions(&err, ""));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct err err;
+
+		err_set(&err, ERR_NOT_FOUND, "%s", cases[i].said);
+		for (int times = 0; times < 2; times++)
+			assert_int_equal(err_wrap_name(&err, "profile", cases[i].name), -1);
+		assert_string_equal(err.msg, cases[i].msg);
+		assert_int_equal(err.kind, ERR_NOT_FOUND);
+	}
 }
 
 int main(void)
@@ -171,7 +181,7 @@ int main(void)
 		cmocka_unit_test(wrapping_adds_only_words),
 		cmocka_unit_test(errno_decides_the_kind),
 		cmocka_unit_test(long_texts_are_cut),
-		cmocka_unit_test(messages_are_searched_for_names_only),
+		cmocka_unit_test(an_object_is_named_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

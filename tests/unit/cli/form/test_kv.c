@@ -77,18 +77,6 @@ static void reads_options(void **state)
 	}
 }
 
-static void names_objects_once(void **state)
-{
-	struct err err = { 0 };
-
-	err_set(&err, ERR_NOT_FOUND, "Not Found");
-	assert_int_equal(name_error(&err, "profile", "web"), -1);
-	assert_string_equal(err.msg, "profile \"web\": Not Found");
-	assert_int_equal(name_error(&err, "profile", "web"), -1);
-	assert_string_equal(err.msg, "profile \"web\": Not Found");
-	assert_int_equal(err.kind, ERR_NOT_FOUND);
-}
-
 static void makes_texts_of_values(void **state)
 {
 	_json_ json_t *obj = json_pack("{s:{s:i,s:n,s:f},s:{s:i},s:{s:{s:b}},s:i}", "config", "i",
@@ -108,7 +96,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(splits_pairs),
 		cmocka_unit_test(reads_options),
-		cmocka_unit_test(names_objects_once),
 		cmocka_unit_test(makes_texts_of_values),
 	};
 
