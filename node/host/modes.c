@@ -60,12 +60,21 @@ static bool is_left_alone(const char *path)
 	return false;
 }
 
-/* nftw passes no argument. */
-static _Thread_local size_t top_len;
+/* The end of the path, behind what the walk began at. */
+static const char *below_top(const char *path, int level)
+{
+	const char *s = path + strlen(path);
+
+	while (level > 0 && s > path) {
+		if (*--s == '/')
+			level--;
+	}
+	return s;
+}
 
 static int look(const char *path, const struct stat *st, int type, struct FTW *at)
 {
-	const char *below = path + top_len;
+	const char *below = below_top(path, at->level);
 	mode_t mode = st->st_mode & allowed(below);
 
 	if (type == FTW_SL || type == FTW_NS)
@@ -77,7 +86,6 @@ static int look(const char *path, const struct stat *st, int type, struct FTW *a
 
 int modes_tighten(const char *dir, struct err *err)
 {
-	top_len = strlen(dir);
 	if (nftw(dir, look, FDS_MAX, FTW_PHYS | FTW_MOUNT | FTW_ACTIONRETVAL) != 0)
 		return err_sys(err, "take permissions from what lies in %s", dir);
 	return 0;
