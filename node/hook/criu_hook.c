@@ -117,66 +117,71 @@ static bool enter_container(void)
 }
 
 /* In a process of its own, which may enter the container's network. */
-static void in_container(void (*fn)(void), bool wait)
+static void in_container(void (*fn)(void *arg), void *arg, bool wait)
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		setsid(); /* CRIU's end is not ours */
 		if (enter_container())
-			fn();
+			fn(arg);
 		_exit(0);
 	}
 	while (wait && pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 }
 
-static struct tcp_left left[TCP_LEFT_MAX];
-static int nleft;
+struct left {
+	int n;
+	struct tcp_left v[TCP_LEFT_MAX];
+};
 
-static void note_left(void)
+static void note_left(void *arg)
 {
+	struct left *left = arg;
 	FILE *f = open_image(TCP_LEFT, "we");
 
-	nleft = tcp_left_find(left, TCP_LEFT_MAX);
-	if (nleft < 0)
+	left->n = tcp_left_find(left->v, TCP_LEFT_MAX);
+	if (left->n < 0)
 		perror("connections");
-	if (f && nleft > 0)
-		fwrite(left, sizeof(left[0]), (size_t)nleft, f);
+	if (f && left->n > 0)
+		fwrite(left->v, sizeof(left->v[0]), (size_t)left->n, f);
 	if (f)
 		fclose(f);
 }
 
 /* The image goes away soon after the daemon was told that the processes run. */
-static void read_left(void)
+static void read_left(struct left *ret)
 {
 	FILE *f = open_image(TCP_LEFT, "re");
 
-	nleft = f ? (int)fread(left, sizeof(left[0]), TCP_LEFT_MAX, f) : 0;
+	ret->n = f ? (int)fread(ret->v, sizeof(ret->v[0]), TCP_LEFT_MAX, f) : 0;
 	if (f)
 		fclose(f);
 }
 
 /* True when all peers were asked. */
-static bool reset_left(void)
+static bool reset_left(const struct left *left)
 {
 	bool all = true;
 
-	for (int i = 0; i < nleft; i++)
-		all &= tcp_left_reset(&left[i]);
+	for (int i = 0; i < left->n; i++)
+		all &= tcp_left_reset(&left->v[i]);
 	return all;
 }
 
-static void reset_at_once(void)
+static void reset_at_once(void *arg)
 {
-	reset_left();
+	reset_left(arg);
 }
 
 /* Again for what was lost on a way that had yet to be learnt; and IPv6 first makes sure for a
  * second or two that nobody else has an address (RFC 4862, 5.4). */
-static void reset_until_asked(void)
+static void reset_until_asked(void *arg)
 {
-	for (int i = 0; nleft > 0 && i < RESET_TRIES && !reset_left(); i++)
+	const struct left *left = arg;
+
+	for (int i = 0; left->n > 0 && i < RESET_TRIES && !reset_left(left); i++)
 		poll(NULL, 0, RESET_STEP_MS);
 }
 
@@ -345,19 +350,19 @@ static int await_verdict(void)
 	return c == '0' ? 0 : 1;
 }
 
-static void stand_still(void)
+static void stand_still(struct left *left)
 {
 	/* A CRIU that is killed now would let the tasks go: the freezer keeps them. */
 	write_freezer(env("DUNLIN_HOOK_FROZEN"));
-	in_container(note_left, true);
+	in_container(note_left, left, true);
 }
 
-static int hold(void)
+static int hold(struct left *left)
 {
 	int rc;
 
 	if (is_source())
-		stand_still();
+		stand_still(left);
 	rc = await_verdict();
 	/* Frozen tasks of a v1 hierarchy cannot even be killed. */
 	if (is_source() && rc == 0)
@@ -384,8 +389,9 @@ static void tell_resumed(void)
 int main(void)
 {
 	const char *stage = env("CRTOOLS_SCRIPT_ACTION");
+	struct left *left = calloc(1, sizeof(*left)); /* the end of the process frees it */
 
-	if (chdir(env("DUNLIN_HOOK_DIR")) < 0)
+	if (!left || chdir(env("DUNLIN_HOOK_DIR")) < 0)
 		return 0;
 	if (is_source()) {
 		if (strcmp(stage, "network-lock") == 0) {
@@ -393,21 +399,21 @@ int main(void)
 		} else if (strcmp(stage, "network-unlock") == 0 && !commit_may_be_sent()) {
 			plug_all(true);
 		}
-		return strcmp(stage, "post-dump") == 0 ? hold() : 0;
+		return strcmp(stage, "post-dump") == 0 ? hold(left) : 0;
 	}
 	if (strcmp(stage, "setup-namespaces") == 0) {
 		/* One that was just being moved into a cgroup has its file open. */
 		give_cgroups(NULL);
 	} else if (strcmp(stage, "network-unlock") == 0) {
 		plug_all(true);
-		read_left();
-		in_container(reset_at_once, true);
+		read_left(left);
+		in_container(reset_at_once, left, true);
 	} else if (strcmp(stage, "pre-resume") == 0) {
 		give_cgroups(NULL);
 	} else if (strcmp(stage, "post-resume") == 0) {
-		read_left();
+		read_left(left);
 		tell_resumed();
-		in_container(reset_until_asked, false);
+		in_container(reset_until_asked, left, false);
 	}
-	return strcmp(stage, "post-restore") == 0 ? hold() : 0;
+	return strcmp(stage, "post-restore") == 0 ? hold(left) : 0;
 }
