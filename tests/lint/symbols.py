@@ -14,6 +14,16 @@ import rooms
 LIST = rooms.LIST
 CIRCLE = re.compile(r"\* ([\w/]+): (\w+(?: \w+)*) *\| \S.*")
 SYMBOL = re.compile(r"\S* *([A-Za-z]) (\S+)")
+# What is written to, beside what is made anew: all else stays in the hands of whoever calls.
+GLOBALS = {
+    "base/log": {"log_max", "prefixed", "dated"},
+    "base/fault": {"armed", "fault_armed"},
+    "node/daemon/daemon": {"stop_me"},  # for a signal handler
+    "node/image/archive": {"lib"},  # made once
+    "node/storage/storage": {"driver_list"},  # made once
+}
+VARIABLE = re.compile(r"^(\w+)(?:\.\d+)? *\|.*\|\.(?:data|bss|tdata|tbss)$", re.M)
+HOOK_VARIABLE = re.compile(r"^static (?!.*\bconst\b)[^(;]*;", re.M)
 
 
 def read_objects(objects):
@@ -40,6 +50,23 @@ def calls(objects):
                 if home.startswith("base/") or home.startswith("cli/") == path.startswith("cli/"):
                     graph[path].setdefault(home, symbol)
     return graph
+
+
+def variables(objects, path):
+    """What of a file is writable, by the sections."""
+    nm = ["nm", "-f", "sysv", f"{objects}/{path}.o"]
+    return VARIABLE.findall(subprocess.run(nm, capture_output=True, text=True, check=True).stdout)
+
+
+def check_globals(objects, paths, texts, report):
+    advice = "no globals: pass it, or keep it in a struct"
+    for path in paths:
+        for name in sorted(set(variables(objects, path)) - GLOBALS.get(path, set())):
+            report(path + ".c", 1, "global", f"{name}: {advice}")
+    for path, text in texts.items():
+        if path.startswith("node/hook/") and path.endswith(".c"):
+            for m in HOOK_VARIABLE.finditer(text):
+                report(path, text.count("\n", 0, m.start()) + 1, "global", advice)
 
 
 def circles(graph):
@@ -118,4 +145,5 @@ def check(objects, texts, report):
     symbols.graph = calls({path: found for path, found in read.items() if str(Path(path).parent) in symbols.sees})
     symbols.check_arrows()
     symbols.check_circles(texts[LIST])
+    check_globals(objects, symbols.graph, texts, report)
     return symbols.called

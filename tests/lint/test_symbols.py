@@ -50,9 +50,22 @@ def test_what_is_seen_leads_no_further(tmp_path):
     ("node/pool/a.c", "circle", RING),
     ("node/pool/a.c", "circle", TABLE),
     ("node/pool/late.c", "symbols", {"node/pool/late.c": ""}),
+    ("node/pool/n.c", "global", {"node/pool/n.c": "int n;\nint f(void) { return n++; }\n"}),
+    ("node/pool/n.c", "global", {"node/pool/n.c": "int f(void) { static int n = 1; return n++; }\n"}),
+    ("node/pool/n.c", "global", {"node/pool/n.c": "static _Thread_local int n;\nint f(void) { return n++; }\n"}),
+    ("node/hook/n.c", "global", {"node/hook/n.c": "static int n;\nint main(void) { return n++; }\n"}),
 ])
 def test_what_should_not_be_is_told(tmp_path, path, rule, tree):
     assert told(tmp_path, tree)[0] == [(path, rule)]
+
+
+def test_what_never_changes_and_what_is_listed_is_no_global(tmp_path):
+    assert not told(tmp_path, {
+        "node/pool/n.c": "static const int n[] = { 1 };\nconst char *const t[] = { \"a\" };\n"
+                         "int f(int i) { return n[i] + *t[i]; }\n",
+        "base/log.c": "int log_max = 1;\n",
+        "node/hook/n.c": "static int f(void);\nstatic const int n = 2;\nint main(void) { return n; }\n"},
+        LIST + "node/hook: | programs\n")[0]
 
 
 def test_a_listed_circle_is_one_thing(tmp_path):
