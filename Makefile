@@ -132,6 +132,7 @@ $(BUILD)/dunlin-console-holder: node/console/wire.h
 $(BUILD)/dunlin-criu-hook: node/criu/tcp_left.c node/criu/tcp_left.h node/host/owner.h
 
 docs: ## the pages that are made of tables
+	@mkdir -p $(BUILD)
 	@$(PYTHON) tests/lint/keys.py > $(BUILD)/keys.md
 	@cmp -s $(BUILD)/keys.md docs/reference/keys.md || cp $(BUILD)/keys.md docs/reference/keys.md
 

@@ -105,6 +105,12 @@ static int check(struct req *r, struct change *c)
 	return 0;
 }
 
+static int remove_image(struct req *r, const struct row *row)
+{
+	return reply_job(r,
+			 &(struct job_order){ .kind = &jobs[JOB_IMAGE_DELETE], .name = row->key });
+}
+
 static const struct field fields[] = {
 	{ "fingerprint", JW_STR, FIELD_NAME, false },
 	{ "public", JW_BOOL, FIELD_KEEP, false },
@@ -122,19 +128,10 @@ const struct kind kind_image = {
 	.hidden = hidden,
 	.show = show,
 	.check = check,
+	.remove = remove_image,
 };
 
-/* --- deleting -------------------------------------------------------------------------------- */
-
-int h_image_delete(struct req *r)
-{
-	_row_ struct row row = { 0 };
-
-	if (object_find(r, &kind_image, &row) < 0)
-		return -1;
-	return reply_job(r,
-			 &(struct job_order){ .kind = &jobs[JOB_IMAGE_DELETE], .name = row.key });
-}
+/* --- refreshing -------------------------------------------------------------------------------- */
 
 int h_image_refresh(struct req *r)
 {

@@ -107,33 +107,9 @@ static int check(struct req *r, struct change *c)
 	return set_groups(r, c);
 }
 
-static const struct field fields[] = {
-	{ "server_name", JW_STR, FIELD_NAME, false },
-	{ "url", JW_STR, FIELD_FIXED, false },
-	{ "architecture", JW_STR, FIELD_FIXED, false },
-	{ "description", JW_STR, FIELD_KEEP, false },
-	{ "failure_domain", JW_STR, FIELD_KEEP, false },
-	{ "config", JW_OBJ, FIELD_WRITE, false },
-	{ "groups", JW_STR_LIST, FIELD_KEEP, false },
-	{ "roles", JW_STR_LIST, FIELD_KEEP, false },
-	{ "database", JW_BOOL, FIELD_SHOWN, false },
-	{ "status", JW_STR, FIELD_SHOWN, false },
-	{ "message", JW_STR, FIELD_SHOWN, false },
-	{ NULL, 0, 0, false },
-};
-
-const struct kind kind_member = {
-	.entity = ENT_MEMBER,
-	.fields = fields,
-	.ready = need_cluster,
-	.rows = rows,
-	.seen = seen,
-	.check = check,
-};
-
 /* --- joining and leaving --------------------------------------------------------------------- */
 
-int h_members_post(struct req *r)
+static int make(struct req *r)
 {
 	static const struct json_field token_fields[] = { { "server_name", JW_STR, true },
 							  { NULL, 0, 0 } };
@@ -166,11 +142,31 @@ int h_members_post(struct req *r)
 	return reply_operation_json(r, op);
 }
 
-int h_member_post(struct req *r)
-{
-	return err_set(req_err(r), ERR_UNSUPPORTED,
-		       "renaming a cluster member is not implemented: remove it and join it again");
-}
+static const struct field fields[] = {
+	{ "server_name", JW_STR, FIELD_NAME, false },
+	{ "url", JW_STR, FIELD_FIXED, false },
+	{ "architecture", JW_STR, FIELD_FIXED, false },
+	{ "description", JW_STR, FIELD_KEEP, false },
+	{ "failure_domain", JW_STR, FIELD_KEEP, false },
+	{ "config", JW_OBJ, FIELD_WRITE, false },
+	{ "groups", JW_STR_LIST, FIELD_KEEP, false },
+	{ "roles", JW_STR_LIST, FIELD_KEEP, false },
+	{ "database", JW_BOOL, FIELD_SHOWN, false },
+	{ "status", JW_STR, FIELD_SHOWN, false },
+	{ "message", JW_STR, FIELD_SHOWN, false },
+	{ NULL, 0, 0, false },
+};
+
+const struct kind kind_member = {
+	.entity = ENT_MEMBER,
+	.fields = fields,
+	.ready = need_cluster,
+	.rows = rows,
+	.seen = seen,
+	.check = check,
+	.make = make,
+	.no_rename = "renaming a cluster member is not implemented: remove it and join it again",
+};
 
 int h_member_delete(struct req *r)
 {

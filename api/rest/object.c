@@ -428,7 +428,7 @@ static int create(struct req *r)
 
 int object_create(struct req *r)
 {
-	return again(r, create);
+	return kind_of(r)->make ? kind_of(r)->make(r) : again(r, create);
 }
 
 /* Of an object without keys of a member's own. */
@@ -527,7 +527,9 @@ static int rename_object(struct req *r)
 
 int object_rename(struct req *r)
 {
-	return again(r, rename_object);
+	const char *why = kind_of(r)->no_rename;
+
+	return why ? err_set(req_err(r), ERR_UNSUPPORTED, "%s", why) : again(r, rename_object);
 }
 
 static int delete (struct req *r)
@@ -549,7 +551,12 @@ static int delete (struct req *r)
 
 int object_delete(struct req *r)
 {
-	return again(r, delete);
+	const struct kind *k = kind_of(r);
+	_row_ struct row row = { 0 };
+
+	if (!k->remove)
+		return again(r, delete);
+	return object_find(r, k, &row) < 0 ? -1 : k->remove(r, &row);
 }
 
 /* --- what is always there -------------------------------------------------------------------- */

@@ -92,6 +92,10 @@ struct kind {
 	int (*leave)(struct req *r, struct change *c);
 	/* It is committed: makes it so here. Of a new, a changed and a deleted object. */
 	int (*apply)(struct req *r, const struct change *c);
+	/* Makes or deletes one by other means than its row, and answers. */
+	int (*make)(struct req *r);
+	int (*remove)(struct req *r, const struct row *row);
+	const char *no_rename; /* why none can be renamed; NULL: they can */
 	/* What check() has done on this host is in vain: nothing was committed. */
 	void (*undo)(struct req *r, const struct change *c);
 };

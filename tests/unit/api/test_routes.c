@@ -101,7 +101,7 @@ static void kinds_are_sound(void **state)
 			names += f->use == FIELD_NAME;
 		if (k && names != 1)
 			fail_msg("%s has %d names", r->path, names);
-		if (makes && !k->name_max &&
+		if (makes && !k->name_max && !k->make && !k->no_rename &&
 		    (!k->is_name || str_empty(k->name_rule) || k->is_name("")))
 			fail_msg("%s: what is a name?", r->path);
 		if (k && k->keep && str_empty(k->keep_text))
