@@ -49,7 +49,10 @@ static int parse_types(struct req *r, unsigned *ret)
 		return 0;
 	}
 	n = str_split(copy, ',', parts, ARRAY_SIZE(parts));
-	for (size_t i = 0; i < n && i < ARRAY_SIZE(parts); i++) {
+	if (n > ARRAY_SIZE(parts))
+		return err_set(req_err(r), ERR_INVALID, "type: more than %zu event types",
+			       ARRAY_SIZE(parts));
+	for (size_t i = 0; i < n; i++) {
 		unsigned found = 0;
 
 		for (size_t k = 0; k < ARRAY_SIZE(known); k++)
