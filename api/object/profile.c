@@ -22,14 +22,16 @@ static int check_named(struct req *r, struct change *c, const char *device, enum
 static int check_devices(struct req *r, struct change *c)
 {
 	const json_t *old = json_obj(c->old, "devices");
+	struct device_claim claim;
 	const char *device;
 	json_t *v;
 
 	json_object_foreach(json_obj(c->doc, "devices"), device, v) {
 		if (json_equal(v, json_object_get(old, device)))
 			continue;
-		if (check_named(r, c, device, ENT_NETWORK, json_str(v, "network", NULL)) < 0 ||
-		    check_named(r, c, device, ENT_POOL, json_str(v, "pool", NULL)) < 0)
+		if (check_named(r, c, device, ENT_POOL, device_pool(v)) < 0 ||
+		    (device_claims(v, &claim) && claim.named_by &&
+		     check_named(r, c, device, ENT_NETWORK, claim.network) < 0))
 			return -1;
 	}
 	return 0;

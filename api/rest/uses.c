@@ -38,7 +38,7 @@ static bool profile_uses(const struct row *profile, const struct users *u)
 
 		if (networks && network && ref_means(profile->key, ENT_NETWORK, network, u->key))
 			return true;
-		if (pools && str_eq(json_str(dev, "pool", ""), u->key))
+		if (pools && str_eq(device_pool(dev), u->key))
 			return true;
 	}
 	return false;

@@ -39,11 +39,10 @@ static int taken(const char *network, const json_t *lease, const char *instance,
 }
 
 /* The fixed address of a device, as a number; ERR_INVALID when the network can't have it. */
-static int fixed_address(const struct api_env *env, const json_t *dev, struct net4 *ret_net,
-			 uint32_t *ret_ip, struct err *err)
+static int fixed_address(const struct api_env *env, const struct device_claim *c,
+			 struct net4 *ret_net, uint32_t *ret_ip, struct err *err)
 {
-	const char *network = device_network(dev),
-		   *text = keys_text(&device_nic.keys, dev, "ipv4.address");
+	const char *network = c->network;
 	_row_ struct row net = { 0 };
 
 	if (store_get(env->store, ENT_NETWORK, network, &net, err) < 0)
@@ -54,10 +53,11 @@ static int fixed_address(const struct api_env *env, const json_t *dev, struct ne
 			       : -1;
 	if (!net4_parse(net.doc, ret_net))
 		return err_set(err, ERR_INVALID,
-			       "ipv4.address is %s, but network \"%s\" has no IPv4 subnet", text,
+			       "ipv4.address is %s, but network \"%s\" has no IPv4 subnet", c->ipv4,
 			       network);
-	if (keys_read(&device_nic.keys, dev, "ipv4.address", ret_ip, err) < 0)
-		return -1;
+	if (!net4_parse_ip(c->ipv4, ret_ip))
+		return err_set(err, ERR_INVALID, "ipv4.address is \"%.60s\": no IPv4 address",
+			       c->ipv4);
 	return net4_check(ret_net, network, *ret_ip, err);
 }
 
@@ -84,18 +84,17 @@ struct plan {
 
 struct nic {
 	const char *device, *network, *mac;
-	const char *wanted; /* NULL: any */
-	const json_t *dev;
+	struct device_claim asks;
 };
 
-static const char *ensure_mac(struct plan *p, const char *device, const json_t *dev)
+static const char *ensure_mac(struct plan *p, const char *device, const char *wanted)
 {
 	_free_ char *key = xasprintf("volatile.%s.hwaddr", device);
 	json_t *config = json_obj(p->instance, "config");
 	char mac[18];
 
-	if (json_str(dev, "hwaddr", NULL))
-		return json_str(dev, "hwaddr", NULL);
+	if (wanted)
+		return wanted;
 	if (!json_str(config, key, NULL)) {
 		mac_make(p->env->store, mac);
 		json_put_str(config, key, mac);
@@ -147,8 +146,8 @@ static void keep_lease(struct plan *p, const struct nic *nic)
 		bool other_mac = !str_eq(json_str(r->doc, "hwaddr", ""), nic->mac);
 
 		if (!lease_is_of(r->doc, nic->device, nic->network) ||
-		    (is_pending(r->doc) && !nic->wanted) ||
-		    (nic->wanted && !str_eq(json_str(r->doc, "ip", ""), nic->wanted)))
+		    (is_pending(r->doc) && !nic->asks.ipv4) ||
+		    (nic->asks.ipv4 && !str_eq(json_str(r->doc, "ip", ""), nic->asks.ipv4)))
 			continue;
 		p->keep[i] = true;
 		settle(p, nic);
@@ -180,16 +179,16 @@ static struct row *own_row(struct plan *p, const char *key)
 static int give_fixed(struct plan *p, const struct nic *nic, struct err *err)
 {
 	_row_ struct row row = { 0 };
-	_free_ char *key = xasprintf("%s/%s", nic->network, nic->wanted);
+	_free_ char *key = xasprintf("%s/%s", nic->network, nic->asks.ipv4);
 	const char *twice = json_str(p->given, key, NULL);
 	struct net4 n;
 	uint32_t ip;
 
-	if (fixed_address(p->env, nic->dev, &n, &ip, err) < 0)
+	if (fixed_address(p->env, &nic->asks, &n, &ip, err) < 0)
 		return -1;
 	if (twice)
 		return err_set(err, ERR_INVALID, "address %s is also that of device \"%s\"",
-			       nic->wanted, twice);
+			       nic->asks.ipv4, twice);
 	address_reserve(p->picks, key); /* before what is picked for the other nics */
 	if (store_get(p->env->store, ENT_ADDRESS, key, &row, err) < 0) {
 		if (err->kind != ERR_NOT_FOUND)
@@ -214,7 +213,7 @@ static int give_free(struct plan *p, const struct nic *nic, struct err *err)
 	struct net4 n;
 
 	if (store_get(p->env->store, ENT_NETWORK, nic->network, &net, err) < 0)
-		return err->kind == ERR_NOT_FOUND && !json_str(nic->dev, "network", NULL) ? 0 : -1;
+		return err->kind == ERR_NOT_FOUND && !nic->asks.named_by ? 0 : -1;
 	if (!p->wish->dynamic || !net4_parse(net.doc, &n))
 		return 0;
 	from.net = &n;
@@ -243,7 +242,7 @@ static int check_mac(struct plan *p, const struct nic *nic, struct err *err)
 	}
 	/* No row is named after it: another member may be about to give it to somebody else. What
 	 * was made by chance need not be guarded. */
-	if (json_str(nic->dev, "hwaddr", NULL))
+	if (nic->asks.hwaddr)
 		tx_check_still(p->tx, ENT_ADDRESS, p->revision);
 	return mac_check(p->env->store, nic->network, nic->mac, p->name, err);
 }
@@ -256,7 +255,7 @@ static int plan_nic(struct plan *p, enum pass pass, const struct nic *nic, struc
 		return 0;
 	if (pass == PASS_KEEP)
 		keep_lease(p, nic);
-	else if (pass == PASS_FIXED && nic->wanted)
+	else if (pass == PASS_FIXED && nic->asks.ipv4)
 		return give_fixed(p, nic, err);
 	else if (pass == PASS_FREE)
 		return give_free(p, nic, err);
@@ -269,14 +268,12 @@ static int plan_pass(struct plan *p, enum pass pass, json_t *devices, struct err
 	json_t *dev;
 
 	json_object_foreach(devices, device, dev) {
-		struct nic nic = { .device = device,
-				   .network = device_network(dev),
-				   .wanted = json_str(dev, "ipv4.address", NULL),
-				   .dev = dev };
+		struct nic nic = { .device = device };
 
-		if (!nic.network)
+		if (!device_claims(dev, &nic.asks))
 			continue;
-		nic.mac = ensure_mac(p, device, dev);
+		nic.network = nic.asks.network;
+		nic.mac = ensure_mac(p, device, nic.asks.hwaddr);
 		if (plan_nic(p, pass, &nic, err) < 0)
 			return err_wrap(err, "device \"%s\"", device);
 	}
@@ -332,59 +329,55 @@ int address_plan(const struct api_env *env, struct expanded *x, const struct add
 /* --- a profile that is about to change ----------------------------------------------------- */
 
 /* given: keys of fixed addresses -> the instance that has it by the new profile. */
-static int check_fixed(const struct api_env *env, const char *instance, const json_t *dev,
-		       json_t *given, struct err *err)
+static int check_fixed(const struct api_env *env, const char *instance,
+		       const struct device_claim *c, json_t *given, struct err *err)
 {
-	_free_ char *key =
-		xasprintf("%s/%s", device_network(dev), json_str(dev, "ipv4.address", ""));
+	_free_ char *key = xasprintf("%s/%s", c->network, c->ipv4);
 	const char *other = json_str(given, key, NULL);
 	_row_ struct row row = { 0 };
 	struct net4 n;
 	uint32_t ip;
 
-	if (fixed_address(env, dev, &n, &ip, err) < 0)
+	if (fixed_address(env, c, &n, &ip, err) < 0)
 		return -1;
 	if (other)
 		return err_set(err, ERR_CONFLICT,
-			       "address %s would be that of instance \"%s\" and of \"%s\"",
-			       json_str(dev, "ipv4.address", ""), other, instance);
+			       "address %s would be that of instance \"%s\" and of \"%s\"", c->ipv4,
+			       other, instance);
 	json_put_str(given, key, instance);
 	if (store_get(env->store, ENT_ADDRESS, key, &row, err) < 0)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
 	if (lease_is_free(row.doc) || str_eq(json_str(row.doc, "instance", ""), instance))
 		return 0;
-	return taken(device_network(dev), row.doc, instance, err);
+	return taken(c->network, row.doc, instance, err);
 }
 
-static int check_shared_mac(const struct api_env *env, const char *instance, const json_t *dev,
-			    json_t *given, struct err *err)
+static int check_shared_mac(const struct api_env *env, const char *instance,
+			    const struct device_claim *c, json_t *given, struct err *err)
 {
-	const char *network = device_network(dev), *mac = json_str(dev, "hwaddr", NULL);
-	_free_ char *key = mac ? mac_key(network, mac) : NULL;
-	const char *other = mac ? json_str(given, key, NULL) : NULL;
+	_free_ char *key = mac_key(c->network, c->hwaddr);
+	const char *other = json_str(given, key, NULL);
 
-	if (!mac)
-		return 0;
 	if (other)
 		return err_set(err, ERR_CONFLICT,
-			       "hwaddr %s would be that of instance \"%s\" and of \"%s\"", mac,
-			       other, instance);
+			       "hwaddr %s would be that of instance \"%s\" and of \"%s\"",
+			       c->hwaddr, other, instance);
 	json_put_str(given, key, instance);
-	return mac_check(env->store, network, mac, instance, err);
+	return mac_check(env->store, c->network, c->hwaddr, instance, err);
 }
 
 static int check_devices(const struct api_env *env, const char *instance, json_t *devices,
 			 json_t *given, struct err *err)
 {
+	struct device_claim c;
 	const char *device;
 	json_t *dev;
 
 	json_object_foreach(devices, device, dev) {
-		if (!device_network(dev))
+		if (!device_claims(dev, &c))
 			continue;
-		if (check_shared_mac(env, instance, dev, given, err) < 0 ||
-		    (json_str(dev, "ipv4.address", NULL) &&
-		     check_fixed(env, instance, dev, given, err) < 0))
+		if ((c.hwaddr && check_shared_mac(env, instance, &c, given, err) < 0) ||
+		    (c.ipv4 && check_fixed(env, instance, &c, given, err) < 0))
 			return err_wrap(err, "instance \"%s\": device \"%s\"", instance, device);
 	}
 	return 0;
@@ -392,12 +385,12 @@ static int check_devices(const struct api_env *env, const char *instance, json_t
 
 static bool has_fixed(const json_t *profile)
 {
+	struct device_claim c;
 	const char *device;
 	json_t *dev;
 
 	json_object_foreach(json_obj(profile, "devices"), device, dev) {
-		if (device_network(dev) &&
-		    (json_str(dev, "ipv4.address", NULL) || json_str(dev, "hwaddr", NULL)))
+		if (device_claims(dev, &c) && (c.ipv4 || c.hwaddr))
 			return true;
 	}
 	return false;

@@ -71,17 +71,17 @@ static int check_profiles(const struct api_env *env, const char *what, const jso
 }
 
 /* A managed network by name; whether "parent" is a bridge its host knows. */
-static int check_network(const struct api_env *env, const char *what, const json_t *dev,
+static int check_network(const struct api_env *env, const char *what, const struct device_claim *c,
 			 struct err *err)
 {
-	const char *name = device_network(dev), *fixed = json_str(dev, "ipv4.address", NULL);
+	const char *name = c->network, *fixed = c->ipv4;
 	_row_ struct row row = { 0 };
 	struct net4 n;
 	bool there = store_get(env->store, ENT_NETWORK, name, &row, err) == 0;
 
 	if (!there && err->kind != ERR_NOT_FOUND)
 		return -1;
-	if (!there && json_str(dev, "network", NULL))
+	if (!there && c->named_by)
 		return err_set(err, ERR_NOT_FOUND, "%s: Network not found: \"%.20s\"", what, name);
 	if (fixed && (!there || !net4_parse(row.doc, &n)))
 		return err_set(err, ERR_INVALID,
@@ -123,15 +123,15 @@ static int check_device(struct look *l, const char *device, const json_t *dev, s
 {
 	_free_ char *full = xasprintf("%s: device \"%s\"", l->what, device);
 	const struct device_ops *ops = device_ops_of(dev);
-	const char *host = json_str(dev, "host_name", NULL);
+	struct device_claim c = { 0 };
+	bool claims = device_claims(dev, &c);
 
 	if (ops && ops->place && take_place(l, device, ops->place(device, dev), err) < 0)
 		return -1;
-	if (host && take_place(l, device, xasprintf("host_name \"%s\"", host), err) < 0)
+	if (c.host_name &&
+	    take_place(l, device, xasprintf("host_name \"%s\"", c.host_name), err) < 0)
 		return -1;
-	if (!device_network(dev) || is_kept(l, device))
-		return 0;
-	return check_network(l->env, full, dev, err);
+	return claims && !is_kept(l, device) ? check_network(l->env, full, &c, err) : 0;
 }
 
 static int check_root(const struct api_env *env, const char *what, const json_t *devices,
@@ -139,7 +139,7 @@ static int check_root(const struct api_env *env, const char *what, const json_t 
 {
 	json_t *root = spec_root_device(devices), *old_root = spec_root_device(old_devices);
 	_json_ json_t *pool = NULL;
-	const char *before;
+	const char *name, *before;
 
 	if (old_devices && (root ? json_equal(root, old_root) : !old_root))
 		return 0;
@@ -154,14 +154,15 @@ static int check_root(const struct api_env *env, const char *what, const json_t 
 			"%s: No root device could be found: add a disk with path=/ and a pool to "
 			"a profile or the instance",
 			what);
-	pool = spec_pool_of(env, json_str(root, "pool", ""), err);
+	name = device_pool(root);
+	pool = spec_pool_of(env, name ? name : "", err);
 	if (!pool)
 		return err->kind == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND,
 							    "%s: Storage pool not found: \"%.80s\"",
-							    what, json_str(root, "pool", ""))
+							    what, name ? name : "")
 						  : -1;
-	before = json_str(old_root, "pool", NULL);
-	if (before && !str_eq(before, json_str(root, "pool", "")))
+	before = device_pool(old_root);
+	if (before && !str_eq(before, name))
 		return err_set(err, ERR_INVALID,
 			       "%s: the root disk can't be moved from pool \"%s\" by changing the "
 			       "configuration",
@@ -206,15 +207,17 @@ static void find_owner(void *arg, const struct icache_view *v)
 static int check_owners(const struct api_env *env, struct owner o, const json_t *devices,
 			const json_t *old, struct err *err)
 {
+	struct device_claim c;
 	const char *device;
 	json_t *dev;
 
 	json_object_foreach((json_t *)devices, device, dev) {
 		_free_ char *owner = NULL;
 
-		o.host_name = json_str(dev, "host_name", NULL);
-		if (!o.host_name || devices_have_host_name(old, o.host_name))
+		if (!device_claims(dev, &c) || !c.host_name ||
+		    devices_have_host_name(old, c.host_name))
 			continue;
+		o.host_name = c.host_name;
 		icache_each(env, find_owner, &o);
 		owner = take_ptr(o.found);
 		if (owner)
@@ -299,7 +302,7 @@ static void pin_all(const struct api_env *env, const struct expanded *x, struct 
 		tx_check(tx, ENT_PROFILE, key, json_integer_value(v));
 	json_object_foreach(x->devices, key, v) {
 		pin(env, ENT_NETWORK, device_network(v), tx);
-		pin(env, ENT_POOL, json_str(v, "pool", NULL), tx);
+		pin(env, ENT_POOL, device_pool(v), tx);
 	}
 }
 
@@ -388,22 +391,23 @@ void instance_explain(const struct api_env *env, const struct expanded *x, struc
 /* Two instances can't have one interface of the host. */
 static int take_host_names(json_t *taken, const char *name, const json_t *devices, struct err *err)
 {
+	struct device_claim c;
 	const char *device;
 	json_t *dev;
 
 	json_object_foreach((json_t *)devices, device, dev) {
-		const char *host_name = json_str(dev, "host_name", NULL), *other;
+		const char *other;
 
-		if (!host_name)
+		if (!device_claims(dev, &c) || !c.host_name)
 			continue;
-		other = json_str(taken, host_name, NULL);
+		other = json_str(taken, c.host_name, NULL);
 		if (other && !str_eq(other, name))
 			return err_set(
 				err, ERR_INVALID,
 				"instance \"%s\": device \"%s\": invalid value \"%s\" for "
 				"key \"host_name\": it would be that of instance \"%s\", too",
-				name, device, host_name, other);
-		json_put_str(taken, host_name, name);
+				name, device, c.host_name, other);
+		json_put_str(taken, c.host_name, name);
 	}
 	return 0;
 }

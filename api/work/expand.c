@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/ref.h"
+#include "node/device/device.h"
 
 static json_t *profile_doc(struct store *s, json_t *profiles, const json_t *instance,
 			   const char *name)
@@ -31,8 +32,8 @@ static void lay(json_t *config, json_t *devices, const json_t *over)
 	json_object_update(devices, json_obj(over, "devices"));
 }
 
-void expand_shown(struct store *s, json_t *profiles, const json_t *instance,
-		       json_t **ret_config, json_t **ret_devices)
+void expand_shown(struct store *s, json_t *profiles, const json_t *instance, json_t **ret_config,
+		  json_t **ret_devices)
 {
 	json_t *config = json_object(), *devices = json_object(), *name;
 	size_t i;
@@ -50,24 +51,25 @@ void expand_shown(struct store *s, json_t *profiles, const json_t *instance,
 /* Devices name networks of their instance's project. */
 static void resolve(const char *instance, json_t *devices)
 {
+	struct device_claim c;
 	const char *device;
 	json_t *dev;
 
 	json_object_foreach(devices, device, dev) {
-		const char *name = json_str(dev, "network", NULL);
-		_free_ char *key = name ? ref_beside(instance, ENT_NETWORK, name) : NULL;
+		bool named = device_claims(dev, &c) && c.named_by;
+		_free_ char *key = named ? ref_beside(instance, ENT_NETWORK, c.network) : NULL;
 		json_t *resolved;
 
-		if (!key || str_eq(key, name))
+		if (!key || str_eq(key, c.network))
 			continue;
 		resolved = json_copy(dev);
-		json_put_str(resolved, "network", key);
+		json_put_str(resolved, c.named_by, key);
 		json_object_set_new(devices, device, resolved);
 	}
 }
 
 void expand_parts(struct store *s, json_t *profiles, const json_t *instance, json_t **ret_config,
-		 json_t **ret_devices)
+		  json_t **ret_devices)
 {
 	expand_shown(s, profiles, instance, ret_config, ret_devices);
 	resolve(json_str(instance, "name", ""), *ret_devices);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/work/hostcheck.h"
 
-#include <net/if.h>
 #include <sys/utsname.h>
 
 #include "api/work/spec.h"
@@ -12,7 +11,6 @@
 #include "cluster/model/ref.h"
 #include "node/device/device.h"
 #include "node/container/limits.h"
-#include "node/network/network.h"
 
 static int check_architecture(const char *what, const json_t *doc, struct err *err)
 {
@@ -27,101 +25,66 @@ static int check_architecture(const char *what, const json_t *doc, struct err *e
 		       what, wanted, u.machine);
 }
 
-/* What is larger than the bridge lets through is lost. */
-static int check_mtu(const char *what, const json_t *dev, const json_t *state, struct err *err)
-{
-	int64_t mtu = keys_number(&device_nic.keys, dev, "mtu");
-
-	if (!state || mtu <= json_int(state, "mtu", 0))
-		return 0;
-	return err_set(
-		err, ERR_INVALID,
-		"%s: invalid value \"%lld\" for key \"mtu\": at most %lld, the MTU of \"%s\"", what,
-		(long long)mtu, (long long)json_int(state, "mtu", 0), device_network(dev));
-}
-
-static bool is_managed(const struct api_env *env, const char *network)
-{
-	_row_ struct row row = { 0 };
-	struct err ignored;
-
-	return store_get(env->store, ENT_NETWORK, network, &row, &ignored) == 0;
-}
-
-/* A managed network's bridge may not be there yet. */
-static int check_parent(const struct api_env *env, const char *what, const json_t *dev,
-			const json_t *state, struct err *err)
-{
-	const char *parent = json_str(dev, "parent", NULL);
-
-	if (!parent || is_managed(env, parent) || json_obj(state, "bridge"))
-		return 0;
-	return err_set(err, ERR_INVALID,
-		       "%s: invalid value \"%s\" for key \"parent\": %s on member \"%s\"; name a "
-		       "bridge of it, or a network as \"network\"",
-		       what, parent, state ? "it is no bridge" : "there is no such interface",
-		       cluster_member_name(env->cluster));
-}
-
 bool devices_have_host_name(const json_t *devices, const char *name)
 {
+	struct device_claim c;
 	const char *device;
 	json_t *dev;
 
 	json_object_foreach((json_t *)devices, device, dev) {
-		if (str_eq(json_str(dev, "host_name", ""), name))
+		if (device_claims(dev, &c) && str_eq(c.host_name, name))
 			return true;
 	}
 	return false;
 }
 
-/* The other end of the pair is named after it until it is inside. */
-static int check_host_name(const struct api_env *env, const char *what, const json_t *dev,
-			   const json_t *old, struct err *err)
-{
-	const char *name = json_str(dev, "host_name", NULL);
-	_free_ char *peer = xasprintf("%sp", name ? name : "");
+struct host {
+	const struct api_env *env;
+	const json_t *old; /* the instance's devices as they are */
+};
 
-	if (!name || devices_have_host_name(old, name) ||
-	    (!if_nametoindex(name) && !if_nametoindex(peer) && !is_managed(env, name)))
-		return 0;
-	return err_set(err, ERR_INVALID,
-		       "%s: invalid value \"%s\" for key \"host_name\": member \"%s\" has an "
-		       "interface \"%s\" already; choose another name",
-		       what, name, cluster_member_name(env->cluster),
-		       if_nametoindex(peer) ? peer : name);
+static bool is_network(void *arg, const char *interface)
+{
+	const struct host *h = arg;
+	_row_ struct row row = { 0 };
+	struct err ignored;
+
+	return store_get(h->env->store, ENT_NETWORK, interface, &row, &ignored) == 0;
 }
 
-static int check_network(const struct api_env *env, const char *what, const json_t *dev,
-			 const json_t *old, struct err *err)
+static bool is_own(void *arg, const char *interface)
 {
-	char bridge[REF_IFNAME_SIZE];
-	struct err ignored;
-	_json_ json_t *state =
-		network_state(env->node, ref_ifname(device_network(dev), bridge), &ignored);
+	const struct host *h = arg;
 
-	if (check_parent(env, what, dev, state, err) < 0 ||
-	    check_host_name(env, what, dev, old, err) < 0)
-		return -1;
-	return check_mtu(what, dev, state, err);
+	return devices_have_host_name(h->old, interface);
+}
+
+static int check_device(struct host *h, const char *what, const json_t *dev, struct err *err)
+{
+	const struct device_ops *ops = device_ops_of(dev);
+	const char *network = device_network(dev);
+	char bridge[REF_IFNAME_SIZE];
+	struct device_host host = { .member = cluster_member_name(h->env->cluster),
+				    .bridge = network ? ref_ifname(network, bridge) : NULL,
+				    .is_network = is_network,
+				    .is_own = is_own,
+				    .arg = h };
+
+	return ops && ops->check_host ? ops->check_host(what, dev, &host, err) : 0;
 }
 
 int devices_check_host(const struct api_env *env, const char *what, const json_t *devices,
 		       const json_t *old, struct err *err)
 {
+	struct host h = { env, old };
 	const char *name;
 	json_t *dev;
 
 	json_object_foreach((json_t *)devices, name, dev) {
 		_free_ char *full = xasprintf("%s: device \"%s\"", what, name);
-		const struct device_ops *ops = device_ops_of(dev);
 
-		if (json_equal(dev, json_object_get(old, name)))
-			continue;
-		if (ops && ops->check_host &&
-		    ops->check_host(full, dev, cluster_member_name(env->cluster), err) < 0)
-			return -1;
-		if (device_network(dev) && check_network(env, full, dev, old, err) < 0)
+		if (!json_equal(dev, json_object_get(old, name)) &&
+		    check_device(&h, full, dev, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -90,21 +90,22 @@ static json_t *uses_of(const json_t *doc, const json_t *devices)
 	json_t *host_names = json_array();
 	const char *instance = json_str(doc, "name", ""), *name;
 	json_t *profiles = json_array(), *v;
+	struct device_claim c;
 	size_t i;
 
 	json_array_foreach(json_arr(doc, "profiles"), i, v)
 		add_key(profiles, ref_beside(instance, ENT_PROFILE, json_string_value(v)));
 	json_object_foreach((json_t *)devices, name, dev) {
-		const char *network = device_network(dev);
+		bool claims = device_claims(dev, &c);
+		const char *pool = device_pool(dev);
 
-		if (network)
-			add_key(networks, json_str(dev, "network", NULL)
-						  ? ref_beside(instance, ENT_NETWORK, network)
-						  : xstrdup(network));
-		if (network && json_str(dev, "host_name", NULL))
-			json_array_append(host_names, json_object_get(dev, "host_name"));
-		if (json_str(dev, "pool", NULL))
-			json_array_append_new(pools, json_string(json_str(dev, "pool", "")));
+		if (claims)
+			add_key(networks, c.named_by ? ref_beside(instance, ENT_NETWORK, c.network)
+						     : xstrdup(c.network));
+		if (claims && c.host_name)
+			json_array_append_new(host_names, json_string(c.host_name));
+		if (pool)
+			json_array_append_new(pools, json_string(pool));
 	}
 	return json_pack("{s:o, s:o, s:o, s:o, s:s}", "profiles", profiles, "networks", networks,
 			 "host_names", host_names, "pools", pools, "image",

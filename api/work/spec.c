@@ -40,6 +40,7 @@ json_t *spec_pool_of(const struct api_env *env, const char *name, struct err *er
 json_t *spec_pool(const struct api_env *env, const struct expanded *x, struct err *err)
 {
 	json_t *root = spec_root_device(x->devices);
+	const char *name;
 
 	if (!root) {
 		err_set(err, ERR_INVALID,
@@ -48,7 +49,8 @@ json_t *spec_pool(const struct api_env *env, const struct expanded *x, struct er
 			json_str(x->doc, "name", "?"));
 		return NULL;
 	}
-	return spec_pool_of(env, json_str(root, "pool", ""), err);
+	name = device_pool(root);
+	return spec_pool_of(env, name ? name : "", err);
 }
 
 json_t *spec_pool_of_row(const struct api_env *env, const json_t *instance, struct err *err)
@@ -76,11 +78,10 @@ static json_t *make_rootfs(const struct api_env *env, const json_t *instance, co
 /* --- devices --------------------------------------------------------------------------------- */
 
 /* Stable, so that nothing has to be written when an instance starts. */
-static void host_name_of(const json_t *instance, const char *device, const json_t *dev,
+static void host_name_of(const json_t *instance, const char *device, const char *wanted,
 			 char ret[16])
 {
 	_free_ char *id = xasprintf("%s/%s", json_str(instance, "uuid", ""), device);
-	const char *wanted = json_str(dev, "host_name", NULL);
 	char hex[SHA256_HEX_SIZE];
 
 	if (wanted)
@@ -113,15 +114,15 @@ static void add_addressing(const struct api_env *env, const json_t *instance, co
 
 /* What the rows know of a device that is plugged into a network. */
 static void add_network(const struct api_env *env, const json_t *instance, const json_t *config,
-			const json_t *options, json_t *dev)
+			const struct device_claim *c, json_t *dev)
 {
-	const char *device = json_str(dev, "device", ""), *network = device_network(options);
+	const char *device = json_str(dev, "device", ""), *network = c->network;
 	_free_ char *mac_key = xasprintf("volatile.%s.hwaddr", device);
 	char host_name[16], bridge[REF_IFNAME_SIZE];
 
-	host_name_of(instance, device, options, host_name);
-	json_put_str(dev, "name", json_str(options, "name", device));
-	json_put_str(dev, "hwaddr", json_str(options, "hwaddr", json_str(config, mac_key, "")));
+	host_name_of(instance, device, c->host_name, host_name);
+	json_put_str(dev, "name", c->name ? c->name : device);
+	json_put_str(dev, "hwaddr", c->hwaddr ? c->hwaddr : json_str(config, mac_key, ""));
 	json_put_str(dev, "host_name", host_name);
 	json_put_str(dev, "network", network);
 	json_put_str(dev, "bridge", ref_ifname(network, bridge));
@@ -132,6 +133,7 @@ static json_t *make_devices(const struct api_env *env, const json_t *instance, c
 			    json_t *devices)
 {
 	json_t *list = json_array(), *options;
+	struct device_claim c;
 	const char *name;
 
 	json_object_foreach(devices, name, options) {
@@ -140,8 +142,8 @@ static json_t *make_devices(const struct api_env *env, const json_t *instance, c
 		if (!device_ops_of(options) || device_is_root(options))
 			continue;
 		dev = device_describe(name, options);
-		if (device_network(options))
-			add_network(env, instance, config, options, dev);
+		if (device_claims(options, &c))
+			add_network(env, instance, config, &c, dev);
 		json_array_append_new(list, dev);
 	}
 	return list;

@@ -29,11 +29,25 @@ const struct device_ops *device_ops_of(const json_t *dev)
 	return NULL;
 }
 
-const char *device_network(const json_t *options)
+bool device_claims(const json_t *options, struct device_claim *ret)
 {
 	const struct device_ops *ops = device_ops_of(options);
 
-	return ops && ops->network ? ops->network(options) : NULL;
+	return ops && ops->claim && ops->claim(options, ret);
+}
+
+const char *device_network(const json_t *options)
+{
+	struct device_claim c;
+
+	return device_claims(options, &c) ? c.network : NULL;
+}
+
+const char *device_pool(const json_t *options)
+{
+	const struct device_ops *ops = device_ops_of(options);
+
+	return ops && ops->pool ? ops->pool(options) : NULL;
 }
 
 bool device_is_root(const json_t *options)

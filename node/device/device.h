@@ -40,6 +40,25 @@ struct device_inside {
 	pid_t pid;
 };
 
+/* What a device with an interface asks for by its options; all borrowed. */
+struct device_claim {
+	const char *network;                   /* that it is plugged into, or bridge */
+	const char *named_by;                  /* the option of a managed one; NULL: a bridge */
+	const char *name;                      /* inside; NULL: that of the device */
+	const char *host_name, *hwaddr, *ipv4; /* NULL: any */
+};
+
+/* The host that a device is to be on. */
+struct device_host {
+	const char *member; /* its name */
+	const char *bridge; /* the interface that device_network() is on it; NULL: none */
+	/* A managed network has an interface of that name, or will have. */
+	bool (*is_network)(void *arg, const char *interface);
+	/* The instance has it already. */
+	bool (*is_own)(void *arg, const char *interface);
+	void *arg;
+};
+
 /* An interface on a bridge of this host; all borrowed, none NULL. */
 struct device_port {
 	const char *device, *name; /* name: inside */
@@ -53,13 +72,15 @@ struct device_ops {
 
 	/* Of options. Do they go together? `what` begins the error. */
 	int (*check)(const char *what, const char *device, const json_t *options, struct err *err);
-	/* Is there on this host, member `member`, what they name? */
-	int (*check_host)(const char *what, const json_t *options, const char *member,
+	/* Is there on this host what they name, and free what they claim? */
+	int (*check_host)(const char *what, const json_t *options, const struct device_host *host,
 			  struct err *err);
 	/* What no other device of its container can have: "path \"/srv\"". The caller frees. */
 	char *(*place)(const char *device, const json_t *options);
-	/* The network or bridge that it is plugged into; missing or NULL: none. */
-	const char *(*network)(const json_t *options);
+	/* False: it has no interface. Missing: its type has none. */
+	bool (*claim)(const json_t *options, struct device_claim *ret);
+	/* The storage pool that it is in; missing or NULL: none. */
+	const char *(*pool)(const json_t *options);
 	/* It is the root file system, which is the storage driver's business: it stands in no
 	 * description. Missing: false. */
 	bool (*is_root)(const json_t *options);
@@ -93,7 +114,10 @@ extern const struct key device_keys[];
 extern const struct device_ops *const device_types[];
 /* By a device's "type"; NULL when there is none of that name. */
 const struct device_ops *device_ops_of(const json_t *dev);
+bool device_claims(const json_t *options, struct device_claim *ret);
+/* The network or bridge that it is plugged into; NULL: none. */
 const char *device_network(const json_t *options);
+const char *device_pool(const json_t *options);
 bool device_is_root(const json_t *options);
 /* keys_check() for every device of an instance or profile, and that its options go together. */
 int devices_check(const char *what, json_t *devices, const json_t *old, struct err *err);

@@ -26,22 +26,31 @@
 
 /* --- options -------------------------------------------------------------------------------- */
 
-static bool is_root(const json_t *dev)
+static const char *option(const json_t *options, const char *name)
 {
-	return str_eq(json_str(dev, "path", ""), "/");
+	return keys_text(&device_disk.keys, options, name);
+}
+
+static bool is_root(const json_t *options)
+{
+	return str_eq(option(options, "path"), "/");
+}
+
+static const char *pool(const json_t *options)
+{
+	return option(options, "pool");
 }
 
 /* The root disk is what the storage driver makes of it. */
-static int check_root(const char *what, const json_t *dev, struct err *err)
+static int check_root(const char *what, const json_t *options, struct err *err)
 {
 	static const char *const not_here[] = { "source", "readonly", "shift", "required" };
 
-	if (!json_str(dev, "pool", NULL))
+	if (!pool(options))
 		return err_set(err, ERR_INVALID, "%s: the root disk needs \"pool\"", what);
 	for (size_t i = 0; i < ARRAY_SIZE(not_here); i++) {
-		const char *v = json_str(dev, not_here[i], NULL), *dflt;
+		const char *v = option(options, not_here[i]), *dflt = option(NULL, not_here[i]);
 
-		dflt = keys_text(&device_disk.keys, NULL, not_here[i]);
 		if (v && !(dflt && str_eq(v, dflt)))
 			return err_set(err, ERR_INVALID,
 				       "%s: the root disk takes no \"%s\" (here \"%.60s\")", what,
@@ -67,17 +76,17 @@ static int check_place(const char *what, const char *path, struct err *err)
 	return 0;
 }
 
-static int check(const char *what, const char *device, const json_t *dev, struct err *err)
+static int check(const char *what, const char *device, const json_t *options, struct err *err)
 {
-	const char *path = json_str(dev, "path", NULL), *source = json_str(dev, "source", NULL);
+	const char *path = option(options, "path"), *source = option(options, "source");
 
 	if (!path)
 		return err_set(err, ERR_INVALID, "%s: a disk needs \"path\"", what);
 	if (check_place(what, path, err) < 0)
 		return -1;
-	if (is_root(dev))
-		return check_root(what, dev, err);
-	if (json_str(dev, "pool", NULL))
+	if (is_root(options))
+		return check_root(what, options, err);
+	if (pool(options))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: custom storage volumes are not implemented; name a path of the "
 			       "host as \"source\"",
@@ -88,26 +97,27 @@ static int check(const char *what, const char *device, const json_t *dev, struct
 	return 0;
 }
 
-static int check_host(const char *what, const json_t *dev, const char *member, struct err *err)
+static int check_host(const char *what, const json_t *options, const struct device_host *host,
+		      struct err *err)
 {
-	const char *source = json_str(dev, "source", NULL);
+	const char *source = option(options, "source");
 
-	if (!source || !keys_bool(&device_disk.keys, dev, "required") || io_exists(source))
+	if (!source || !keys_bool(&device_disk.keys, options, "required") || io_exists(source))
 		return 0;
 	return err_set(err, ERR_INVALID,
 		       "%s: invalid value \"%s\" for key \"source\": there is no such path on "
 		       "member \"%s\"; make it first, or set required=false",
-		       what, source, member);
+		       what, source, host->member);
 }
 
-static char *place(const char *device, const json_t *dev)
+static char *place(const char *device, const json_t *options)
 {
-	const char *path = json_str(dev, "path", "");
-	size_t n = strlen(path);
+	const char *path = option(options, "path");
+	size_t n = path ? strlen(path) : 0;
 
 	while (n > 1 && path[n - 1] == '/')
 		n--;
-	return xasprintf("path \"%.*s\"", (int)n, path);
+	return xasprintf("path \"%.*s\"", (int)n, path ? path : "");
 }
 
 /* --- before --------------------------------------------------------------------------------- */
@@ -250,6 +260,7 @@ const struct device_ops device_disk = {
 	.check = check,
 	.check_host = check_host,
 	.place = place,
+	.pool = pool,
 	.is_root = is_root,
 	.fixed = fixed,
 	.prepare = prepare,

@@ -32,17 +32,23 @@ struct nic {
 
 /* --- options -------------------------------------------------------------------------------- */
 
-static int check(const char *what, const char *device, const json_t *dev, struct err *err)
+static const char *option(const json_t *options, const char *name)
 {
-	const char *wrong = check_nic_name(json_str(dev, "name", device));
+	return keys_text(&device_nic.keys, options, name);
+}
 
-	if (!json_str(dev, "network", NULL) && !json_str(dev, "parent", NULL))
+static int check(const char *what, const char *device, const json_t *options, struct err *err)
+{
+	const char *network = option(options, "network"), *parent = option(options, "parent");
+	const char *name = option(options, "name"), *wrong = check_nic_name(name ? name : device);
+
+	if (!network && !parent)
 		return err_set(err, ERR_INVALID, "%s: a nic needs \"network\" (or \"parent\")",
 			       what);
-	if (json_str(dev, "network", NULL) && json_str(dev, "parent", NULL))
+	if (network && parent)
 		return err_set(err, ERR_INVALID,
 			       "%s: \"parent\" can't be set (to \"%s\") beside \"network\"", what,
-			       json_str(dev, "parent", ""));
+			       parent);
 	if (wrong)
 		return err_set(err, ERR_INVALID,
 			       "%s: \"name\" is missing, and the device's name can't be that of an "
@@ -51,14 +57,87 @@ static int check(const char *what, const char *device, const json_t *dev, struct
 	return 0;
 }
 
-static char *place(const char *device, const json_t *dev)
+static char *place(const char *device, const json_t *options)
 {
-	return xasprintf("interface \"%s\"", json_str(dev, "name", device));
+	const char *name = option(options, "name");
+
+	return xasprintf("interface \"%s\"", name ? name : device);
 }
 
-static const char *network(const json_t *dev)
+static bool claim(const json_t *options, struct device_claim *ret)
 {
-	return json_str(dev, "network", json_str(dev, "parent", NULL));
+	const char *network = option(options, "network");
+
+	*ret = (struct device_claim){ .network = network ? network : option(options, "parent"),
+				      .named_by = network ? "network" : NULL,
+				      .name = option(options, "name"),
+				      .host_name = option(options, "host_name"),
+				      .hwaddr = option(options, "hwaddr"),
+				      .ipv4 = option(options, "ipv4.address") };
+	return ret->network != NULL;
+}
+
+/* --- on a host ------------------------------------------------------------------------------ */
+
+/* A managed network's bridge may not be there yet. link: NULL without. */
+static int check_parent(const char *what, const json_t *options, const struct device_host *host,
+			const struct link_info *link, struct err *err)
+{
+	const char *parent = option(options, "parent");
+
+	if (!parent || host->is_network(host->arg, parent) ||
+	    (link && str_eq(link->kind, "bridge")))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "%s: invalid value \"%s\" for key \"parent\": %s on member \"%s\"; name a "
+		       "bridge of it, or a network as \"network\"",
+		       what, parent, link ? "it is no bridge" : "there is no such interface",
+		       host->member);
+}
+
+/* The other end of the pair is named after it until it is inside. */
+static int check_host_name_free(const char *what, const json_t *options,
+				const struct device_host *host, struct err *err)
+{
+	const char *name = option(options, "host_name");
+	_free_ char *peer = xasprintf("%sp", name ? name : "");
+
+	if (!name || host->is_own(host->arg, name) ||
+	    (!if_nametoindex(name) && !if_nametoindex(peer) && !host->is_network(host->arg, name)))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "%s: invalid value \"%s\" for key \"host_name\": member \"%s\" has an "
+		       "interface \"%s\" already; choose another name",
+		       what, name, host->member, if_nametoindex(peer) ? peer : name);
+}
+
+/* What is larger than the bridge lets through is lost. */
+static int check_mtu(const char *what, const json_t *options, const struct link_info *link,
+		     struct err *err)
+{
+	int64_t mtu = keys_number(&device_nic.keys, options, "mtu");
+	struct device_claim c;
+
+	if (!link || mtu <= (int64_t)link->mtu || !claim(options, &c))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "%s: invalid value \"%lld\" for key \"mtu\": at most %lld, the MTU of "
+		       "\"%s\"",
+		       what, (long long)mtu, (long long)link->mtu, c.network);
+}
+
+static int check_host(const char *what, const json_t *options, const struct device_host *host,
+		      struct err *err)
+{
+	struct link_info l, *link = NULL;
+	struct err ignored;
+
+	if (host->bridge && link_get(host->bridge, &l, &ignored) == 0)
+		link = &l;
+	if (check_parent(what, options, host, link, err) < 0 ||
+	    check_host_name_free(what, options, host, err) < 0)
+		return -1;
+	return check_mtu(what, options, link, err);
 }
 
 /* --- the pair ------------------------------------------------------------------------------- */
@@ -371,7 +450,8 @@ const struct device_ops device_nic = {
 	.keys = { device_keys, "nic" },
 	.check = check,
 	.place = place,
-	.network = network,
+	.claim = claim,
+	.check_host = check_host,
 	.fixed = fixed,
 	.prepare = prepare,
 	.conf = conf,

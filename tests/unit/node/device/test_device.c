@@ -103,6 +103,134 @@ static void test_facts(void **state)
 	}
 }
 
+static void assert_text(const char *options, const char *is, const char *want)
+{
+	if (want ? !str_eq(is, want) : is != NULL)
+		fail_msg("%s: \"%s\", not \"%s\"", options, is ? is : "NULL", want ? want : "NULL");
+}
+
+/* Whoever leases addresses and makes bridges asks this of a device, and not what type it is. */
+static void test_claims(void **state)
+{
+	static const struct {
+		const char *options;
+		bool claims;
+		struct device_claim want;
+		const char *pool;
+	} cases[] = {
+		{ "{\"type\":\"nic\",\"network\":\"br0\"}",
+		  true,
+		  { .network = "br0", .named_by = "network" },
+		  NULL },
+		{ "{\"type\":\"nic\",\"parent\":\"b1\",\"hwaddr\":\"00:16:3e:00:00:01\","
+		  "\"name\":\"eth0\"}",
+		  true,
+		  { .network = "b1", .hwaddr = "00:16:3e:00:00:01", .name = "eth0" },
+		  NULL },
+		{ "{\"type\":\"nic\",\"network\":\"br0\",\"host_name\":\"h0\","
+		  "\"ipv4.address\":\"1.2.3.4\",\"parent\":\"\",\"hwaddr\":\"\"}",
+		  true,
+		  { .network = "br0", .named_by = "network", .host_name = "h0", .ipv4 = "1.2.3.4" },
+		  NULL },
+		{ "{\"type\":\"nic\",\"hwaddr\":\"00:16:3e:00:00:01\"}", false, { 0 }, NULL },
+		{ "{\"type\":\"disk\",\"path\":\"/\",\"pool\":\"p\",\"network\":\"br0\"}",
+		  false,
+		  { 0 },
+		  "p" },
+		{ "{\"type\":\"disk\",\"path\":\"/a\",\"source\":\"/b\"}", false, { 0 }, NULL },
+		{ "{\"type\":\"none\",\"network\":\"br0\",\"pool\":\"p\"}", false, { 0 }, NULL },
+		{ "{\"type\":\"gpu\",\"network\":\"br0\",\"pool\":\"p\"}", false, { 0 }, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *options = cases[i].options;
+		const struct device_claim *want = &cases[i].want;
+		_json_ json_t *dev = parsed(options);
+		struct device_claim c = { 0 };
+
+		if (device_claims(dev, &c) != cases[i].claims)
+			fail_msg("%s", options);
+		assert_text(options, device_pool(dev), cases[i].pool);
+		if (!cases[i].claims)
+			continue;
+		assert_text(options, c.network, want->network);
+		assert_text(options, c.named_by, want->named_by);
+		assert_text(options, c.name, want->name);
+		assert_text(options, c.host_name, want->host_name);
+		assert_text(options, c.hwaddr, want->hwaddr);
+		assert_text(options, c.ipv4, want->ipv4);
+		/* It is an option of its type, which may get another value. */
+		if (c.named_by)
+			assert_string_equal(json_str(dev, c.named_by, ""), c.network);
+	}
+}
+
+static bool is_one_of(void *arg, const char *interface)
+{
+	return str_eq(arg, interface);
+}
+
+static bool is_any(void *arg, const char *interface)
+{
+	return true;
+}
+
+static bool is_none(void *arg, const char *interface)
+{
+	return false;
+}
+
+/* On a host that has "lo", which is no bridge. */
+static void test_host(void **state)
+{
+	static const struct {
+		const char *options, *bridge;
+		bool (*is_network)(void *arg, const char *interface);
+		bool (*is_own)(void *arg, const char *interface);
+		const char *words; /* NULL: it can be here */
+	} cases[] = {
+		{ "{\"type\":\"nic\",\"network\":\"no-such0\"}", "no-such0", is_any, is_none,
+		  NULL },
+		{ "{\"type\":\"nic\",\"parent\":\"no-such0\"}", "no-such0", is_any, is_none, NULL },
+		{ "{\"type\":\"nic\",\"parent\":\"no-such0\"}", "no-such0", is_none, is_none,
+		  "no such interface on member \"m1\"" },
+		{ "{\"type\":\"nic\",\"parent\":\"lo\"}", "lo", is_none, is_none,
+		  "\"parent\": it is no bridge on member \"m1\"" },
+		{ "{\"type\":\"nic\",\"network\":\"b\",\"host_name\":\"lo\"}", "b", is_none,
+		  is_none, "has an interface \"lo\" already" },
+		{ "{\"type\":\"nic\",\"network\":\"b\",\"host_name\":\"lo\"}", "b", is_none,
+		  is_one_of, NULL },
+		{ "{\"type\":\"nic\",\"network\":\"b\",\"host_name\":\"l\"}", "b", is_none,
+		  is_one_of, NULL },
+		/* That of a network that is not made yet. */
+		{ "{\"type\":\"nic\",\"network\":\"b\",\"host_name\":\"lo2\"}", "b", is_any,
+		  is_none, "has an interface \"lo2\" already" },
+		{ "{\"type\":\"nic\",\"network\":\"lo\",\"mtu\":\"1500\"}", "lo", is_any, is_none,
+		  NULL },
+		{ "{\"type\":\"disk\",\"source\":\"/\",\"path\":\"/a\"}", NULL, is_none, is_none,
+		  NULL },
+		{ "{\"type\":\"disk\",\"source\":\"/nowhere/x\",\"path\":\"/a\"}", NULL, is_none,
+		  is_none, "no such path on member \"m1\"" },
+		{ "{\"type\":\"disk\",\"source\":\"/nowhere/x\",\"required\":\"false\"}", NULL,
+		  is_none, is_none, NULL },
+	};
+
+	char lo[] = "lo";
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_json_ json_t *dev = parsed(cases[i].options);
+		struct device_host host = { "m1", cases[i].bridge, cases[i].is_network,
+					    cases[i].is_own, lo };
+		struct err err = { 0 };
+		int rc = device_ops_of(dev)->check_host("it", dev, &host, &err);
+
+		if ((rc == 0) != !cases[i].words)
+			fail_msg("%s: %s", cases[i].options, rc < 0 ? err.msg : "taken");
+		if (rc < 0 && !strstr(err.msg, cases[i].words))
+			fail_msg("%s: %s", cases[i].options, err.msg);
+	}
+}
+
 /* Options come as text, and are in a description what their rows say. */
 static void test_describe(void **state)
 {
@@ -311,6 +439,8 @@ int main(void)
 		cmocka_unit_test(test_unknown_type),
 		cmocka_unit_test(test_types_are_named),
 		cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_claims),
+		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_describe),
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_ports),
