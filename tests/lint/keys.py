@@ -15,6 +15,12 @@ CALL = re.compile(r'\bkeys_(?:text|bool|number|get|read|read_value)\(&(\w+(?:\.k
                   r'"((?!config")[\w.]+)"')
 SETTING = re.compile(r'\bsetting_(?:get\([^;"]*|of\()"([\w.]+)"')
 RAW = re.compile(r'\bjson_str\((?:\w+_?config|config|json_obj\([^()]*"config"\)),\s*"([\w.]+)",\s*(\w+)?')
+# Options of devices are read by their type alone, in node/device; what stands in a description has been read.
+DEVICES = "node/device"
+OPTION = re.compile(r'\bjson_(?:str|int|bool|obj|arr|object_get)\((\w+),\s*"([\w.]+)"')
+OPTIONS = re.compile(r"options|(?:\w+_)?(?:dev|device|root|nic|disk)")
+TABLE_OF_TYPE = re.compile(r"&(device_\w+\.keys)\b")
+EACH_DEVICE = re.compile(r'\bjson_object_foreach\([^;]*?devices"?\)*,\s*\w+(?:->\w+)?,\s*(\w+)\)')
 READERS = ("node/", "cluster/", "api/", "migrate/")
 HEAD = """<!-- SPDX-License-Identifier: Apache-2.0 -->
 # Configuration keys
@@ -110,6 +116,17 @@ class Reads:
         name = re.sub(r"%(?:\.\*)?s", "some", name)
         return next((r for r in rows if r.pattern.fullmatch(name)), None)
 
+    def check_options(self, path, text, say):
+        rows = [r for r in self.rows if str(Path(r.path).parent) == DEVICES]
+        inside, each = path.startswith(DEVICES + "/"), set(EACH_DEVICE.findall(text))
+        for m in OPTION.finditer(text):
+            mine = m[1] == "options" if inside else OPTIONS.fullmatch(m[1]) or m[1] in each
+            if mine and self.find(rows, m[2]):
+                say(m, f'"{m[2]}" is an option of a device: its type reads it, by its table, and tells it by an '
+                       "operation (node/device/device.h)")
+        for m in () if inside else TABLE_OF_TYPE.finditer(text):
+            say(m, f"{m[1]} is one type's table: ask by an operation (node/device/device.h)")
+
     def check(self, report):
         used = set()
         for path, text in self.sources.items():
@@ -128,6 +145,7 @@ class Reads:
                 lower = path.startswith(("node/", "cluster/")) and not path.startswith("node/daemon/")
                 if (lower or m[2] != "NULL") and self.find(self.rows, m[1]):
                     say(m, f'read "{m[1]}" by its table: keys_text() and its like know the default')
+            self.check_options(path, text, say)
             for m in self.literal.finditer(text) if self.literal else ():
                 row = self.find(self.rows, m[1])
                 if not row or row.refused:

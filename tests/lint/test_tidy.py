@@ -162,6 +162,7 @@ KEY = 'KEY(any, "{}", TEXT, NULL, {}, "what it is")\n'
 TABLE = '#include "node/a/keys.def"\nconst struct keys a_keys = {{ rows, NULL }};\n{}'.format
 READER = 'x = keys_text(&a_keys, json_obj(d, "config"), "{}");\n'
 LIVE = {"node/a/keys.def": KEY.format("speed", "LIVE")}
+DEVICE = {"node/device/device.def": KEY.format("pool", "LIVE")}
 OPTION = 'OPT("fast", "quick", 0, OPT_FLAG, NULL, "Fast")\n'
 COMMANDS = 'CMD("go", 0, 0, "fast", c_go, "", "Go")\nCMD("stop", 0, 0, "", c_stop, "", "Stop")\n'
 GO = "int c_go(struct cli *c)\n{\n\treads(c);\n}\n"
@@ -194,6 +195,13 @@ TREES = [  # (rule, path, tree): one violation each
                         "api/a.c": 'f("limits.speed", "limits.heat");'}),
     ("key", "node/b.c", {**LIVE, "node/b.c": 'json_str(config, "speed", NULL);'}),
     ("key", "api/b.c", {**LIVE, "api/b.c": 'json_str(json_obj(d, "config"), "speed", "12");'}),
+    ("key", "api/b.c", {**DEVICE, "api/b.c": 'json_str(old_root, "pool", NULL);'}),
+    ("key", "migrate/b.c", {**DEVICE, "migrate/b.c": 'json_object_foreach(json_obj(doc, "devices"), name, v)\n'
+                                                     '\tf(json_str(v, "pool", NULL));'}),
+    ("key", "api/b.c", {**DEVICE, "api/b.c": 'json_object_foreach((json_t *)x->devices, l->name, v)\n'
+                                             '\tf(json_int(v, "pool", 0));'}),
+    ("key", "api/b.c", {**DEVICE, "api/b.c": 'keys_text(&device_nic.keys, v, "pool");'}),
+    ("key", "node/device/b.c", {**DEVICE, "node/device/b.c": 'json_bool(options, "pool", true);'}),
     ("key", "cluster/b.c", {**LIVE, "node/b.c": '"speed"', "cluster/m/k.c": TABLE("").replace("a_keys", "server_keys"),
                             "cluster/b.c": 'setting_get(c->store, "cluster.pace");'}),
     ("option", "cli/form/opts.def", {"cli/form/opts.def": 'OPT("fast", "fast", 0, OPT_FLAG, NULL, "Fast")\n'}),
@@ -220,7 +228,9 @@ TREES = [  # (rule, path, tree): one violation each
     ("unused", "base/a.h", {"base/keys.def": "", "base/a.h": "int f(void);\n"}),
     ("unused", "base/a.h", {"base/keys.def": "", "base/a.h": "int f(void);\n", "base/a.c": "int f(void)\n{\n}\n"}),
 ]
-QUIET = {**STATES, "node/b.c": 'log_info("ready", "n", 1); x = "it is ready"; y = STATUS_RUNNING;',
+QUIET = {**STATES, **DEVICE, "node/device/c.c": 'json_str(dev, "pool", NULL); keys_text(&device_a.keys, d, "pool");',
+         "api/d.c": 'json_object_foreach(leases, name, v)\n\tjson_str(v, "pool", NULL); json_str(dev, "device", "");',
+          "node/b.c": 'log_info("ready", "n", 1); x = "it is ready"; y = STATUS_RUNNING;',
          "cluster/c.c": '[DB_READY] = "ready",', "tests/a.c": '"Running"',
          "node/a/keys.def": KEY.format("speed", "UNREAD") + KEY.format("x.*.mtu", "LIVE") + KEY.format("n", "LIVE"),
          "node/a/k.c": TABLE('keys_read(&a_keys, c, "n", &n, err);'),
