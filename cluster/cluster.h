@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "base/net/httpc.h"
 #include "base/pool.h"
+#include "cluster/model/life.h"
 #include "cluster/model/row.h"
 
 struct cluster;
@@ -72,10 +73,8 @@ int cluster_settle_certificate(struct cluster *c, struct err *err);
 
 /* `cluster.offline_threshold`: the silence after which a member counts as offline. */
 int64_t cluster_offline_ms(struct cluster *c);
-/* Whether a member is alive, as far as this one knows; everybody asks here. Unknown: no word of it
- * yet, since there is a new leader, or none. ret_since (may be NULL): wall seconds of its last
- * word, or 0. */
-enum member_life { LIFE_ONLINE, LIFE_UNKNOWN, LIFE_OFFLINE };
+/* Whether a member is alive, as far as this one knows; everybody asks here. ret_since (may be
+ * NULL): wall seconds of its last word, or 0. */
 enum member_life cluster_member_life(struct cluster *c, const char *name, int64_t *ret_since);
 /* host:port of a member by name; ERR_NOT_FOUND, or ERR_UNAVAILABLE when it is offline (with
  * since when). */

@@ -25,9 +25,9 @@ static bool is_offline(const struct place_member *m, const struct place_request 
 	return !m->online;
 }
 
-static bool is_evacuated(const struct place_member *m, const struct place_request *r)
+static bool is_leaving(const struct place_member *m, const struct place_request *r)
 {
-	return m->evacuated;
+	return m->leaving;
 }
 
 static bool is_reserved(const struct place_member *m, const struct place_request *r)
@@ -48,7 +48,7 @@ static const struct {
 	{ is_outside, "not in the group" },
 	{ is_left, "where it is" },
 	{ is_offline, "offline" },
-	{ is_evacuated, "evacuated" },
+	{ is_leaving, "leaving" },
 	{ is_reserved, "not to be chosen (scheduler.instance)" },
 	{ is_foreign, "of another architecture" },
 };

@@ -2,7 +2,7 @@
 /* scheduler/place.h - which member should run an instance. Pure: a view in, a choice and its
  * reason out.
  *
- * Hard filters first (in the group that was named, online, not evacuated, not reserved,
+ * Hard filters first (in the group that was named, online, not leaving, not reserved,
  * architecture), then the fewest requested resources (memory, then cpus, as shares of what the
  * member has, then instances), then the name.
  */
@@ -16,7 +16,8 @@
 struct place_member {
 	char name[64];
 	char architecture[32];
-	bool online, evacuated;
+	bool online;
+	bool leaving; /* it is being removed, or its host shuts down */
 	bool by_name, by_group; /* takes what names it, or a group of its, only */
 	bool outside; /* of the group that the request names */
 	bool left;    /* where the instance is, which shall go elsewhere */

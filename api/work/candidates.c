@@ -26,9 +26,7 @@ static void fill_member(const struct api_env *env, const struct row *row,
 	str_copy(m->name, sizeof(m->name), row->key);
 	str_copy(m->architecture, sizeof(m->architecture), json_str(row->doc, "architecture", ""));
 	m->online = cluster_member_life(env->cluster, row->key, NULL) == LIFE_ONLINE;
-	m->evacuated = json_bool(row->doc, "evacuated", false) ||
-		       json_bool(row->doc, "removing", false) ||
-		       json_bool(fact, "host_stops", false);
+	m->leaving = json_bool(row->doc, "removing", false) || json_bool(fact, "host_stops", false);
 	m->outside = o->group && !member_is_in(row->doc, o->group);
 	m->left = str_eq(row->key, o->leave);
 	m->by_name = str_eq(policy, "manual");

@@ -8,7 +8,6 @@
 #include "base/status.h"
 #include "base/str.h"
 #include "cluster/feed/hub_int.h"
-#include "cluster/self/alive.h"
 
 static struct absence *find(struct hub *h, const char *name)
 {
@@ -98,8 +97,8 @@ static char *absent_text(const struct claim *k, int64_t since)
 		return NULL;
 	if (k->f != FACT_MEMBER) {
 		json_put_str(k->doc, "status", status_name(STATUS_ERROR));
-	} else if (!str_eq(json_str(k->doc, "status", ""), LIFE_SAID_OFFLINE)) {
-		json_put_str(k->doc, "status", LIFE_SAID_OFFLINE);
+	} else if (life_said(k->doc) != LIFE_OFFLINE) {
+		life_say(k->doc, LIFE_OFFLINE);
 		json_put_int(k->doc, "since", since);
 	}
 	return json_text(k->doc);
@@ -155,9 +154,9 @@ static void forget_word(struct replica *r, const char *name)
 	struct err ignored;
 	_json_ json_t *doc = was ? json_parse(was, strlen(was), "fact", &ignored) : NULL;
 
-	if (!json_is_object(doc) || str_eq(json_str(doc, "status", ""), LIFE_SAID_OFFLINE))
+	if (!json_is_object(doc) || life_said(doc) == LIFE_OFFLINE)
 		return;
-	json_put_str(doc, "status", LIFE_SAID_UNKNOWN);
+	life_say(doc, LIFE_UNKNOWN);
 	text = json_text(doc);
 	replica_fact_put(r, FACT_MEMBER, name, name, text, false);
 }

@@ -24,9 +24,9 @@ static json_t *roles(struct cluster *c, const struct row *m)
 	return list;
 }
 
-static void put_state(json_t *j, const char *status, const char *message)
+static void put_state(json_t *j, enum member_life life, const char *message)
 {
-	json_put_str(j, "status", status);
+	life_say(j, life);
 	json_put_str(j, "message", message);
 }
 
@@ -39,7 +39,7 @@ static void put_offline(json_t *j, int64_t since)
 		message = xasprintf("No heartbeat for %llds (since %s)",
 				    (long long)(clock_wall() - since),
 				    clock_text(since * 1000000000LL, text));
-	put_state(j, "Offline", message ? message : "No heartbeat has been seen");
+	put_state(j, LIFE_OFFLINE, message ? message : "No heartbeat has been seen");
 }
 
 static void put_status(struct cluster *c, json_t *j, const struct row *m)
@@ -50,22 +50,20 @@ static void put_status(struct cluster *c, json_t *j, const struct row *m)
 	struct err removed;
 
 	if (self && cluster_check_member(c, &removed) < 0)
-		put_state(j, "Removed", removed.msg);
+		put_state(j, LIFE_REMOVED, removed.msg);
 	else if (life == LIFE_OFFLINE)
 		put_offline(j, since);
 	else if (life == LIFE_UNKNOWN)
-		put_state(j, "Unknown",
+		put_state(j, LIFE_UNKNOWN,
 			  cluster_is_island(c)
 				  ? "No leader can be reached: whether it runs is not known here"
 				  : "The leader has not heard of it yet");
-	else if (str_eq(json_str(m->doc, "status", ""), "Evacuated"))
-		put_state(j, "Evacuated", "Unavailable due to maintenance");
 	else if (json_bool(m->doc, "removing", false))
-		put_state(j, "Online", "Being removed");
+		put_state(j, LIFE_ONLINE, "Being removed");
 	else if (self && cluster_is_island(c))
-		put_state(j, "Online", "No leader can be reached: what is shown may be old");
+		put_state(j, LIFE_ONLINE, "No leader can be reached: what is shown may be old");
 	else
-		put_state(j, "Online", "Fully operational");
+		put_state(j, LIFE_ONLINE, "Fully operational");
 }
 
 json_t *cluster_member_json(struct cluster *c, const struct row *m)

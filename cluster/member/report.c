@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cluster/member/member.h"
-#include "cluster/self/alive.h"
 #include "cluster/store/store.h"
 
 void member_report(struct cluster *c)
@@ -12,8 +11,7 @@ void member_report(struct cluster *c)
 	pthread_mutex_lock(&c->lock);
 	raft = c->node != NULL;
 	pthread_mutex_unlock(&c->lock);
-	json_put_str(fact, "status", LIFE_SAID_ONLINE);
-	json_put_str(fact, "message", "Fully operational");
+	life_say(fact, LIFE_ONLINE);
 	json_put_str(fact, "version", DUNLIN_VERSION);
 	json_put_str(fact, "address", cluster_address(c));
 	json_put_bool(fact, "raft", raft);

@@ -17,11 +17,11 @@ enum member_life life_of(const struct life_evidence *e, int64_t threshold_ms)
 {
 	if (e->self)
 		return LIFE_ONLINE;
-	if (str_eq(e->said, LIFE_SAID_OFFLINE) || e->island_ms >= threshold_ms)
+	if (e->said == LIFE_OFFLINE || e->island_ms >= threshold_ms)
 		return LIFE_OFFLINE;
 	if (e->island_ms)
 		return LIFE_UNKNOWN;
-	return str_eq(e->said, LIFE_SAID_ONLINE) ? LIFE_ONLINE : LIFE_UNKNOWN;
+	return e->said == LIFE_ONLINE ? LIFE_ONLINE : LIFE_UNKNOWN;
 }
 
 int64_t cluster_offline_ms(struct cluster *c)
@@ -62,8 +62,8 @@ bool cluster_is_cut_off(struct cluster *c)
 enum member_life cluster_member_life(struct cluster *c, const char *name, int64_t *ret_since)
 {
 	_json_ json_t *fact = replica_read_fact(c->replica, FACT_MEMBER, name, NULL);
-	struct life_evidence e = { str_eq(name, cluster_member_name(c)),
-				   json_str(fact, "status", ""), cluster_island_ms(c) };
+	struct life_evidence e = { str_eq(name, cluster_member_name(c)), life_said(fact),
+				   cluster_island_ms(c) };
 
 	if (ret_since) {
 		*ret_since = json_int(fact, "since", 0);

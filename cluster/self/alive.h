@@ -10,14 +10,9 @@
 #pragma once
 #include "cluster/cluster.h"
 
-/* "status" of a FACT_MEMBER */
-#define LIFE_SAID_ONLINE "Online"
-#define LIFE_SAID_UNKNOWN "Unknown"
-#define LIFE_SAID_OFFLINE "Offline"
-
 struct life_evidence {
 	bool self;
-	const char *said;  /* by the leader, now or when it was last heard */
-	int64_t island_ms; /* since a leader was last heard; 0 while one is heard */
+	enum member_life said; /* by the leader, now or when it was last heard */
+	int64_t island_ms;     /* since a leader was last heard; 0 while one is heard */
 };
 enum member_life life_of(const struct life_evidence *e, int64_t threshold_ms);

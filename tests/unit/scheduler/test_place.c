@@ -69,14 +69,14 @@ static void filters_rule_out(void **state)
 	struct err err;
 
 	m[0].online = false;
-	m[1].evacuated = true;
+	m[1].leaving = true;
 	snprintf(m[2].architecture, sizeof(m[2].architecture), "aarch64");
 	assert_int_equal(place_choose(m, 4, &small, &c, &err), 0);
 	assert_string_equal(c.member, "m4");
 
 	assert_int_equal(place_choose(m, 3, &small, &c, &err), -1);
 	assert_int_equal(err.kind, ERR_UNAVAILABLE);
-	assert_non_null(strstr(err.msg, "1 offline, 1 evacuated, 1 of another architecture"));
+	assert_non_null(strstr(err.msg, "1 offline, 1 leaving, 1 of another architecture"));
 }
 
 static void some_take_only_what_asks(void **state)
@@ -228,7 +228,7 @@ static void the_first_rule_is_told(void **state)
 	static const char *const labels[] = { "1 not in the group",
 					      "1 where it is",
 					      "1 offline",
-					      "1 evacuated",
+					      "1 leaving",
 					      "1 not to be chosen (scheduler.instance)",
 					      "1 of another architecture" };
 
@@ -241,7 +241,7 @@ static void the_first_rule_is_told(void **state)
 		m.outside = i <= 0;
 		m.left = i <= 1;
 		m.online = i > 2;
-		m.evacuated = i <= 3;
+		m.leaving = i <= 3;
 		m.by_name = i <= 4;
 		snprintf(m.architecture, sizeof(m.architecture), "aarch64");
 		assert_int_equal(place_choose(&m, 1, &small, &c, &err), -1);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "cluster/feed/hub_int.h"
-#include "cluster/self/alive.h"
 #include "tests/unit/cluster/still_world.h"
 
 #define OFFLINE_MS 5000
@@ -62,8 +61,8 @@ static void a_new_leader_knows_nothing_of_the_others(void **state)
 	put_fact(FACT_MEMBER, "m2", "m2", "{\"status\":\"Online\"}");
 	put_fact(FACT_MEMBER, "m3", "m3", "{\"status\":\"Offline\",\"since\":7}");
 	hub_live_begin(world.c.hub);
-	assert_said(FACT_MEMBER, "m2", LIFE_SAID_UNKNOWN);
-	assert_said(FACT_MEMBER, "m3", LIFE_SAID_OFFLINE);
+	assert_said(FACT_MEMBER, "m2", "Unknown");
+	assert_said(FACT_MEMBER, "m3", "Offline");
 	/* and holds at most half of the threshold against them */
 	assert_in_range(hub_absent_ms(world.c.hub, "m2"), 1, OFFLINE_MS / 2);
 	still_island(&world, 1000);
@@ -105,7 +104,7 @@ static void one_that_is_absent_too_long_is_offline(void **state)
 	hub_live_seen(world.c.hub, "m3");
 	world.c.hub->offline_ms = 500;
 	hub_live_tick(world.c.hub);
-	assert_said(FACT_MEMBER, "m2", LIFE_SAID_OFFLINE);
+	assert_said(FACT_MEMBER, "m2", "Offline");
 	assert_said(FACT_INSTANCE, "c1", "Error");
 	assert_said(FACT_INSTANCE, "c2", "Running");
 	text = replica_fact(world.c.replica, FACT_OPERATION, "o1", NULL);
@@ -152,8 +151,8 @@ static void one_without_any_fact_is_offline_too(void **state)
 	hub_live_begin(world.c.hub);
 	world.c.hub->offline_ms = 0;
 	hub_live_tick(world.c.hub);
-	assert_said(FACT_MEMBER, "m2", LIFE_SAID_OFFLINE);
-	assert_said(FACT_MEMBER, "m3", LIFE_SAID_OFFLINE);
+	assert_said(FACT_MEMBER, "m2", "Offline");
+	assert_said(FACT_MEMBER, "m3", "Offline");
 	assert_said(FACT_MEMBER, "m1", "");
 }
 

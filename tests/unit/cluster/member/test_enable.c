@@ -193,9 +193,9 @@ struct shown_case {
 static void the_row_and_the_fact_make_the_status(void **state)
 {
 	static const struct shown_case cases[] = {
-		{ "status", "Evacuated", "Online", "Evacuated", "Unavailable due to maintenance" },
-		{ "status", "Evacuated", "Offline", "Offline", "No heartbeat has been seen" },
-		{ "status", "", "Online", "Online", "Fully operational" },
+		{ "description", "d", "Offline", "Offline", "No heartbeat has been seen" },
+		{ "description", "d", "", "Unknown", "The leader has not heard of it yet" },
+		{ "description", "d", "Online", "Online", "Fully operational" },
 		{ "role", "standby", "Online", "Online", "Fully operational" },
 		{ "removing", "true", "Online", "Online", "Being removed" },
 	};

@@ -30,21 +30,20 @@ static void test_life(void **state)
 		enum member_life life;
 	} cases[] = {
 		/* one knows that oneself lives, whatever was said */
-		{ { true, "Offline", 9999 }, LIFE_ONLINE },
-		{ { true, "", 0 }, LIFE_ONLINE },
+		{ { true, LIFE_OFFLINE, 9999 }, LIFE_ONLINE },
+		{ { true, LIFE_UNKNOWN, 0 }, LIFE_ONLINE },
 		/* the leader's word */
-		{ { false, "Online", 0 }, LIFE_ONLINE },
-		{ { false, "Offline", 0 }, LIFE_OFFLINE },
-		{ { false, "Unknown", 0 }, LIFE_UNKNOWN },
-		{ { false, "", 0 }, LIFE_UNKNOWN },
+		{ { false, LIFE_ONLINE, 0 }, LIFE_ONLINE },
+		{ { false, LIFE_OFFLINE, 0 }, LIFE_OFFLINE },
+		{ { false, LIFE_UNKNOWN, 0 }, LIFE_UNKNOWN },
 		/* its last word, when it is gone */
-		{ { false, "Online", 1 }, LIFE_UNKNOWN },
-		{ { false, "Online", 4999 }, LIFE_UNKNOWN },
-		{ { false, "Offline", 1 }, LIFE_OFFLINE },
-		{ { false, "", 4999 }, LIFE_UNKNOWN },
+		{ { false, LIFE_ONLINE, 1 }, LIFE_UNKNOWN },
+		{ { false, LIFE_ONLINE, 4999 }, LIFE_UNKNOWN },
+		{ { false, LIFE_OFFLINE, 1 }, LIFE_OFFLINE },
+		{ { false, LIFE_UNKNOWN, 4999 }, LIFE_UNKNOWN },
 		/* nothing heard for the threshold */
-		{ { false, "Online", 5000 }, LIFE_OFFLINE },
-		{ { false, "", 5000 }, LIFE_OFFLINE },
+		{ { false, LIFE_ONLINE, 5000 }, LIFE_OFFLINE },
+		{ { false, LIFE_UNKNOWN, 5000 }, LIFE_OFFLINE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
