@@ -74,6 +74,8 @@ static void goes_from_bridge_to_bridge(void **state)
 /* The bridge may know the address at the port that it had before: it is pointed here. */
 static void points_the_bridge_here(void **state)
 {
+	struct err err;
+
 	must("ip link add v1 type veth peer name v1p");
 	must("ip link set v1 master br0 up");
 	must("bridge fdb replace " MAC_TEXT " dev v1 master static");
@@ -82,7 +84,10 @@ static void points_the_bridge_here(void **state)
 	assert_false(says(-1, "bridge fdb show br br0", MAC_TEXT " dev v1"));
 	plug("");
 	/* one that is not ours says nothing of an address */
-	must("ip link set v0 alias other");
+	assert_int_equal(link_set_alias("v0", "another one " MAC_TEXT, &err), 0);
+	plug("br0");
+	plug("");
+	assert_int_equal(link_set_alias("v0", "someone at " MAC_TEXT, &err), 0);
 	plug("br0");
 	assert_false(says(-1, "bridge fdb show br br0", MAC_TEXT));
 }
