@@ -24,8 +24,9 @@ for name; do
 		echo "$name: built and linted"
 	fi
 	for unit in $units; do
-		make -s -j"$(nproc)" SAN=address,undefined "build/unit-address-undefined/$unit"
-		if "build/unit-address-undefined/$unit" >"$copy/log" 2>&1; then
+		bin=build/unit-address-undefined/$unit
+		if make -s -j"$(nproc)" SAN=address,undefined "$bin" >"$copy/log" 2>&1 &&
+			"$bin" >"$copy/log" 2>&1; then
 			echo "$name: $unit passed"
 		else
 			cat "$copy/log"
