@@ -6,8 +6,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
-#include "cluster/self/calls.h"
 #include "cluster/store/commit.h"
+#include "cluster/store/verdict.h"
 
 #define CALLS_MAX 4 /* on their way at once */
 #define CALL_TX_MAX 128
@@ -83,20 +83,6 @@ static void build(struct sbuf *b, struct item **v, size_t n, int64_t timeout_ms)
 	sbuf_puts(b, "]}");
 }
 
-static void take_result(struct item *i, const json_t *result)
-{
-	int64_t rev = json_int(result, "revision", 0);
-	const char *name = json_str(result, "kind", "");
-	enum err_kind kind = err_from_name(name);
-
-	if (rev > 0)
-		i->revision = rev;
-	else if (str_eq(name, err_name(kind)))
-		err_set(&i->err, kind, "%s", json_str(result, "error", ""));
-	else
-		err_set(&i->err, ERR_UNKNOWN, "the leader's answer is malformed");
-}
-
 static void take_results(const json_t *answer, struct item **v, size_t n)
 {
 	const json_t *list = json_arr(answer, "results");
@@ -106,7 +92,7 @@ static void take_results(const json_t *answer, struct item **v, size_t n)
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		take_result(v[i], json_array_get(list, i));
+		verdict_of_result(json_array_get(list, i), &v[i]->revision, &v[i]->err);
 }
 
 static int64_t call_deadline(struct item **v, size_t n)
@@ -116,23 +102,6 @@ static int64_t call_deadline(struct item **v, size_t n)
 	for (size_t i = 0; i < n; i++)
 		d = v[i]->deadline < d ? v[i]->deadline : d;
 	return d;
-}
-
-/* Whether the leader's server refused the call before anything in it was looked at. */
-static bool unread(enum err_kind kind)
-{
-	switch (kind) {
-	case ERR_INVALID:
-	case ERR_FORBIDDEN:
-	case ERR_NOT_FOUND:
-	case ERR_METHOD:
-	case ERR_TOO_LARGE:
-	case ERR_LIMIT:
-	case ERR_UNAVAILABLE:
-		return true;
-	default:
-		return false;
-	}
 }
 
 static void call_leader(struct cluster *c, struct item **v, size_t n)
@@ -154,10 +123,7 @@ static void call_leader(struct cluster *c, struct item **v, size_t n)
 		take_results(answer, v, n);
 		return;
 	}
-	if (stage == CALL_UNSENT)
-		err.kind = ERR_UNAVAILABLE;
-	else if (stage != CALL_REFUSED || !unread(err.kind))
-		err.kind = ERR_UNKNOWN;
+	err.kind = verdict_of_call(stage, err.kind);
 	if (*address)
 		cluster_forget_leader(c, address);
 	fail(v, n, &err);
