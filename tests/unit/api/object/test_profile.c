@@ -27,12 +27,12 @@ static void name_what_is_there(void **state)
 {
 	static const struct api_case cases[] = {
 		{ "POST /1.0/profiles", "{'name':'p', 'devices':{" ROOT("none") "}}", 404,
-		  "profile \"p\": device \"root\": storage pool \"none\" not found" },
+		  "profile \"p\": device \"root\": Storage pool not found: \"none\"" },
 		{ "POST /1.0/profiles", "{'name':'p', 'devices':{" NIC("none") "}}", 404,
-		  "profile \"p\": device \"eth0\": network \"none\" not found" },
+		  "profile \"p\": device \"eth0\": Network not found: \"none\"" },
 		/* of the profile's own project */
 		{ "POST /1.0/profiles", "{'name':'p', 'devices':{" NIC("inner") "}}", 404,
-		  "network \"inner\" not found" },
+		  "Network not found: \"inner\"" },
 		{ "PUT /1.0/profiles/default", "{'devices':{" NIC("none") "}}", 404,
 		  "device \"eth0\"" },
 		{ "PATCH /1.0/profiles/default", "{'devices':{" ROOT("none") "}}", 404,
