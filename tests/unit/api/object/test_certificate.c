@@ -2,6 +2,8 @@
 /* What is special about certificates: beginnings of fingerprints, and those of members. */
 #include "tests/unit/api/rest/object_world.h"
 
+#include "base/net/x509.h"
+
 #define OF_CLIENT "aaaaaaaaaaaabbbb"
 #define OF_OTHER "aaaaaaaaaaaacccc"
 #define OF_MEMBER "ddddddddddddeeee"
@@ -90,6 +92,74 @@ static void of_members_stay(void **state)
 	assert_int_equal(ask(t, "GET /1.0/certificates/" OF_MEMBER, NULL), 200);
 }
 
+static int post(struct object_world *t, json_t *own_body)
+{
+	_free_ char *text = json_text(own_body);
+
+	json_decref(own_body);
+	return ask(t, "POST /1.0/certificates", text);
+}
+
+static void are_given_by_who_is_trusted(void **state)
+{
+	struct object_world *t = *state;
+	_free_ char *pem = NULL, *key = NULL, *url = NULL, *get = NULL;
+	char fingerprint[SHA256_HEX_SIZE];
+	_json_ json_t *shown = NULL;
+	struct err err = { 0 };
+
+	assert_int_equal(x509_make("laptop", &pem, &key, &err), 0);
+	assert_int_equal(x509_fingerprint(pem, fingerprint, &err), 0);
+	url = xasprintf("/1.0/certificates/%s", fingerprint);
+	get = xasprintf("GET %s", url);
+	assert_int_equal(post(t, json_pack("{s:s, s:s, s:s}", "certificate", pem, "name", "lap",
+					   "type", "client")),
+			 201);
+	assert_event(t, 1, "certificate-created", url);
+	assert_int_equal(ask(t, get, NULL), 200);
+	shown = answer(t);
+	assert_string_equal(json_str(shown, "name", ""), "lap");
+	assert_string_equal(json_str(shown, "type", ""), "client");
+	assert_string_equal(json_str(shown, "certificate", ""), pem);
+	assert_int_equal(post(t, json_pack("{s:s}", "certificate", pem)), 409);
+	assert_string_equal(t->r->err.msg, "Certificate already in trust store");
+}
+
+static void are_not_taken(void **state)
+{
+	static const struct {
+		enum caller_kind who;
+		const char *body;
+		int status;
+		const char *message;
+	} cases[] = {
+		{ CALLER_ADMIN, "{}", 400, "Client is already trusted" },
+		{ CALLER_ADMIN, "{'certificate':'rubbish'}", 400, "certificate" },
+		{ CALLER_ADMIN, "{'type':'server'}", 400, "unknown type \"server\"" },
+		{ CALLER_ADMIN, "{'type':'metrics'}", 501, "not implemented" },
+		{ CALLER_ADMIN, "{'restricted':true}", 501, "restricted to projects" },
+		{ CALLER_ADMIN, "{'fingerprint':'a'}", 400, "fingerprint" },
+		/* a stranger has a token, or is one */
+		{ CALLER_NOBODY, "{}", 403, "not authorized" },
+		{ CALLER_NOBODY, "{'certificate':'rubbish'}", 403, "not authorized" },
+		{ CALLER_NOBODY, "{'token':true}", 403, "not authorized" },
+		{ CALLER_NOBODY, "{'trust_token':'x'}", 400, "used over HTTPS" },
+		{ CALLER_NOBODY, "{'password':'x'}", 400, "used over HTTPS" },
+		{ CALLER_MEMBER, "{'certificate':'rubbish'}", 403, "not authorized" },
+	};
+	struct object_world *t = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_json_ json_t *body = quoted(cases[i].body);
+		int status;
+
+		t->caller.kind = cases[i].who;
+		status = post(t, json_incref(body));
+		if (status != cases[i].status || !strstr(t->r->err.msg, cases[i].message))
+			fail_msg("%s: %d %s", cases[i].body, status, t->r->err.msg);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -98,6 +168,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(change_their_name_alone, object_world_setup,
 						object_world_teardown),
 		cmocka_unit_test_setup_teardown(of_members_stay, object_world_setup,
+						object_world_teardown),
+		cmocka_unit_test_setup_teardown(are_given_by_who_is_trusted, object_world_setup,
+						object_world_teardown),
+		cmocka_unit_test_setup_teardown(are_not_taken, object_world_setup,
 						object_world_teardown),
 	};
 
