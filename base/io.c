@@ -6,17 +6,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/sbuf.h"
 #include "base/str.h"
+
+#define OPEN_TRIES 10000
 
 int io_read_full(int fd, void *buf, size_t len)
 {
@@ -340,5 +344,20 @@ int io_recv_fd(int sock)
 	if (!c || c->cmsg_type != SCM_RIGHTS)
 		return -1;
 	memcpy(&fd, CMSG_DATA(c), sizeof(int));
+	return fd;
+}
+
+int io_open_within(int at, const char *path, int flags, uint64_t resolve)
+{
+	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
+				.mode = flags & O_CREAT ? 0600 : 0,
+				.resolve = resolve };
+	int fd = -1;
+
+	for (int tries = 0; tries < OPEN_TRIES; tries++) {
+		fd = (int)syscall(SYS_openat2, at, path, &how, sizeof(how));
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
 	return fd;
 }

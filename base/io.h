@@ -37,6 +37,10 @@ int io_temp_fd(const char *dir, struct err *err);
 /* Free bytes for root on the file system of `path`; UINT64_MAX when unknown. */
 uint64_t io_free_bytes(const char *path);
 
+/* openat2(2), tried again where it gives up on a ".." since something on the host was renamed or
+ * mounted meanwhile; close-on-exec. */
+int io_open_within(int at, const char *path, int flags, uint64_t resolve);
+
 int io_set_nonblock(int fd, bool on);
 /* SCM_RIGHTS over a unix stream socket, with one byte of payload. */
 int io_send_fd(int sock, int fd);

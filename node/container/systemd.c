@@ -7,7 +7,6 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -27,10 +26,9 @@
 /* As seen from inside: links are the container's. */
 static int open_in(const char *root, const char *path, int flags)
 {
-	struct open_how how = { .flags = flags | O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
 	_close_ int top = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return top < 0 ? -1 : (int)syscall(SYS_openat2, top, path, &how, sizeof(how));
+	return top < 0 ? -1 : io_open_within(top, path, flags | O_PATH, RESOLVE_IN_ROOT);
 }
 
 static char *path_of(int fd)

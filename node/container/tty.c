@@ -3,10 +3,10 @@
 #include <linux/openat2.h>
 #include <pty.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/mem.h"
 #include "node/container/container.h"
 #include "node/container/exec.h"
@@ -35,15 +35,14 @@ int tty_resize(int master, int width, int height)
  * terminal. What the container put in the way cannot lead outside of it. */
 static int open_multiplexer(pid_t init)
 {
-	struct open_how how = { .flags = O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC,
-				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 	_free_ char *path = xasprintf("/proc/%d/root", init);
 	_close_ int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fd;
 
 	if (root < 0)
 		return -1;
-	fd = (int)syscall(SYS_openat2, root, "dev/pts/ptmx", &how, sizeof(how));
+	fd = io_open_within(root, "dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK,
+			    RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 	if (fd >= 0)
 		fcntl(fd, F_SETFL, 0);
 	return fd;

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -70,14 +69,11 @@ static int enter_stopped(const json_t *request, struct err *err)
 
 /* --- paths -------------------------------------------------------------------------------- */
 
-static int open_path(const char *path, int flags, int mode)
+static int open_path(const char *path, int flags)
 {
-	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
-				.mode = (uint64_t)mode,
-				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 	_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	return io_open_within(root, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 /* The folder of path, and its last part. */
@@ -95,7 +91,7 @@ static int open_parent(const char *path, char ret_name[NAME_MAX + 1], struct err
 	    !str_copy(ret_name, NAME_MAX + 1, slash + 1))
 		return err_set(err, ERR_INVALID, "%s: does not name a file", path);
 	slash[1] = '\0';
-	fd = open_path(copy, O_PATH | O_DIRECTORY, 0);
+	fd = open_path(copy, O_PATH | O_DIRECTORY);
 	return fd < 0 ? err_sys(err, "%s", copy) : fd;
 }
 
@@ -103,7 +99,7 @@ static int open_parent(const char *path, char ret_name[NAME_MAX + 1], struct err
 
 static int get_file(const char *path, struct err *err)
 {
-	_close_ int fd = open_path(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+	_close_ int fd = open_path(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -115,7 +111,7 @@ static int get_file(const char *path, struct err *err)
 
 static json_t *get_list(const char *path, struct err *err)
 {
-	int fd = open_path(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	int fd = open_path(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	json_t *list = json_array();
 	struct dirent *e;
@@ -143,7 +139,7 @@ static json_t *info_json(const char *type, const struct stat *st)
 
 static json_t *op_get(const json_t *request, const char *path, struct err *err)
 {
-	_close_ int fd = open_path(path, O_PATH | O_NOFOLLOW, 0);
+	_close_ int fd = open_path(path, O_PATH | O_NOFOLLOW);
 	char target[PATH_MAX] = "";
 	struct stat st;
 	json_t *j, *list;
@@ -213,8 +209,8 @@ static int copy_content(int to, struct err *err)
 static int put_file(const json_t *request, const char *path, struct err *err)
 {
 	int how = json_bool(request, "append", false) ? O_APPEND : 0;
-	_close_ int old = open_path(path, O_PATH, 0);
-	_close_ int fd = open_path(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | how, 0600);
+	_close_ int old = open_path(path, O_PATH);
+	_close_ int fd = open_path(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | how);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
