@@ -393,7 +393,7 @@ static void descriptors(const struct task *t)
 }
 
 static const char *const bad_types[] = {
-	"fuse", "nfs", "cifs", "9p", "ceph", "smb3", "overlay", "ramfs",
+	"fuse", "nfs", "nsfs", "cifs", "9p", "ceph", "smb3", "overlay", "ramfs",
 };
 
 static void look_at_queues(const struct task *init, const char *at)
