@@ -54,12 +54,12 @@ static json_t *exec_body(const struct args *a, const char *const *argv, bool ter
 
 	assert(argv[0]);
 	json_object_set_new(body, "command", command);
+	json_object_set_new(body, "environment", env);
 	for (int i = 0; argv[i]; i++)
 		if (json_array_append_new(command, json_string(argv[i])) < 0) {
 			err_set(err, ERR_INVALID, "argument %d is not valid UTF-8", i);
 			return NULL;
 		}
-	json_object_set_new(body, "environment", env);
 	json_put_str(env, "TERM", getenv("TERM"));
 	if (kv_options(a, "env", env, err) < 0 || put_id(body, a, "user", err) < 0 ||
 	    put_id(body, a, "group", err) < 0)

@@ -133,8 +133,8 @@ static void raise_fd(int fd)
 		abort();
 }
 
-/* Passes bytes on; true when the detach key was typed. `armed` remembers a Ctrl-a over calls;
- * two of them are one for the console. */
+/* Leaves the bytes to pass on; true when the detach key was typed after them. `armed` remembers a
+ * Ctrl-a over calls; two of them are one for the console. */
 static bool strip_detach(char *buf, ssize_t *len, bool *armed)
 {
 	ssize_t used = 0;
@@ -142,8 +142,10 @@ static bool strip_detach(char *buf, ssize_t *len, bool *armed)
 	for (ssize_t i = 0; i < *len; i++) {
 		char c = buf[i];
 
-		if (*armed && c == 'q')
+		if (*armed && c == 'q') {
+			*len = used;
 			return true;
+		}
 		if (!*armed && c == CTRL_A) {
 			*armed = true;
 			continue;
@@ -160,6 +162,7 @@ static bool forward_input(struct pumps *p, bool *armed)
 	char buf[32768];
 	struct err err;
 	ssize_t n = read(STDIN_FILENO, buf, sizeof(buf));
+	bool leaves;
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return true;
@@ -168,11 +171,12 @@ static bool forward_input(struct pumps *p, bool *armed)
 			ws_send(p->in, WS_TEXT, "", 0, &err);
 		return false;
 	}
-	if (p->s->detach_key && strip_detach(buf, &n, armed)) {
-		raise_fd(p->left_fd);
+	leaves = p->s->detach_key && strip_detach(buf, &n, armed);
+	if (n > 0 && ws_send(p->in, WS_BINARY, buf, n, &err) < 0)
 		return false;
-	}
-	return n == 0 || ws_send(p->in, WS_BINARY, buf, n, &err) == 0;
+	if (leaves)
+		raise_fd(p->left_fd);
+	return !leaves;
 }
 
 static void *read_input(void *arg)

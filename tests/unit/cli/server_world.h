@@ -27,6 +27,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/net/wskey.h"
 #include "base/sbuf.h"
 #include "base/str.h"
 #include "cli/commands.h"
@@ -89,6 +90,13 @@ struct world {
 	bool errors;       /* what is written to standard error is of what is printed */
 	struct sbuf asked; /* "METHOD path [etag] [X-LXD-...] [body]" a line */
 	char *seen;        /* the last text that was lent out */
+
+	/* Websockets are answered when `talk` is set: it runs in a thread of its own once so many
+	 * are open, in the order of their requests, and ends them. */
+	void (*talk)(struct world *w);
+	int talk_at, nsockets;
+	struct stream *sockets[4];
+	pthread_t talker;
 };
 
 static inline struct answer world_answer(struct world *w, const char *request)
@@ -152,7 +160,38 @@ static inline void world_note_headers(struct world *w, const char *head)
 		sbuf_printf(&w->asked, " %s", type);
 }
 
-static inline void world_serve(struct world *w, struct stream *s)
+static inline void *world_talk(void *arg)
+{
+	struct world *w = arg;
+
+	w->talk(w);
+	return NULL;
+}
+
+/* True when the stream is a websocket from here on, and kept. */
+static inline bool world_upgrade(struct world *w, struct stream *s, const char *head)
+{
+	_free_ char *key = world_header(head, "sec-websocket-key: "), *answer = NULL;
+	char accept[WS_ACCEPT_SIZE];
+	struct err err;
+
+	if (!w->talk || !*key)
+		return false;
+	assert(w->nsockets < w->talk_at && w->talk_at <= (int)ARRAY_SIZE(w->sockets));
+	ws_accept_key(key, accept);
+	answer = xasprintf("HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+			   "Sec-WebSocket-Accept: %s\r\n\r\n",
+			   accept);
+	if (stream_write(s, answer, strlen(answer), &err) < 0)
+		return false;
+	w->sockets[w->nsockets++] = s;
+	if (w->nsockets == w->talk_at)
+		assert(pthread_create(&w->talker, NULL, world_talk, w) == 0);
+	return true;
+}
+
+/* True when the stream is kept. */
+static inline bool world_serve(struct world *w, struct stream *s)
 {
 	_sbuf_ struct sbuf in = SBUF(1 << 20), body = SBUF(1 << 20), out = SBUF(1 << 20);
 	_free_ char *request = NULL, *etag = NULL;
@@ -160,13 +199,15 @@ static inline void world_serve(struct world *w, struct stream *s)
 	struct err err;
 
 	if (!world_read(s, &in))
-		return;
+		return false;
 	request = xstrndup(in.data, strstr(in.data, " HTTP/1.1") - in.data);
 	etag = world_header(in.data, "if-match: ");
 	sbuf_printf(&w->asked, "%s%s%s", request, *etag ? " " : "", etag);
 	world_note_headers(w, in.data);
 	sbuf_printf(&w->asked, "%s%s\n", strstr(in.data, "\r\n\r\n")[4] ? " " : "",
 		    strstr(in.data, "\r\n\r\n") + 4);
+	if (world_upgrade(w, s, in.data))
+		return true;
 	a = world_answer(w, request);
 	a.status = a.status ? a.status : 200;
 	if (a.raw)
@@ -186,9 +227,9 @@ static inline void world_serve(struct world *w, struct stream *s)
 		    a.status, a.raw ? "" : "Content-Type: application/json\r\n",
 		    a.headers ? a.headers : "", a.etag ? "ETag: " : "", a.etag ? a.etag : "",
 		    a.etag ? "\r\n" : "", body.len, body.data ? body.data : "");
-	if (stream_write(s, out.data, out.len, &err) < 0)
-		return;
-	stream_end_write(s);
+	if (stream_write(s, out.data, out.len, &err) == 0)
+		stream_end_write(s);
+	return false;
 }
 
 static inline void *world_run(void *arg)
@@ -205,9 +246,8 @@ static inline void *world_run(void *arg)
 			return NULL;
 		s = p[1].revents ? stream_from_fd(accept4(w->fd, NULL, NULL, SOCK_CLOEXEC))
 				 : tls_peer_accept(&w->tls);
-		if (s)
-			world_serve(w, s);
-		stream_free(s);
+		if (!s || !world_serve(w, s))
+			stream_free(s);
 	}
 }
 
@@ -345,6 +385,58 @@ static inline void world_check(struct world *w, const struct dialogue *d, size_t
 			assert_string_equal(world_asked(w), d[i].asked);
 	}
 	w->input = NULL;
+}
+
+/* Frames of a server (RFC 6455, section 5), of less than 126 bytes. */
+static inline void world_frame(struct world *w, int socket, int op, const char *text)
+{
+	size_t len = strlen(text);
+	unsigned char head[2] = { (unsigned char)(0x80 | op), (unsigned char)len };
+	struct err err;
+
+	assert(len < 126);
+	/* A client that has left is what its test looks at. */
+	if (stream_write(w->sockets[socket], head, 2, &err) == 0)
+		(void)!stream_write(w->sockets[socket], text, len, &err);
+}
+
+/* The next frame of the client, whose text the caller frees; its kind in *ret_op, 0 at the end. */
+static inline char *world_framed(struct world *w, int socket, int *ret_op)
+{
+	unsigned char head[2], mask[4];
+	struct err err;
+	char *text;
+
+	*ret_op = 0;
+	if (stream_read_full(w->sockets[socket], head, 2, &err) < 0 ||
+	    stream_read_full(w->sockets[socket], mask, 4, &err) < 0)
+		return xstrdup("");
+	assert((head[1] & 0x80) && (head[1] & 0x7f) < 126);
+	text = xcalloc((head[1] & 0x7f) + 1, 1);
+	if (stream_read_full(w->sockets[socket], text, head[1] & 0x7f, &err) < 0)
+		return text;
+	for (int i = 0; i < (head[1] & 0x7f); i++)
+		text[i] ^= mask[i % 4];
+	*ret_op = head[0] & 0x0f;
+	return text;
+}
+
+/* What is said when the sockets of the next commands are open. */
+static inline void world_will_talk(struct world *w, int sockets, void (*talk)(struct world *w))
+{
+	w->talk = talk;
+	w->talk_at = sockets;
+	w->nsockets = 0;
+}
+
+/* Waits for what was said, and ends all sockets. */
+static inline void world_has_talked(struct world *w)
+{
+	assert_int_equal(w->nsockets, w->talk_at);
+	pthread_join(w->talker, NULL);
+	for (int i = 0; i < w->nsockets; i++)
+		stream_free(w->sockets[i]);
+	w->talk = NULL;
 }
 
 /* The server over the network becomes the remote `name`, which shows the certificate `pin`. */
