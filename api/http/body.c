@@ -53,11 +53,12 @@ static bool is_type(const char *given, const char *type)
 }
 
 /* A page of any site can make a browser send text and forms, without asking first. On the unix
- * socket there are no browsers, but users of curl, which calls all data a form. */
+ * socket there are no browsers, but users of curl, which calls all data a form. What was passed on
+ * was looked at by the member that the client called. */
 static int check_type(struct req *r)
 {
 	const char *type = http_header(&r->head, "Content-Type");
-	bool local = r->conn->is_unix;
+	bool local = r->conn->is_unix || r->forwarded;
 
 	if (r->route->body != BODY_MEM || str_empty(type) ||
 	    (!r->head.chunked && r->head.length <= 0))

@@ -187,6 +187,12 @@ static void answers_come_back(void **state)
 		{ "POST /size" REST "Transfer-Encoding: chunked\r\n\r\n"
 		  "1\r\na\r\n3\r\nbcd\r\n0\r\n\r\n",
 		  200, "\r\n\r\n4 bytes" },
+		/* what curl calls all data; it came by the socket, wherever it goes then */
+		{ "POST /size" REST "Content-Type: application/x-www-form-urlencoded\r\n"
+		  "Content-Length: 3\r\n\r\nabc",
+		  200, "\r\n\r\n3 bytes" },
+		{ "POST /size" REST "Content-Type: text/plain\r\nContent-Length: 3\r\n\r\nabc",
+		  415, "text/plain" },
 		/* what is refused here is not sent */
 		{ "POST /size" REST "Content-Length: 1048577\r\n\r\n", 413, "1048576 bytes" },
 		{ "GET /none" REST "\r\n", 404, "\"error_code\":404" },
@@ -307,6 +313,27 @@ static void a_member_that_breaks_off(void **state)
 	http_expect(&world, "GET /die" REST "\r\n", 503, "cannot be reached");
 }
 
+/* Whoever comes by TLS may be a browser, on a page of another site. */
+static void a_form_that_comes_by_tls(void **state)
+{
+	static const char bytes[] = "POST /size" REST
+				    "Content-Type: application/x-www-form-urlencoded\r\n"
+				    "Content-Length: 3\r\n\r\nabc";
+	const struct creds *own = &world.w.cluster->creds;
+	struct err err = { 0 };
+	struct tls_ctx *tls = tls_client_new(own->server_cert, own->server_key, &err);
+	struct stream *s = stream_connect_tls(tls, address, NULL, deadline_in(30000), &err);
+	char answer[16] = "";
+
+	if (!s)
+		fail_msg("%s", err.msg);
+	assert_int_equal(stream_write(s, bytes, sizeof(bytes) - 1, &err), 0);
+	assert_int_equal(stream_read_full(s, answer, 13, &err), 0);
+	assert_string_equal(answer, "HTTP/1.1 415 ");
+	stream_free(s);
+	tls_unref(tls);
+}
+
 #define T(name) cmocka_unit_test(name)
 
 int main(void)
@@ -318,6 +345,7 @@ int main(void)
 		T(several_on_one_connection),
 		T(an_operation_is_remembered),
 		T(becomes_a_relay),
+		T(a_form_that_comes_by_tls),
 		T(a_member_that_is_not_there),
 		T(a_member_that_breaks_off),
 	};
