@@ -58,6 +58,8 @@ static inline int ws_hear(int fd, struct sbuf *ret)
 	http_hear(fd, more, (size_t)n);
 	for (int i = 0; i < n; i++)
 		len = (i ? len << 8 : 0) | more[i];
+	/* in the shortest form */
+	assert_true(len >= (n == 8 ? 65536 : n == 2 ? 126 : 0));
 	data = xcalloc(1, len + 1);
 	http_hear(fd, data, len);
 	ret->len = 0;
