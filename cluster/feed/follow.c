@@ -229,7 +229,7 @@ static void say_facts(struct follow *f)
 	feed_list_free(&l);
 }
 
-static void say_events(struct follow *f)
+static struct event *take_events(struct follow *f)
 {
 	struct event *list;
 
@@ -238,11 +238,16 @@ static void say_events(struct follow *f)
 	f->events_tail = &f->events;
 	f->n_events = 0;
 	pthread_mutex_unlock(&f->lock);
-	while (list) {
-		struct event *e = list;
+	return list;
+}
+
+static void say_events(struct follow *f, struct event *own_list)
+{
+	while (own_list) {
+		struct event *e = own_list;
 		struct frame *frame = event_frame(e->text);
 
-		list = e->next;
+		own_list = e->next;
 		if (frame)
 			fconn_send(f->conn, frame);
 		free(e->text);
@@ -289,6 +294,17 @@ static int apply(struct follow *f, struct err *err)
 	return rc;
 }
 
+/* Who is told of an event finds what was changed before it: it comes after the facts. */
+static void say(struct follow *f)
+{
+	struct event *events = take_events(f);
+
+	say_facts(f);
+	say_events(f, events);
+	if (clock_ms() - fconn_said_ms(f->conn) >= PING_MS)
+		say_ping(f);
+}
+
 static int turn(struct follow *f, struct err *err)
 {
 	struct pollfd p[2] = { { stream_fd(fconn_stream(f->conn)), fconn_events(f->conn), 0 },
@@ -305,10 +321,7 @@ static int turn(struct follow *f, struct err *err)
 		return err_set(err, ERR_UNAVAILABLE, "the leader closed the feed");
 	if (clock_ms() - fconn_heard_ms(f->conn) > SILENCE_MS)
 		return err_set(err, ERR_TIMEOUT, "the leader is silent");
-	say_facts(f);
-	say_events(f);
-	if (clock_ms() - fconn_said_ms(f->conn) >= PING_MS)
-		say_ping(f);
+	say(f);
 	return fconn_flush(f->conn, err);
 }
 

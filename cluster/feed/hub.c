@@ -104,7 +104,7 @@ void hub_event(struct hub *h, const char *text)
 	struct frame *f = event_frame(text);
 
 	if (f)
-		push(h, &(struct task){ .kind = TASK_OTHER, .frame = f });
+		push(h, &(struct task){ .kind = TASK_EVENT, .frame = f });
 }
 
 void hub_wake(struct hub *h)
@@ -216,7 +216,7 @@ static void do_task(struct hub *h, struct task *t)
 			peer_rows(p, t);
 		frame_unref(t->frame);
 		return;
-	case TASK_OTHER:
+	case TASK_EVENT:
 		hub_send_all(h, t->frame, NULL);
 		return;
 	case TASK_REMOVE:
@@ -240,15 +240,35 @@ static struct task *take_tasks(struct hub *h, bool *ret_leading, unsigned *ret_t
 	return list;
 }
 
-static void do_tasks(struct hub *h, struct task *list)
+/* Those of events, or all others; returns what is left. */
+static struct task *do_tasks(struct hub *h, struct task *list, bool events)
 {
+	struct task *left = NULL, **tail = &left;
+
 	while (list) {
 		struct task *t = list;
 
 		list = t->next;
-		do_task(h, t);
-		free(t);
+		t->next = NULL;
+		if ((t->kind == TASK_EVENT) == events) {
+			do_task(h, t);
+			free(t);
+		} else {
+			*tail = t;
+			tail = &t->next;
+		}
 	}
+	return left;
+}
+
+/* Who is told of an event finds what was changed before it: rows, then facts, then events. */
+static void say(struct hub *h, struct task *own_tasks)
+{
+	struct task *events = do_tasks(h, own_tasks, false);
+
+	if (h->led)
+		send_own_facts(h);
+	do_tasks(h, events, true);
 }
 
 static void reap(struct hub *h)
@@ -318,7 +338,7 @@ static void *run(void *arg)
 		wake_clear(h->wake);
 		tasks = take_tasks(h, &leading, &term, &stopping);
 		take_role(h, leading && !stopping, term);
-		do_tasks(h, tasks);
+		say(h, tasks);
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.ptr)
 				peer_io(ev[i].data.ptr);
@@ -327,8 +347,6 @@ static void *run(void *arg)
 			if (peer_pending(p))
 				peer_io(p);
 		}
-		if (h->led)
-			send_own_facts(h);
 		tick(h);
 		for (struct peer *p = h->peers; p; p = p->next)
 			peer_flush(p);

@@ -29,7 +29,7 @@ struct peer {
 /* Something for the thread to do, queued by others. */
 struct task {
 	struct task *next;
-	enum { TASK_PEER, TASK_ROWS, TASK_OTHER, TASK_REMOVE } kind;
+	enum { TASK_PEER, TASK_ROWS, TASK_EVENT, TASK_REMOVE } kind;
 	struct stream *stream;
 	struct frame *frame;
 	int64_t rev; /* TASK_ROWS */

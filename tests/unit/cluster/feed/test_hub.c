@@ -99,7 +99,7 @@ static void say(struct visitor *v, const char *text)
 		assert_int_equal(fconn_flush(v->conn, &err), 0);
 }
 
-/* The first message of this type, or NULL when the connection ended before. */
+/* The first message of this type (NULL: of any), or NULL when the connection ended before. */
 static json_t *await(struct visitor *v, const char *type)
 {
 	int64_t deadline = deadline_in(AWAIT_MS);
@@ -111,7 +111,7 @@ static json_t *await(struct visitor *v, const char *type)
 		size_t i;
 
 		json_array_foreach(v->msgs, i, msg) {
-			if (!str_eq(json_str(msg, "t", ""), type))
+			if (type && !str_eq(json_str(msg, "t", ""), type))
 				continue;
 			json_incref(msg);
 			json_array_remove(v->msgs, i);
@@ -401,6 +401,36 @@ static void events_go_to_all_but_who_told_them(void **state)
 	leave(&other);
 }
 
+static bool tells(const json_t *msg, const char *text)
+{
+	_free_ char *all = json_text(msg);
+
+	return strstr(all, text);
+}
+
+static void an_event_comes_after_what_was_changed_before_it(void **state)
+{
+	struct visitor v;
+
+	greet(&v, &guests[0]);
+	for (int i = 0; i < 300; i++) {
+		_free_ char *mark = xasprintf("round %d.", i);
+		_json_ json_t *doc = json_pack("{s:s}", "status", mark), *msg = NULL;
+		bool changed = false;
+
+		store_fact_put(world.store, FACT_INSTANCE, "own", doc);
+		store_event(world.store, mark);
+		for (bool told = false; !told; json_decref(take_ptr(msg))) {
+			msg = await(&v, NULL);
+			changed |= str_eq(json_str(msg, "t", ""), "facts") && tells(msg, mark);
+			told = str_eq(json_str(msg, "t", ""), "event");
+		}
+		assert_true(changed);
+	}
+	store_fact_put(world.store, FACT_INSTANCE, "own", NULL);
+	leave(&v);
+}
+
 /* --- going ------------------------------------------------------------------------------------ */
 
 static void one_that_is_removed_is_told(void **state)
@@ -432,6 +462,7 @@ int main(void)
 		cmocka_unit_test(a_full_list_replaces_all_before),
 		cmocka_unit_test(the_leaders_own_facts_are_told),
 		cmocka_unit_test(events_go_to_all_but_who_told_them),
+		cmocka_unit_test(an_event_comes_after_what_was_changed_before_it),
 		cmocka_unit_test(one_that_is_removed_is_told),
 	};
 
