@@ -217,8 +217,8 @@ def test_preflight_names_what_forbids(cluster, launch):
 def test_preflight_names_all_that_forbids(cluster, launch):
     """What makes the dump fail or the result hang, all of it at once, in the plan and in the refusal."""
     name = launch("crowd", "--target", "m1")
-    cluster[0].cli("exec", name, "--", "sh", "-c", "mkdir -p /mnt/r && mount -t ramfs none /mnt/r; "
-                   "exec </dev/null >/dev/null 2>&1; "
+    cluster[0].cli("exec", name, "--", "sh", "-c", "mkdir -p /mnt/r && mount -t ramfs none /mnt/r && "
+                   "touch /mnt/r/used; exec </dev/null >/dev/null 2>&1; "
                    "(exec 3<>/proc/pressure/memory; echo 'some 150000 2000000' >&3; exec sleep 1001) & "
                    "for i in $(seq 25); do unshare -u sleep 1000 & done")
     def all_of_them():
