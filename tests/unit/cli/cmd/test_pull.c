@@ -173,7 +173,7 @@ static const struct dialogue refuses_cases[] = {
 	  { NOTHING },
 	  "Error: the target none/ is no folder (-p makes it)\n",
 	  "" },
-	{ "file pull c1/a x", NULL, { NOTHING }, "Error: c1/a: Not Found\n", NULL },
+	{ "file pull c1/a x", NULL, { NOTHING }, "Error: c1: file \"/a\": Not Found\n", NULL },
 	{ "file pull c1 x",
 	  NULL,
 	  { NOTHING },
@@ -182,7 +182,7 @@ static const struct dialogue refuses_cases[] = {
 	{ "file delete c1/a c1/b",
 	  NULL,
 	  { DONE("DELETE /1.0/instances/c1/files?path=%2Fa") },
-	  "Error: c1/b: Not Found\n",
+	  "Error: c1: file \"/b\": Not Found\n",
 	  "DELETE /1.0/instances/c1/files?path=%2Fa\nDELETE /1.0/instances/c1/files?path=%2Fb\n" },
 	/* without a terminal the new text is read */
 	{ "file edit c1/a",

@@ -175,7 +175,7 @@ static const struct dialogue refuses_cases[] = {
 	{ "file push a c1/x",
 	  NULL,
 	  { FAILS(AT("%2Fx"), "no space left", 500) },
-	  "Error: c1/x: no space left\n",
+	  "Error: c1: file \"/x\": no space left\n",
 	  NULL },
 	{ "file push a c1/x",
 	  NULL,
