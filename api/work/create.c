@@ -212,8 +212,12 @@ static int make(struct creation *j, struct op *op, struct err *err)
 	if (check_promised(j, err) < 0 || fault_point(create_after_row, err) < 0 ||
 	    op_check(op, err) < 0 || make_volume(j, op, err) < 0 ||
 	    fault_point(create_after_volume, err) < 0 ||
-	    instance_edit(j->env, json_str(j->doc, "name", ""), set_ready, &j->start, err) < 0)
+	    instance_edit(j->env, json_str(j->doc, "name", ""), set_ready, &j->start, err) < 0) {
+		/* It may be ready, and would lose its files: a restart looks again. */
+		if (err->kind == ERR_UNKNOWN)
+			undo_keep(&undo);
 		return -1;
+	}
 	undo_keep(&undo);
 	return 0;
 }
