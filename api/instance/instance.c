@@ -329,13 +329,16 @@ static json_t *patched(void *arg, const struct row *row, struct err *err)
 int h_instance_patch(struct req *r)
 {
 	struct patch p = { r, req_json(r, put_fields, "instance") };
-	_expanded_ struct expanded x = { 0 }, old = { 0 };
-	struct instance_change c = { patched, &p, &x, &old };
+	struct instance_change c = { patched, &p };
 	_row_ struct row row = { 0 };
 
 	if (!p.body || check_put(r, p.body) < 0 ||
 	    instance_get(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0 ||
-	    instance_update(req_env(r), row.key, &c, req_err(r)) < 0)
+	    job_call(req_env(r),
+		     &(struct job_order){ .kind = &jobs[JOB_UPDATE],
+					  .name = row.key,
+					  .change = &c },
+		     req_err(r)) < 0)
 		return -1;
 	return reply_sync(r, NULL);
 }

@@ -123,23 +123,27 @@ static int run_join(struct job *j, struct err *err)
 	const struct api_env *env = j->env;
 	_free_ char *before = localconf_get(env->state->conf, "core.https_address");
 
+	json_put_str(j->args, "before", before);
 	/* The other members call back while the join is under way. */
 	if (localconf_set_address(env, arg_of(j, "address"), err) < 0)
 		return -1;
+	j->phase = JOB_MADE;
 	if (image_disown_all(env->node, err) < 0 ||
 	    cluster_join(env->cluster, arg_of(j, "name"), arg_of(j, "address"), arg_of(j, "token"),
-			 err) < 0) {
-		struct err ignored;
-
-		/* One that was admitted is called at this address from now on. */
-		if (!cluster_enabled(env->cluster))
-			localconf_set_address(env, before, &ignored);
+			 err) < 0)
 		return -1;
-	}
 	serverinfo_stale(env->state->info);
 	netsync_all(env);
 	tell(env, "cluster-member-added", "/1.0/cluster/members", arg_of(j, "name"));
 	return 0;
+}
+
+/* One that was admitted is called at the new address from now on. */
+static int undo_join(struct job *j, enum job_phase phase, struct err *err)
+{
+	if (cluster_enabled(j->env->cluster))
+		return 0;
+	return localconf_set_address(j->env, arg_of(j, "before"), err);
 }
 
 static const struct job_kind joining = {
@@ -147,6 +151,7 @@ static const struct job_kind joining = {
 	.on = ENT_MAX,
 	.lock = "cluster",
 	.run = run_join,
+	.undo = undo_join,
 	.state = INST_READY,
 };
 

@@ -10,7 +10,6 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "base/undo.h"
 #include "cluster/model/ref.h"
 #include "cluster/model/state.h"
 #include "node/container/container.h"
@@ -65,23 +64,25 @@ static int remove_all(const struct api_env *env, const json_t *doc, const json_t
 	return delete_rows(env, doc, err);
 }
 
-int instance_undo(const struct api_env *env, const struct row *row, struct err *err)
+int removal_settle(const struct api_env *env, const struct row *row, struct err *err)
 {
 	_json_ json_t *pool = spec_pool_of_row(env, row->doc, err);
 
 	return remove_all(env, row->doc, pool, err);
 }
 
-struct undo_create {
-	struct creation *j;
-};
-
-static int undo_create(void *arg, struct err *err)
+int create_undo(struct job *j, enum job_phase phase, struct err *err)
 {
-	struct creation *j = ((struct undo_create *)arg)->j;
-	_json_ json_t *pool = spec_pool(j->env, j->x, err);
+	const json_t *doc = json_obj(j->args, "doc");
+	_json_ json_t *pool = NULL;
 
-	return remove_all(j->env, j->doc, pool, err);
+	/* It may be ready, and would lose its files. */
+	if (phase == JOB_UNSURE)
+		return 0;
+	if (phase == JOB_NOTED)
+		return delete_rows(j->env, doc, err);
+	pool = spec_pool(j->env, &j->x, err);
+	return remove_all(j->env, doc, pool, err);
 }
 
 /* --- doing ----------------------------------------------------------------------------------- */
@@ -199,26 +200,19 @@ static int set_ready(void *arg, struct row *row, struct edit_try *t, struct err 
 	return 0;
 }
 
-static int make(struct creation *j, struct op *op, struct err *err)
+static int make(struct creation *c, struct job *j, struct err *err)
 {
-	struct undo_create *u;
-	_undo_ struct undo undo = { 0 };
-
-	if (commit_row(j, err) < 0)
+	if (commit_row(c, err) < 0)
 		return -1;
-	u = xnew(struct undo_create);
-	u->j = j;
-	undo_push(&undo, "remove what was made of the instance", undo_create, u);
-	if (check_promised(j, err) < 0 || fault_point(create_after_row, err) < 0 ||
-	    op_check(op, err) < 0 || make_volume(j, op, err) < 0 ||
-	    fault_point(create_after_volume, err) < 0 ||
-	    instance_edit(j->env, json_str(j->doc, "name", ""), set_ready, &j->start, err) < 0) {
-		/* It may be ready, and would lose its files: a restart looks again. */
-		if (err->kind == ERR_UNKNOWN)
-			undo_keep(&undo);
+	j->phase = JOB_NOTED;
+	if (check_promised(c, err) < 0 || fault_point(create_after_row, err) < 0 ||
+	    op_check(j->op, err) < 0)
 		return -1;
-	}
-	undo_keep(&undo);
+	j->phase = JOB_MADE;
+	if (make_volume(c, j->op, err) < 0 || fault_point(create_after_volume, err) < 0 ||
+	    instance_edit(j->env, j->name, set_ready, &c->start, err) < 0)
+		return -1;
+	j->phase = JOB_DONE;
 	return 0;
 }
 
@@ -229,7 +223,7 @@ int create_run(struct job *j, struct err *err)
 			      .start = json_bool(j->args, "start", false),
 			      .x = &j->x };
 
-	if (make(&c, j->op, err) < 0)
+	if (make(&c, j, err) < 0)
 		return -1;
 	instance_event(j->env, j->name, "created",
 		       json_pack("{s:s}", "location", json_str(c.doc, "member", "")));

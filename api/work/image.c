@@ -305,20 +305,26 @@ int image_import_run(struct job *j, struct err *err)
 	if (!info)
 		return -1;
 	fp = json_str(info, "fingerprint", "");
+	json_put_str(j->args, "fingerprint", fp);
+	j->phase = JOB_MADE;
 	lock = ref_lock(ENT_IMAGE, fp);
 	key = key_of(j, ENT_IMAGE, fp);
 	keylock_take(env->state->locks, lock);
 	rc = commit_kept(j, fp, info, err);
 	keylock_drop(env->state->locks, lock);
-	if (rc < 0) {
-		/* With an unknown outcome the row may be there after all; a restart looks again. */
-		if (err->kind != ERR_UNKNOWN)
-			image_sweep(env, fp);
+	if (rc < 0)
 		return -1;
-	}
 	op_set(j->op, "fingerprint", json_string(fp));
 	op_set(j->op, "size", json_sprintf("%lld", (long long)json_int(info, "size", 0)));
 	tell(j, "image-created", key);
+	return 0;
+}
+
+int image_import_undo(struct job *j, enum job_phase phase, struct err *err)
+{
+	/* The row may be there after all. */
+	if (phase != JOB_UNSURE)
+		image_sweep(j->env, json_str(j->args, "fingerprint", ""));
 	return 0;
 }
 

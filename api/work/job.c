@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "api/work/state.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/ref.h"
@@ -20,6 +21,7 @@ static void job_free(void *arg)
 	}
 	free(j->name);
 	json_decref(j->args);
+	json_decref(j->before);
 	expanded_done(&j->x);
 	expanded_done(&j->old);
 	free(j);
@@ -33,6 +35,7 @@ static struct job *job_new(const struct api_env *env, const struct job_order *o)
 	j->env = env;
 	j->name = xstrdup(o->name);
 	j->args = o->own_args;
+	j->change = o->change;
 	j->x = expanded_take(o->own_x);
 	j->old = expanded_take(o->own_old);
 	for (size_t i = 0; i < ARRAY_SIZE(j->fd); i++)
@@ -40,12 +43,44 @@ static struct job *job_new(const struct api_env *env, const struct job_order *o)
 	return j;
 }
 
+static void take_back(struct job *j, enum err_kind why)
+{
+	enum job_phase phase = why == ERR_UNKNOWN ? JOB_UNSURE : j->phase;
+	struct err err;
+
+	if (!j->kind->undo || phase == JOB_BEGUN || j->phase == JOB_DONE)
+		return;
+	if (j->kind->undo(j, phase, &err) < 0)
+		log_err(LOG_WARN, "what a job that failed has done is not taken back", &err);
+}
+
+static int run_whole(struct job *j, struct err *err)
+{
+	assert(j->phase == JOB_BEGUN);
+	if (j->kind->run(j, err) == 0)
+		return 0;
+	take_back(j, err->kind);
+	return -1;
+}
+
 static int run(struct op *op, void *arg, struct err *err)
 {
 	struct job *j = arg;
 
 	j->op = op;
-	return j->kind->run(j, err);
+	return run_whole(j, err);
+}
+
+int job_call(const struct api_env *env, const struct job_order *o, struct err *err)
+{
+	struct job *j = job_new(env, o);
+	int rc = -1;
+
+	assert(!o->own_metadata);
+	if (!j->kind->check || j->kind->check(j, err) == 0)
+		rc = run_whole(j, err);
+	job_free(j);
+	return rc;
 }
 
 struct op *job_start(const struct api_env *env, const struct job_order *o, struct err *err)
@@ -58,6 +93,7 @@ struct op *job_start(const struct api_env *env, const struct job_order *o, struc
 
 	assert(k->run);
 	assert(named == (o->name != NULL));
+	assert(!o->change);
 	if (k->check && k->check(j, err) < 0) {
 		job_free(j);
 		return NULL;

@@ -2,14 +2,29 @@
 /* api/work/job.h - the work behind operations (job.def), and what of it others do in their thread.
  *
  * A job is a function and a row. It gets its arguments as JSON, runs on the member of the instance,
- * and one at a time for each object; it undoes what it did when it fails. What a crash leaves is
- * told by the state of the instance's row, and settled as the job's row says.
+ * and one at a time for each object. It notes how far it came: when it fails, the undo of its row
+ * takes back what it left. What a crash leaves is told by the state of the instance's row, and
+ * settled as the job's row says.
+ *
+ *     begun --> noted --> made --> done      (some have nothing to note, or to make)
+ *        \________|________/
+ *                 v
+ *              unsure                        the answer to its last commit is lost
  */
 #pragma once
 #include "api/work/env.h"
 #include "api/work/expand.h"
 #include "cluster/model/row.h"
 #include "cluster/model/state.h"
+
+/* How far a job came, as a failure finds it. */
+enum job_phase {
+	JOB_BEGUN,  /* nothing of it is there, so nothing is taken back */
+	JOB_NOTED,  /* a row says what it does, or what it makes of it */
+	JOB_MADE,   /* and there may be more of it on this host */
+	JOB_UNSURE, /* a commit was made or not: a restart, which hears of it, settles the row */
+	JOB_DONE,   /* what it is for is committed, and stays whatever fails after that */
+};
 
 struct job {
 	const struct job_kind *kind;
@@ -18,6 +33,9 @@ struct job {
 	char *name;    /* the key of the object; NULL: none */
 	json_t *args;  /* what they are stands at the function */
 	int fd[2];     /* closed with it; -1: none */
+	enum job_phase phase; /* noted by the job as it goes on; never JOB_UNSURE */
+	const struct instance_change *change; /* of the order */
+	json_t *before; /* of an update: what may be changed, as it was */
 	/* The instance as the request has expanded it, and, to be changed, as it was; else empty.
 	 * For expand(), before it is used. */
 	struct expanded x, old;
@@ -29,12 +47,15 @@ struct job_kind {
 	const char *lock; /* of one without an object; NULL: none */
 	int (*check)(struct job *j, struct err *err);
 	int (*run)(struct job *j, struct err *err);
+	/* phase: noted, made or unsure. NULL: nothing is taken back. */
+	int (*undo)(struct job *j, enum job_phase phase, struct err *err);
 	enum inst_state state;
 	int (*settle)(const struct api_env *env, const struct row *row, struct err *err);
+	const char *settled; /* "removed": what that makes of the instance */
 };
 
 enum job_id {
-#define JOB(id, description, on, check, run, state, settle) JOB_##id,
+#define JOB(id, description, on, check, run, undo, state, settle, settled) JOB_##id,
 #include "api/work/job.def"
 #undef JOB
 	JOB_COUNT
@@ -49,23 +70,32 @@ struct job_order {
 	int own_fd[2];        /* used when has_fds */
 	bool has_fds;
 	struct expanded *own_x, *own_old; /* emptied; NULL: the request has none */
+	const struct instance_change *change; /* JOB_UPDATE by job_call(): in place of arguments */
 };
 /* Checks, and starts an operation: a counted reference, or NULL with err. What the order owns is
  * taken over in any case. */
 struct op *job_start(const struct api_env *env, const struct job_order *o, struct err *err);
+/* The same in this thread, to its end: without an operation, and not in line with others. */
+int job_call(const struct api_env *env, const struct job_order *o, struct err *err);
 /* What recovery does with a row of this state; NULL: nothing. */
 const struct job_kind *job_of_state(const struct api_env *env, enum inst_state s);
 
-#define JOB(id, description, on, check, run, state, settle) int run(struct job *j, struct err *err);
+#define JOB(id, description, on, check, run, undo, state, settle, settled) \
+	int run(struct job *j, struct err *err);
 #include "api/work/job.def"
 #undef JOB
 int rename_check(struct job *j, struct err *err);
 int move_job_check(struct job *j, struct err *err);
 int delete_check(struct job *j, struct err *err);
+int create_undo(struct job *j, enum job_phase phase, struct err *err);
+int update_undo(struct job *j, enum job_phase phase, struct err *err);
+int rename_undo(struct job *j, enum job_phase phase, struct err *err);
+int move_job_undo(struct job *j, enum job_phase phase, struct err *err);
+int image_import_undo(struct job *j, enum job_phase phase, struct err *err);
 int rename_settle(const struct api_env *env, const struct row *row, struct err *err);
 int move_job_settle(const struct api_env *env, const struct row *row, struct err *err);
-/* Takes back a creation or a deletion that a crash cut off: volume, container, row. */
-int instance_undo(const struct api_env *env, const struct row *row, struct err *err);
+/* Ends a deletion, or takes back a creation, that a crash cut off: volume, container, row. */
+int removal_settle(const struct api_env *env, const struct row *row, struct err *err);
 
 /* The image is present here, fetched from a member that has it when not. op: told how far it is, or
  * NULL. */
@@ -105,28 +135,20 @@ int instance_lease(const struct api_env *env, const char *name, bool dynamic, st
 void instance_ended(const struct api_env *env, const char *name);
 int instance_delete(const struct api_env *env, const char *name, struct expanded *x,
 		    struct err *err);
-/* The instance must be stopped and the new name free. `moving`: for a move that begins now. Until
- * that is committed the instance is ready for nothing else, and its old name is nobody's. */
-struct renaming {
-	const char *name, *new_name;
-	bool moving;
-};
-int instance_rename(const struct api_env *env, const struct renaming *o, struct expanded *x,
-		    struct err *err);
+/* As a part of the job, which notes how far it came. The instance must be stopped and the new name
+ * free. `moving`: for a move that begins now. Until that is committed the instance is ready for
+ * nothing else, and its old name is nobody's. */
+int instance_rename(struct job *j, const char *new_name, bool moving, struct err *err);
 /* After a move that was not made, or was cut off before its commit: the old name again. Does
  * nothing when it was made. */
 int instance_rename_back(const struct api_env *env, const char *new_name, struct expanded *x,
 			 struct err *err);
-/* Puts what `next` makes of the row, which it may be called for anew, in place of what a client may
- * change (config, devices, ...). A running instance gets new limits, disks and nics at once; when
- * that fails, the row is as before. */
+/* What an update puts in place of what a client may change (config, devices, ...): next is called
+ * anew for each attempt. */
 struct instance_change {
 	json_t *(*next)(void *arg, const struct row *row, struct err *err); /* NULL with err */
 	void *arg;
-	struct expanded *x, *old; /* as it becomes and as it was, as far as that is known */
 };
-int instance_update(const struct api_env *env, const char *name, const struct instance_change *c,
-		    struct err *err);
 /* Makes a running instance of this member like its row and its profiles. */
 int instance_apply(const struct api_env *env, const char *name, struct expanded *x,
 		   struct err *err);

@@ -25,20 +25,39 @@ static int move(struct job *j, const char *name, struct err *err)
 	return 0;
 }
 
-/* The new name first: it may be taken. The move's commit makes it the instance's for good; a move
- * that is not committed, for whatever reason, gives it up. */
+/* The new name first: it may be taken. The move's commit makes it the instance's for good. */
 static int move_renamed(struct job *j, const char *new_name, struct err *err)
 {
-	struct renaming o = { j->name, new_name, true };
-	struct err undo = { 0 };
-
-	if (instance_rename(j->env, &o, &j->x, err) == 0 &&
-	    fault_point(move_renamed, err) == 0 && move(j, new_name, err) == 0)
-		return 0;
-	if (err->kind != ERR_UNKNOWN && instance_rename_back(j->env, new_name, &j->x, &undo) == 0)
+	if (instance_rename(j, new_name, true, err) < 0 || fault_point(move_renamed, err) < 0)
 		return -1;
-	recover_instance_later(j->env, new_name);
-	return -1;
+	return move(j, new_name, err);
+}
+
+static bool has_old_name(const struct job *j)
+{
+	_row_ struct row row = { 0 };
+	struct err err;
+
+	return store_get(j->env->store, ENT_INSTANCE, j->name, &row, &err) == 0 &&
+	       inst_state(row.doc) == INST_RENAMING;
+}
+
+/* A move that was not committed, for whatever reason, gives up the new name; under its own name the
+ * mover has left the instance as it was. */
+int move_job_undo(struct job *j, enum job_phase phase, struct err *err)
+{
+	const char *new_name = json_str(j->args, "new_name", "");
+	bool old = phase != JOB_UNSURE && has_old_name(j);
+
+	if (str_eq(j->name, new_name))
+		return 0;
+	if (old && rename_undo(j, phase, err) == 0)
+		return 0;
+	if (!old && phase != JOB_UNSURE &&
+	    instance_rename_back(j->env, new_name, &j->x, err) == 0)
+		return 0;
+	recover_instance_later(j->env, old ? j->name : new_name);
+	return 0;
 }
 
 /* Arguments: {"target": a member, "new_name": the key that the row gets, its own to keep it,

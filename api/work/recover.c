@@ -105,7 +105,7 @@ static int settle_row(const struct api_env *env, const struct row *row, struct e
 	if (cut_off->settle(env, row, err) < 0)
 		return -1;
 	log_info("instance of an interrupted job settled", "instance", row->key, "job",
-		 cut_off->description, "is", inst_state_settled(s));
+		 cut_off->description, "is", cut_off->settled);
 	return 0;
 }
 

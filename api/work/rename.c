@@ -104,24 +104,20 @@ int instance_rename_back(const struct api_env *env, const char *new_name, struct
 	return 0;
 }
 
-static int rename_marked(const struct api_env *env, const json_t *pool, const char *name,
-			 const char *new_name, bool moving, struct err *err)
+/* Of a move under a new name as well, before the row has it. */
+int rename_undo(struct job *j, enum job_phase phase, struct err *err)
 {
-	_row_ struct row row = { 0 };
+	_json_ json_t *pool = NULL;
 
-	if (instance_get(env, name, &row, err) < 0)
+	/* The row may bear the new name, and would lose its files. */
+	if (phase == JOB_UNSURE)
+		return 0;
+	if (phase == JOB_NOTED)
+		return instance_edit(j->env, j->name, mark_ready, NULL, err);
+	pool = spec_pool(j->env, &j->x, err);
+	if (!pool)
 		return -1;
-	if (rename_files(env, pool, name, new_name, err) == 0 &&
-	    fault_point(rename_after_files, err) == 0) {
-		if (rename_rows(env, &row, new_name, moving, err) == 0)
-			return 0;
-		/* The row may bear the new name, and would lose its files: a restart looks
-		 * again. */
-		if (err->kind == ERR_UNKNOWN)
-			return -1;
-	}
-	settle_renaming(env, pool, name, new_name, &(struct err){ 0 });
-	return -1;
+	return settle_renaming(j->env, pool, j->name, json_str(j->args, "new_name", ""), err);
 }
 
 /* Asked once the row says what is intended: whoever else wants the name has to look there. */
@@ -133,40 +129,51 @@ static int check_free(const struct api_env *env, const char *name, const char *n
 	if (store_get(env->store, ENT_INSTANCE, new_name, &taken, err) < 0 &&
 	    !instance_name_promised(env, new_name, name))
 		return 0;
-	instance_edit(env, name, mark_ready, NULL, &(struct err){ 0 });
 	return err_set(err, ERR_CONFLICT, "Instance \"%s\" already exists", new_name);
 }
 
-int instance_rename(const struct api_env *env, const struct renaming *o, struct expanded *x,
-		    struct err *err)
+static int rename_marked(struct job *j, const json_t *pool, const char *new_name, bool moving,
+			 struct err *err)
 {
-	const char *name = o->name, *new_name = o->new_name;
+	_row_ struct row row = { 0 };
+
+	if (check_free(j->env, j->name, new_name, err) < 0 ||
+	    instance_get(j->env, j->name, &row, err) < 0)
+		return -1;
+	j->phase = JOB_MADE;
+	if (rename_files(j->env, pool, j->name, new_name, err) < 0 ||
+	    fault_point(rename_after_files, err) < 0)
+		return -1;
+	return rename_rows(j->env, &row, new_name, moving, err);
+}
+
+int instance_rename(struct job *j, const char *new_name, bool moving, struct err *err)
+{
+	const struct api_env *env = j->env;
 	_json_ json_t *pool = NULL;
 	_row_ struct row row = { 0 };
 
-	if (instance_get_here(env, name, &row, err) < 0)
+	if (instance_get_here(env, j->name, &row, err) < 0)
 		return -1;
-	if (container_status(env->node, name) != STATUS_STOPPED)
+	if (container_status(env->node, j->name) != STATUS_STOPPED)
 		return err_set(err, ERR_INVALID, "Renaming of running instance not allowed");
-	expand(env, row.doc, x);
-	pool = spec_pool(env, x, err);
-	if (!pool || volume_check_free(env->node, pool, new_name, err) < 0)
+	expand(env, row.doc, &j->x);
+	pool = spec_pool(env, &j->x, err);
+	if (!pool || volume_check_free(env->node, pool, new_name, err) < 0 ||
+	    instance_edit(env, j->name, mark_renaming, (void *)new_name, err) < 0)
 		return -1;
-	if (instance_edit(env, name, mark_renaming, (void *)new_name, err) < 0 ||
-	    check_free(env, name, new_name, err) < 0 ||
-	    rename_marked(env, pool, name, new_name, o->moving, err) < 0)
+	j->phase = JOB_NOTED;
+	if (rename_marked(j, pool, new_name, moving, err) < 0)
 		return -1;
-	store_fact_put(env->store, FACT_INSTANCE, name, NULL);
-	instance_event(env, new_name, "renamed", json_pack("{s:s}", "old_name", name));
+	store_fact_put(env->store, FACT_INSTANCE, j->name, NULL);
+	instance_event(env, new_name, "renamed", json_pack("{s:s}", "old_name", j->name));
 	return 0;
 }
 
 /* Arguments: {"new_name": the key that the row gets}. */
 int rename_run(struct job *j, struct err *err)
 {
-	struct renaming o = { j->name, json_str(j->args, "new_name", ""), false };
-
-	return instance_rename(j->env, &o, &j->x, err);
+	return instance_rename(j, json_str(j->args, "new_name", ""), false, err);
 }
 
 int rename_check(struct job *j, struct err *err)

@@ -6,8 +6,9 @@
 #include "api/work/task.h"
 
 const struct job_kind jobs[JOB_COUNT] = {
-#define JOB(id, description, on, check, run, state, settle) \
-	[JOB_##id] = { description, ENT_##on, NULL, check, run, INST_##state, settle },
+#define JOB(id, description, on, check, run, undo, state, settle, settled) \
+	[JOB_##id] = { description, ENT_##on,     NULL,   check,  run, \
+		       undo,        INST_##state, settle, settled },
 #include "api/work/job.def"
 #undef JOB
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <string.h>
 
 #include "api/work/address.h"
@@ -26,8 +27,7 @@ static void free_addresses(const struct api_env *env, const char *name, const js
 		log_err(LOG_WARN, "addresses of devices that are gone stay leased", &err);
 }
 
-int instance_apply(const struct api_env *env, const char *name, struct expanded *x,
-		   struct err *err)
+int instance_apply(const struct api_env *env, const char *name, struct expanded *x, struct err *err)
 {
 	_json_ json_t *spec = NULL;
 
@@ -65,24 +65,19 @@ static void drop_volatile(struct expanded *x)
 }
 
 struct update {
-	const struct api_env *env;
-	const struct instance_change *c;
+	struct job *j;
+	struct instance_change c;
+	struct expanded *x, *old; /* as it becomes and as it was, as far as that is known */
 	struct address_picks picks;
-	json_t *before; /* what may be changed, as it was */
 };
 
-static void update_done(struct update *u)
-{
-	address_picks_done(&u->picks);
-	json_decref(u->before);
-}
-
+/* Keeps what may be changed as it was. */
 static int put_writable(void *arg, struct row *row, struct edit_try *t, struct err *err)
 {
 	struct update *u = arg;
-	struct address_wish wish = { .running = instance_runs(u->env, row->key), .attempt = t->n };
-	struct expanded *x = u->c->x, *before = u->c->old;
-	_json_ json_t *writable = u->c->next(u->c->arg, row, err), *old = NULL;
+	const struct api_env *env = u->j->env;
+	struct address_wish wish = { .running = instance_runs(env, row->key), .attempt = t->n };
+	_json_ json_t *writable = u->c.next(u->c.arg, row, err), *old = NULL;
 
 	address_picks_done(&u->picks);
 	if (!writable)
@@ -92,50 +87,43 @@ static int put_writable(void *arg, struct row *row, struct edit_try *t, struct e
 	json_object_update(row->doc, writable);
 	json_object_set_new(row->doc, "config", json_copy(json_obj(row->doc, "config")));
 	instance_keep_volatile(row->doc, old);
-	expand(u->env, old, before);
-	if (instance_check(u->env, row->doc, before, t->tx, x, err) < 0)
+	expand(env, old, u->old);
+	if (instance_check(env, row->doc, u->old, t->tx, u->x, err) < 0)
 		return -1;
-	drop_volatile(x);
-	if (address_plan(u->env, x, &wish, t->tx, &u->picks, err) < 0)
+	drop_volatile(u->x);
+	if (address_plan(env, u->x, &wish, t->tx, &u->picks, err) < 0)
 		return -1;
-	json_decref(u->before);
-	u->before = instance_writable(old);
+	json_decref(u->j->before);
+	u->j->before = instance_writable(old);
 	return EDIT_COMMIT;
+}
+
+static int put(struct update *u, struct err *err)
+{
+	int rc = instance_edit(u->j->env, u->j->name, put_writable, u, err);
+
+	address_picks_done(&u->picks);
+	return rc;
 }
 
 static json_t *as_before(void *arg, const struct row *row, struct err *err)
 {
-	const struct update *u = arg;
-
-	return json_incref(u->before);
+	return json_incref(arg);
 }
 
-static void take_back(const struct api_env *env, const char *name, struct update *done)
+int update_undo(struct job *j, enum job_phase phase, struct err *err)
 {
-	struct instance_change back = { as_before, done, done->c->old, done->c->x };
-	__attribute__((cleanup(update_done))) struct update u = { .env = env, .c = &back };
-	struct err err;
+	_json_ json_t *before = NULL;
+	struct update back = { .j = j, .x = &j->old, .old = &j->x };
 
-	if (instance_edit(env, name, put_writable, &u, &err) < 0)
-		log_err(LOG_ERROR, "a change that failed stays written down", &err);
+	/* It becomes what is written down then: at the next start of the daemon. */
+	if (phase == JOB_UNSURE)
+		return 0;
+	assert(j->before);
+	before = json_incref(j->before);
+	back.c = (struct instance_change){ as_before, before };
+	return put(&back, err);
 }
-
-int instance_update(const struct api_env *env, const char *name, const struct instance_change *c,
-		    struct err *err)
-{
-	__attribute__((cleanup(update_done))) struct update u = { .env = env, .c = c };
-
-	if (instance_edit(env, name, put_writable, &u, err) < 0)
-		return -1;
-	if (instance_apply(env, name, c->x, err) < 0) {
-		take_back(env, name, &u);
-		return -1;
-	}
-	instance_event(env, name, "updated", NULL);
-	return 0;
-}
-
-/* --- as a job -------------------------------------------------------------------------------- */
 
 /* Arguments: {"writable", "rev": the row's when they were computed, 0: any}. */
 static json_t *as_asked(void *arg, const struct row *row, struct err *err)
@@ -151,7 +139,16 @@ static json_t *as_asked(void *arg, const struct row *row, struct err *err)
 
 int update_run(struct job *j, struct err *err)
 {
-	struct instance_change c = { as_asked, j, &j->x, &j->old };
+	struct instance_change asked = { as_asked, j };
+	struct update u = {
+		.j = j, .c = j->change ? *j->change : asked, .x = &j->x, .old = &j->old
+	};
 
-	return instance_update(j->env, j->name, &c, err);
+	if (put(&u, err) < 0)
+		return -1;
+	j->phase = JOB_NOTED;
+	if (instance_apply(j->env, j->name, &j->x, err) < 0)
+		return -1;
+	instance_event(j->env, j->name, "updated", NULL);
+	return 0;
 }

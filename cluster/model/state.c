@@ -12,10 +12,9 @@
 static const struct {
 	const char *word;
 	unsigned next; /* TO() of what it may become */
-	const char *second, *told, *settled;
+	const char *second, *told;
 } states[] = {
-#define INST_STATE(id, word, next, second, told, settled) \
-	[INST_##id] = { word, next, second, told, settled },
+#define INST_STATE(id, word, next, second, told) [INST_##id] = { word, next, second, told },
 #include "cluster/model/state.def"
 #undef INST_STATE
 	[INST_FOREIGN] = { .told = "it is in a state of a later release" },
@@ -80,12 +79,6 @@ const char *inst_state_told(enum inst_state s)
 {
 	assert(s <= INST_FOREIGN);
 	return states[s].told;
-}
-
-const char *inst_state_settled(enum inst_state s)
-{
-	assert(s <= INST_FOREIGN);
-	return states[s].settled;
 }
 
 void inst_begin(json_t *doc)

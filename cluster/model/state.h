@@ -8,15 +8,15 @@
  *      +-> deleting   +------ moving              its commit, and calling it off, make it ready
  *
  * A row in any state but ready belongs to a job of its member. When that was cut off, recovery of
- * the member settles it by the job that the table of jobs has for that state, and state.def has
- * the words for it; only a deletion may be asked for again.
+ * the member settles it as the table of jobs says for that state (api/work/job.def); only a
+ * deletion may be asked for again.
  */
 #pragma once
 #include "base/err.h"
 #include "base/json.h"
 
 enum inst_state {
-#define INST_STATE(id, word, next, second, told, settled) INST_##id,
+#define INST_STATE(id, word, next, second, told) INST_##id,
 #include "cluster/model/state.def"
 #undef INST_STATE
 	INST_FOREIGN /* a word of a later release: nothing may be done with it */
@@ -34,8 +34,6 @@ const char *inst_second_name(const json_t *doc);
 const char *inst_moved_from(const json_t *doc);
 /* "it is being created" */
 const char *inst_state_told(enum inst_state s);
-/* What recovery makes of it, as a participle; NULL when no job of it can have been cut off. */
-const char *inst_state_settled(enum inst_state s);
 
 /* The state of a new row, which does not run. */
 void inst_begin(json_t *doc);

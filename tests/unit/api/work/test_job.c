@@ -20,6 +20,7 @@ static void test_rows_are_whole(void **state)
 		assert_non_null(k->run);
 		/* Recovery knows a job by the state of an instance's row alone. */
 		assert_int_equal(k->settle != NULL, k->state != INST_READY);
+		assert_int_equal(k->settled != NULL, k->settle != NULL);
 		if (k->settle)
 			assert_int_equal(k->on, ENT_INSTANCE);
 		for (size_t n = 0; n < i; n++)
@@ -40,7 +41,7 @@ static void test_each_state_has_one_job(void **state)
 
 		for (size_t i = 0; i < JOB_COUNT; i++)
 			n += jobs[i].settle && (int)jobs[i].state == s;
-		assert_int_equal(n, inst_state_settled((enum inst_state)s) ? 1 : 0);
+		assert_int_equal(n, s != INST_READY && s != INST_FOREIGN);
 		assert_int_equal(found != NULL, n == 1);
 	}
 	assert_ptr_equal(job_of_state(&env, INST_RENAMING), &jobs[JOB_RENAME]);
@@ -105,12 +106,26 @@ static int refuse(struct job *j, struct err *err)
 		       json_str(j->args, "word", ""));
 }
 
-/* clang-format off */
-static const struct job_kind
-	on_image = { "Testing", ENT_IMAGE, NULL, NULL, run_one, INST_READY, NULL },
-	alone = { "Testing", ENT_MAX, "test", NULL, run_one, INST_READY, NULL },
-	refused = { "Testing", ENT_INSTANCE, NULL, refuse, run_one, INST_READY, NULL };
-/* clang-format on */
+static const struct job_kind on_image = {
+	.description = "Testing",
+	.on = ENT_IMAGE,
+	.run = run_one,
+	.state = INST_READY,
+};
+static const struct job_kind alone = {
+	.description = "Testing",
+	.on = ENT_MAX,
+	.lock = "test",
+	.run = run_one,
+	.state = INST_READY,
+};
+static const struct job_kind refused = {
+	.description = "Testing",
+	.on = ENT_INSTANCE,
+	.check = refuse,
+	.run = run_one,
+	.state = INST_READY,
+};
 
 static struct op *start(struct world *t, const struct job_kind *k, const char *name,
 			struct err *err)
