@@ -162,7 +162,7 @@ static void a_server_by_itself_waits_for_nothing(void **state)
 	struct api_world *t = *state;
 
 	assert_null(first_of(t, "GET /1.0/instances"));
-	assert_null(first_of(t, "GET /1.0/instances/none"));
+	assert_null(first_of(t, "PUT /1.0/instances/none/state"));
 	assert_null(first_of(t, "POST /1.0/instances/here/exec"));
 }
 
@@ -194,6 +194,7 @@ static void a_member_that_has_just_started_waits_for_a_word(void **state)
 	assert_int_equal(guest->lane, POOL_GUEST_SLOW);
 	/* what makes the first word possible, and what tells that there is none yet */
 	assert_null(first_of(t, "GET /internal/leader"));
+	assert_null(first_of(t, "GET /internal/cluster/certificate"));
 	assert_null(first_of(t, "GET /1.0"));
 	set_started(t, false, false);
 }

@@ -142,6 +142,7 @@ static void the_emptiest_gets_it(void **state)
 	put_instance("c", "m1", "limits.memory", "2GiB");
 	assert_placed("{}", ANY, "m2");
 	put_instance("d", "m2", "limits.cpu", "4");
+	put_instance("e", "m1", "user.none", "1");
 	assert_placed("{}", ANY, "m1");
 }
 

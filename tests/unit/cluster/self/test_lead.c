@@ -112,6 +112,16 @@ static void is_starting_until_it_hears_a_leader(void **state)
 	assert_false(cluster_is_starting(c));
 }
 
+static void who_has_led_is_not_starting(void **state)
+{
+	struct cluster *c = &world.c;
+
+	c->start_until = deadline_in(600000);
+	cluster_set_leading(c, true);
+	cluster_set_leading(c, false);
+	assert_false(cluster_is_starting(c));
+}
+
 /* For so long; then it answers with the rows that it has, if it has any. */
 static void a_start_takes_its_time_and_no_more(void **state)
 {
@@ -149,6 +159,7 @@ int main(void)
 		T(who_leads_knows_it),
 		T(contact),
 		T(is_starting_until_it_hears_a_leader),
+		T(who_has_led_is_not_starting),
 		T(a_start_takes_its_time_and_no_more),
 		T(nobody_is_waited_for_when_it_stops),
 	};
