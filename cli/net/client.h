@@ -60,7 +60,7 @@ json_t *api_get(struct client *cl, const char *path, struct err *err);
 json_t *api_get_etag(struct client *cl, const char *path, char **ret_etag, struct err *err);
 /* The operation as the server first answered it, without waiting; its "id" is set. */
 json_t *api_start(struct client *cl, const struct api_call *call, struct err *err);
-/* The body of a GET to a file. With `head` (may be NULL) come the headers; freed by the caller. */
+/* The body of a GET to a file; *ret holds the headers, and is freed by the caller. */
 int api_download(struct client *cl, const char *path, int fd, const char *progress,
 		 struct http_reply *ret, struct err *err);
 struct ws *api_websocket(struct client *cl, const char *path, struct err *err);
