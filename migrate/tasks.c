@@ -453,20 +453,63 @@ static bool is_first(struct sbuf *list, const char *word)
 	return true;
 }
 
+static bool is_whole_somewhere(const char *mountinfo, const char *device)
+{
+	_free_ char *copy = xstrdup(mountinfo);
+	char *text = copy;
+	struct mountinfo m;
+
+	while (mountinfo_next(&text, &m)) {
+		if (str_eq(m.device, device) && str_eq(m.root, "/"))
+			return true;
+	}
+	return false;
+}
+
+/* A new file system in a sandbox: CRIU has to mount all of it before it can mount a part. */
+static void look_at_part(const struct task *t, const struct mountinfo *m, const char *mountinfo)
+{
+	if (!is_whole_somewhere(mountinfo, m->device))
+		refuse(t,
+		       "sees at %s a part of a %s that is mounted nowhere as a whole, which CRIU "
+		       "cannot carry over; set PrivateTmp=yes for it and restart it when that "
+		       "comes of DynamicUser=yes",
+		       m->at, m->type);
+}
+
+/* CRIU mounts first and makes sockets later. One is enough: they come together. */
+static bool look_at_socket_file(const struct task *t, const struct mountinfo *m)
+{
+	_free_ char *path = xasprintf("%s/root%s", t->dir, m->at);
+	struct stat st;
+
+	if (str_eq(m->root, "/") || lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return false;
+	refuse(t, "sees a socket mounted at %s, which CRIU cannot carry over", m->at);
+	return true;
+}
+
 /* Of services in their sandboxes, too; each file system once. */
 static void mounts(const struct task *t, bool is_init, struct looked_at *l)
 {
 	char namespace[LINK_MAX], *text;
-	_free_ char *copy = NULL;
+	_free_ char *copy = NULL, *whole = NULL;
+	bool socket = false;
 	struct mountinfo m;
 
 	if (!link_of(t, "ns/mnt", namespace) || !is_first(&l->namespaces, namespace))
 		return;
 	text = copy = read_of(t, "mountinfo");
+	whole = copy ? xstrdup(copy) : NULL;
 	while (text && mountinfo_next(&text, &m)) {
+		bool first = is_first(&l->devices, m.device);
+
 		/* The container's root may be an overlay, which both members put together. */
-		if (is_first(&l->devices, m.device) && !(is_init && str_eq(m.at, "/")))
+		if (first && !(is_init && str_eq(m.at, "/")))
 			look_at_mount(t, &m);
+		if (first && !is_init)
+			look_at_part(t, &m, whole);
+		socket = socket || look_at_socket_file(t, &m);
 	}
 }
 

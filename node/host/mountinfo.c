@@ -36,8 +36,10 @@ static bool cut_line(char *line, struct mountinfo *ret)
 	if (n < ARRAY_SIZE(part))
 		return false;
 	ret->related = n > ARRAY_SIZE(part);
+	unescape(part[3]);
 	unescape(part[4]);
 	ret->device = part[2];
+	ret->root = part[3];
 	ret->at = part[4];
 	ret->type = dash + 3;
 	dash[3 + strcspn(dash + 3, " ")] = '\0';

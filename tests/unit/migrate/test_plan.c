@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -445,6 +446,49 @@ static void mounts_of_sandboxes_are_looked_at_once(void **state)
 	assert_non_null(strstr(plan.reasons[1], "fuse.sshfs at /srv/own"));
 }
 
+/* As of MountAPIVFS=yes and RootDirectory=. */
+static void sockets_that_are_mounted_are_named_once(void **state)
+{
+	struct proc_world *w = *state;
+	_free_ char *dir = xasprintf("%s/101/root/run", w->dir), *path = NULL;
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct move_plan plan;
+	struct err err;
+
+	assert_int_equal(io_mkdirs(dir, 0755, &err), 0);
+	path = xasprintf("%s/log", dir);
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	point(w, 101, "ns/mnt", "mnt:[200]");
+	put(w, 101, "mountinfo",
+	    "1 0 0:1 / / rw - overlay a rw\n3 1 0:1 /j/log /run/log rw - overlay a rw\n"
+	    "4 1 0:1 /j/log /run/log rw - overlay a rw\n");
+	plan = look(w);
+	assert_int_equal(plan.n, 1);
+	assert_non_null(strstr(plan.reasons[0], "socket mounted at /run/log"));
+}
+
+/* As of systemd 257, for DynamicUser=yes. */
+static void parts_of_what_is_nowhere_are_named(void **state)
+{
+	struct proc_world *w = *state;
+	struct move_plan plan;
+
+	point(w, 101, "ns/mnt", "mnt:[200]");
+	put(w, 101, "mountinfo",
+	    "1 0 0:1 / / rw - overlay a rw\n3 1 0:3 /tmp /tmp rw - tmpfs t rw\n"
+	    "4 1 0:3 /var-tmp /var/tmp rw - tmpfs t rw\n");
+	plan = look(w);
+	assert_int_equal(plan.n, 1);
+	assert_non_null(strstr(plan.reasons[0], "redis.service"));
+	assert_non_null(strstr(plan.reasons[0], "/tmp a part of a tmpfs"));
+	put(w, 101, "mountinfo",
+	    "1 0 0:1 / / rw - overlay a rw\n3 1 0:3 /tmp /tmp rw - tmpfs t rw\n"
+	    "4 1 0:3 / /mnt rw - tmpfs t rw\n5 1 0:1 /srv /opt rw - overlay a rw\n");
+	assert_int_equal(look(w).kind, MOVE_LIVE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -466,6 +510,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ramfs_is_an_obstacle_while_it_is_used, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(mounts_of_sandboxes_are_looked_at_once, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(parts_of_what_is_nowhere_are_named, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(sockets_that_are_mounted_are_named_once, setup,
 						teardown),
 	};
 
