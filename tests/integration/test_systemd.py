@@ -6,6 +6,7 @@ import tarfile
 
 import pytest
 
+import sandboxes
 from cluster import ROOT, run, wait_for
 from moves import last_move, move
 
@@ -188,3 +189,10 @@ def test_nothing_is_lost_when_a_move_fails(cluster, debian, client, world, fault
     wait_for("a consistent world", lambda: world.problems() == [], 30)
     if action == "error":
         cluster.restart(m)
+
+
+def test_sandboxes_are_as_the_page_says(cluster, debian):
+    """What is refused is named with its unit; what moves is in the same sandbox as before."""
+    d = debian("trixie", "boxes")
+    table = sandboxes.table(sandboxes.Survey(cluster, d.name).rows())
+    assert table == sandboxes.documented(), f"docs/{sandboxes.PAGE.name} should have this table:\n{table}"
