@@ -117,8 +117,9 @@ static inline const char *mover_member(const struct mover *m)
 {
 	return cluster_member_name(m->o.cluster);
 }
-int move_plan_with(struct mover *m, const struct row *instance, const json_t *target_facts,
-		   struct move_plan *ret, struct err *err);
+/* move_plan() with what is known by then: the instance's pool and the target's facts. */
+void move_plan_with(struct mover *m, const char *name, const json_t *pool,
+		    const json_t *target_facts, struct move_plan *ret);
 json_t *hello_exchange(struct mover *m, struct channel *c, bool first, struct err *err);
 
 /* --- verbs.c: the helper processes of a move -------------------------------------------- */

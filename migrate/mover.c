@@ -207,36 +207,37 @@ static void look_at_tasks(struct mover *m, const char *name, struct move_plan *r
 	free(pids.v);
 }
 
-int move_plan_with(struct mover *m, const struct row *instance, const json_t *target_facts,
-		   struct move_plan *ret, struct err *err)
+void move_plan_with(struct mover *m, const char *name, const json_t *pool,
+		    const json_t *target_facts, struct move_plan *ret)
 {
-	const char *name = instance->key;
-	_json_ json_t *own = move_facts(m), *pool = NULL;
-	_json_ json_t *spec = m->o.spec(m->o.arg, instance->doc, NULL, &pool, err);
+	_json_ json_t *own = move_facts(m);
 
-	if (!spec)
-		return -1;
 	plan_compare(own, target_facts, json_str(pool, "driver", ""), ret);
 	if (container_pid(m->o.node, name) == 0) {
 		if (ret->kind == MOVE_LIVE || ret->kind == MOVE_COLD) {
 			*ret = (struct move_plan){ 0 };
 			move_plan_add(ret, MOVE_COLD, "the instance is stopped");
 		}
-		return 0;
+		return;
 	}
 	look_at_tasks(m, name, ret);
-	return 0;
 }
 
 int move_plan(struct mover *m, const struct row *instance, const char *target,
 	      struct move_plan *ret, struct err *err)
 {
-	_json_ json_t *facts = NULL;
+	_json_ json_t *facts = NULL, *spec = NULL, *pool = NULL;
 	char address[256];
 
 	if (cluster_member_address(m->o.cluster, target, address, sizeof(address), err) < 0)
 		return -1;
 	facts = cluster_call(m->o.cluster, address, "GET", MOVE_PATH "/facts", NULL,
 			     deadline_in(FACTS_MS), err);
-	return facts ? move_plan_with(m, instance, facts, ret, err) : -1;
+	if (!facts)
+		return -1;
+	spec = m->o.spec(m->o.arg, instance->doc, NULL, &pool, err);
+	if (!spec)
+		return -1;
+	move_plan_with(m, instance->key, pool, facts, ret);
+	return 0;
 }

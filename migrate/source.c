@@ -66,8 +66,9 @@ static int check_plan(struct source *s, struct err *err)
 	struct move_plan plan;
 	char why[300]; /* of the 500 bytes of an error; the operation has all */
 
-	if (!facts || move_plan_with(s->m, &s->row, facts, &plan, err) < 0)
+	if (!facts)
 		return -1;
+	move_plan_with(s->m, s->mv.id.name, s->mv.pool, facts, &plan);
 	if (plan.kind == MOVE_LIVE || (plan.kind == MOVE_COLD && !s->mv.live))
 		return 0;
 	op_set(s->op, "plan", move_plan_json(&plan));

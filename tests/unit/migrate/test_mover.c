@@ -107,15 +107,13 @@ static void a_stopped_instance_moves_cold(void **state)
 	struct mover_world *t = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct row row = { .key = (char *)"c1", .doc = json_pack("{ss}", "name", "c1") };
-		_json_ json_t *target = move_facts(t->m);
+		_json_ json_t *target = move_facts(t->m), *pool = world_pool();
 		struct move_plan plan = { 0 };
-		struct err err = { 0 };
 		char buf[2000];
 
 		if (cases[i].key)
 			json_put_str(target, cases[i].key, cases[i].value);
-		assert_int_equal(move_plan_with(t->m, &row, target, &plan, &err), 0);
+		move_plan_with(t->m, "c1", pool, target, &plan);
 		assert_int_equal(plan.kind, cases[i].kind);
 		move_plan_text(&plan, buf, sizeof(buf));
 		if (!strstr(buf, cases[i].reason))
@@ -123,7 +121,6 @@ static void a_stopped_instance_moves_cold(void **state)
 		/* What only a running one would mind is not told. */
 		if (plan.kind == MOVE_COLD)
 			assert_int_equal(plan.n, 1);
-		json_decref(row.doc);
 	}
 }
 

@@ -142,20 +142,11 @@ static void of_one_that_runs(void **state)
 static void of_one_that_is_moved(void **state)
 {
 	struct api_world *t = *state;
-	_json_ json_t *facts = move_facts(t->env.mover);
-	struct move_plan plan = { 0 };
-	_row_ struct row row = { 0 };
-	struct err err = { 0 };
 
 	world_put(&t->w, ENT_MEMBER, "m2",
 		  json_pack("{s:s, s:s, s:s}", "name", "m2", "uuid", "m2", "address",
 			    "127.0.0.1:1"));
 	expands(t, "POST /1.0/instances", "{\"name\":\"c2\",\"source\":{\"type\":\"none\"}}", 1);
-	must(store_get(t->w.store, ENT_INSTANCE, "c2", &row, &err), &err);
-	begin(t);
-	must(move_plan_with(t->env.mover, &row, facts, &plan, &err), &err);
-	assert_int_equal(plan.kind, MOVE_COLD);
-	assert_count(t, "move-plan", 1);
 	expands(t, "POST /1.0/instances/c2", "{\"name\":\"c3\"}", 1);
 	begin(t);
 	api_expect(t, "POST /1.0/instances/c3?target=m2", "{\"name\":\"c4\",\"migration\":true}",
