@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Moves, and what is to be seen of them while they are under way."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -80,7 +81,9 @@ class Held:
     def end(self, sig):
         """SIGCONT: it goes on; SIGKILL: it is given up."""
         for pid in self.pids:
-            os.kill(pid, sig)
+            # Its member may have given it up meanwhile.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sig)
         self.thread.join(MOVE_S)
         return self.result
 
