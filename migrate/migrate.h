@@ -52,6 +52,7 @@ int move_plan(struct mover *m, const struct row *instance, const char *target,
 struct move_order {
 	const char *name, *target;
 	bool live;  /* false: a running container is stopped, moved and started */
+	bool end_sessions; /* live: commands that were begun from outside do not stand in its way */
 	void *view; /* what is known of the instance, for mover_opts.spec; NULL: nothing */
 };
 /* The whole move; runs in a job worker on the source. The operation gets progress and metadata:

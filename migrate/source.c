@@ -27,6 +27,7 @@
 #define CALL_OFF_MS 3000 /* afterwards in the background */
 #define STOP_S 60
 #define CLOSE_MS 2000
+#define CUT_MS 10000
 #define PASSES_MAX 4
 #define PASS_SMALL 64 /* changes after which another pass is not worth it */
 #define RESUMED_MS 20000
@@ -122,6 +123,8 @@ int source_close(struct source *s, struct err *err)
 	int rc;
 
 	frame_busy(s->ch, true);
+	if (s->end_sessions)
+		container_cut_visits(s->m->o.node, s->mv.id.name);
 	rc = container_close(s->m->o.node, s->mv.id.name, deadline_in(CLOSE_MS), err);
 	frame_busy(s->ch, false);
 	return rc;
@@ -505,6 +508,20 @@ static int check_live(struct source *s, struct err *err)
 	return 0;
 }
 
+/* Before the plan is made, which they would stand in the way of. */
+static int end_sessions(struct source *s, struct err *err)
+{
+	struct node *n = s->m->o.node;
+
+	if (!s->end_sessions)
+		return 0;
+	container_cut_visits(n, s->mv.id.name);
+	if (container_close(n, s->mv.id.name, deadline_in(CUT_MS), err) < 0)
+		return -1;
+	container_open(n, s->mv.id.name);
+	return 0;
+}
+
 /* Stopped here, moved, started there; or started again here. */
 static int run_stopped(struct source *s, struct err *err)
 {
@@ -541,8 +558,9 @@ int move_run(struct mover *m, const struct move_order *o, struct op *op, struct 
 	s.stages.ms = json_object();
 	s.stages.mark = s.began_ms;
 	s.mv.live = runs && o->live;
-	if (rc == 0 && s.mv.live)
-		rc = check_live(&s, err);
+	s.end_sessions = o->end_sessions;
+	if (rc == 0 && s.mv.live && (rc = check_live(&s, err)) == 0)
+		rc = end_sessions(&s, err);
 	if (rc == 0)
 		rc = runs && !o->live ? run_stopped(&s, err) : run_all(&s, err);
 	row_free(&s.row);

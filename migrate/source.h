@@ -23,6 +23,7 @@ struct source {
 	struct hold *hold;
 	struct stages stages;
 	int64_t began_ms, froze_ms, downtime_ms, memory;
+	bool end_sessions; /* of commands from outside */
 	bool open;   /* the row exists */
 	bool moved;  /* it belongs to the target */
 	bool heard;  /* RESUMED */

@@ -158,7 +158,8 @@ static void relations(const struct task *t)
 		refuse(t, "is stopped by a signal (Ctrl-Z in a shell does that); let it go on, or "
 			  "end it, first");
 	if (pids_origin(t->all->proc, t->pid, t->all->init) == PIDS_OUTSIDE)
-		refuse(t, "was started from outside; end that exec session first");
+		refuse(t, "was started from outside; end that exec session first, or let the "
+			  "move do that (--end-sessions)");
 }
 
 /* The first hierarchy in which a process is elsewhere than in the container's cgroup; of v1, as

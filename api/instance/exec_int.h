@@ -39,6 +39,7 @@ struct session {
 	struct visit *visit; /* until the command has ended */
 	uint64_t timer;
 	bool started, exited, client_gone, finished;
+	bool cut; /* by a move of its instance */
 	int status, quiet_ticks;
 	uint64_t read_bytes; /* of all outputs, when last looked at */
 };
@@ -54,6 +55,8 @@ static inline void close_fd(int *fd)
 int session_attach(struct op_sockets *sockets, struct req *r, const char *secret);
 /* Runs the command in the pool. */
 int session_submit(struct session *s, struct err *err);
+/* Kills the command, for a move: the client is told why. */
+void session_cut(void *arg);
 /* Kills the command; it is not heard of again. */
 void session_cancel(void *arg);
 void session_fail(struct session *s, const struct err *err);

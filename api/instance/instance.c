@@ -358,6 +358,7 @@ static const struct json_field post_fields[] = {
 	{ "name", JW_STR, false },
 	{ "migration", JW_BOOL, false },
 	{ "live", JW_BOOL, false },
+	{ "end_sessions", JW_BOOL, false },
 	{ "instance_only", JW_BOOL, false },
 	{ "container_only", JW_BOOL, false },
 	{ "target", JW_OBJ, false },
@@ -402,9 +403,10 @@ static int start_move(struct req *r, const json_t *body, const struct row *row)
 		return -1;
 	if (choose_target(r, row, &x, &choice) < 0)
 		return -1;
-	o.own_args = json_pack("{s:s, s:s, s:b}", "new_name",
+	o.own_args = json_pack("{s:s, s:s, s:b, s:b}", "new_name",
 			       str_empty(new_name) ? req_ref(r, 0) : key, "target", choice.member,
-			       "live", json_bool(body, "live", false));
+			       "live", json_bool(body, "live", false), "end_sessions",
+			       json_bool(body, "end_sessions", false));
 	if (*choice.reason)
 		o.own_metadata = json_pack("{s:{s:s, s:s}}", "placement", "member", choice.member,
 					   "reason", choice.reason);

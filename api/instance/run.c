@@ -144,13 +144,31 @@ static void drain_tick(void *arg)
 		op_unref(s->op);
 }
 
-static void on_exit_status(void *arg, int status, const struct err *err)
+void session_cut(void *arg)
 {
 	struct session *s = arg;
 
 	pthread_mutex_lock(&s->lock);
+	s->cut |= !s->exited;
+	if (s->exec && !s->exited)
+		exec_kill(s->exec);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void on_exit_status(void *arg, int status, const struct err *err)
+{
+	struct session *s = arg;
+	struct err why;
+
+	pthread_mutex_lock(&s->lock);
 	s->exited = true;
 	s->status = status;
+	if (s->cut && !err) {
+		err_set(&why, ERR_CONFLICT,
+			"the session was ended by a move of %s to another member; begin it again",
+			s->name);
+		err = &why;
+	}
 	if (!s->interactive)
 		close_socket(s, SLOT_IN);
 	pthread_mutex_unlock(&s->lock);
@@ -222,7 +240,7 @@ static void start_command(void *arg)
 	pthread_mutex_lock(&s->lock);
 	s->exec = e;
 	/* Under the lock: whoever cancels the session takes the command away. */
-	if (s->client_gone)
+	if (s->client_gone || s->cut)
 		exec_kill(e);
 	for (int i = 0; i < 3; i++)
 		close_fd(&s->child[i]);

@@ -189,6 +189,7 @@ struct op *exec_session_start(const struct api_env *env, struct exec_request *q,
 	s->command = q->own_command;
 	s->environment = q->own_environment;
 	s->visit = q->own_visit;
+	visit_on_cut(s->visit, session_cut, s);
 	s->cwd = xstrdup(q->cwd);
 	s->uid = q->uid;
 	s->gid = q->gid;

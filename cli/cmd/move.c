@@ -84,6 +84,8 @@ static int move_to_member(struct cli *c, struct client *cl, const char *name, co
 	json_put_str(body, "name", to);
 	json_put_bool(body, "migration", true);
 	json_put_bool(body, "live", !cold);
+	if (args_flag(a, "end-sessions"))
+		json_put_bool(body, "end_sessions", true);
 	if (args_flag(a, "instance-only"))
 		json_put_bool(body, "instance_only", true);
 	if (args_value(a, "storage"))

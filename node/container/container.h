@@ -49,6 +49,9 @@ json_t *container_state(struct node *n, const char *name);
 struct visit;
 struct visit *container_visit(struct node *n, const char *name, const char *what, struct err *err);
 void visit_end(struct visit *v); /* NULL does nothing */
+/* It can be cut short: cut(arg) is told so, under a lock that lets it call nothing of here, and has
+ * the visit end soon. */
+void visit_on_cut(struct visit *v, void (*cut)(void *arg), void *arg);
 /* A visit would have to wait. */
 bool container_is_closed(struct node *n, const char *name);
 /* Waits as a visit does. */

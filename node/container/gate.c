@@ -17,6 +17,8 @@ struct visit {
 	struct node *n;
 	struct ct *c;
 	char what[100];
+	void (*cut)(void *arg);
+	void *arg; /* of cut */
 	struct visit *next;
 };
 
@@ -110,6 +112,14 @@ void visit_end(struct visit *v)
 	free(v);
 }
 
+void visit_on_cut(struct visit *v, void (*cut)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&v->n->containers->lock);
+	v->cut = cut;
+	v->arg = arg;
+	pthread_mutex_unlock(&v->n->containers->lock);
+}
+
 /* --- who moves it ----------------------------------------------------------------------------- */
 
 /* The caller holds the lock. */
@@ -145,6 +155,19 @@ int container_close(struct node *n, const char *name, int64_t deadline, struct e
 		ct_set_closed(n, c, false);
 	ct_put(n, c);
 	return rc;
+}
+
+void container_cut_visits(struct node *n, const char *name)
+{
+	struct ct *c = ct_get(n, name, true);
+
+	pthread_mutex_lock(&n->containers->lock);
+	for (struct visit *v = c->visits; v; v = v->next) {
+		if (v->cut)
+			v->cut(v->arg);
+	}
+	pthread_mutex_unlock(&n->containers->lock);
+	ct_put(n, c);
 }
 
 void container_open(struct node *n, const char *name)

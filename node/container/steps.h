@@ -21,6 +21,8 @@ int container_adopt(struct node *n, const char *name, pid_t init, struct err *er
  * which hears of the move by node_recover(). Those that have begun may end until the
  * deadline; -1 names one that does not, and then nobody need wait. */
 int container_close(struct node *n, const char *name, int64_t deadline, struct err *err);
+/* Those that can be are cut short. */
+void container_cut_visits(struct node *n, const char *name);
 /* They may go on; so they may once it is adopted, abandoned or gone. */
 void container_open(struct node *n, const char *name);
 /* While held, its end is neither reported nor answered with a restart, and its nics stay. */

@@ -49,6 +49,23 @@ def test_what_cannot_wait_any_longer_is_told_so(cluster, launch, world):
     wait_for("a consistent world", lambda: world.problems() == [], 20)
 
 
+@pytest.mark.parametrize("mode", ["interactive", "non-interactive"])
+def test_a_move_may_end_commands(cluster, launch, world, mode):
+    """They cannot go along; whoever had begun one is told."""
+    name = launch("ended", "--target", "m1")
+    # Who asks another member is told as well.
+    begun = in_background(lambda: cluster[1].cli("exec", f"--mode={mode}", name, "--", "sleep", "1004", check=False))
+    wait_for("the command", lambda: "sleep 1004" in cluster[0].cli("exec", name, "--", "ps").stdout)
+    refused = move(cluster[2], name, "m2", check=False)
+    assert refused.returncode == 1 and "end that exec session first" in refused.stderr
+    move(cluster[2], name, "m2", "--end-sessions")
+    end = begun()
+    assert end.returncode != 0 and f"the session was ended by a move of {name}" in end.stderr, end
+    assert status_of(cluster[0], name) == ("m2", "Running")
+    assert "sleep 1004" not in cluster[0].cli("exec", name, "--", "ps").stdout
+    wait_for("a consistent world", lambda: world.problems() == [], 20)
+
+
 def test_a_command_begun_after_the_plan_refuses_the_move(cluster, launch, world):
     name = launch("visited", "--target", "m1")
     helper = []
