@@ -14,7 +14,10 @@ INCLUDE = re.compile(r'^#include "([\w/]+\.def)"$', re.M)
 CALL = re.compile(r'\bkeys_(?:text|bool|number|get|read|read_value)\(&(\w+(?:\.keys)?),(?:[^;"]|"config")*?'
                   r'"((?!config")[\w.]+)"')
 SETTING = re.compile(r'\bsetting_(?:get\([^;"]*|of\()"([\w.]+)"')
-RAW = re.compile(r'\bjson_str\((?:\w+_?config|config|json_obj\([^()]*"config"\)),\s*"([\w.]+)",\s*(\w+)?')
+UNKNOWN_CALL = re.compile(r'\bkeys_(?:text|bool|number|get|read|read_value)\((?!&\w+(?:\.keys)?,)[^,;]+,'
+                          r'(?:[^;"]|"config")*?"((?!config")[\w.]+)"')
+RAW = re.compile(r'\bjson_(?:str|int|bool|object_get)\((?:[\w>.-]*config|json_obj\([^()]*"config"\)),\s*"([\w.]+)"'
+                 r'(?:\)|,\s*(\w+)?)')
 # Options of devices are read by their type alone, in node/device; what stands in a description has been read.
 DEVICES = "node/device"
 OPTION = re.compile(r'\bjson_(?:str|int|bool|obj|arr|object_get)\((\w+),\s*"([\w.]+)"')
@@ -128,7 +131,6 @@ class Reads:
             say(m, f"{m[1]} is one type's table: ask by an operation (node/device/device.h)")
 
     def check(self, report):
-        used = set()
         for path, text in self.sources.items():
             def say(m, advice, path=path, text=text):
                 report(path, text.count("\n", 0, m.start()) + 1, "key", advice)
@@ -138,6 +140,9 @@ class Reads:
                     say(m, f'"{m[2]}" is no row of the table of {m[1]}')
                 elif row.when == "UNREAD":
                     say(m, f'{row.path} says that nothing reads "{m[2]}": say when it counts')
+            for m in UNKNOWN_CALL.finditer(text):
+                if not self.find([r for r in self.rows if r.name != "*"], m[1]):
+                    say(m, f'"{m[1]}" is no row of a table')
             for m in SETTING.finditer(text):
                 if not self.find(self.sets.get("server_keys", []), m[1]):
                     say(m, f'"{m[1]}" is no row of the table of server_keys')
@@ -150,12 +155,35 @@ class Reads:
                 row = self.find(self.rows, m[1])
                 if not row or row.refused:
                     say(m, f'"{m[1]}" looks like a key and is no row of a table')
-            used |= set(re.findall(r'"([\w.%*-]+)"', text))
-        used = {re.sub(r"%(?:\.\*)?s", "some", u) for u in used}
+        self.check_unread(report)
+
+    def reads(self):
+        """(rows that are read by a call that names their table, what other literals name, by path)"""
+        known, loose = set(), {}
+        for path, text in self.sources.items():
+            for m in CALL.finditer(text):
+                known.add(id(self.find(self.rows_of_set(m[1]), m[2])))
+            for m in SETTING.finditer(text):
+                known.add(id(self.find(self.sets.get("server_keys", []), m[1])))
+            rest = SETTING.sub("", CALL.sub("", text))
+            loose[path] = {re.sub(r"%(?:\.\*)?s", "some", u) for u in re.findall(r'"([\w.%*-]+)"', rest)}
+        return known, loose
+
+    def check_unread(self, report):
+        """Where no call names the table, a literal that looks like the key is its reader: it is handed to who calls.
+        An option looks like any word: its own type reads it, or what is of no type beside it."""
+        known, loose = self.reads()
         for row in self.rows:
-            prefix = row.name.split("*")[0]
-            if row.when != "UNREAD" and not any(row.pattern.fullmatch(u) or ("*" in row.name and u == prefix)
-                                                for u in used):
+            if row.when == "UNREAD" or id(row) in known:
+                continue
+            room, prefix = str(Path(row.path).parent), row.name.split("*")[0]
+            others = {f"{room}/{r.scope}.c" for r in self.rows if r.path == row.path and r.scope != row.scope}
+            if room == DEVICES:
+                places = [path for path in loose if str(Path(path).parent) == room and path not in others]
+            else:
+                places = loose if "." in row.name else ()
+            if not any(row.pattern.fullmatch(u) or ("*" in row.name and u == prefix)
+                       for path in places for u in loose[path]):
                 report(row.path, row.line, "key", f'nobody reads "{row.name}": UNREAD, or REFUSED?')
 
 

@@ -162,7 +162,9 @@ KEY = 'KEY(any, "{}", TEXT, NULL, {}, "what it is")\n'
 TABLE = '#include "node/a/keys.def"\nconst struct keys a_keys = {{ rows, NULL }};\n{}'.format
 READER = 'x = keys_text(&a_keys, json_obj(d, "config"), "{}");\n'
 LIVE = {"node/a/keys.def": KEY.format("speed", "LIVE")}
-DEVICE = {"node/device/device.def": KEY.format("pool", "LIVE")}
+PACE = {"node/a/keys.def": KEY.format("car.pace", "LIVE")}
+DEVICE = {"node/device/device.def": KEY.format("pool", "LIVE"), "node/device/r.c": 'option(options, "pool");'}
+TYPES = "".join(KEY.format("speed", "LIVE").replace("any", name) for name in ("car", "boat"))
 OPTION = 'OPT("fast", "quick", 0, OPT_FLAG, NULL, "Fast")\n'
 COMMANDS = 'CMD("go", 0, 0, "fast", c_go, "", "Go")\nCMD("stop", 0, 0, "", c_stop, "", "Stop")\n'
 GO = "int c_go(struct cli *c)\n{\n\treads(c);\n}\n"
@@ -183,7 +185,14 @@ TREES = [  # (rule, path, tree): one violation each
     ("key", "node/a/keys.def", {"node/a/keys.def": KEY.format("x.*.speed", "LIVE"), "node/a/a.c": 'f("x");'}),
     ("key", "node/a/keys.def", {"node/a/keys.def": 'KEY(car, "speed", NUMBER(0, (1 << 3)), "2", LIVE, "it")\n'}),
     ("key", "node/a/keys.def", {"base/keys.def": 'KEY_WHEN(LIVE, "at once")\n',
-                                "node/a/keys.def": KEY.format("speed", "SOON"), "node/a/a.c": '"speed"'}),
+                                "node/a/keys.def": KEY.format("car.pace", "SOON"), "node/a/a.c": '"car.pace"'}),
+    ("key", "node/a/keys.def", {**LIVE, "node/a/a.c": 'f("speed");'}),
+    ("key", "node/b/keys.def", {**PACE, "node/b/keys.def": KEY.format("car.pace", "LIVE"), "node/a/k.c": TABLE(""),
+                                "api/a.c": READER.format("car.pace")}),
+    ("key", "node/device/device.def", {"node/device/device.def": TYPES, "node/device/car.c": 'option(o, "speed");',
+                                       "api/a.c": '"speed"'}),
+    ("key", "api/a.c", {**PACE, "node/a/k.c": TABLE(READER.format("car.pace")),
+                        "api/a.c": 'keys_bool(keys, x->config, "speed");'}),
     ("key", "api/a.c", {**LIVE, "node/a/k.c": TABLE(""), "api/a.c": READER.format("speed") + READER.format("mtu")}),
     ("key", "api/a.c", {"node/a/keys.def": KEY.format("speed", "UNREAD"), "node/a/k.c": TABLE(""),
                         "api/a.c": READER.format("speed")}),
@@ -193,8 +202,10 @@ TREES = [  # (rule, path, tree): one violation each
                         "api/a.c": 'keys_text(&a_car.keys, dev, "speed"); keys_text(&a_boat.keys, dev, "speed");'}),
     ("key", "api/a.c", {"node/a/keys.def": KEY.format("limits.speed", "LIVE"),
                         "api/a.c": 'f("limits.speed", "limits.heat");'}),
-    ("key", "node/b.c", {**LIVE, "node/b.c": 'json_str(config, "speed", NULL);'}),
-    ("key", "api/b.c", {**LIVE, "api/b.c": 'json_str(json_obj(d, "config"), "speed", "12");'}),
+    ("key", "node/b.c", {**PACE, "node/b.c": 'json_str(config, "car.pace", NULL);'}),
+    ("key", "node/b.c", {**PACE, "node/b.c": 'json_object_get(spec->config, "car.pace")'}),
+    ("key", "api/b.c", {**PACE, "api/b.c": 'json_str(json_obj(d, "config"), "car.pace", "12");'}),
+    ("key", "api/b.c", {**PACE, "api/b.c": 'json_str(x->config, "car.pace", "12");'}),
     ("key", "api/b.c", {**DEVICE, "api/b.c": 'json_str(old_root, "pool", NULL);'}),
     ("key", "migrate/b.c", {**DEVICE, "migrate/b.c": 'json_object_foreach(json_obj(doc, "devices"), name, v)\n'
                                                      '\tf(json_str(v, "pool", NULL));'}),
@@ -202,7 +213,8 @@ TREES = [  # (rule, path, tree): one violation each
                                              '\tf(json_int(v, "pool", 0));'}),
     ("key", "api/b.c", {**DEVICE, "api/b.c": 'keys_text(&device_nic.keys, v, "pool");'}),
     ("key", "node/device/b.c", {**DEVICE, "node/device/b.c": 'json_bool(options, "pool", true);'}),
-    ("key", "cluster/b.c", {**LIVE, "node/b.c": '"speed"', "cluster/m/k.c": TABLE("").replace("a_keys", "server_keys"),
+    ("key", "cluster/b.c", {**PACE, "api/c.c": '"car.pace"',
+                            "cluster/m/k.c": TABLE("").replace("a_keys", "server_keys"),
                             "cluster/b.c": 'setting_get(c->store, "cluster.pace");'}),
     ("option", "cli/form/opts.def", {"cli/form/opts.def": 'OPT("fast", "fast", 0, OPT_FLAG, NULL, "Fast")\n'}),
     ("option", "cli/cmds.def", {"cli/form/opts.def": OPTION, "cli/cmds.def": COMMANDS, "cli/a.c": GO + "\n" + STOP}),
@@ -430,7 +442,7 @@ def test_page_of_keys(tmp_path):
     tree = {"base/keys.def": 'KEY_WHEN(LIVE, "at once")\nKEY_WHEN(UNREAD, "never")\n',
             "node/device/a.def": 'DEVICE(car)\nKEY(car, "speed", NUMBER(0, 9), "2", LIVE, "how fast")\n'
                                  'REFUSED(car, "wings", "it stands")\nKEY(any, "user.*", TEXT, NULL, UNREAD, "free")\n',
-            "node/a.c": '"speed"'}
+            "node/device/car.c": '"speed"'}
     page = tables.keys.page(tree)
     assert "## Devices of type car\n\n" in page and "## Devices of every type" in page
     assert "| `speed` | 0 to 9 | `2` | at once | how fast |" in page
