@@ -2,8 +2,8 @@
 /* node/container/steps.h - the steps of starting a container, for those who start one by other
  * means than container_start: a move prepares it here, restores it with CRIU and has it adopted.
  *
- * Order on the target: container_prepare (unplugged) -> helper-restore -> container_adopt ->
- * nic_plug. Any failure before container_adopt: container_abandon. On the source:
+ * Order on the target: container_prepare (unplugged) -> helper-restore, which plugs the nics in ->
+ * container_adopt. Any failure before container_adopt: container_abandon. On the source:
  * container_hold(true) before the dump, then container_hold(false) if it goes on here, or
  * container_gone when it ended and lives elsewhere.
  */

@@ -6,8 +6,11 @@ from pathlib import Path
 ROWS = re.compile(r"^([A-Z][A-Z_]+)\(", re.M)
 DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+([A-Z][A-Z_]+)\(([^)]*)\)((?:[^\\\n]|\\\n|\\.)*)", re.M)
 WORDS = ("doc", "help", "what")  # for whoever reads the table itself
-ON_TEXT = re.compile(r"\b(str_eq|str_starts|str_ends|strstr|strn?cmp|strcasecmp|fnmatch|regexec)\s*\([^;{]*?"
-                     r"\b\w*(?:err|why|wrong)\w*(?:->|\.)msg\b")
+MESSAGE = r"\w*(?:err|why|wrong)\w*(?:->|\.)msg\b"
+LOOK = (r"\b(str_(?!copy|empty|url)\w+|mem(?:mem|r?chr|cmp)|str(?!len|dup|error)[a-z]+|fnmatch|regexec|sscanf)"
+        r"\s*\([^;{]*?")
+ON_TEXT = re.compile(rf"{LOOK}\b{MESSAGE}|\b{MESSAGE}\[\w+\] *[!=]=")
+ALIAS = re.compile(rf"\bchar \*(\w+) = &?{MESSAGE}(.*?)^\}}", re.M | re.S)
 ON_NAME = re.compile(r"^int err_wrap_name\(.*?^}", re.M | re.S)  # of err.c: adds to the text, and answers -1 always
 FREE = ("tests/", "bench/")
 
@@ -40,11 +43,14 @@ def check_branches(codes, report):
         if path.startswith(FREE) or not path.endswith(".c"):
             continue
         free = ON_NAME.search(code) if path == "base/err.c" else None
-        for m in ON_TEXT.finditer(code):
-            if free and free.start() < m.start() < free.end():
-                continue
-            report(path, code.count("\n", 0, m.start()) + 1, "text",
-                   f"{m[1]}() of an error's text: branch on its kind")
+        found = {m.start(): m[1] for m in ON_TEXT.finditer(code)}
+        for alias in ALIAS.finditer(code):
+            found.update((alias.start(2) + m.start(), m[1])
+                         for m in re.finditer(rf"{LOOK}\b{alias[1]}\b", alias[2]))
+        for at, call in found.items():
+            if not free or not free.start() < at < free.end():
+                report(path, code.count("\n", 0, at) + 1, "text",
+                       f"{call or 'a byte'} of an error's text: branch on its kind")
 
 
 def check(texts, codes, report):

@@ -12,7 +12,7 @@ INCLUDED = re.compile(r"#\s*include\s*<([^>]+)>")
 NAMES = [  # what looks like one of ours in a comment, and what it is
     (re.compile(r"\b([a-z]\w+)\(\)"), "function"),
     (re.compile(r"\b(?:struct|enum|union) (\w+)"), "type"),
-    (re.compile(r"(?<![\w/.$-])([a-z]\w*_[a-z]\w*)\b(?![(.])"), "identifier"),
+    (re.compile(r"(?<![\w/.$-])([a-z]\w*_[a-z]\w*)\b(?!\(|\.\w)"), "identifier"),
     (re.compile(r"\b([A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])\b"), "macro"),
 ]
 FILE = re.compile(r"(?<![\w./<-])((?:[\w-]+/)*[\w*-]+\.(?:c|h|def))\b(?![\w(])")

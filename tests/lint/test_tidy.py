@@ -57,6 +57,7 @@ BAD = [
     ("header", 1, "base/a.h", H + "int f(unknown_type x);\n"),
     ("function-size", 3, "base/a.c", C + function(71)),
     ("parameters", 3, "base/a.c", C + "int f(int a, int b, int c, int d, int e, int g)\n{\n}\n"),
+    ("parameters", 4, "base/a.h", H + "static inline int f(int a, int b, int c, int d, int e, int g)\n{\n}\n"),
     ("file-size", 601, "base/a.c", C + ";\n" * 600),
     ("width", 2, "base/a.c", C + "\t" * 12 + "x = 1;\n"),
     ("width", 2, "base/a.def", C + "R" * 201 + "\n"),
@@ -361,6 +362,7 @@ KNOWN = {"base/known.c": "int known_call(struct known *k);\n#define KNOWN_MAX 3\
 WRONG = [  # (rule, path, line, text)
     ("name", "base/a.c", 2, "/* As\n * lost_call() does. */"),
     ("name", "base/a.c", 1, "int x; /* a lost_word */"),
+    ("name", "base/a.c", 1, "int x; /* a lost_word. */"),
     ("name", "base/a.c", 1, "// LOST_MAX"),
     ("name", "base/a.h", 1, "/* of struct lost */"),
     ("name", "base/a.def", 1, "/* see base/lost.h */"),
@@ -422,6 +424,10 @@ def column_faults(tree):
     ("column", "base/part.def", {**PARTS, "base/part.h": "#define PART(name, ...) #name\n"}),
     ("text", "api/a.c", {**PARTS, "api/a.c": 'if (str_starts(err->msg, "no "))'}),
     ("text", "migrate/a.c", {**PARTS, "migrate/a.c": "return strstr(req_err.msg, word);"}),
+    ("text", "api/a.c", {**PARTS, "api/a.c": "if (memmem(err->msg, 3, word, 2))"}),
+    ("text", "api/a.c", {**PARTS, "api/a.c": "if (!strchr(why.msg, ch))"}),
+    ("text", "api/a.c", {**PARTS, "api/a.c": "if (err->msg[0] == first)"}),
+    ("text", "api/a.c", {**PARTS, "api/a.c": "const char *text = err->msg; if (strstr(text, word))\n}\n"}),
     ("text", "base/err.c", {**PARTS, "base/err.c": "bool f(struct err *err) { return strstr(err->msg, word); }\n"}),
 ])
 def test_columns(rule, path, tree):
@@ -432,6 +438,8 @@ def test_columns(rule, path, tree):
     {**PARTS, "base/part.c": "#define PART(...)\n"},
     {**PARTS, "base/part.h": "#define PART(name, ...) #name\n", "api/a.c": "#define PART(name, rest, doc) rest\n"},
     {**PARTS, "api/a.c": 'if (err->kind == ERR_CONFLICT) log(err->msg);'},
+    {**PARTS, "api/a.c": "str_copy(text, sizeof(text), err->msg); n = strlen(err->msg);"
+                         " if (err->msg[0]) xstrdup(err->msg);"},
     {**PARTS, "base/err.c": "int err_wrap_name(struct err *err)\n{\n\tstrstr(err->msg, name);\n}\n"},
 ])
 def test_columns_that_are_read(tree):

@@ -213,7 +213,7 @@ class Tidy:
         for number, line in enumerate(code, 1):
             if line.rstrip() == "{":
                 start = number
-                if path.endswith(".c") and not path.startswith(FREE):
+                if not path.startswith(FREE):
                     self.check_parameters(path, number, self.function_head(code, number))
             elif line.startswith("}") and start:
                 if number - start + 1 > FUNCTION_LINES:
