@@ -19,7 +19,6 @@ static int run(struct cli *c, struct err *err)
 
 	c->quiet = args_flag(a, "quiet");
 	c->debug = args_flag(a, "debug");
-	c->verbose = args_flag(a, "verbose") || c->debug;
 	c->conf = conf_load(args_value(a, "socket"), err);
 	if (!c->conf)
 		return -1;

@@ -15,7 +15,8 @@ static const struct opt opts[] = {
 
 const struct opt opts_global[] = {
 	{ "", "debug", 0, OPT_FLAG, NULL, "Show every request and its answer's status" },
-	{ "", "verbose", 'v', OPT_FLAG, NULL, "Say more about what is done" },
+	{ "", "verbose", 'v', OPT_FLAG, NULL,
+	  "Accepted for compatibility: nothing more is said (see --debug)" },
 	{ "", "quiet", 'q', OPT_FLAG, NULL, "No progress and no remarks" },
 	{ "", "force-local", 0, OPT_FLAG, NULL,
 	  "Talk to the local daemon whatever the default is" },

@@ -15,7 +15,7 @@ struct cli {
 	struct args args;
 	struct conf *conf;
 	struct client *clients; /* one for each remote used */
-	bool quiet, debug, verbose;
+	bool quiet, debug;
 };
 
 /* A remark for people on stdout; nothing with --quiet. */
