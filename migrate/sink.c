@@ -37,7 +37,7 @@ struct sink {
 	struct mover *m;
 	struct channel *ch;
 	struct move mv;
-	bool noted, complete, restored;
+	bool noted, complete;
 	int64_t memory;
 	json_t *instance;
 	int root_fd;
@@ -338,7 +338,6 @@ static int restore(struct sink *k, struct err *err)
 	images_release(dir, RESERVE_FREE);
 	k->syncing = pthread_create(&k->syncer, NULL, syncer_main, k) == 0;
 	frame_busy(k->ch, true);
-	k->restored = true;
 	rc = move_helper_go(&k->helper, err);
 	if (rc == 0)
 		rc = await_restored(k, err);

@@ -184,7 +184,6 @@ static void read_link(const struct nlmsghdr *h, struct link_info *l)
 	l->flags = i->ifi_flags;
 	l->mtu = nl_get_u32(tb[IFLA_MTU], 0);
 	l->master = (int)nl_get_u32(tb[IFLA_MASTER], 0);
-	l->oper_state = nl_get_u8(tb[IFLA_OPERSTATE], 0);
 	/* With a namespace id, the peer's index counts in that namespace. */
 	l->peer = tb[IFLA_LINK_NETNSID] ? 0 : (int)nl_get_u32(tb[IFLA_LINK], 0);
 	copy_text(l->name, sizeof(l->name), tb[IFLA_IFNAME]);

@@ -49,7 +49,6 @@ struct link_info {
 	char name[IFNAMSIZ], kind[16], alias[64];
 	uint8_t mac[MAC_LEN];
 	uint32_t mtu, flags;
-	uint8_t oper_state; /* IF_OPER_* */
 	struct link_stats stats;
 	uint32_t forward_delay; /* bridge: in 1/100 s */
 	bool stp, vlan_filtering;
