@@ -31,6 +31,7 @@
 #include "node/criu/criu.h"
 #include "node/criu/mounts.h"
 #include "node/criu/tcp_left.h"
+#include "node/criu/watches.h"
 #include "node/device/port.h"
 #include "node/helper/verbs.h"
 #include "node/host/cgroup.h"
@@ -281,19 +282,31 @@ static json_t *dump(const struct job *j, struct lxc_container *c, struct err *er
 	return why ? json_pack("{ss,ss}", "again", why, "cause", err->msg) : NULL;
 }
 
+static int look(void *arg, pid_t pid)
+{
+	watches_look(arg, pid);
+	return 0;
+}
+
 json_t *helper_dump(const json_t *request, struct err *err)
 {
 	struct job j = job_of(request);
 	_lxc_ struct lxc_container *c = prepare(&j, "source", err);
+	struct watches *watches;
+	json_t *done = NULL;
 
 	/* A while before the freeze: an init that sees mounts go has something to say. */
 	if (!c || criu_mounts_settle(j.cgroup_name, j.name, c->init_pid(c), err) < 0)
 		return NULL;
-	if (!await_start()) {
+	watches = watches_new(c->init_pid(c));
+	cgroup_each_pid(j.cgroup_name, j.name, "payload", look, watches);
+	watches_hold(watches);
+	if (await_start())
+		done = dump(&j, c, err);
+	else
 		err_set(err, ERR_CANCELLED, "the move was given up");
-		return NULL;
-	}
-	return dump(&j, c, err);
+	watches_free(watches);
+	return done;
 }
 
 /* --- restore ------------------------------------------------------------------------------ */
