@@ -371,23 +371,6 @@ static const struct json_field post_fields[] = {
 	{ NULL, 0, 0 },
 };
 
-/* "@group": another of its members. */
-static int choose_target(struct req *r, const struct row *row, struct expanded *x,
-			 struct place_choice *ret)
-{
-	const char *target = req_query(r, "target");
-	struct place_order order = { .instance = x,
-				     .group = target + 1,
-				     .leave = json_str(row->doc, "member", "") };
-
-	if (target[0] != '@') {
-		str_copy(ret->member, sizeof(ret->member), target);
-		return 0;
-	}
-	expand(req_env(r), row->doc, x);
-	return place_instance(req_env(r), &order, ret, req_err(r));
-}
-
 static int start_move(struct req *r, const json_t *body, const struct row *row)
 {
 	const char *new_name = json_str(body, "name", "");
@@ -401,7 +384,7 @@ static int start_move(struct req *r, const json_t *body, const struct row *row)
 			       "a move to a member needs \"migration\": true");
 	if (!str_empty(new_name) && instance_check_name(new_name, req_err(r)) < 0)
 		return -1;
-	if (choose_target(r, row, &x, &choice) < 0)
+	if (place_move(req_env(r), row, req_query(r, "target"), &x, &choice, req_err(r)) < 0)
 		return -1;
 	o.own_args = json_pack("{s:s, s:s, s:b, s:b}", "new_name",
 			       str_empty(new_name) ? req_ref(r, 0) : key, "target", choice.member,

@@ -82,3 +82,19 @@ int place_instance(const struct api_env *env, const struct place_order *o, struc
 		return 0;
 	return o->group ? err_wrap(err, "cluster group \"%.63s\"", o->group) : -1;
 }
+
+int place_move(const struct api_env *env, const struct row *row, const char *target,
+	       struct expanded *x, struct place_choice *ret, struct err *err)
+{
+	struct place_order order = { .instance = x,
+				     .group = target + 1,
+				     .leave = json_str(row->doc, "member", "") };
+
+	if (target[0] == '@') {
+		expand(env, row->doc, x);
+		return place_instance(env, &order, ret, err);
+	}
+	*ret = (struct place_choice){ 0 };
+	str_copy(ret->member, sizeof(ret->member), target);
+	return 0;
+}

@@ -13,3 +13,7 @@ struct place_order {
 /* ERR_UNAVAILABLE names the group when none of its members can take the instance. */
 int place_instance(const struct api_env *env, const struct place_order *o,
 		   struct place_choice *ret, struct err *err);
+/* Where a move to target goes: a member, or of "@group" another of its members. For a group the row
+ * is expanded into x. */
+int place_move(const struct api_env *env, const struct row *row, const char *target,
+	       struct expanded *x, struct place_choice *ret, struct err *err);

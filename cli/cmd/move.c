@@ -27,6 +27,7 @@ static int show_plan(struct client *cl, const char *name, const char *target, bo
 	if (!plan)
 		return instance_missing(cl, name, err);
 	kind = json_str(plan, "kind", "unknown");
+	target = json_str(plan, "target", target);
 	cold |= !json_bool(plan, "running", true);
 	goes = str_eq(kind, "live") || (str_eq(kind, "cold") && cold);
 	if (goes)

@@ -105,6 +105,7 @@ def test_a_move_goes_to_another_member_of_the_group(cluster, m):
     m.api("POST", "/1.0/instances?target=m1", {"name": "mover", "source": {"type": "image", "alias": "test"}})
     move = {"migration": True, "live": False}
     wait_for("its member to hear of the group", lambda: members_of(cluster[0], "gpu") == ["m1", "m3"])
+    assert m.cli("move", "mover", "--cold", "--target", "@gpu", "--dry-run").stdout.startswith("mover would move to m3")
     assert m.cli("move", "mover", "--cold", "--target", "@gpu").stdout.startswith("Moved mover to m3 (cold)")
     assert m.instance("mover")["location"] == "m3"
     m.api("PATCH", f"{GROUPS}/gpu", {"members": ["m3"]})
