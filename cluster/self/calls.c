@@ -388,6 +388,16 @@ static bool may_repeat(const char *method, enum call_stage stage, const struct e
 	return strcmp(method, "GET") == 0;
 }
 
+/* The same; the outcome of one that was sent, and may not, is not known. */
+static bool goes_on(const char *method, enum call_stage stage, struct err *err)
+{
+	if (may_repeat(method, stage, err))
+		return true;
+	if (stage == CALL_SENT && !str_eq(method, "GET"))
+		err->kind = ERR_UNKNOWN;
+	return false;
+}
+
 json_t *cluster_call_leader(struct cluster *c, const char *method, const char *path,
 			    const json_t *body, int64_t deadline, struct err *err)
 {
@@ -407,11 +417,8 @@ json_t *cluster_call_leader(struct cluster *c, const char *method, const char *p
 			metadata = calls_do(c, &m, &stage, err);
 			if (metadata)
 				return metadata;
-			if (!may_repeat(method, stage, err)) {
-				if (stage == CALL_SENT && !str_eq(method, "GET"))
-					err->kind = ERR_UNKNOWN;
+			if (!goes_on(method, stage, err))
 				return NULL;
-			}
 			cluster_forget_leader(c, address);
 		}
 		if (cluster_explain_cut_off(c, err) || cluster_stopping(c) ||

@@ -58,6 +58,8 @@ BAD = [
     ("function-size", 3, "base/a.c", C + function(71)),
     ("parameters", 3, "base/a.c", C + "int f(int a, int b, int c, int d, int e, int g)\n{\n}\n"),
     ("parameters", 4, "base/a.h", H + "static inline int f(int a, int b, int c, int d, int e, int g)\n{\n}\n"),
+    ("nesting", 7, "base/a.c", C + "void f(void)\n{\n\tfor (;;)\n\t\tif (a) {\n\t\t\tdo\n\t\t\t\tif (b)\n"
+     "\t\t\t\t\tc();\n\t\t\twhile (d);\n\t\t}\n}\n"),
     ("file-size", 601, "base/a.c", C + ";\n" * 600),
     ("width", 2, "base/a.c", C + "\t" * 12 + "x = 1;\n"),
     ("width", 2, "base/a.def", C + "R" * 201 + "\n"),
@@ -79,6 +81,8 @@ GOOD = {
     "base/proc.c": call("fork()"),
     "base/many.c": C + "int f(int a, int b, int c, int d, void (*done)(void *arg, int x, int y),\n"
     "      void *arg, int *ret, char ret_text[8], struct err *err)\n{\n}\n",
+    "base/deep.c": C + "void f(void)\n{\n\tfor (;;) {\n\t\tif (a) {\n\t\t\tif (b)\n\t\t\t\tc();\n"
+    "\t\t\telse if (d)\n\t\t\t\te();\n\t\t}\n\t\tif (g)\n\t\t\tif (h)\n\t\t\t\ti();\n\t}\n}\n",
     "base/str.c": call("strtol(s, NULL, 10)"),
     "base/json.h": H + "struct json_t;\n",
     "node/text.c": call('log("sleep(1), system(2)"); /* never system() */ ops->system(x)')

@@ -25,7 +25,7 @@ import rooms
 import symbols
 import tables
 
-FILE_LINES, FUNCTION_LINES, PARAMETERS = 600, 70, 5
+FILE_LINES, FUNCTION_LINES, PARAMETERS, LEVELS = 600, 70, 5, 3
 COLUMNS = {".def": 200, ".py": 120}  # a table row stays on one line
 COLUMNS_DEFAULT = 100
 ALLOW = "tests/lint/allow.txt"
@@ -88,7 +88,8 @@ COMMENT_OR_LITERAL = re.compile(
     r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 FUNCTION_NAME = re.compile(r"(\w+)\s*\(")
-
+CONTROL = re.compile(r"\t+(?:if|for|while|do|switch|\w*foreach\w*)\b")
+SAME_LEVEL = re.compile(r"\s*(?:[}#]|else\b|case\b|default:|$)|\t* ")  # or the rest of a statement
 
 # What does not count as a parameter: outputs, the error, what a callback is handed.
 PARAMETER_FREE = re.compile(r"\b(?:ret(?:_\w+)?|err|arg)(?:\[[^\]]*\])?$")
@@ -104,6 +105,21 @@ def count_parameters(head):
         else:
             parts[-1] += c
     return sum(not PARAMETER_FREE.search(p.strip()) and p.strip() not in ("", "void") for p in parts)
+
+
+def too_deep(body):
+    """Numbers of the lines whose statement stands in more than LEVELS others that decide or repeat."""
+    stack = []
+    for number, line in enumerate(body):
+        if SAME_LEVEL.match(line):
+            continue
+        indent = len(line) - len(line.lstrip("\t"))
+        while stack and stack[-1] >= indent:
+            stack.pop()
+        if CONTROL.match(line):
+            stack.append(indent)
+            if len(stack) > LEVELS:
+                yield number
 
 
 def matches(path, patterns):
@@ -216,6 +232,9 @@ class Tidy:
                 if not path.startswith(FREE):
                     self.check_parameters(path, number, self.function_head(code, number))
             elif line.startswith("}") and start:
+                for at in too_deep(code[start:number - 1]) if not path.startswith(FREE) else ():
+                    self.report(path, start + 1 + at, "nesting", f"at most {LEVELS} levels: split the function, or "
+                                "return early")
                 if number - start + 1 > FUNCTION_LINES:
                     self.long_function(path, start, self.function_name(code, start))
                 start = None
