@@ -56,22 +56,39 @@ static bool link_of(const struct task *t, const char *file, char buf[LINK_MAX])
 	return n > 0;
 }
 
+/* The last folder with that ending, of the service of a user's manager and not of the manager. */
+static char *last_unit(const char *cgroup, const char *ending)
+{
+	const char *at = NULL;
+	size_t len = 0;
+
+	for (const char *p = cgroup; *p; p += *p != '\0') {
+		size_t n = strcspn(p, "/\n");
+		_free_ char *part = xstrndup(p, n);
+
+		if (str_ends(part, ending)) {
+			at = p;
+			len = n;
+		}
+		/* Each hierarchy that has one has the same. */
+		if (p[n] == '\n' && at)
+			break;
+		p += n;
+	}
+	return at ? xstrndup(at, len) : NULL;
+}
+
 /* "redis-server (process 812, redis.service)"; NULL when it has ended. */
 static char *describe(const struct task *t)
 {
 	_free_ char *comm = read_of(t, "comm"), *cgroup = read_of(t, "cgroup");
-	char *unit = NULL;
+	_free_ char *unit = cgroup ? last_unit(cgroup, ".service") : NULL;
 
 	if (!comm)
 		return NULL;
 	comm[strcspn(comm, "\n")] = '\0';
-	for (char *p = cgroup; p && (p = strstr(p, ".service")); p += 8) {
-		unit = p;
-		while (unit > cgroup && unit[-1] != '/')
-			unit--;
-		p[8] = '\0';
-		break;
-	}
+	if (cgroup && !unit)
+		unit = last_unit(cgroup, ".scope");
 	return xasprintf("%s (process %d%s%s)", comm, t->pid, unit ? ", " : "", unit ? unit : "");
 }
 

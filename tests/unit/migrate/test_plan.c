@@ -390,6 +390,38 @@ static void all_offenders_are_named(void **state)
 	assert_non_null(strstr(text_of(&plan), "io_uring"));
 }
 
+static void processes_are_told_with_their_unit(void **state)
+{
+	static const struct {
+		const char *cgroup, *who;
+	} cases[] = {
+		{ "0::/cg/c1/payload/system.slice/redis.service\n",
+		  "worker (process 102, redis.service)" },
+		{ "9:pids:/\n1:name=systemd:/cg/c1/payload/system.slice/a.service\n0::/b.service\n",
+		  "(process 102, a.service)" },
+		{ "0::/user.slice/user-7.slice/user@7.service/app.slice/b.service\n",
+		  "(process 102, b.service)" },
+		{ "0::/user.slice/user-7.slice/user@7.service/init.scope\n",
+		  "(process 102, user@7.service)" },
+		{ "0::/user.slice/user-7.slice/session-3.scope\n",
+		  "(process 102, session-3.scope)" },
+		{ "0::/cg/c1/payload\n", "worker (process 102)" },
+		{ "", "worker (process 102)" },
+	};
+	struct proc_world *w = *state;
+
+	point(w, 102, "ns/uts", "uts:[200]");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct move_plan plan;
+
+		put(w, 102, "cgroup", cases[i].cgroup);
+		plan = look(w);
+		assert_int_equal(plan.n, 1);
+		if (!strstr(plan.reasons[0], cases[i].who))
+			fail_msg("%s: %s", cases[i].cgroup, plan.reasons[0]);
+	}
+}
+
 static void mounts_of_the_host_are_found(void **state)
 {
 	struct proc_world *w = *state;
@@ -505,6 +537,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(message_queues_are_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(relations_to_the_outside_are_found, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(processes_are_told_with_their_unit, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(mounts_of_the_host_are_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(ramfs_is_an_obstacle_while_it_is_used, setup,
