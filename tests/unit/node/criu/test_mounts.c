@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mount namespaces of a container: an init and a service, in a cgroup of the test's own. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/unit/node/criu/join.h"
 
-#include <cmocka.h>
-
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -61,23 +54,6 @@ static void wait_for_end(int fd)
 	close(fd);
 }
 
-static void join_cgroup(const struct world *w, pid_t pid)
-{
-	static const char *const hierarchies[] = { "freezer", "pids", "memory", "" };
-	_free_ char *text = xasprintf("%d", pid);
-	struct err err = { 0 };
-
-	for (size_t i = 0; i < ARRAY_SIZE(hierarchies); i++) {
-		_free_ char *dir = cgroup_path(hierarchies[i], w->cgroup, NAME, "payload");
-		_free_ char *procs = xasprintf("%s/cgroup.procs", dir);
-		_close_ int fd = -1;
-
-		assert_int_equal(io_mkdirs(dir, 0755, &err), 0);
-		fd = open(procs, O_WRONLY | O_CLOEXEC);
-		assert_int_equal(io_write_full(fd, text, strlen(text)), 0);
-	}
-}
-
 /* The service, forked by init, tells its number through the pipe. */
 static pid_t run(struct world *w)
 {
@@ -120,8 +96,8 @@ static int setup(void **state)
 	snprintf(w->dir, sizeof(w->dir), "/tmp/test-mounts-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	w->init = run(w);
-	join_cgroup(w, w->init);
-	join_cgroup(w, w->service);
+	join_cgroup(w->cgroup, NAME, w->init);
+	join_cgroup(w->cgroup, NAME, w->service);
 	*state = w;
 	return 0;
 }

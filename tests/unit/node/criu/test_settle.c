@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a CRIU that dies leaves of a container, put in order: on a process in a cgroup of the test's
  * own. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/node/criu/join.h"
+
 #include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -20,15 +13,11 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/io.h"
-#include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
 #include "node/criu/criu.h"
-#include "node/host/cgroup.h"
 #include "node/node_int.h"
 
 #define NAME "c1"
@@ -42,20 +31,7 @@ struct world {
 
 static void enter(struct world *w, pid_t pid)
 {
-	/* Where the daemon looks for them first. */
-	static const char *const hierarchies[] = { "freezer", "pids", "memory", "" };
-	_free_ char *text = xasprintf("%d", pid);
-	struct err err = { 0 };
-
-	for (size_t i = 0; i < ARRAY_SIZE(hierarchies); i++) {
-		_free_ char *dir = cgroup_path(hierarchies[i], w->cgroup, NAME, "payload");
-		_free_ char *procs = xasprintf("%s/cgroup.procs", dir);
-		_close_ int fd = -1;
-
-		assert_int_equal(io_mkdirs(dir, 0755, &err), 0);
-		fd = open(procs, O_WRONLY | O_CLOEXEC);
-		assert_int_equal(io_write_full(fd, text, strlen(text)), 0);
-	}
+	join_cgroup(w->cgroup, NAME, pid);
 }
 
 static pid_t task(void)
