@@ -62,6 +62,13 @@ static const struct dialogue plans_cases[] = {
 	  { SAYS(PLAN, "{\"kind\":\"live\",\"running\":true}") },
 	  "c1 would move to m2: live\n",
 	  PLAN "\n" },
+	/* of a group the server says which member it is */
+	{ "move c1 --target @gpu --dry-run",
+	  NULL,
+	  { SAYS("GET /1.0/instances/c1/move-plan?target=%40gpu",
+		 "{\"target\":\"m3\",\"kind\":\"live\",\"running\":true}") },
+	  "c1 would move to m3: live\n",
+	  NULL },
 	/* the status of the same command without --dry-run */
 	{ "move c1 --target m2 --dry-run",
 	  NULL,
