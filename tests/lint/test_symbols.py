@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import rooms  # noqa: E402
 import symbols  # noqa: E402
 
-LIST = "base: | text\nnode/host: | the kernel\nnode/pool: node/host | volumes\nnode/top: node/host node/pool | all\n"
+LIST = "base: | text\nbase/net: | sockets\nnode/host: | the kernel\nnode/pool: node/host | volumes\n" \
+       "node/top: node/host node/pool | all\n"
 TREE = {"base/text.c": "void text(void) {}\n",
         "node/host/pids.c": "void text(void);\nvoid pids(void) { text(); }\n",
         "node/pool/pool.c": "void pids(void);\nvoid pool(void) { pids(); }\n",
@@ -47,6 +48,8 @@ def test_what_is_seen_leads_no_further(tmp_path):
 
 @pytest.mark.parametrize("path,rule,tree", [
     ("node/host/up.c", "arrow", {"node/host/up.c": UP % "up"}),
+    ("base/up.c", "arrow", {"base/up.c": "void tls(void);\nvoid up(void) { tls(); }\n",
+                            "base/net/tls.c": "void tls(void) {}\n"}),
     ("node/pool/a.c", "circle", RING),
     ("node/pool/a.c", "circle", TABLE),
     ("node/pool/late.c", "symbols", {"node/pool/late.c": ""}),
