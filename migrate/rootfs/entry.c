@@ -175,11 +175,16 @@ static bool path_ok(const char *path)
 	}
 }
 
+static bool is_kind(enum sync_kind kind)
+{
+	return kind && strchr("dflhsxc", (int)kind);
+}
+
 static bool entry_ok(const struct sync_entry *e)
 {
 	bool top = !*e->path, folder = e->kind == SYNC_DIR || e->kind == SYNC_CLOSE;
 
-	if (!strchr("dflhsxc", (int)e->kind) || (!top && !path_ok(e->path)) || (top && !folder))
+	if (!is_kind(e->kind) || (!top && !path_ok(e->path)) || (top && !folder))
 		return false;
 	if (e->kind == SYNC_HARD)
 		return path_ok(e->target);
