@@ -316,21 +316,50 @@ static const struct {
 	{ "delete", op_delete },
 };
 
-/* {name, lxcpath, op, path, pid | spec, ...}; descriptor 5 is the content of a put or the socket
- * that takes the file of a get, 6 a pidfd of init when it runs. */
-json_t *helper_file(const json_t *request, struct err *err)
+/* What is wrong with the path that was asked for, or with what is there inside. */
+static const struct {
+	int sys;
+	enum err_kind kind;
+} blame[] = {
+	{ ENOTDIR, ERR_INVALID },  { EISDIR, ERR_INVALID },  { ELOOP, ERR_INVALID },
+	{ EINVAL, ERR_INVALID },   { ENXIO, ERR_INVALID },   { ENAMETOOLONG, ERR_INVALID },
+	{ EPERM, ERR_CONFLICT },   { EACCES, ERR_CONFLICT }, { EROFS, ERR_CONFLICT },
+	{ ETXTBSY, ERR_CONFLICT }, { EBUSY, ERR_CONFLICT },
+};
+
+static void blame_request(struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(blame); i++) {
+		if (err->kind == ERR_INTERNAL && err->sys == blame[i].sys)
+			err->kind = blame[i].kind;
+	}
+}
+
+static json_t *run(const json_t *request, struct err *err)
 {
 	const char *op = json_str(request, "op", "");
-	pid_t pid = (pid_t)json_int(request, "pid", 0);
-	int rc = pid > 0 ? enter_running(pid, err) : enter_stopped(request, err);
 
-	if (rc < 0)
-		return NULL;
-	umask(0);
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
 		if (str_eq(op, ops[i].op))
 			return ops[i].run(request, json_str(request, "path", ""), err);
 	}
 	err_set(err, ERR_INTERNAL, "no file operation \"%s\"", op);
 	return NULL;
+}
+
+/* {name, lxcpath, op, path, pid | spec, ...}; descriptor 5 is the content of a put or the socket
+ * that takes the file of a get, 6 a pidfd of init when it runs. */
+json_t *helper_file(const json_t *request, struct err *err)
+{
+	pid_t pid = (pid_t)json_int(request, "pid", 0);
+	int rc = pid > 0 ? enter_running(pid, err) : enter_stopped(request, err);
+	json_t *answer;
+
+	if (rc < 0)
+		return NULL;
+	umask(0);
+	answer = run(request, err);
+	if (!answer)
+		blame_request(err);
+	return answer;
 }
