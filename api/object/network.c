@@ -90,7 +90,7 @@ static int fill_address(struct req *r, json_t *config, const char *missing)
 /* The identifier asked for, or the lowest free one; unique in the cluster. */
 static int fill_vni(struct req *r, json_t *doc, const struct network_ops *ops)
 {
-	int64_t wanted = keys_number(&ops->keys, json_obj(doc, "config"), "vxlan.id");
+	int64_t wanted = keys_number(&ops->keys, json_obj(doc, "config"), ops->spans);
 	_rows_ struct rows rows = { 0 };
 	int64_t vni = wanted ? wanted : VNI_FIRST;
 
@@ -101,8 +101,8 @@ static int fill_vni(struct req *r, json_t *doc, const struct network_ops *ops)
 			continue;
 		if (wanted)
 			return err_set(req_err(r), ERR_CONFLICT,
-				       "network \"%s\" has vxlan.id %lld already", rows.v[i].key,
-				       (long long)wanted);
+				       "network \"%s\" has %s %lld already", rows.v[i].key,
+				       ops->spans, (long long)wanted);
 		vni++;
 		i = (size_t)-1;
 	}

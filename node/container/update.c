@@ -41,6 +41,8 @@ static int take_out(struct update *u, const json_t *dev, struct err *err)
 {
 	const struct device_ops *ops = device_ops_of(dev);
 
+	if (ops && device_check_plug(ops, err) < 0)
+		return -1;
 	if (ops && ops->unplug && in_helper(u, dev, false, err) < 0)
 		return -1;
 	return ops && ops->release ? ops->release(dev, err) : 0;
@@ -53,7 +55,8 @@ static int put_in(struct update *u, const json_t *dev, struct err *err)
 
 	if (!ops)
 		return err_set(err, ERR_INVALID, "there is no such type of device");
-	if (ops->prepare && ops->prepare(dev, DEVICE_PLUG, err) < 0)
+	if (device_check_plug(ops, err) < 0 ||
+	    (ops->prepare && ops->prepare(dev, DEVICE_PLUG, err) < 0))
 		return -1;
 	if (!ops->plug || in_helper(u, dev, true, err) == 0)
 		return 0;

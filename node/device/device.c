@@ -50,6 +50,15 @@ const char *device_pool(const json_t *options)
 	return ops && ops->pool ? ops->pool(options) : NULL;
 }
 
+int device_check_plug(const struct device_ops *ops, struct err *err)
+{
+	if (ops->plug || (!ops->conf && !ops->stage))
+		return 0;
+	return err_set(err, ERR_CONFLICT,
+		       "one of type %s is put in when its instance starts: stop the instance first",
+		       ops->type);
+}
+
 bool device_is_root(const json_t *options)
 {
 	const struct device_ops *ops = device_ops_of(options);

@@ -9,7 +9,8 @@
  *     start, restore   prepare > conf > stage > (liblxc or CRIU) > started ... release
  *     while it runs    prepare > plug ... unplug > release
  *
- * A function that is missing has nothing to do. stage, plug and unplug run in a helper: what they
+ * A function that is missing has nothing to do; a type with conf or stage and without plug comes
+ * and goes while its instance is stopped. stage, plug and unplug run in a helper: what they
  * leave behind by mistake ends with its process.
  */
 #pragma once
@@ -124,6 +125,9 @@ int devices_check(const char *what, json_t *devices, const json_t *old, struct e
 /* The options of a known type as a description has them: read, with their defaults. */
 json_t *device_describe(const char *device, const json_t *options);
 
+/* May it come and go while the container runs? ERR_CONFLICT: it is part of the configuration that
+ * liblxc starts it with, and its type cannot plug. */
+int device_check_plug(const struct device_ops *ops, struct err *err);
 bool device_has_port(const json_t *dev, struct device_port *ret);
 /* What `a` is can stay where `b` is wanted. */
 bool device_is_same(const json_t *a, const json_t *b);

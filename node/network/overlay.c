@@ -81,7 +81,7 @@ static int remove_all(const char *bridge, struct err *err)
 const struct network_ops network_overlay = {
 	.type = "overlay",
 	.keys = { network_rows, "overlay" },
-	.spans = true,
+	.spans = "vxlan.id",
 	.parse = parse,
 	.ensure = ensure,
 	.remove = remove_all,

@@ -13,9 +13,10 @@ struct net;
 struct network_ops {
 	const char *type;
 	struct keys keys; /* network_rows of the type */
-	/* One segment over all members: it has an identifier that no other network has ("vni"), and
-	 * each member knows where the others' containers are. */
-	bool spans;
+	/* One segment over all members: it has an identifier that no other network has ("vni"),
+	 * which this key asks for, and each member knows where the others' containers are. NULL:
+	 * the segment is this member's. */
+	const char *spans;
 
 	/* Reads what it needs of the description; net->mtu is 0 unless it was given, and may be
 	 * set. */

@@ -43,6 +43,46 @@ static void test_types(void **state)
 	}
 }
 
+static int conf(struct device_conf *c, const json_t *dev, struct err *err)
+{
+	return 0;
+}
+
+static int stage(const json_t *spec, const json_t *dev, const char *target, struct err *err)
+{
+	return 0;
+}
+
+static int plug(const struct device_inside *c, const json_t *dev, struct err *err)
+{
+	return 0;
+}
+
+/* One that liblxc has to be told of is not taken for put in where nobody can. */
+static void test_plugged_or_at_the_start(void **state)
+{
+	static const struct {
+		struct device_ops ops;
+		int rc;
+	} cases[] = {
+		{ { .type = "idle" }, 0 },
+		{ { .type = "both", .conf = conf, .stage = stage, .plug = plug }, 0 },
+		{ { .type = "line", .conf = conf }, -1 },
+		{ { .type = "file", .stage = stage }, -1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct err err = { 0 };
+
+		assert_int_equal(device_check_plug(&cases[i].ops, &err), cases[i].rc);
+		assert_int_equal(err.kind, cases[i].rc ? ERR_CONFLICT : ERR_NONE);
+		if (cases[i].rc)
+			assert_non_null(strstr(err.msg, cases[i].ops.type));
+	}
+	for (size_t i = 0; device_types[i]; i++)
+		assert_int_equal(device_check_plug(device_types[i], &(struct err){ 0 }), 0);
+}
+
 static void test_unknown_type(void **state)
 {
 	static const char *const texts[] = { "{}", "{\"type\":\"gpu\"}", "{\"type\":\"\"}",
@@ -436,6 +476,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_plugged_or_at_the_start),
 		cmocka_unit_test(test_unknown_type),
 		cmocka_unit_test(test_types_are_named),
 		cmocka_unit_test(test_facts),
