@@ -149,6 +149,7 @@ static const struct {
 	{ "unix: ", "a closed in-flight socket", "a closed connection waits to be accepted" },
 	{ "cg: ", "No such file or directory", "a cgroup was removed while CRIU looked at it" },
 	{ "cg: ", "No such device", "a cgroup was removed while CRIU looked at it" },
+	{ "send_fds failed ", "(-109)", "too many descriptors of its users are in messages" },
 	{ "parse_fdinfo_pid_s: ", "[inotify ", "a file that is watched was just removed" },
 };
 

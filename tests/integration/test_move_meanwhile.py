@@ -66,24 +66,34 @@ def test_a_move_may_end_commands(cluster, launch, world, mode):
     wait_for("a consistent world", lambda: world.problems() == [], 20)
 
 
-def test_a_command_begun_after_the_plan_refuses_the_move(cluster, launch, world):
-    name = launch("visited", "--target", "m1")
-    helper = []
+def stop_helper(cluster):
+    helper = [pid for pid, what in processes_of(cluster[0]) if what == "helper-dump"]
+    for pid in helper:
+        os.kill(pid, signal.SIGSTOP)
+    return helper
 
-    def stop_helper():
-        helper.extend(pid for pid, what in processes_of(cluster[0]) if what == "helper-dump")
-        for pid in helper:
-            os.kill(pid, signal.SIGSTOP)
-        return helper
+
+def begin_within_a_move(cluster, name):
+    """A move whose helper stands still, and a command begun meanwhile; None when the helper was further already."""
     mover = in_background(lambda: move(cluster[2], name, "m2", check=False))
-    wait_for("the helper", stop_helper, 30, step=0.001)
+    helper = wait_for("the helper", lambda: stop_helper(cluster), 30, step=0.001)
     session = subprocess.Popen(cluster[2].in_netns(cluster.dunlin, "exec", name, "--", "cat"),
                                env=cluster[2].env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     session.stdin.write("hello\n")
     session.stdin.flush()
-    assert session.stdout.readline() == "hello\n"
+    line = session.stdout.readline()
     os.kill(helper[0], signal.SIGCONT)
-    failed = mover()
+    if line == "hello\n":
+        return session, mover()
+    session.communicate()
+    assert mover().returncode == 0
+    move(cluster[2], name, "m1")
+    return None
+
+
+def test_a_command_begun_after_the_plan_refuses_the_move(cluster, launch, world):
+    name = launch("visited", "--target", "m1")
+    session, failed = wait_for("a command in time", lambda: begin_within_a_move(cluster, name), 120)
     assert failed.returncode == 1 and 'the command "cat" was begun' in failed.stderr, failed
     assert session.communicate("goes on\n", timeout=30)[0] == "goes on\n" and session.returncode == 0
     move(cluster[2], name, "m2")

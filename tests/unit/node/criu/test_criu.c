@@ -70,6 +70,10 @@ static void causes_that_pass_are_known(void **state)
 	assert_non_null(criu_transient("unix: Non-empty write queue on an in-flight socket 0x1f"));
 	assert_non_null(criu_transient("unix: Found a closed in-flight socket to 0x1f"));
 	assert_non_null(criu_transient("cg: Failed opening /a: No such file or directory"));
+	assert_non_null(criu_transient("send_fds failed (-109)")); /* ETOOMANYREFS, unix(7) */
+	assert_non_null(criu_transient("parse_fdinfo_pid_s: error parsing [inotify wd:20 ino:1f] "
+				       "for 8: Invalid argument"));
+	assert_null(criu_transient("send_fds failed (-9)"));
 	assert_null(criu_transient("mnt: Can't open /x: No such file or directory"));
 	assert_null(criu_transient("sk unix: Can't dump half of stream unix connection."));
 	assert_null(criu_transient("CRIU wrote no log"));
