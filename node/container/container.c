@@ -140,6 +140,8 @@ static int finish_stop(struct node *n, struct ct *c, bool ended, int timeout_s, 
 	c->stop_asked = false;
 	if (c->status == STATUS_STOPPING)
 		ct_set_status(n, c, STATUS_RUNNING);
+	/* Others may have seen it stopping. */
+	ct_publish(n, c, true);
 	return err_set(err, ERR_TIMEOUT,
 		       "instance %s did not shut down within %d seconds; stop it by force", c->name,
 		       timeout_s);
