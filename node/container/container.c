@@ -377,6 +377,24 @@ int container_hold(struct node *n, const char *name, bool hold, struct err *err)
 	return 0;
 }
 
+bool container_keep(struct node *n, const char *name)
+{
+	struct ct *c = ct_get(n, name, false);
+	struct err err;
+	bool runs = false;
+
+	if (!c)
+		return false;
+	{
+		ct_locked(c);
+		runs = c->pid > 0;
+		if (runs && ct_mark(n, name, &err) < 0)
+			log_err(LOG_WARN, "an instance that ends is not started again", &err);
+	}
+	ct_put(n, c);
+	return runs;
+}
+
 static int gone_locked(struct node *n, struct ct *c, int64_t deadline, struct err *err)
 {
 	_free_ char *dir = ct_dir(n, c->name);

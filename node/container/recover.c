@@ -34,11 +34,10 @@ static void reboot_job(void *arg)
 /* It rebooted while no daemon was there to start it again. */
 static void finish_reboot(struct node *n, const char *name)
 {
-	_free_ char *mark = ct_file(n, name, "reboot");
 	struct reboot *r;
 	struct err err;
 
-	if (!io_exists(mark))
+	if (!ct_is_marked(n, name))
 		return;
 	r = xnew(struct reboot);
 	r->n = n;

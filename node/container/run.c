@@ -32,6 +32,7 @@
 #define START_TIMEOUT_MS 60000
 #define KILL_TIMEOUT_MS 30000
 #define MONITOR_TIMEOUT_MS 10000
+#define MARK_S 600 /* what has not ended by then was not going to */
 
 /* When addresses that come by DHCP or router advertisement are looked for after a start. */
 static const int64_t address_checks_ms[] = { 500, 1500, 4000, 15000 };
@@ -212,14 +213,30 @@ static void end_processes(struct node *n, struct ct *c)
 	cgroup_kill(n->cgroup_name, c->name, "payload");
 }
 
+int ct_mark(struct node *n, const char *name, struct err *err)
+{
+	_free_ char *mark = ct_file(n, name, "reboot");
+
+	return io_write_file(mark, "", 0, 0600, err);
+}
+
+bool ct_is_marked(struct node *n, const char *name)
+{
+	_free_ char *mark = ct_file(n, name, "reboot");
+	struct stat st;
+
+	return lstat(mark, &st) == 0 && clock_wall() - st.st_mtime < MARK_S;
+}
+
 /* A reboot from inside: the kernel reports it as the death of init by SIGHUP; the hook in the
  * configuration leaves a mark where the kernel does not say. */
 static bool wants_reboot(struct node *n, struct ct *c)
 {
 	_free_ char *mark = ct_file(n, c->name, "reboot");
 	int status = pids_exit_status(c->pidfd);
-	bool marked = unlink(mark) == 0;
+	bool marked = ct_is_marked(n, c->name);
 
+	unlink(mark);
 	if (c->stop_asked)
 		return false;
 	return marked || (status >= 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP);

@@ -27,6 +27,9 @@ void container_cut_visits(struct node *n, const char *name);
 void container_open(struct node *n, const char *name);
 /* While held, its end is neither reported nor answered with a restart, and its nics stay. */
 int container_hold(struct node *n, const char *name, bool hold, struct err *err);
+/* One that was asked to stop for a move and shall go on after all may end yet: it is then started
+ * again, within ten minutes, unless it is stopped by somebody else. False: it does not run. */
+bool container_keep(struct node *n, const char *name);
 /* Waits until the processes of a held container have ended, releases what it had here and
  * forgets it without a word to the callback. */
 int container_gone(struct node *n, const char *name, int64_t deadline, struct err *err);

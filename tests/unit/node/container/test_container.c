@@ -122,6 +122,60 @@ static void test_reboot(void **state)
 	end_container(w, "c5");
 }
 
+/* Asked to stop for a move that was given up, it may end late; also while no daemon is there. */
+static void test_keep(void **state)
+{
+	static const struct {
+		bool old, stopped, daemon_gone; /* the mark; by somebody else; when it ends */
+		bool again;
+	} cases[] = {
+		{ .again = true },
+		{ .daemon_gone = true, .again = true },
+		{ .old = true },
+		{ .old = true, .daemon_gone = true },
+		{ .stopped = true },
+	};
+	struct world *w = *state;
+	_json_ json_t *spec = make_spec(w, "e3", "dir"), *known = json_pack("{sb}", "e3", 1);
+	_free_ char *mark = xasprintf("%s/containers/e3/reboot", node_dir(w->n));
+	const struct timespec long_ago[] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	struct err err;
+
+	assert_false(container_keep(w->n, "e3"));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct pollfd init = { .events = POLLIN };
+		pid_t first;
+
+		must(container_start(w->n, spec, &err), &err);
+		first = container_pid(w->n, "e3");
+		init.fd = pids_open(first, &err);
+		assert_true(container_keep(w->n, "e3"));
+		if (cases[i].old)
+			assert_int_equal(utimensat(AT_FDCWD, mark, long_ago, 0), 0);
+		w->told[0] = '\0';
+		if (cases[i].daemon_gone)
+			node_free(w->n);
+		if (cases[i].stopped)
+			must(container_stop(w->n, "e3", true, 0, &err), &err);
+		else
+			assert_int_equal(kill(first, SIGKILL), 0);
+		if (cases[i].daemon_gone) {
+			assert_int_equal(poll(&init, 1, WAIT_MS), 1);
+			open_node(w);
+			must(node_recover(w->n, known, &err), &err);
+		}
+		if (cases[i].again)
+			assert_true(wait_new_init(w, "e3", first));
+		else if (!cases[i].daemon_gone)
+			assert_true(wait_told(w, "Stopped"));
+		if (!cases[i].again)
+			assert_int_equal(container_status(w->n, "e3"), STATUS_STOPPED);
+		end_container(w, "e3");
+		assert_false(container_keep(w->n, "e3"));
+		close(init.fd);
+	}
+}
+
 static void test_monitor_killed(void **state)
 {
 	struct world *w = *state;
@@ -358,6 +412,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_freeze_and_force),
 		cmocka_unit_test(test_ends_by_itself),
 		cmocka_unit_test(test_reboot),
+		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_monitor_killed),
 		cmocka_unit_test(test_recover),
 		cmocka_unit_test(test_helper_killed),
