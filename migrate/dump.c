@@ -187,6 +187,7 @@ int source_dump(struct source *s, struct err *err)
 {
 	int64_t changes;
 
+	source_tell(s, "taking its memory along");
 	if (dump(s, err) < 0)
 		return -1;
 	source_stage(s, "dump");

@@ -31,6 +31,7 @@ static const struct {
 	{ "live", offsetof(struct move, live) },
 	{ "frozen", offsetof(struct move, frozen) },
 	{ "start", offsetof(struct move, start) },
+	{ "stopping", offsetof(struct move, stopping) },
 	{ "back", offsetof(struct move, back) },
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* migrate/migrate.h - moving an instance to another member, live, cold, never lost, never twice.
+/* migrate/migrate.h - moving an instance to another member in one of several ways
+ * (migrate/mode.def): never lost, never twice.
  *
  * docs/moving.md tells the protocol. One conditional transaction (the instance row's member and
  * epoch) is the commit point; before it the source owns the container, after it the target does,
@@ -30,34 +31,60 @@ struct mover_opts {
 struct mover *mover_new(const struct mover_opts *o);
 void mover_free(struct mover *m);
 
-enum move_kind { MOVE_LIVE, MOVE_COLD, MOVE_REFUSED };
+enum move_kind {
+#define MODE(id, name) MOVE_##id,
+#include "migrate/mode.def"
+#undef MODE
+	MOVE_REFUSED,
+};
+const char *move_kind_name(enum move_kind kind);
+/* Ways that are allowed, as bits: the best of them that is possible is taken. */
+#define MOVE_BEST ((1u << MOVE_REFUSED) - 1)
+static inline unsigned move_only(enum move_kind kind)
+{
+	return 1u << kind;
+}
+/* "best", or the name of the only one. */
+int move_modes_parse(const char *word, unsigned *ret, struct err *err);
+
 #define MOVE_REASONS_MAX 20
+struct move_reason {
+	enum move_kind allows; /* no better one */
+	char text[240];
+};
 /* What forbids more than `kind`, each with process and cause; none for live. */
 struct move_plan {
 	enum move_kind kind;
-	size_t n; /* how many there are; only the first MOVE_REASONS_MAX are kept */
-	char reasons[MOVE_REASONS_MAX][240];
+	size_t n[MOVE_REFUSED + 1]; /* how many there are, by what they allow */
+	size_t kept;                /* only the first MOVE_REASONS_MAX are */
+	struct move_reason reasons[MOVE_REASONS_MAX];
 };
-void move_plan_add(struct move_plan *p, enum move_kind kind, const char *fmt, ...)
+void move_plan_add(struct move_plan *p, enum move_kind allows, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* As many as fit, and how many more there are; returns buf. */
-const char *move_plan_text(const struct move_plan *p, char *buf, size_t size);
-/* {kind, reason, reasons[...], more} */
+/* How many forbid that one. */
+size_t move_plan_count(const struct move_plan *p, enum move_kind kind);
+/* What forbids that one: as many as fit, and how many more there are; returns buf. */
+const char *move_plan_text(const struct move_plan *p, enum move_kind kind, char *buf, size_t size);
+/* {kind, reason, reasons[...], more, modes {live {possible, reasons[...], more}, ...}} */
 json_t *move_plan_json(const struct move_plan *p);
 /* Pre-flight on the source: asks the target for its facts and compares, looks at what the
  * processes hold. Nothing is changed. */
 int move_plan(struct mover *m, const struct row *instance, const char *target,
 	      struct move_plan *ret, struct err *err);
+/* Of those allowed; one that is stopped moves cold whatever is allowed. MOVE_REFUSED when none is
+ * possible. ret_why: what forbids better ones. */
+enum move_kind move_choose(const struct move_plan *p, unsigned modes, bool runs, char *ret_why,
+			   size_t size);
 
 struct move_order {
 	const char *name, *target;
-	bool live;  /* false: a running container is stopped, moved and started */
+	unsigned modes;    /* of one that runs: MOVE_BEST, or move_only() */
 	bool end_sessions; /* live: commands that were begun from outside do not stand in its way */
-	void *view; /* what is known of the instance, for mover_opts.spec; NULL: nothing */
+	void *view;        /* what is known of the instance, for mover_opts.spec; NULL: nothing */
 };
 /* The whole move; runs in a job worker on the source. The operation gets progress and metadata:
- * migration {kind, downtime_ms, total_ms, memory_bytes, rootfs_bytes, stages{...}}. On failure it
- * goes on where it was. */
+ * migration {kind, reason, downtime_ms, total_ms, memory_bytes, rootfs_bytes, stages{...}}. On
+ * failure it goes on where it was. */
 int move_run(struct mover *m, const struct move_order *o, struct op *op, struct err *err);
 /* Target side: the upgraded stream of GET /internal/migrate. Owns the stream. */
 void move_serve(struct mover *m, struct stream *own_stream);

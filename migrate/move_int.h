@@ -30,7 +30,8 @@ struct move {
 	char source[64], target[64]; /* members */
 	char was[FOLDER_SIZE];       /* its old name, which it gets back without the move */
 	bool live, frozen;           /* frozen: it was so before the move, and stays so */
-	bool start;                  /* it was stopped for the move: whoever has it starts it */
+	bool start;                  /* it is stopped for the move: whoever has it starts it */
+	bool stopping;               /* source: it may have been asked to stop for the move */
 	bool back;                   /* source: commit_back may have been sent */
 	json_t *spec, *pool;         /* as on this member; NULL before they are known */
 	struct move *next;

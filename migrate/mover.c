@@ -214,7 +214,7 @@ void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 
 	plan_compare(own, target_facts, json_str(pool, "driver", ""), ret);
 	if (container_pid(m->o.node, name) == 0) {
-		if (ret->kind == MOVE_LIVE || ret->kind == MOVE_COLD) {
+		if (ret->kind < MOVE_REFUSED) {
 			*ret = (struct move_plan){ 0 };
 			move_plan_add(ret, MOVE_COLD, "the instance is stopped");
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "migrate/plan.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,57 +55,111 @@ static bool has(const json_t *list, const char *word)
 
 /* --- reasons ------------------------------------------------------------------------------ */
 
-void move_plan_add(struct move_plan *p, enum move_kind kind, const char *fmt, ...)
+void move_plan_add(struct move_plan *p, enum move_kind allows, const char *fmt, ...)
 {
+	struct move_reason *r;
 	va_list ap;
 
-	if (kind > p->kind)
-		p->kind = kind;
-	if (p->n < MOVE_REASONS_MAX) {
-		va_start(ap, fmt);
-		vsnprintf(p->reasons[p->n], sizeof(p->reasons[0]), fmt, ap);
-		va_end(ap);
-	}
-	p->n++;
+	assert(allows > MOVE_LIVE);
+	if (allows > p->kind)
+		p->kind = allows;
+	p->n[allows]++;
+	if (p->kept == MOVE_REASONS_MAX)
+		return;
+	r = &p->reasons[p->kept++];
+	r->allows = allows;
+	va_start(ap, fmt);
+	vsnprintf(r->text, sizeof(r->text), fmt, ap);
+	va_end(ap);
 }
 
-static size_t kept(const struct move_plan *p)
+size_t move_plan_count(const struct move_plan *p, enum move_kind kind)
 {
-	return p->n < MOVE_REASONS_MAX ? p->n : MOVE_REASONS_MAX;
+	size_t n = 0;
+
+	for (int allows = (int)kind + 1; allows <= MOVE_REFUSED; allows++)
+		n += p->n[allows];
+	return n;
 }
 
-const char *move_plan_text(const struct move_plan *p, char *buf, size_t size)
+const char *move_plan_text(const struct move_plan *p, enum move_kind kind, char *buf, size_t size)
 {
-	size_t len = 0, i = 0;
+	size_t len = 0, told = 0, n = move_plan_count(p, kind);
 
 	buf[0] = '\0';
 	/* A first reason that is too long is cut, others wait for a list that has room. */
-	for (; i < kept(p); i++) {
-		size_t need = strlen(p->reasons[i]) + strlen("; ; and 1000000 more");
+	for (size_t i = 0; i < p->kept; i++) {
+		const char *text = p->reasons[i].text;
 
-		if (i > 0 && len + need >= size)
+		if (p->reasons[i].allows <= kind)
+			continue;
+		if (told && len + strlen(text) + strlen("; ; and 1000000 more") >= size)
 			break;
-		snprintf(buf + len, size - len, "%s%s", i ? "; " : "", p->reasons[i]);
+		snprintf(buf + len, size - len, "%s%s", told++ ? "; " : "", text);
 		len = strlen(buf);
 	}
-	if (i < p->n)
-		snprintf(buf + len, size - len, "; and %zu more", p->n - i);
+	if (told < n)
+		snprintf(buf + len, size - len, "; and %zu more", n - told);
 	return buf;
+}
+
+/* {reasons[...], more} */
+static json_t *against(const struct move_plan *p, enum move_kind kind)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->kept; i++) {
+		if (p->reasons[i].allows > kind)
+			json_array_append_new(list, json_string(p->reasons[i].text));
+	}
+	return json_pack("{so,sI}", "reasons", list, "more",
+			 (json_int_t)(move_plan_count(p, kind) - json_array_size(list)));
 }
 
 json_t *move_plan_json(const struct move_plan *p)
 {
-	static const char *const kinds[] = {
-		[MOVE_LIVE] = "live", [MOVE_COLD] = "cold", [MOVE_REFUSED] = "refused"
-	};
-	char text[MOVE_REASONS_MAX * sizeof(p->reasons[0])];
-	json_t *list = json_array();
+	char text[MOVE_REASONS_MAX * sizeof(p->reasons[0].text)];
+	json_t *told = against(p, MOVE_LIVE), *modes = json_object();
 
-	for (size_t i = 0; i < kept(p); i++)
-		json_array_append_new(list, json_string(p->reasons[i]));
-	return json_pack("{ss,ss,so,sI}", "kind", kinds[p->kind], "reason",
-			 move_plan_text(p, text, sizeof(text)), "reasons", list, "more",
-			 (json_int_t)(p->n - kept(p)));
+	for (int kind = MOVE_LIVE; kind < MOVE_REFUSED; kind++) {
+		json_t *mode = against(p, (enum move_kind)kind);
+
+		json_put_bool(mode, "possible", (int)p->kind <= kind);
+		json_object_set_new(modes, move_kind_name((enum move_kind)kind), mode);
+	}
+	json_put_str(told, "kind", move_kind_name(p->kind));
+	json_put_str(told, "reason", move_plan_text(p, MOVE_LIVE, text, sizeof(text)));
+	json_object_set_new(told, "modes", modes);
+	return told;
+}
+
+/* --- the choice ---------------------------------------------------------------------------- */
+
+static bool is_single(unsigned modes)
+{
+	return (modes & (modes - 1)) == 0;
+}
+
+enum move_kind move_choose(const struct move_plan *p, unsigned modes, bool runs, char *ret_why,
+			   size_t size)
+{
+	/* It has no memory, and nothing to be stopped: it goes as it may, whatever was asked. */
+	unsigned allowed = runs ? modes : MOVE_BEST;
+	int best = MOVE_LIVE, kind;
+
+	assert(modes & MOVE_BEST);
+	while (!(allowed & 1u << best))
+		best++;
+	for (kind = best; kind < MOVE_REFUSED; kind++) {
+		if ((allowed & 1u << kind) && (int)p->kind <= kind)
+			break;
+	}
+	if (kind > best)
+		move_plan_text(p, (enum move_kind)best, ret_why, size);
+	else
+		snprintf(ret_why, size, "%s",
+			 is_single(modes) ? "as asked for" : "nothing stands against it");
+	return (enum move_kind)kind;
 }
 
 /* --- two members -------------------------------------------------------------------------- */
@@ -143,11 +198,11 @@ static void criu_fits(const json_t *f, struct move_plan *ret)
 	const char *need = plan_version_cmp(kernel, "6.16") >= 0 ? "4.2" : "4.1";
 
 	if (*why)
-		move_plan_add(ret, MOVE_COLD, "%s: %s", name_of(f), why);
+		move_plan_add(ret, MOVE_NEAR_LIVE, "%s: %s", name_of(f), why);
 	else if (!*v)
-		move_plan_add(ret, MOVE_COLD, "CRIU is not installed on %s", name_of(f));
+		move_plan_add(ret, MOVE_NEAR_LIVE, "CRIU is not installed on %s", name_of(f));
 	else if (plan_version_cmp(v, need) < 0)
-		move_plan_add(ret, MOVE_COLD,
+		move_plan_add(ret, MOVE_NEAR_LIVE,
 			      "CRIU %s on %s is too old for its kernel %s, which needs %s", v,
 			      name_of(f), kernel, need);
 }
@@ -157,7 +212,7 @@ static void criu_is_as_new(const json_t *s, const json_t *t, struct move_plan *r
 	const char *a = json_str(s, "criu_version", ""), *b = json_str(t, "criu_version", "");
 
 	if (*a && *b && plan_version_cmp(b, a) < 0)
-		move_plan_add(ret, MOVE_COLD, "CRIU on %s (%s) is older than on %s (%s)",
+		move_plan_add(ret, MOVE_NEAR_LIVE, "CRIU on %s (%s) is older than on %s (%s)",
 			      name_of(t), b, name_of(s), a);
 }
 
@@ -167,7 +222,7 @@ static void cpu_fits(const json_t *s, const json_t *t, struct move_plan *ret)
 		if (has(json_arr(s, "cpu_flags"), cpu_flags[i]) &&
 		    !has(json_arr(t, "cpu_flags"), cpu_flags[i]))
 			move_plan_add(
-				ret, MOVE_COLD,
+				ret, MOVE_NEAR_LIVE,
 				"the processors of %s lack \"%s\", which programs started on %s "
 				"may use",
 				name_of(t), cpu_flags[i], name_of(s));
@@ -187,7 +242,7 @@ static void words_fit(const json_t *s, const json_t *t, struct move_plan *ret)
 			   *b = json_str(t, same_words[i].key, "");
 
 		if (!str_eq(a, b))
-			move_plan_add(ret, MOVE_COLD, "%s differ: \"%s\" on %s, \"%s\" on %s",
+			move_plan_add(ret, MOVE_NEAR_LIVE, "%s differ: \"%s\" on %s, \"%s\" on %s",
 				      same_words[i].what, a, name_of(s), b, name_of(t));
 	}
 }
@@ -197,13 +252,13 @@ static void kernel_fits(const json_t *s, const json_t *t, struct move_plan *ret)
 	const char *a = json_str(s, "kernel_version", ""), *b = json_str(t, "kernel_version", "");
 
 	if (json_int(s, "page_size", 4096) != json_int(t, "page_size", 4096))
-		move_plan_add(ret, MOVE_COLD, "%s and %s have memory pages of different sizes",
+		move_plan_add(ret, MOVE_NEAR_LIVE, "%s and %s have memory pages of different sizes",
 			      name_of(s), name_of(t));
 	if (json_bool(s, "cgroup2", false) != json_bool(t, "cgroup2", false))
-		move_plan_add(ret, MOVE_COLD, "%s and %s mount their cgroups differently",
+		move_plan_add(ret, MOVE_NEAR_LIVE, "%s and %s mount their cgroups differently",
 			      name_of(s), name_of(t));
 	if (plan_version_cmp(b, a) < 0)
-		move_plan_add(ret, MOVE_COLD,
+		move_plan_add(ret, MOVE_NEAR_LIVE,
 			      "the kernel of %s (%s) is older than that of %s (%s) and may lack "
 			      "what processes use",
 			      name_of(t), b, name_of(s), a);

@@ -46,7 +46,9 @@ int move_start(struct mover *m, const struct move *mv, struct err *err)
 {
 	struct node *n = m->o.node;
 
-	if (mv->live || !mv->start || container_pid(n, mv->id.name) > 0)
+	if (mv->live || !mv->start)
+		return 0;
+	if (mv->stopping ? container_keep(n, mv->id.name) : container_pid(n, mv->id.name) > 0)
 		return 0;
 	if (m->o.takes(m->o.arg, err) == 0 && m->o.need_networks(m->o.arg, mv->spec, err) == 0 &&
 	    container_start(n, mv->spec, err) == 0)

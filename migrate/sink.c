@@ -258,7 +258,15 @@ static int receive_live(struct sink *k, struct err *err)
 	}
 }
 
-/* 1: committed. */
+static int pass_of_files(struct sink *k, struct err *err)
+{
+	if (fault_point(move_target_receiving, err) < 0)
+		return -1;
+	/* The last moment at which it can still stay where it was. */
+	return k->m->o.takes(k->m->o.arg, err) < 0 ? -1 : pass_done(k, err);
+}
+
+/* Until the commit. */
 static int receive_cold(struct sink *k, struct err *err)
 {
 	struct frame f;
@@ -268,7 +276,7 @@ static int receive_cold(struct sink *k, struct err *err)
 			return -1;
 		if (f.type == FR_COMMITTED)
 			return 0;
-		if (f.type == FR_SYNC_DONE ? pass_done(k, err) < 0
+		if (f.type == FR_SYNC_DONE ? pass_of_files(k, err) < 0
 					   : sync_take(k->sync, &f, err) < 0)
 			return -1;
 	}

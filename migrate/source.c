@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +26,6 @@
 
 #define CONNECT_MS 10000
 #define CALL_OFF_MS 3000 /* afterwards in the background */
-#define STOP_S 60
 #define CLOSE_MS 2000
 #define CUT_MS 10000
 #define PASSES_MAX 4
@@ -34,6 +34,19 @@
 #define STARTED_MS 60000
 #define LOOK_MS 500 /* whether the target is alive */
 #define END_MS 500  /* of an init that was let go broken */
+
+#define WHY_MAX 300 /* of the 500 bytes of an error; the operation has all */
+
+void source_tell(struct source *s, const char *fmt, ...)
+{
+	_free_ char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	op_set(s->op, "move_progress", json_sprintf("%s: %s", move_kind_name(s->kind), text));
+}
 
 void source_stage(struct source *s, const char *name)
 {
@@ -61,26 +74,57 @@ static int connect_target(struct source *s, struct err *err)
 	return 0;
 }
 
-static int check_plan(struct source *s, struct err *err)
+static int refuse(struct source *s, const struct move_plan *plan, char *why, struct err *err)
+{
+	const char *name = s->mv.id.name, *target = s->mv.target;
+
+	op_set(s->op, "plan", move_plan_json(plan));
+	if (plan->kind == MOVE_REFUSED)
+		return err_set(err, ERR_CONFLICT, "instance %s cannot move to %s: %s", name, target,
+			       move_plan_text(plan, MOVE_COLD, why, WHY_MAX));
+	return err_set(err, ERR_CONFLICT,
+		       "instance %s cannot move to %s as asked for: %s. It can move %s, for which "
+		       "it is stopped and started",
+		       name, target, why, move_kind_name(plan->kind));
+}
+
+/* Before the plan is made, which they would stand in the way of. */
+static int end_sessions(struct source *s, struct err *err)
+{
+	struct node *n = s->m->o.node;
+	int rc;
+
+	if (!s->end_sessions || !s->runs || !(s->modes & move_only(MOVE_LIVE)))
+		return 0;
+	frame_busy(s->ch, true);
+	container_cut_visits(n, s->mv.id.name);
+	rc = container_close(n, s->mv.id.name, deadline_in(CUT_MS), err);
+	frame_busy(s->ch, false);
+	if (rc == 0)
+		container_open(n, s->mv.id.name);
+	return rc;
+}
+
+/* Which way it goes. */
+static int choose(struct source *s, struct err *err)
 {
 	_json_ json_t *facts = hello_exchange(s->m, s->ch, true, err);
 	struct move_plan plan;
-	char why[300]; /* of the 500 bytes of an error; the operation has all */
+	char why[WHY_MAX];
 
-	if (!facts)
+	if (!facts || end_sessions(s, err) < 0)
 		return -1;
 	move_plan_with(s->m, s->mv.id.name, s->mv.pool, facts, &plan);
-	if (plan.kind == MOVE_LIVE || (plan.kind == MOVE_COLD && !s->mv.live))
-		return 0;
-	op_set(s->op, "plan", move_plan_json(&plan));
-	move_plan_text(&plan, why, sizeof(why));
-	if (plan.kind == MOVE_REFUSED)
-		return err_set(err, ERR_CONFLICT, "instance %s cannot move to %s: %s",
-			       s->mv.id.name, s->mv.target, why);
-	return err_set(err, ERR_CONFLICT,
-		       "instance %s cannot move to %s while it runs: %s. Stop it first, or move "
-		       "it without \"live\"",
-		       s->mv.id.name, s->mv.target, why);
+	s->kind = move_choose(&plan, s->modes, s->runs, why, sizeof(why));
+	if (s->kind == MOVE_REFUSED)
+		return refuse(s, &plan, why, err);
+	s->mv.live = s->kind == MOVE_LIVE;
+	s->mv.start = s->runs && !s->mv.live;
+	s->mv.frozen = s->mv.live && container_status(s->m->o.node, s->mv.id.name) == STATUS_FROZEN;
+	json_put_str(s->report, "kind", move_kind_name(s->kind));
+	json_put_str(s->report, "reason", why);
+	op_set(s->op, "migration", json_copy(s->report));
+	return 0;
 }
 
 static int send_config(struct source *s, struct err *err)
@@ -134,9 +178,9 @@ int source_begin(struct source *s, struct err *err)
 {
 	struct frame f;
 
-	if (connect_target(s, err) < 0 || check_plan(s, err) < 0 || open_root(s, err) < 0)
+	if (connect_target(s, err) < 0 || choose(s, err) < 0 || open_root(s, err) < 0)
 		return -1;
-	if (open_row(s, err) < 0 || (!s->mv.live && source_close(s, err) < 0) ||
+	if (open_row(s, err) < 0 || (!s->runs && source_close(s, err) < 0) ||
 	    send_config(s, err) < 0)
 		return -1;
 	/* Both sides get ready at the same time. */
@@ -154,13 +198,6 @@ int source_begin(struct source *s, struct err *err)
 
 /* --- the root file system ----------------------------------------------------------------- */
 
-static int interrupted(void *arg, struct err *err)
-{
-	struct source *s = arg;
-
-	return op_check(s->op, err) < 0 ? -1 : frame_check(s->ch, err);
-}
-
 static int still_there(void *arg, struct err *err)
 {
 	struct source *s = arg;
@@ -168,28 +205,43 @@ static int still_there(void *arg, struct err *err)
 	return frame_check(s->ch, err);
 }
 
+static int interrupted(void *arg, struct err *err)
+{
+	struct source *s = arg;
+	char size[16];
+
+	op_progress(s->op, "move", "%s: %s of its files sent", move_kind_name(s->kind),
+		    str_of_size((uint64_t)sync_sent(s->sync), size));
+	return op_check(s->op, err) < 0 ? -1 : frame_check(s->ch, err);
+}
+
 int source_pass(struct source *s, int64_t *ret_changes, struct err *err)
 {
-	/* Once it stands still, giving up takes longer than going on. */
-	return sync_pass(s->sync, s->ch, s->froze_ms ? still_there : interrupted, s, ret_changes,
-			 err);
+	/* Once it stands still and little is left, giving up takes longer than going on. */
+	bool goes_on = s->froze_ms && s->kind != MOVE_COLD;
+
+	return sync_pass(s->sync, s->ch, goes_on ? still_there : interrupted, s, ret_changes, err);
+}
+
+int source_pass_whole(struct source *s, int64_t *ret_changes, struct err *err)
+{
+	struct frame f;
+
+	if (source_pass(s, ret_changes, err) < 0 || frame_expect(s->ch, FR_SYNCED, &f, 0, err) < 0)
+		return err_wrap(err, "send the root file system of %s", s->mv.id.name);
+	return 0;
 }
 
 int source_copy(struct source *s, struct err *err)
 {
 	int64_t changes = INT64_MAX;
-	struct frame f;
 
 	for (int i = 0; i < PASSES_MAX && changes > PASS_SMALL; i++) {
-		if (source_pass(s, &changes, err) < 0 ||
-		    frame_expect(s->ch, FR_SYNCED, &f, 0, err) < 0)
-			return err_wrap(err, "send the root file system of %s", s->mv.id.name);
-		op_progress(s->op, "rootfs", "rootfs: %lld bytes sent",
-			    (long long)sync_sent(s->sync));
+		source_tell(s, "copying the root file system while it runs, pass %d", i + 1);
+		if (source_pass_whole(s, &changes, err) < 0)
+			return -1;
 		if (i == 0 && fault_point(move_source_copying, err) < 0)
 			return -1;
-		if (!s->mv.live)
-			break;
 	}
 	source_stage(s, "rootfs");
 	return op_check(s->op, err);
@@ -374,24 +426,24 @@ static void let_go(struct source *s)
 static void report(struct source *s)
 {
 	int64_t memory = s->images ? image_source_sent(s->images) : 0;
-	json_t *j = json_pack("{ss,sI,sI,sI,sO}", "kind", s->mv.live ? "live" : "cold", "total_ms",
-			      (json_int_t)(clock_ms() - s->began_ms), "memory_bytes",
-			      (json_int_t)memory, "rootfs_bytes", (json_int_t)sync_sent(s->sync),
-			      "stages", s->stages.ms);
+	_json_ json_t *j = json_pack("{sI,sI,sI,sO}", "total_ms",
+				     (json_int_t)(clock_ms() - s->began_ms), "memory_bytes",
+				     (json_int_t)memory, "rootfs_bytes",
+				     (json_int_t)sync_sent(s->sync), "stages", s->stages.ms);
 
 	/* Nobody saw the end of it when the stream broke after the commit. */
 	if (s->downtime_ms >= 0)
 		json_put_int(j, "downtime_ms", s->downtime_ms);
-	op_set(s->op, "migration", j);
+	json_object_update(s->report, j);
+	op_set(s->op, "migration", json_incref(s->report));
 }
 
 static int run(struct source *s, struct err *err)
 {
 	int rc;
 
-	if (source_begin(s, err) < 0 || source_copy(s, err) < 0)
-		return 0;
-	if (s->mv.live && source_dump(s, err) < 0)
+	if (source_begin(s, err) < 0 || (s->kind != MOVE_COLD && source_copy(s, err) < 0) ||
+	    (s->mv.live ? source_dump(s, err) : source_halt(s, err)) < 0)
 		return 0;
 	rc = commit(s, err);
 	return rc > 0 ? finish(s, err) : rc;
@@ -499,73 +551,26 @@ static int load(struct source *s, const struct move_order *o, struct err *err)
 	return 0;
 }
 
-static int check_live(struct source *s, struct err *err)
-{
-	s->mv.frozen = container_status(s->m->o.node, s->mv.id.name) == STATUS_FROZEN;
-	if (*s->m->trouble)
-		return err_set(err, ERR_UNAVAILABLE, "%s cannot move running instances: %s",
-			       s->mv.source, s->m->trouble);
-	return 0;
-}
-
-/* Before the plan is made, which they would stand in the way of. */
-static int end_sessions(struct source *s, struct err *err)
-{
-	struct node *n = s->m->o.node;
-
-	if (!s->end_sessions)
-		return 0;
-	container_cut_visits(n, s->mv.id.name);
-	if (container_close(n, s->mv.id.name, deadline_in(CUT_MS), err) < 0)
-		return -1;
-	container_open(n, s->mv.id.name);
-	return 0;
-}
-
-/* Stopped here, moved, started there; or started again here. */
-static int run_stopped(struct source *s, struct err *err)
-{
-	struct err ignored;
-
-	/* A daemon that dies meanwhile finds that it is to run again. */
-	s->mv.start = true;
-	if (journal_note(s->m, &s->mv, err) < 0)
-		return -1;
-	if (container_stop(s->m->o.node, s->mv.id.name, false, STOP_S, err) < 0) {
-		journal_drop(s->m, &s->mv);
-		return -1;
-	}
-	source_stage(s, "stop");
-	s->froze_ms = s->began_ms;
-	if (run_all(s, err) == 0)
-		return 0;
-	/* Who owns it starts it once that is known. */
-	if (!s->moved && !s->open_end && move_start(s->m, &s->mv, &ignored) < 0)
-		log_err(LOG_ERROR, "start again after a move that failed", &ignored);
-	return -1;
-}
-
 int move_run(struct mover *m, const struct move_order *o, struct op *op, struct err *err)
 {
 	struct source s = { .m = m,
 			    .op = op,
+			    .modes = o->modes,
+			    .end_sessions = o->end_sessions,
+			    .runs = container_pid(m->o.node, o->name) > 0,
 			    .helper = { .sock = -1 },
 			    .began_ms = clock_ms(),
 			    .downtime_ms = -1 };
-	int rc = load(&s, o, err);
-	bool runs = rc == 0 && container_pid(m->o.node, o->name) > 0;
+	int rc;
 
+	s.report = json_object();
 	s.stages.ms = json_object();
 	s.stages.mark = s.began_ms;
-	s.mv.live = runs && o->live;
-	s.end_sessions = o->end_sessions;
-	if (rc == 0 && s.mv.live && (rc = check_live(&s, err)) == 0)
-		rc = end_sessions(&s, err);
-	if (rc == 0)
-		rc = runs && !o->live ? run_stopped(&s, err) : run_all(&s, err);
+	rc = load(&s, o, err) < 0 ? -1 : run_all(&s, err);
 	row_free(&s.row);
 	json_decref(s.mv.spec);
 	json_decref(s.mv.pool);
 	json_decref(s.stages.ms);
+	json_decref(s.report);
 	return rc;
 }

@@ -20,17 +20,21 @@ struct source {
 	struct sync_source *sync;
 	struct image_source *images;
 	struct move_helper helper;
+	unsigned modes;      /* that are allowed */
+	enum move_kind kind; /* the one that was chosen */
+	bool runs;           /* at the beginning */
 	struct hold *hold;
 	struct stages stages;
+	json_t *report; /* "migration" of the operation's metadata */
 	int64_t began_ms, froze_ms, downtime_ms, memory;
 	bool end_sessions; /* of commands from outside */
-	bool open;   /* the row exists */
-	bool moved;  /* it belongs to the target */
-	bool heard;  /* RESUMED */
-	bool failed; /* moved, but it does not run there, or that is not known */
-	bool open_end; /* whose it is could not be learned */
-	bool lost;   /* the stream, after the commit */
-	bool later;  /* there is something left to conclude */
+	bool open;         /* the row exists */
+	bool moved;        /* it belongs to the target */
+	bool heard;        /* RESUMED */
+	bool failed;       /* moved, but it does not run there, or that is not known */
+	bool open_end;     /* whose it is could not be learned */
+	bool lost;         /* the stream, after the commit */
+	bool later;        /* there is something left to conclude */
 };
 
 void source_stage(struct source *s, const char *name);
@@ -41,6 +45,12 @@ int source_close(struct source *s, struct err *err);
 /* The root file system while it changes: passes until little is left. */
 int source_copy(struct source *s, struct err *err);
 int source_pass(struct source *s, int64_t *ret_changes, struct err *err);
+/* source_pass that waits until all of it is on the target's disk. */
+int source_pass_whole(struct source *s, int64_t *ret_changes, struct err *err);
+/* What is going on, for who watches the operation. */
+void source_tell(struct source *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* From the freeze until the target holds the restored container. (dump.c) */
 int source_dump_prepare(struct source *s, struct err *err);
 int source_dump(struct source *s, struct err *err);
+/* Any other move: stops it if it runs, and sends what is still to be sent. (halt.c) */
+int source_halt(struct source *s, struct err *err);

@@ -104,7 +104,7 @@ static void refuse(const struct task *t, const char *fmt, ...)
 	why = xvasprintf(fmt, ap);
 	va_end(ap);
 	if (who)
-		move_plan_add(t->ret, MOVE_COLD, "%s %s", who, why);
+		move_plan_add(t->ret, MOVE_NEAR_LIVE, "%s %s", who, why);
 }
 
 /* --- checks ------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "migrate/migrate.h"
 #include "node/container/keys.h"
 
 #define LIST_MAX (256 << 20)
@@ -359,6 +360,7 @@ static const struct json_field post_fields[] = {
 	{ "migration", JW_BOOL, false },
 	{ "live", JW_BOOL, false },
 	{ "end_sessions", JW_BOOL, false },
+	{ "mode", JW_STR, false },
 	{ "instance_only", JW_BOOL, false },
 	{ "container_only", JW_BOOL, false },
 	{ "target", JW_OBJ, false },
@@ -371,6 +373,26 @@ static const struct json_field post_fields[] = {
 	{ NULL, 0, 0 },
 };
 
+/* What LXD's clients say of a running instance: it moves live, or is stopped. */
+static const char *mode_of_live(const json_t *body)
+{
+	return move_kind_name(json_bool(body, "live", false) ? MOVE_LIVE : MOVE_COLD);
+}
+
+static const char *mode_of(const json_t *body, struct err *err)
+{
+	const char *mode = json_str(body, "mode", NULL);
+	unsigned modes;
+
+	if (!mode)
+		return mode_of_live(body);
+	if (json_object_get(body, "live")) {
+		err_set(err, ERR_INVALID, "\"mode\" and \"live\" exclude each other");
+		return NULL;
+	}
+	return move_modes_parse(mode, &modes, err) < 0 ? NULL : mode;
+}
+
 static int start_move(struct req *r, const json_t *body, const struct row *row)
 {
 	const char *new_name = json_str(body, "name", "");
@@ -378,7 +400,10 @@ static int start_move(struct req *r, const json_t *body, const struct row *row)
 	_expanded_ struct expanded x = { 0 };
 	struct place_choice choice = { 0 };
 	struct job_order o = { .kind = &jobs[JOB_MOVE], .name = req_ref(r, 0), .own_x = &x };
+	const char *mode = mode_of(body, req_err(r));
 
+	if (!mode)
+		return -1;
 	if (!json_bool(body, "migration", false))
 		return err_set(req_err(r), ERR_INVALID,
 			       "a move to a member needs \"migration\": true");
@@ -386,9 +411,9 @@ static int start_move(struct req *r, const json_t *body, const struct row *row)
 		return -1;
 	if (place_move(req_env(r), row, req_query(r, "target"), &x, &choice, req_err(r)) < 0)
 		return -1;
-	o.own_args = json_pack("{s:s, s:s, s:b, s:b}", "new_name",
+	o.own_args = json_pack("{s:s, s:s, s:s, s:b}", "new_name",
 			       str_empty(new_name) ? req_ref(r, 0) : key, "target", choice.member,
-			       "live", json_bool(body, "live", false), "end_sessions",
+			       "mode", mode, "end_sessions",
 			       json_bool(body, "end_sessions", false));
 	if (*choice.reason)
 		o.own_metadata = json_pack("{s:{s:s, s:s}}", "placement", "member", choice.member,
@@ -433,6 +458,9 @@ int h_instance_post(struct req *r)
 			       row.key);
 	if (!str_empty(target))
 		return start_move(r, body, &row);
+	if (json_object_get(body, "mode"))
+		return err_set(req_err(r), ERR_INVALID,
+			       "\"mode\" is of a move to another member: name it as target");
 	if (json_bool(body, "migration", false))
 		return err_set(
 			req_err(r), ERR_UNSUPPORTED,

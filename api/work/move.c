@@ -17,8 +17,8 @@ static int move(struct job *j, const char *name, struct err *err)
 	struct move_order o = { .name = name, .target = target, .view = &j->x };
 
 	o.end_sessions = json_bool(j->args, "end_sessions", false);
-	o.live = json_bool(j->args, "live", false) && container_pid(j->env->node, name) > 0;
-	if (move_run(j->env->mover, &o, j->op, err) < 0)
+	if (move_modes_parse(json_str(j->args, "mode", ""), &o.modes, err) < 0 ||
+	    move_run(j->env->mover, &o, j->op, err) < 0)
 		return -1;
 	instance_event(j->env, name, "migrated",
 		       json_pack("{s:s, s:s}", "source", cluster_member_name(j->env->cluster),
@@ -62,7 +62,7 @@ int move_job_undo(struct job *j, enum job_phase phase, struct err *err)
 }
 
 /* Arguments: {"target": a member, "new_name": the key that the row gets, its own to keep it,
- * "live", "end_sessions"}. */
+ * "mode", "end_sessions"}. */
 int move_job_run(struct job *j, struct err *err)
 {
 	const char *new_name = json_str(j->args, "new_name", "");

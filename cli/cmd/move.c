@@ -11,37 +11,110 @@
 #include "cli/net/client.h"
 #include "cli/net/instance.h"
 
-/* What the same command without --dry-run would do, and its status. */
-static int show_plan(struct client *cl, const char *name, const char *target, bool cold,
-		     struct err *err)
+#define BEST "best"
+
+#define LIVE "live"
+
+/* NULL with err when two of them differ. */
+static const char *mode_of(const struct args *a, struct err *err)
 {
-	_free_ char *path = api_path("instances/%s/move-plan", name);
-	const char *kind;
-	bool goes;
-	_json_ json_t *plan = NULL;
+	const struct {
+		bool given;
+		const char *flag, *mode;
+	} words[] = {
+		{ args_flag(a, "live"), "live", LIVE },
+		{ args_flag(a, "cold"), "cold", "cold" },
+		{ args_flag(a, "stateless"), "stateless", "cold" },
+	};
+	const char *mode = args_value(a, "mode"), *by = mode ? "mode" : NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (!words[i].given)
+			continue;
+		if (by && !str_eq(mode, words[i].mode)) {
+			err_set(err, ERR_INVALID, "--%s and --%s exclude each other", by,
+				words[i].flag);
+			return NULL;
+		}
+		mode = words[i].mode;
+		by = words[i].flag;
+	}
+	return mode ? mode : BEST;
+}
+
+/* What the command says. */
+struct ask {
+	const char *name, *to; /* to: its name afterwards */
+	const char *target;    /* NULL: it is only renamed */
+	const char *mode;
+};
+
+/* --- the plan ----------------------------------------------------------------------------- */
+
+static void show_reasons(const json_t *of)
+{
 	json_t *reason;
 	size_t i;
 
-	path = api_query(take_ptr(path), "target", target);
-	plan = api_get(cl, path, err);
-	if (!plan)
-		return instance_missing(cl, name, err);
-	kind = json_str(plan, "kind", "unknown");
-	target = json_str(plan, "target", target);
-	cold |= !json_bool(plan, "running", true);
-	goes = str_eq(kind, "live") || (str_eq(kind, "cold") && cold);
-	if (goes)
-		printf("%s would move to %s: %s\n", name, target, cold ? "cold" : kind);
-	else
-		printf("%s would not move to %s%s: %s\n", name, target,
-		       str_eq(kind, "cold") ? " while it runs" : "",
-		       str_eq(kind, "cold") ? "only with --cold" : kind);
-	json_array_foreach(json_arr(plan, "reasons"), i, reason)
+	json_array_foreach(json_arr(of, "reasons"), i, reason)
 		printf("- %s\n", json_string_value(reason));
-	if (json_int(plan, "more", 0) > 0)
-		printf("- and %" PRId64 " more\n", json_int(plan, "more", 0));
+	if (json_int(of, "more", 0) > 0)
+		printf("- and %" PRId64 " more\n", json_int(of, "more", 0));
+}
+
+static void show_modes(const json_t *modes)
+{
+	const char *name;
+	json_t *mode;
+
+	json_object_foreach((json_t *)modes, name, mode) {
+		printf("%s: %s\n", name,
+		       json_bool(mode, "possible", false) ? "possible" : "not possible");
+		show_reasons(mode);
+	}
+}
+
+/* What the same command without --dry-run would do, and its status. */
+static int show_plan(const struct ask *ask, const json_t *plan)
+{
+	const json_t *modes = json_obj(plan, "modes");
+	/* A group as target: the server chooses one of its members. */
+	const char *target = json_str(plan, "target", ask->target);
+	const char *kind = json_str(plan, "kind", "unknown");
+	bool running = json_bool(plan, "running", true);
+	bool any = json_bool(json_obj(modes, kind), "possible", false);
+	/* One that is stopped moves whatever is asked for. */
+	bool best = str_eq(ask->mode, BEST) || !running;
+	bool goes = best ? any : json_bool(json_obj(modes, ask->mode), "possible", false);
+
+	if (goes)
+		printf("%s would move to %s: %s\n", ask->name, target, best ? kind : ask->mode);
+	else if (any)
+		printf("%s would not move to %s %s: only %s\n", ask->name, target, ask->mode, kind);
+	else
+		printf("%s would not move to %s: %s\n", ask->name, target, kind);
+	if (any && running)
+		show_modes(modes);
+	else
+		show_reasons(plan);
 	return goes ? 0 : 1;
 }
+
+static int plan_move(struct client *cl, const struct ask *ask, struct err *err)
+{
+	_free_ char *path =
+		api_query(api_path("instances/%s/move-plan", ask->name), "target", ask->target);
+	_json_ json_t *plan = api_get(cl, path, err);
+
+	if (!plan)
+		return instance_missing(cl, ask->name, err);
+	if (!str_eq(ask->mode, BEST) && !json_obj(json_obj(plan, "modes"), ask->mode))
+		return err_set(err, ERR_INVALID,
+			       "--mode: the server knows no way \"%.40s\" to move", ask->mode);
+	return show_plan(ask, plan);
+}
+
+/* --- the move ----------------------------------------------------------------------------- */
 
 /* A group as target: the server has chosen one of its members. */
 static const char *chosen(const json_t *op, const char *target)
@@ -49,18 +122,17 @@ static const char *chosen(const json_t *op, const char *target)
 	return json_str(json_obj(json_obj(op, "metadata"), "placement"), "member", target);
 }
 
-static void say_moved(struct cli *c, const json_t *op, const char *name, const char *to,
-		      const char *target)
+static void say_moved(struct cli *c, const struct ask *ask, const json_t *op)
 {
 	const json_t *m = json_obj(json_obj(op, "metadata"), "migration");
 	int64_t downtime = json_int(m, "downtime_ms", -1), total = json_int(m, "total_ms", -1);
-	const char *kind = json_str(m, "kind", "");
+	const char *kind = json_str(m, "kind", ""), *reason = json_str(m, "reason", NULL);
 
 	if (!m)
 		return;
-	cli_say(c, "Moved %s to %s", name, chosen(op, target));
-	if (!str_eq(name, to))
-		cli_say(c, " as %s", to);
+	cli_say(c, "Moved %s to %s", ask->name, chosen(op, ask->target));
+	if (!str_eq(ask->name, ask->to))
+		cli_say(c, " as %s", ask->to);
 	if (*kind)
 		cli_say(c, " (%s)", kind);
 	if (downtime > 0)
@@ -68,23 +140,21 @@ static void say_moved(struct cli *c, const json_t *op, const char *name, const c
 	if (total >= 0)
 		cli_say(c, ", %" PRId64 " ms in all", total);
 	cli_say(c, "\n");
+	/* Of one that was stopped anyway there is nothing to say. */
+	if (str_eq(ask->mode, BEST) && downtime != 0 && reason && !str_eq(kind, LIVE))
+		cli_say(c, "Not %s: %s\n", LIVE, reason);
 }
 
-static int move_to_member(struct cli *c, struct client *cl, const char *name, const char *to,
-			  const char *target, struct err *err)
+static int move_to_member(struct cli *c, struct client *cl, const struct ask *ask, struct err *err)
 {
 	const struct args *a = &c->args;
-	bool cold = args_flag(a, "stateless") || args_flag(a, "cold");
-	_free_ char *path = api_query(api_path("instances/%s", name), "target", target);
+	_free_ char *path = api_query(api_path("instances/%s", ask->name), "target", ask->target);
 	struct api_call call = API_CALL("POST", path);
 	_json_ json_t *body = json_object(), *op = NULL;
 
-	if (cold && args_flag(a, "live"))
-		return err_set(err, ERR_INVALID, "--live and --%s exclude each other",
-			       args_flag(a, "cold") ? "cold" : "stateless");
-	json_put_str(body, "name", to);
+	json_put_str(body, "name", ask->to);
 	json_put_bool(body, "migration", true);
-	json_put_bool(body, "live", !cold);
+	json_put_str(body, "mode", ask->mode);
 	if (args_flag(a, "end-sessions"))
 		json_put_bool(body, "end_sessions", true);
 	if (args_flag(a, "instance-only"))
@@ -94,43 +164,46 @@ static int move_to_member(struct cli *c, struct client *cl, const char *name, co
 	call.json = body;
 	op = api_run(cl, &call, err);
 	if (!op)
-		return instance_missing(cl, name, err);
-	say_moved(c, op, name, to, target);
+		return instance_missing(cl, ask->name, err);
+	say_moved(c, ask, op);
 	return 0;
+}
+
+static int rename_only(struct client *cl, const struct ask *ask, struct err *err)
+{
+	_free_ char *path = api_path("instances/%s", ask->name);
+	_json_ json_t *body = json_object();
+
+	json_put_str(body, "name", ask->to);
+	return api_do(cl, "POST", path, body, err) < 0 ? instance_missing(cl, ask->name, err) : 0;
 }
 
 int c_move(struct cli *c, struct err *err)
 {
-	const char *target = args_value(&c->args, "target"), *name, *to = args_pos(&c->args, 1);
-	bool cold = args_flag(&c->args, "stateless") || args_flag(&c->args, "cold");
+	const char *name, *to = args_pos(&c->args, 1);
 	struct client *cl = client_of(c, args_pos(&c->args, 0), &name, err), *to_cl = cl;
-	_json_ json_t *body = NULL;
-	_free_ char *path = NULL;
+	struct ask ask = { .target = args_value(&c->args, "target") };
 
 	if (to && cl)
 		to_cl = client_of(c, to, &to, err);
-	if (!cl || !to_cl)
+	if (!cl || !to_cl || !(ask.mode = mode_of(&c->args, err)))
 		return -1;
 	if (cl != to_cl)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "moving between servers is not supported: make them one cluster and "
 			       "use --target");
-	if (!target && !to)
+	if (!ask.target && !to)
 		return err_set(err, ERR_INVALID,
 			       "say where to: dunlin move %s --target MEMBER, or a new name", name);
-	if (args_flag(&c->args, "dry-run")) {
-		if (!target)
-			return err_set(err, ERR_INVALID, "--dry-run needs --target");
-		if (to && *to && !str_eq(to, name))
-			return err_set(err, ERR_INVALID,
-				       "--dry-run and a new name exclude each other: what runs "
-				       "moves under its own name only");
-		return show_plan(cl, name, target, cold, err);
-	}
-	if (target)
-		return move_to_member(c, cl, name, to && *to ? to : name, target, err);
-	body = json_object();
-	path = api_path("instances/%s", name);
-	json_put_str(body, "name", to);
-	return api_do(cl, "POST", path, body, err) < 0 ? instance_missing(cl, name, err) : 0;
+	ask.name = name;
+	ask.to = ask.target && str_empty(to) ? name : to;
+	if (!args_flag(&c->args, "dry-run"))
+		return ask.target ? move_to_member(c, cl, &ask, err) : rename_only(cl, &ask, err);
+	if (!ask.target)
+		return err_set(err, ERR_INVALID, "--dry-run needs --target");
+	if (!str_eq(ask.to, name))
+		return err_set(err, ERR_INVALID,
+			       "--dry-run and a new name exclude each other: what runs moves under "
+			       "its own name only");
+	return plan_move(cl, &ask, err);
 }

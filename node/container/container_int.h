@@ -84,8 +84,8 @@ void ct_release(struct node *n, const char *name, const json_t *spec);
 /* Init ended, or its monitor: waits for both, releases, sets Stopped; starts it again after a
  * reboot. */
 void ct_settle(struct node *n, struct ct *c, bool quiet);
-/* Once marked it is started again when it ends, by the next daemon, too, unless that takes longer than
- * ten minutes or somebody asks it to stop. A start clears the mark. */
+/* Once marked it is started again when it ends, by the next daemon, too, unless that takes longer
+ * than ten minutes or somebody asks it to stop. A start clears the mark. */
 int ct_mark(struct node *n, const char *name, struct err *err);
 bool ct_is_marked(struct node *n, const char *name);
 /* True once init or monitor ended; waits for that until the deadline. */

@@ -209,7 +209,7 @@ def test_preflight_names_what_forbids(cluster, launch):
         lambda p: p if p["kind"] != "live" else None)(
             cluster[0].api("GET", f"/1.0/instances/{name}/move-plan?target=m2")))
     assert "sleep" in plan["reason"] and "uts" in plan["reason"].lower()
-    result = move(cluster[0], name, "m2", check=False)
+    result = move(cluster[0], name, "m2", "--mode", "live", check=False)
     assert result.returncode == 1 and "sleep" in result.stderr
     cluster[0].shows(name, location="m1")
 
@@ -227,13 +227,13 @@ def test_preflight_names_all_that_forbids(cluster, launch):
         started = not any(reason.startswith("sh ") for reason in p["reasons"])
         return p if started and len(p["reasons"]) + p["more"] == 27 else None
     plan = wait_for("the plan to see them", all_of_them)
-    assert len(plan["reasons"]) == 20 and plan["more"] == 7 and plan["kind"] == "cold"
-    dry = move(cluster[0], name, "m2", "--dry-run", check=False)
+    assert len(plan["reasons"]) == 20 and plan["more"] == 7 and plan["kind"] == "near-live"
+    dry = move(cluster[0], name, "m2", "--dry-run", "--mode", "live", check=False)
     out = dry.stdout
-    assert dry.returncode == 1 and f"{name} would not move to m2 while it runs: only with --cold\n" in out
+    assert dry.returncode == 1 and f"{name} would not move to m2 live: only near-live\n" in out
     assert f"{name} would move to m2: cold\n" in move(cluster[0], name, "m2", "--dry-run", "--cold").stdout
     assert "ramfs at /mnt/r" in out and out.count("- sleep") >= 18 and "and 7 more" in out
-    result = move(cluster[0], name, "m2", check=False)
+    result = move(cluster[0], name, "m2", "--live", check=False)
     assert result.returncode == 1 and "ramfs at /mnt/r" in result.stderr and "more" in result.stderr
     cluster[0].cli("exec", name, "--", "sh", "-c",
                    "umount /mnt/r; kill $(ps | awk '/sleep 1000$/ { print $1 }')")

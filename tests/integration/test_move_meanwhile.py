@@ -56,9 +56,9 @@ def test_a_move_may_end_commands(cluster, launch, world, mode):
     # Who asks another member is told as well.
     begun = in_background(lambda: cluster[1].cli("exec", f"--mode={mode}", name, "--", "sleep", "1004", check=False))
     wait_for("the command", lambda: "sleep 1004" in cluster[0].cli("exec", name, "--", "ps").stdout)
-    refused = move(cluster[2], name, "m2", check=False)
+    refused = move(cluster[2], name, "m2", "--live", check=False)
     assert refused.returncode == 1 and "end that exec session first" in refused.stderr
-    move(cluster[2], name, "m2", "--end-sessions")
+    move(cluster[2], name, "m2", "--live", "--end-sessions")
     end = begun()
     assert end.returncode != 0 and f"the session was ended by a move of {name}" in end.stderr, end
     assert status_of(cluster[0], name) == ("m2", "Running")

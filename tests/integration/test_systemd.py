@@ -152,9 +152,9 @@ def test_moves_live_and_works_as_before(cluster, debian, client, world, suite):
 def test_without_the_recipe_it_is_refused_by_name(cluster, debian):
     d = debian("bookworm", "plain", "-c", "migration.stateful=false")
     plan = cluster[0].api("GET", f"/1.0/instances/{d.name}/move-plan?target=m2")
-    assert plan["kind"] == "cold"
+    assert plan["kind"] == "near-live"
     assert any("systemd-logind.service" in reason and "UTS" in reason for reason in plan["reasons"]), plan
-    assert move(cluster[0], d.name, "m2", check=False).returncode == 1
+    assert move(cluster[0], d.name, "m2", "--mode", "live", check=False).returncode == 1
     assert d.state() == "running"
     assert "tmpfs" in d.sh("stat -f -c %T /run") and d.sh("ls /run/systemd/system/service.d", check=False) == ""
     cluster[0].cli("config", "unset", d.name, "migration.stateful")

@@ -115,12 +115,12 @@ static void a_stopped_instance_moves_cold(void **state)
 			json_put_str(target, cases[i].key, cases[i].value);
 		move_plan_with(t->m, "c1", pool, target, &plan);
 		assert_int_equal(plan.kind, cases[i].kind);
-		move_plan_text(&plan, buf, sizeof(buf));
+		move_plan_text(&plan, MOVE_LIVE, buf, sizeof(buf));
 		if (!strstr(buf, cases[i].reason))
 			fail_msg("%s", buf);
 		/* What only a running one would mind is not told. */
 		if (plan.kind == MOVE_COLD)
-			assert_int_equal(plan.n, 1);
+			assert_int_equal(move_plan_count(&plan, MOVE_LIVE), 1);
 	}
 }
 

@@ -15,7 +15,7 @@ static const char *text_of(const struct move_plan *plan)
 {
 	static char buf[8192];
 
-	return move_plan_text(plan, buf, sizeof(buf));
+	return move_plan_text(plan, MOVE_LIVE, buf, sizeof(buf));
 }
 
 static json_t *facts(const char *member)
@@ -43,22 +43,25 @@ static void members_are_compared(void **state)
 		  { "" } },
 		{ "{}",
 		  "{\"cpu_flags\": [\"sse4_2\", \"avx2\"]}",
-		  MOVE_COLD,
+		  MOVE_NEAR_LIVE,
 		  { "m2", "avx", "m1" } },
-		{ "{}", "{\"kernel_version\": \"6.12.3\"}", MOVE_COLD, { "6.12.3", "older" } },
-		{ "{}", "{\"criu_version\": \"\"}", MOVE_COLD, { "CRIU", "not installed", "m2" } },
-		{ "{\"criu_version\": \"4.1.1\"}", "{}", MOVE_COLD, { "m1", "needs 4.2" } },
-		{ "{\"criu_version\": \"4.3.0\"}", "{}", MOVE_COLD, { "CRIU", "older", "m2" } },
+		{ "{}", "{\"kernel_version\": \"6.12.3\"}", MOVE_NEAR_LIVE, { "6.12.3", "older" } },
+		{ "{}",
+		  "{\"criu_version\": \"\"}",
+		  MOVE_NEAR_LIVE,
+		  { "CRIU", "not installed", "m2" } },
+		{ "{\"criu_version\": \"4.1.1\"}", "{}", MOVE_NEAR_LIVE, { "m1", "needs 4.2" } },
+		{ "{\"criu_version\": \"4.3.0\"}", "{}", MOVE_NEAR_LIVE, { "older", "m2" } },
 		{ "{\"kernel_version\": \"6.12.0\", \"criu_version\": \"4.1.1\"}",
 		  "{}",
 		  MOVE_LIVE,
 		  { "" } },
-		{ "{}", "{\"page_size\": 16384}", MOVE_COLD, { "pages" } },
-		{ "{}", "{\"lsm\": \"capability\"}", MOVE_COLD, { "security modules" } },
-		{ "{}", "{\"cgroup2\": false}", MOVE_COLD, { "cgroups" } },
+		{ "{}", "{\"page_size\": 16384}", MOVE_NEAR_LIVE, { "pages" } },
+		{ "{}", "{\"lsm\": \"capability\"}", MOVE_NEAR_LIVE, { "security modules" } },
+		{ "{}", "{\"cgroup2\": false}", MOVE_NEAR_LIVE, { "cgroups" } },
 		{ "{}",
 		  "{\"no_live\": \"its hook is missing\"}",
-		  MOVE_COLD,
+		  MOVE_NEAR_LIVE,
 		  { "m2", "hook is missing" } },
 		{ "{}", "{\"kernel_architecture\": \"aarch64\"}", MOVE_REFUSED, { "aarch64" } },
 		{ "{}",
@@ -96,7 +99,7 @@ static void all_that_differs_is_told(void **state)
 	json_put_str(t, "kernel_version", "6.12.3");
 	json_object_set_new(t, "cpu_flags", json_array());
 	plan_compare(s, t, "overlay", &plan);
-	assert_int_equal(plan.n, 6); /* three processor flags */
+	assert_int_equal(move_plan_count(&plan, MOVE_LIVE), 6); /* three processor flags */
 	assert_non_null(strstr(text_of(&plan), "security modules"));
 	assert_non_null(strstr(text_of(&plan), "\"avx2\""));
 }
@@ -107,12 +110,12 @@ static void a_list_ends_with_how_many_are_left(void **state)
 	char buf[60];
 
 	for (int i = 0; i < 30; i++)
-		move_plan_add(&plan, MOVE_COLD, "reason %d", i);
+		move_plan_add(&plan, MOVE_NEAR_LIVE, "reason %d", i);
 	_json_ json_t *j = move_plan_json(&plan);
 	assert_int_equal(json_array_size(json_arr(j, "reasons")), MOVE_REASONS_MAX);
 	assert_int_equal(json_int(j, "more", 0), 10);
 	assert_non_null(strstr(json_str(j, "reason", ""), "reason 19; and 10 more"));
-	assert_string_equal(move_plan_text(&plan, buf, sizeof(buf)),
+	assert_string_equal(move_plan_text(&plan, MOVE_LIVE, buf, sizeof(buf)),
 			    "reason 0; reason 1; reason 2; reason 3; and 26 more");
 }
 

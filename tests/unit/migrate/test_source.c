@@ -56,13 +56,13 @@ static void what_cannot_be_moved_stays_as_it_is(void **state)
 	put_instance(&s->t, "c1", me, 3);
 	put_instance(&s->t, "away", "m3", 1);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		for (int live = 0; live < 2; live++) {
+		for (unsigned modes = 1; modes <= MOVE_BEST; modes++) {
 			struct err err = { 0 };
 			_rows_ struct rows rows = { 0 };
 
 			struct move_order o = { .name = cases[i].name,
 						.target = cases[i].target ? cases[i].target : me,
-						.live = live };
+						.modes = modes };
 
 			assert_int_equal(move_run(s->t.m, &o, s->op, &err), -1);
 			if (err.kind != cases[i].kind || !strstr(err.msg, cases[i].words[0]))

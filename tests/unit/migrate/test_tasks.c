@@ -25,7 +25,7 @@ static const char *text_of(const struct move_plan *plan)
 {
 	static char buf[8192];
 
-	return move_plan_text(plan, buf, sizeof(buf));
+	return move_plan_text(plan, MOVE_LIVE, buf, sizeof(buf));
 }
 
 struct proc_world {
@@ -171,7 +171,7 @@ static void what_processes_hold_is_named(void **state)
 		setup((void **)&w);
 		point(w, 101, cases[i].link, cases[i].target);
 		plan = look(w);
-		assert_int_equal(plan.kind, cases[i].words[0] ? MOVE_COLD : MOVE_LIVE);
+		assert_int_equal(plan.kind, cases[i].words[0] ? MOVE_NEAR_LIVE : MOVE_LIVE);
 		for (size_t k = 0; k < 3 && cases[i].words[k]; k++) {
 			if (!strstr(text_of(&plan), cases[i].words[k]))
 				fail_msg("%s: %s", cases[i].target, text_of(&plan));
@@ -192,7 +192,7 @@ static void look_at_own(const struct proc_world *w, int fd, const char *word)
 	assert_true(fd >= 0);
 	point(w, getpid(), file, "socket:[123]");
 	plan_tasks(&t, &plan);
-	assert_int_equal(plan.kind, word ? MOVE_COLD : MOVE_LIVE);
+	assert_int_equal(plan.kind, word ? MOVE_NEAR_LIVE : MOVE_LIVE);
 	if (word && !strstr(text_of(&plan), word))
 		fail_msg("%s: %s", word, text_of(&plan));
 	close(fd);
@@ -226,7 +226,7 @@ static void message_queues_are_named(void **state)
 	assert_int_equal(look(w).kind, MOVE_LIVE);
 	put(w, 100, "root/dev/mqueue/orders", "");
 	plan = look(w);
-	assert_int_equal(plan.kind, MOVE_COLD);
+	assert_int_equal(plan.kind, MOVE_NEAR_LIVE);
 	assert_non_null(strstr(text_of(&plan), "/dev/mqueue/orders"));
 }
 
@@ -264,7 +264,7 @@ static void strays_of_cgroups_are_found(void **state)
 	put(w, 102, "stat", "102 (a) b) R 100 1 1 0 -1 4194304 0 0\n");
 	put(w, 102, "cgroup", "3:cpu,cpuacct:/cg/c1/payload\n2:memory:/cg/c1/payload2\n0::/\n");
 	plan_tasks(&t, &plan);
-	assert_int_equal(plan.kind, MOVE_COLD);
+	assert_int_equal(plan.kind, MOVE_NEAR_LIVE);
 	assert_non_null(strstr(text_of(&plan), "(memory:/cg/c1/payload2); restart the instance"));
 }
 
@@ -298,7 +298,7 @@ static void all_offenders_are_named(void **state)
 	point(w, 101, "ns/ipc", "ipc:[200]");
 	point(w, 102, "fd/5", "anon_inode:[io_uring]");
 	plan = look(w);
-	assert_int_equal(plan.n, 3);
+	assert_int_equal(move_plan_count(&plan, MOVE_LIVE), 3);
 	assert_non_null(strstr(text_of(&plan), "UTS (host name), IPC namespace"));
 	assert_non_null(strstr(text_of(&plan), "/dev/kmsg"));
 	assert_non_null(strstr(text_of(&plan), "io_uring"));
@@ -330,9 +330,9 @@ static void processes_are_told_with_their_unit(void **state)
 
 		put(w, 102, "cgroup", cases[i].cgroup);
 		plan = look(w);
-		assert_int_equal(plan.n, 1);
-		if (!strstr(plan.reasons[0], cases[i].who))
-			fail_msg("%s: %s", cases[i].cgroup, plan.reasons[0]);
+		assert_int_equal(move_plan_count(&plan, MOVE_LIVE), 1);
+		if (!strstr(plan.reasons[0].text, cases[i].who))
+			fail_msg("%s: %s", cases[i].cgroup, plan.reasons[0].text);
 	}
 }
 
@@ -370,7 +370,7 @@ static void mounts_are_judged_by_their_type(void **state)
 
 		put(w, 100, "mountinfo", line);
 		plan = look(w);
-		if (plan.kind != (cases[i].carried ? MOVE_LIVE : MOVE_COLD))
+		if (plan.kind != (cases[i].carried ? MOVE_LIVE : MOVE_NEAR_LIVE))
 			fail_msg("%s: %s", cases[i].type, text_of(&plan));
 	}
 }
@@ -388,7 +388,7 @@ static void ramfs_is_an_obstacle_while_it_is_used(void **state)
 	assert_int_equal(look(w).kind, MOVE_LIVE);
 	put(w, 100, "root/run/credentials/x/token", "secret");
 	plan = look(w);
-	assert_int_equal(plan.kind, MOVE_COLD);
+	assert_int_equal(plan.kind, MOVE_NEAR_LIVE);
 	assert_non_null(strstr(text_of(&plan), "ramfs at /run/credentials/x"));
 }
 
@@ -409,11 +409,11 @@ static void mounts_of_sandboxes_are_looked_at_once(void **state)
 		point(w, pid, "ns/mnt", "mnt:[200]");
 	}
 	plan = look(w);
-	assert_int_equal(plan.n, 2);
-	assert_non_null(strstr(plan.reasons[0], "init (process 100"));
-	assert_non_null(strstr(plan.reasons[0], "nfs4 at /home"));
-	assert_non_null(strstr(plan.reasons[1], "redis.service"));
-	assert_non_null(strstr(plan.reasons[1], "fuse.sshfs at /srv/own"));
+	assert_int_equal(move_plan_count(&plan, MOVE_LIVE), 2);
+	assert_non_null(strstr(plan.reasons[0].text, "init (process 100"));
+	assert_non_null(strstr(plan.reasons[0].text, "nfs4 at /home"));
+	assert_non_null(strstr(plan.reasons[1].text, "redis.service"));
+	assert_non_null(strstr(plan.reasons[1].text, "fuse.sshfs at /srv/own"));
 }
 
 /* As of MountAPIVFS=yes and RootDirectory=. */
@@ -435,8 +435,8 @@ static void sockets_that_are_mounted_are_named_once(void **state)
 	    "1 0 0:1 / / rw - overlay a rw\n3 1 0:1 /j/log /run/log rw - overlay a rw\n"
 	    "4 1 0:1 /j/log /run/log rw - overlay a rw\n");
 	plan = look(w);
-	assert_int_equal(plan.n, 1);
-	assert_non_null(strstr(plan.reasons[0], "socket mounted at /run/log"));
+	assert_int_equal(move_plan_count(&plan, MOVE_LIVE), 1);
+	assert_non_null(strstr(plan.reasons[0].text, "socket mounted at /run/log"));
 }
 
 /* As of systemd 257, for DynamicUser=yes. */
@@ -450,9 +450,9 @@ static void parts_of_what_is_nowhere_are_named(void **state)
 	    "1 0 0:1 / / rw - overlay a rw\n3 1 0:3 /tmp /tmp rw - tmpfs t rw\n"
 	    "4 1 0:3 /var-tmp /var/tmp rw - tmpfs t rw\n");
 	plan = look(w);
-	assert_int_equal(plan.n, 1);
-	assert_non_null(strstr(plan.reasons[0], "redis.service"));
-	assert_non_null(strstr(plan.reasons[0], "/tmp a part of a tmpfs"));
+	assert_int_equal(move_plan_count(&plan, MOVE_LIVE), 1);
+	assert_non_null(strstr(plan.reasons[0].text, "redis.service"));
+	assert_non_null(strstr(plan.reasons[0].text, "/tmp a part of a tmpfs"));
 	put(w, 101, "mountinfo",
 	    "1 0 0:1 / / rw - overlay a rw\n3 1 0:3 /tmp /tmp rw - tmpfs t rw\n"
 	    "4 1 0:3 / /mnt rw - tmpfs t rw\n5 1 0:1 /srv /opt rw - overlay a rw\n");

@@ -17,23 +17,53 @@ static const struct dialogue moves_cases[] = {
 	  { RUNS(TO_M2, "{\"migration\":{\"kind\":\"live\",\"downtime_ms\":12,"
 			"\"total_ms\":340}}") },
 	  "Moved c1 to m2 (live): downtime 12 ms, 340 ms in all\n",
-	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"live\":true}\n" },
+	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"mode\":\"best\"}\n" },
 	{ "move c1 c2 --target m2 --cold",
 	  NULL,
 	  { RUNS(TO_M2, "{\"migration\":{\"kind\":\"cold\",\"total_ms\":5}}") },
 	  "Moved c1 to m2 as c2 (cold), 5 ms in all\n",
-	  TO_M2 " {\"name\":\"c2\",\"migration\":true,\"live\":false}\n" },
+	  TO_M2 " {\"name\":\"c2\",\"migration\":true,\"mode\":\"cold\"}\n" },
 	{ "move c1 --target m2 --end-sessions",
 	  NULL,
 	  { RUNS(TO_M2, "{}") },
 	  "",
-	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"live\":true,\"end_sessions\":true}\n" },
+	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"mode\":\"best\",\"end_sessions\":true}\n" },
 	{ "move c1 --target m2 --stateless --instance-only -s fast",
 	  NULL,
 	  { RUNS(TO_M2, "{\"migration\":{}}") },
 	  "Moved c1 to m2\n",
-	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"live\":false,\"instance_only\":true,"
+	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"mode\":\"cold\",\"instance_only\":true,"
 		"\"pool\":\"fast\"}\n" },
+	{ "move c1 --target m2 --live",
+	  NULL,
+	  { RUNS(TO_M2, "{\"migration\":{\"kind\":\"live\",\"reason\":\"as asked for\","
+			"\"downtime_ms\":12}}") },
+	  "Moved c1 to m2 (live): downtime 12 ms\n",
+	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"mode\":\"live\"}\n" },
+	/* why it was not the best way is told when that was wanted, and it ran */
+	{ "move c1 --target m2 --mode best",
+	  NULL,
+	  { RUNS(TO_M2, "{\"migration\":{\"kind\":\"near-live\",\"reason\":\"a mount; a disk\","
+			"\"downtime_ms\":700,\"total_ms\":900}}") },
+	  "Moved c1 to m2 (near-live): downtime 700 ms, 900 ms in all\nNot live: a mount; a disk\n",
+	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"mode\":\"best\"}\n" },
+	{ "move c1 --target m2 --mode near-live",
+	  NULL,
+	  { RUNS(TO_M2, "{\"migration\":{\"kind\":\"near-live\",\"reason\":\"as asked for\","
+			"\"downtime_ms\":700}}") },
+	  "Moved c1 to m2 (near-live): downtime 700 ms\n",
+	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"mode\":\"near-live\"}\n" },
+	{ "move c1 --target m2",
+	  NULL,
+	  { RUNS(TO_M2, "{\"migration\":{\"kind\":\"cold\",\"reason\":\"the instance is stopped\","
+			"\"downtime_ms\":0,\"total_ms\":50}}") },
+	  "Moved c1 to m2 (cold), 50 ms in all\n",
+	  NULL },
+	{ "move c1 --target m2 --mode cold --stateless --cold --live=false",
+	  NULL,
+	  { RUNS(TO_M2, "{}") },
+	  "",
+	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"mode\":\"cold\"}\n" },
 	/* a group: the server has chosen one of its members */
 	{ "move c1 --target @gpu",
 	  NULL,
@@ -47,7 +77,7 @@ static const struct dialogue moves_cases[] = {
 	  NULL,
 	  { RUNS(TO_M2, "{}") },
 	  "",
-	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"live\":true}\n" },
+	  TO_M2 " {\"name\":\"c1\",\"migration\":true,\"mode\":\"best\"}\n" },
 	{ "move c1 c2", NULL, { DONE(POST) }, "", POST " {\"name\":\"c2\"}\n" },
 };
 
@@ -56,45 +86,68 @@ static void moves(void **state)
 	world_check(*state, moves_cases, ARRAY_SIZE(moves_cases));
 }
 
+#define YES "{\"possible\":true,\"reasons\":[],\"more\":0}"
+#define NO(reasons, more) "{\"possible\":false,\"reasons\":[" reasons "],\"more\":" more "}"
+/* What stands against live, and nothing else. */
+#define NEAR                                                                \
+	"{\"kind\":\"near-live\",\"running\":true,\"modes\":{\"live\":" NO( \
+		"\"a mount\",\"a disk\"", "3") ",\"near-live\":" YES ",\"cold\":" YES "}}"
+#define NEAR_TEXT                                                 \
+	"live: not possible\n- a mount\n- a disk\n- and 3 more\n" \
+	"near-live: possible\ncold: possible\n"
+#define LIES                                                                               \
+	"{\"kind\":\"cold\",\"running\":false,\"reasons\":[\"it is stopped\"],\"modes\":{" \
+	"\"live\":" NO("", "0") ",\"near-live\":" NO("", "0") ",\"cold\":" YES "}}"
+
 static const struct dialogue plans_cases[] = {
 	{ "move c1 --target m2 --dry-run",
 	  NULL,
-	  { SAYS(PLAN, "{\"kind\":\"live\",\"running\":true}") },
-	  "c1 would move to m2: live\n",
+	  { SAYS(PLAN, "{\"kind\":\"live\",\"running\":true,\"modes\":{\"live\":" YES "}}") },
+	  "c1 would move to m2: live\nlive: possible\n",
 	  PLAN "\n" },
-	/* of a group the server says which member it is */
+	{ "move c1 --target m2 --dry-run",
+	  NULL,
+	  { SAYS(PLAN, NEAR) },
+	  "c1 would move to m2: near-live\n" NEAR_TEXT,
+	  NULL },
+	/* a group: the server has chosen one of its members */
 	{ "move c1 --target @gpu --dry-run",
 	  NULL,
 	  { SAYS("GET /1.0/instances/c1/move-plan?target=%40gpu",
-		 "{\"target\":\"m3\",\"kind\":\"live\",\"running\":true}") },
-	  "c1 would move to m3: live\n",
+		 "{\"target\":\"m3\",\"kind\":\"cold\",\"running\":false,\"modes\":{\"cold\":" YES
+		 "}}") },
+	  "c1 would move to m3: cold\n",
+	  NULL },
+	{ "move c1 --target m2 --dry-run --mode near-live",
+	  NULL,
+	  { SAYS(PLAN, NEAR) },
+	  "c1 would move to m2: near-live\n" NEAR_TEXT,
+	  NULL },
+	{ "move c1 --target m2 --dry-run --cold",
+	  NULL,
+	  { SAYS(PLAN, NEAR) },
+	  "c1 would move to m2: cold\n" NEAR_TEXT,
 	  NULL },
 	/* the status of the same command without --dry-run */
-	{ "move c1 --target m2 --dry-run",
+	{ "move c1 --target m2 --dry-run --live",
 	  NULL,
-	  { SAYS(PLAN, "{\"kind\":\"cold\",\"running\":true,\"reasons\":[\"a mount\",\"a disk\"],"
-		       "\"more\":3}") },
-	  "c1 would not move to m2 while it runs: only with --cold\n"
-	  "- a mount\n- a disk\n- and 3 more\nstatus 1\n",
+	  { SAYS(PLAN, NEAR) },
+	  "c1 would not move to m2 live: only near-live\n" NEAR_TEXT "status 1\n",
 	  NULL },
-	{ "move c1 --target m2 --dry-run --cold",
+	{ "move c1 --target m2 --dry-run --mode warp",
 	  NULL,
-	  { SAYS(PLAN, "{\"kind\":\"cold\",\"running\":true,\"reasons\":[\"a mount\"]}") },
-	  "c1 would move to m2: cold\n- a mount\n",
+	  { SAYS(PLAN, NEAR) },
+	  "Error: --mode: the server knows no way \"warp\" to move\n",
 	  NULL },
-	{ "move c1 --target m2 --dry-run --cold",
+	{ "move c1 --target m2 --dry-run --mode live",
 	  NULL,
-	  { SAYS(PLAN, "{\"kind\":\"live\",\"running\":true}") },
-	  "c1 would move to m2: cold\n",
+	  { SAYS(PLAN, LIES) },
+	  "c1 would move to m2: cold\n- it is stopped\n",
 	  NULL },
 	{ "move c1 --target m2 --dry-run",
 	  NULL,
-	  { SAYS(PLAN, "{\"kind\":\"cold\",\"running\":false}") },
-	  "c1 would move to m2: cold\n",
-	  NULL },
-	{ "move c1 --target m2 --dry-run",
-	  NULL,
-	  { SAYS(PLAN, "{\"kind\":\"refused\",\"reasons\":[\"no room\"],\"more\":0}") },
+	  { SAYS(PLAN, "{\"kind\":\"refused\",\"reasons\":[\"no room\"],\"more\":0,\"modes\":{"
+		       "\"cold\":" NO("\"no room\"", "0") "}}") },
 	  "c1 would not move to m2: refused\n- no room\nstatus 1\n",
 	  NULL },
 	{ "move c1 --target m2 --dry-run",
@@ -131,6 +184,11 @@ static const struct dialogue refuses_cases[] = {
 	  NULL,
 	  { NOTHING },
 	  "Error: --live and --stateless exclude each other\n",
+	  "" },
+	{ "move c1 --target m2 --mode near-live --cold",
+	  NULL,
+	  { NOTHING },
+	  "Error: --mode and --cold exclude each other\n",
 	  "" },
 	{ "move c1 far: --target m2",
 	  NULL,
