@@ -43,6 +43,8 @@
 #define FREEZE_MS 10000
 #define THAW_MS 10000
 #define ACCEPT_MS 50
+#define VFORK_TRIES 50
+#define VFORK_STEP_MS 10
 #define ACCEPT_STEP_MS 2
 #define EXIT_NOT_ASKED 3
 
@@ -238,6 +240,34 @@ static int await_accepts(pid_t init, struct err *err)
 					    : 0;
 }
 
+static int if_vforks(void *arg, pid_t pid)
+{
+	*(pid_t *)arg = pid;
+	return pids_waits_for_vfork(pid);
+}
+
+/* CRIU would wait in vain for a process to stop that itself waits for its child, and that one is
+ * frozen. */
+static int freeze_tasks(const struct job *j, struct err *err)
+{
+	pid_t pid = 0;
+
+	for (int tries = 0; tries < VFORK_TRIES; tries++) {
+		/* CRIU polls the freezer every 100 ms; it takes a frozen cgroup as it is. */
+		if (cgroup_freeze(j->cgroup_name, j->name, true, deadline_in(FREEZE_MS), err) < 0)
+			return -1;
+		if (cgroup_each_pid(j->cgroup_name, j->name, "payload", if_vforks, &pid) == 0)
+			return 0;
+		if (j->keep_frozen)
+			break;
+		if (cgroup_freeze(j->cgroup_name, j->name, false, deadline_in(THAW_MS), err) < 0)
+			return -1;
+		poll(NULL, 0, VFORK_STEP_MS); /* nobody tells when it has its child's answer */
+	}
+	return err_set(err, ERR_CONFLICT,
+		       "process %d is starting a program and cannot be stopped (vfork)", pid);
+}
+
 static int freeze(const struct job *j, pid_t init, struct err *err)
 {
 	_free_ char *folder = folder_of(j), *options = options_path(j);
@@ -249,8 +279,7 @@ static int freeze(const struct job *j, pid_t init, struct err *err)
 	connect_ports(j, false);
 	if (!j->keep_frozen && await_accepts(init, err) < 0)
 		return -1;
-	/* CRIU polls the freezer every 100 ms; it takes a frozen cgroup as it is. */
-	if (cgroup_freeze(j->cgroup_name, j->name, true, deadline_in(FREEZE_MS), err) < 0 ||
+	if (freeze_tasks(j, err) < 0 ||
 	    pids_check_outside(j->cgroup_name, j->name, init, err) < 0 ||
 	    criu_mounts_settle(j->cgroup_name, j->name, init, err) < 0 ||
 	    cgroup_owners_save(j->cgroup_name, j->name, j->images, err) < 0)

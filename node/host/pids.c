@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/host/pids.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,6 +58,28 @@ bool pids_is_stopped(pid_t pid)
 	const char *p = s ? strrchr(s, ')') : NULL;
 
 	return p && str_starts(p, ") T");
+}
+
+/* Where a thread sleeps, as kernels call it. */
+static const char *const in_vfork[] = { "kernel_clone", "wait_for_vfork_done" };
+
+bool pids_waits_for_vfork(pid_t pid)
+{
+	_free_ char *path = xasprintf("/proc/%d/task", (int)pid);
+	DIR *d = opendir(path);
+	bool waits = false;
+	struct dirent *e;
+
+	while (d && !waits && (e = readdir(d))) {
+		_free_ char *file = xasprintf("task/%s/wchan", e->d_name);
+		_free_ char *where = e->d_name[0] == '.' ? NULL : read_proc(pid, file);
+
+		for (size_t i = 0; where && i < ARRAY_SIZE(in_vfork); i++)
+			waits |= str_eq(where, in_vfork[i]);
+	}
+	if (d)
+		closedir(d);
+	return waits;
 }
 
 pid_t pids_parent(pid_t pid)

@@ -19,6 +19,9 @@ int pids_exit_status(int pidfd);
 bool pids_blocks_signal(pid_t pid, int sig);
 int pids_signal(int pidfd, int sig);
 bool pids_is_stopped(pid_t pid); /* by Ctrl-Z, SIGSTOP */
+/* A thread of it waits until its child has begun another program or ended (vfork(2)); until then
+ * it cannot be stopped. */
+bool pids_waits_for_vfork(pid_t pid);
 /* The init of a container: the process in its payload whose parent is its monitor. 0 when there
  * is none. */
 pid_t pids_container_init(const char *cgroup_name, const char *name);

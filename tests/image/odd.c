@@ -93,6 +93,18 @@ static int go_on(void)
 	return 0;
 }
 
+/* Its child has not begun another program yet. */
+static int starting(void)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		await_word();
+		_exit(0);
+	}
+	return pid < 0 ? 1 : go_on();
+}
+
 static int queue(void)
 {
 	int pair[2], on = 1;
@@ -150,6 +162,8 @@ int odd_main(int argc, char **argv)
 		return deaf(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "talk") == 0)
 		return talk(argv[2], argv[3]);
+	if (argc == 2 && strcmp(argv[1], "starting") == 0)
+		return starting();
 	if (argc == 2 && strcmp(argv[1], "queue") == 0)
 		return queue();
 	if (argc == 2 && strcmp(argv[1], "kernel") == 0)

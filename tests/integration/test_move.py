@@ -269,6 +269,18 @@ def test_a_dump_is_not_tried_for_ever(cluster, launch, client):
     assert talk.finish()["error"] == ""
 
 
+def test_a_process_that_is_starting_a_program_is_waited_for_or_named(cluster, launch, client):
+    """It cannot be stopped; a frozen container must not stand still for that."""
+    name = launch("starter", "--target", "m1")
+    odd(cluster[0], name, "starting")
+    talk = client(cluster[0].address_of(name))
+    result = move(cluster[0], name, "m2", check=False)
+    assert result.returncode == 1 and "vfork" in result.stderr
+    cluster[0].cli("exec", name, "--", "touch", "/accept")
+    assert last_move(cluster, name, "m2")["kind"] == "live"
+    assert talk.finish()["error"] == ""
+
+
 def test_processes_that_come_and_go_are_no_obstacle(cluster, launch):
     name = launch("storm", "--target", "m1", "-c", "environment.TICKS=0")
     cluster[0].cli("exec", name, "--", "sh", "-c", "exec </dev/null >/dev/null 2>&1; "

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/node/child.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -11,6 +13,7 @@
 #include "node/host/pids.h"
 
 #define NS_OF_S 1000000000LL
+#define WAIT_MS 20000
 
 /* A process that waits for a signal; `blocked` is not delivered. */
 static pid_t start_waiter(int blocked)
@@ -70,6 +73,39 @@ static void stopped_and_continued(void **state)
 	assert_false(pids_is_stopped(pid));
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void who_waits_for_a_new_program_is_seen(void **state)
+{
+	int64_t deadline = deadline_in(WAIT_MS);
+	int fds[2];
+	pid_t pid, child;
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (vfork() == 0) {
+			child = getpid();
+			while (write(fds[1], &child, sizeof(child)) > 0)
+				pause();
+			_exit(0);
+		}
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(fds[0], &child, sizeof(child)), sizeof(child));
+	while (!pids_waits_for_vfork(pid) && clock_ms() < deadline)
+		sched_yield();
+	assert_true(pids_waits_for_vfork(pid));
+	assert_false(pids_waits_for_vfork(child));
+	kill(child, SIGKILL);
+	while (pids_waits_for_vfork(pid) && clock_ms() < deadline)
+		sched_yield();
+	assert_false(pids_waits_for_vfork(pid));
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(fds[0]);
+	close(fds[1]);
 }
 
 /* A pidfd outlives its process and still means it. */
@@ -144,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(facts_of_a_process),
 		cmocka_unit_test(stopped_and_continued),
+		cmocka_unit_test(who_waits_for_a_new_program_is_seen),
 		cmocka_unit_test(pidfds),
 		cmocka_unit_test(origins),
 		cmocka_unit_test(no_such_container),
