@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The same for all instances, wherever they are. */
-#include <assert.h>
-
 #include "api/work/icache.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
@@ -13,27 +11,6 @@
 
 #define REMOTE_TIMEOUT_MS (11 * 60 * 1000)
 
-/* Instances that the action means something to; the others are let be. */
-static bool applies(enum job_id action, enum status status)
-{
-	bool running = status == STATUS_RUNNING, frozen = status == STATUS_FROZEN;
-
-	switch (action) {
-	case JOB_START:
-		return !running && !frozen;
-	case JOB_STOP:
-		return running || frozen;
-	case JOB_RESTART:
-	case JOB_FREEZE:
-		return running;
-	case JOB_UNFREEZE:
-		return frozen;
-	default:
-		assert(!"an action");
-	}
-	return false;
-}
-
 struct collection {
 	enum job_id action;
 	const char *project;
@@ -44,7 +21,7 @@ static void collect(void *arg, const struct icache_view *v)
 {
 	struct collection *c = arg;
 
-	if (ref_is_in(v->name, c->project) && applies(c->action, v->status))
+	if (ref_is_in(v->name, c->project) && action_means_something(c->action, v->status))
 		json_object_set_new(c->names, v->name, json_string(v->member));
 }
 

@@ -14,6 +14,7 @@
 #pragma once
 #include "api/work/env.h"
 #include "api/work/expand.h"
+#include "base/status.h"
 #include "cluster/model/row.h"
 #include "cluster/model/state.h"
 
@@ -117,6 +118,8 @@ struct state_change {
 /* What clients send: checked by its fields, then read; ERR_INVALID for an unknown action. */
 extern const struct json_field state_change_fields[];
 int state_change_parse(const json_t *body, struct state_change *ret, struct err *err);
+/* Of many that are asked, the others are let be. */
+bool action_means_something(enum job_id action, enum status now);
 /* In this thread. */
 int instance_change_state(const struct api_env *env, const char *name,
 			  const struct state_change *change, struct err *err);

@@ -204,13 +204,32 @@ static int instance_freeze(const struct api_env *env, const char *name, bool fre
 
 /* --- as jobs --------------------------------------------------------------------------------- */
 
+/* It means something to an instance that is frozen, that runs, or that is in any other status. */
+/* clang-format off */
 static const struct {
 	const char *name;
 	enum job_id job;
+	bool frozen, running, other;
 } actions[] = {
-	{ "start", JOB_START },   { "stop", JOB_STOP },         { "restart", JOB_RESTART },
-	{ "freeze", JOB_FREEZE }, { "unfreeze", JOB_UNFREEZE },
+	{ "start",    JOB_START,    false, false, true },
+	{ "stop",     JOB_STOP,     true,  true,  false },
+	{ "restart",  JOB_RESTART,  false, true,  false },
+	{ "freeze",   JOB_FREEZE,   false, true,  false },
+	{ "unfreeze", JOB_UNFREEZE, true,  false, false },
 };
+/* clang-format on */
+
+bool action_means_something(enum job_id action, enum status now)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(actions) && actions[i].job != action)
+		i++;
+	assert(i < ARRAY_SIZE(actions));
+	if (now == STATUS_FROZEN)
+		return actions[i].frozen;
+	return now == STATUS_RUNNING ? actions[i].running : actions[i].other;
+}
 
 static int parse_action(const char *text, enum job_id *ret, struct err *err)
 {
@@ -237,8 +256,7 @@ int state_change_parse(const json_t *body, struct state_change *ret, struct err 
 	int64_t timeout = json_int(body, "timeout", -1);
 
 	if (json_bool(body, "stateful", false))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "stateful start and stop are not implemented");
+		return err_set(err, ERR_UNSUPPORTED, "stateful start and stop are not implemented");
 	if (timeout > INT32_MAX)
 		return err_set(err, ERR_INVALID, "timeout must be a number of seconds");
 	/* Clients send 0 with a start, and with a stop that shall have the default. */
