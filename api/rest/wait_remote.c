@@ -75,23 +75,44 @@ static void give_up(struct remote *w)
 	     "here, look before you ask again");
 }
 
+enum wait_step wait_next(const struct wait_view *v)
+{
+	if (v->known && (v->late || v->ended))
+		return WAIT_ANSWER;
+	if (!v->known && (v->late || v->seen || v->overdue))
+		return WAIT_GONE;
+	return v->cut_off ? WAIT_CUT_OFF : WAIT_ON;
+}
+
 /* True when it has been answered. */
 static bool look(struct remote *w)
 {
 	_json_ json_t *op = store_fact_get(w->env->store, FACT_OPERATION, w->id, NULL);
-	bool late = w->deadline && clock_ms() >= w->deadline;
+	int64_t now = clock_ms();
+	struct wait_view v = {
+		.known = op != NULL,
+		.ended = status_is_final((enum status)json_int(op, "status_code", 0)),
+		.seen = w->seen,
+		.overdue = now >= w->unseen_until,
+		.late = w->deadline && now >= w->deadline,
+		.cut_off = cluster_is_cut_off(w->env->cluster),
+	};
 
-	if (op)
-		w->seen = true;
-	if (op && (late || status_is_final((enum status)json_int(op, "status_code", 0))))
+	w->seen = w->seen || op;
+	switch (wait_next(&v)) {
+	case WAIT_ON:
+		return false;
+	case WAIT_ANSWER:
 		answer(w, op);
-	else if (!op && (late || w->seen || clock_ms() >= w->unseen_until))
+		break;
+	case WAIT_GONE:
 		give_up(w);
-	else if (cluster_is_cut_off(w->env->cluster))
+		break;
+	case WAIT_CUT_OFF:
 		fail(w, 503, "Operation",
 		     "no member leads the cluster: how it ends is not known here");
-	else
-		return false;
+		break;
+	}
 	return true;
 }
 

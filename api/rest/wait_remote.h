@@ -11,5 +11,21 @@
 /* Replies later: the operation object at its end or after timeout_s (-1: none), or an error when
  * its member went away with it. */
 void wait_remote(struct req *r, const char *operation_id, int64_t timeout_s);
+/* An operation of another member, as it is known here. */
+struct wait_view {
+	bool known;   /* there is a fact of it */
+	bool ended;   /* which says so */
+	bool seen;    /* there was one before */
+	bool overdue; /* one that is on its way would have come by now */
+	bool late;    /* the caller waits no longer */
+	bool cut_off; /* nothing is heard of other members */
+};
+enum wait_step {
+	WAIT_ON,
+	WAIT_ANSWER, /* as it is */
+	WAIT_GONE,   /* how it ended is not known any more */
+	WAIT_CUT_OFF,
+};
+enum wait_step wait_next(const struct wait_view *v);
 /* The envelope around a waited-for operation. */
 void wait_answer(struct late *own, const json_t *op);
