@@ -267,6 +267,21 @@ def move(c, tmp):
         c[0].cli("delete", "-f", name)
 
 
+def near_live(c, tmp):
+    """What a move without memory adds to the stop and the start of the container itself."""
+    c[0].cli("launch", "bench", "near", "--target", "m1", "-c", "environment.TICKS=0")
+    c[0].address_of("near")
+    stop, begin = seconds(c[0].cli, "stop", "near"), seconds(c[0].cli, "start", "near")
+    downs = []
+    for target in ("m2", "m1", "m2"):
+        c[0].address_of("near")
+        op = c[0].api("POST", f"/1.0/instances/near?target={target}", {"migration": True, "mode": "near-live"})
+        downs.append(op["metadata"]["migration"]["downtime_ms"] / 1000)
+    report("near-live move: daemon", statistics.median(downs), "s", stop + begin, "a stop and a start",
+           f"<= {stop + begin + 0.3:.2f} s")
+    c[0].cli("delete", "-f", "near")
+
+
 def rss_kib(pid):
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
@@ -302,7 +317,7 @@ def start(c, tmp):
         single.down()
 
 
-FIGURES = {f.__name__: f for f in (memory, launch, get_server, list_1000, writes, failover, move, start)}
+FIGURES = {f.__name__: f for f in (memory, launch, get_server, list_1000, writes, failover, move, near_live, start)}
 
 
 def main():
