@@ -24,5 +24,3 @@ int netsync_now(const struct api_env *env, const char *name, struct err *err);
 /* The row of a network was deleted: its bridge goes now. */
 void netsync_gone(const struct api_env *env, const char *name);
 /* job_need_networks() of api/work/job.h is here. */
-/* The host part of a member's address, "" when unknown; the caller frees. */
-char *underlay_ip(const struct api_env *env, const char *member);
