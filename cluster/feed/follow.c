@@ -375,17 +375,23 @@ static bool wait_ms(struct follow *f, int ms)
 	return !stopping;
 }
 
+int follow_pause_ms(unsigned failed)
+{
+	unsigned step = failed / TRIES_PER_STEP;
+	int ms = RETRY_MS << (step < STEPS_MAX ? step : STEPS_MAX);
+
+	return ms < RETRY_MAX_MS ? ms : RETRY_MAX_MS;
+}
+
 /* Between two attempts: longer from time to time, and not with all others at once. Ends early when
  * somebody else found out who leads. */
 static bool pause_between(struct follow *f)
 {
-	unsigned step = f->failed / TRIES_PER_STEP;
-	int64_t ms = RETRY_MS << (step < STEPS_MAX ? step : STEPS_MAX), until;
+	int ms = follow_pause_ms(f->failed);
+	int64_t until = deadline_in((int)(ms / 2 + (int64_t)(rng_u64() % (uint64_t)ms)));
 	char address[ADDRESS_SIZE];
 	bool go_on;
 
-	ms = ms < RETRY_MAX_MS ? ms : RETRY_MAX_MS;
-	until = deadline_in((int)(ms / 2 + (int64_t)(rng_u64() % (uint64_t)ms)));
 	go_on = wait_ms(f, RETRY_MS);
 	while (go_on && !resting(f) && clock_ms() < until &&
 	       !cluster_leader_address(f->c, address, sizeof(address)))

@@ -17,3 +17,5 @@ void follow_wake(struct follow *f); /* own facts, who leads, or something else c
 /* Resting: nothing from an earlier leader is applied after this returns. */
 void follow_rest(struct follow *f, bool on);
 void follow_event(struct follow *f, const char *text);
+/* How long it pauses on average after so many attempts in a row that led to no feed. */
+int follow_pause_ms(unsigned failed);
