@@ -36,10 +36,8 @@ static int stop(struct source *s, struct err *err)
 	int rc;
 
 	assert(s->mv.start);
-	if (container_pid(n, name) == 0) {
-		s->mv.start = false;
+	if (container_pid(n, name) == 0)
 		return err_set(err, ERR_CONFLICT, "instance %s has stopped during its move", name);
-	}
 	source_tell(s, "waiting for it to stop");
 	/* A daemon that dies meanwhile finds that it is to run again. */
 	s->mv.stopping = true;

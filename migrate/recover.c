@@ -48,6 +48,9 @@ int move_start(struct mover *m, const struct move *mv, struct err *err)
 
 	if (mv->live || !mv->start)
 		return 0;
+	/* It runs, or has ended by itself. */
+	if (mv->id.source && !mv->stopping)
+		return 0;
 	if (mv->stopping ? container_keep(n, mv->id.name) : container_pid(n, mv->id.name) > 0)
 		return 0;
 	if (m->o.takes(m->o.arg, err) == 0 && m->o.need_networks(m->o.arg, mv->spec, err) == 0 &&

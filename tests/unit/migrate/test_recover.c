@@ -109,6 +109,7 @@ static void the_row_says_who_has_it(void **state)
 
 		mv.back = cases[i].back;
 		mv.start = true;
+		mv.stopping = cases[i].source && cases[i].goes_on;
 		t->asked = 0;
 		if (*cases[i].row)
 			put_instance(t, "c1", member, cases[i].epoch);
@@ -271,10 +272,13 @@ static void a_script_without_a_note_is_settled(void **state)
 static void only_what_was_stopped_for_its_move_is_started(void **state)
 {
 	static const struct {
-		bool live, start;
-		int rc;
+		bool source, live, start, stopping;
+		int rc; /* -1: it is tried */
 	} cases[] = {
-		{ true, false, 0 }, { true, true, 0 }, { false, false, 0 }, { false, true, -1 }
+		{ true, true, false, false, 0 },  { true, true, true, true, 0 },
+		{ true, false, false, false, 0 }, { true, false, true, false, 0 },
+		{ false, true, true, false, 0 },  { false, false, false, false, 0 },
+		{ true, false, true, true, -1 },  { false, false, true, false, -1 },
 	};
 	struct mover_world *t = *state;
 	struct err err = { 0 };
@@ -284,7 +288,9 @@ static void only_what_was_stopped_for_its_move_is_started(void **state)
 		struct move mv = a_move();
 
 		mv.live = cases[i].live;
+		mv.id.source = cases[i].source;
 		mv.start = cases[i].start;
+		mv.stopping = cases[i].stopping;
 		assert_int_equal(move_start(t->m, &mv, &err), cases[i].rc);
 	}
 	assert_non_null(strstr(err.msg, "start c1 after its move"));
