@@ -179,7 +179,7 @@ static void other_routes(void **state)
 		{ "POST /1.0/instances/c1/snapshots", "{}", 501, "snapshots" },
 		{ "POST /1.0/instances/c1/backups", "{}", 501, "backups" },
 		{ "GET /1.0/instances/c9/snapshots", NULL, 404, "c9" },
-		{ "GET /1.0/instances/c1/move-plan", NULL, 400, "name a member as target" },
+		{ "GET /1.0/instances/c1/move-plan", NULL, 400, "name a member or a group as target" },
 		{ "GET /1.0/instances/c1/logs/exec_x.stdout", NULL, 404, "" },
 		{ "GET /1.0/instances/c1/logs/..%2Fnode-id", NULL, 404, "" },
 		{ "DELETE /1.0/instances/c1/logs/..%2Fnode-id", NULL, 404, "" },
