@@ -16,6 +16,7 @@
 #include "cluster/cluster.h"
 #include "cluster/store/store.h"
 #include "tests/unit/base/box.h"
+#include "tests/unit/base/quoted.h"
 
 struct store_world {
 	char dir[64];

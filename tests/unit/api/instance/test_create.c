@@ -83,10 +83,8 @@ static void bodies(void **state)
 	struct api_world *t = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_free_ char *body = xstrdup(cases[i].body);
+		_free_ char *body = quoted_text(cases[i].body);
 
-		for (char *c = body; *c; c++)
-			*c = *c == '\'' ? '"' : *c;
 		api_refused(t, "POST /1.0/instances", body, cases[i].status, cases[i].words);
 	}
 	assert_int_equal(store_count(t->w.store, ENT_INSTANCE, NULL), 1);

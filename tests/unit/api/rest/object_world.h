@@ -20,16 +20,6 @@ static inline json_t *parsed(const char *text)
 	return j;
 }
 
-/* The same, of a text with single quotes. */
-static inline json_t *quoted(const char *text)
-{
-	_free_ char *copy = xstrdup(text);
-
-	for (char *c = copy; *c; c++)
-		*c = *c == '\'' ? '"' : *c;
-	return parsed(copy);
-}
-
 static inline void assert_json(const json_t *is, const char *want)
 {
 	_json_ json_t *j = parsed(want);

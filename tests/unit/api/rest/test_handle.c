@@ -4,19 +4,6 @@
 
 #include "api/rest/handle.h"
 
-static json_t *quoted(const char *text)
-{
-	_free_ char *copy = xstrdup(text);
-	json_t *j;
-
-	for (char *c = copy; *c; c++)
-		*c = *c == '\'' ? '"' : *c;
-	j = json_loads(copy, 0, NULL);
-	if (!j)
-		fail_msg("%s", text);
-	return j;
-}
-
 static void maps_are_replaced_or_merged(void **state)
 {
 	static const struct {

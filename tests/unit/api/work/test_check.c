@@ -7,36 +7,22 @@
 #include "api/work/check.h"
 #include "api/work/instance.h"
 
-static json_t *parsed(const char *text)
-{
-	_free_ char *copy = xstrdup(text);
-	struct err err = { 0 };
-	json_t *j;
-
-	for (char *c = copy; *c; c++)
-		*c = *c == '\'' ? '"' : *c;
-	j = json_parse(copy, strlen(copy), "case", &err);
-	if (!j)
-		fail_msg("%s: %s", copy, err.msg);
-	return j;
-}
-
 static int setup(void **state)
 {
 	struct work_world *t = xnew(struct work_world);
 
 	work_world_open(t);
 	world_start(&t->w);
-	world_put(&t->w, ENT_POOL, "default", parsed("{'driver': 'dir', 'config': {}}"));
-	world_put(&t->w, ENT_POOL, "other", parsed("{'driver': 'dir', 'config': {}}"));
+	world_put(&t->w, ENT_POOL, "default", quoted("{'driver': 'dir', 'config': {}}"));
+	world_put(&t->w, ENT_POOL, "other", quoted("{'driver': 'dir', 'config': {}}"));
 	world_put(&t->w, ENT_NETWORK, "br0",
-		  parsed("{'type': 'bridge', 'config': {'ipv4.address': '10.203.0.1/24'}}"));
+		  quoted("{'type': 'bridge', 'config': {'ipv4.address': '10.203.0.1/24'}}"));
 	world_put(&t->w, ENT_NETWORK, "br6",
-		  parsed("{'type': 'bridge', 'config': {'ipv4.address': 'none'}}"));
+		  quoted("{'type': 'bridge', 'config': {'ipv4.address': 'none'}}"));
 	world_put(&t->w, ENT_PROFILE, "default",
-		  parsed("{'config': {}, 'devices': {'root': {'type': 'disk', 'path': '/', "
+		  quoted("{'config': {}, 'devices': {'root': {'type': 'disk', 'path': '/', "
 			 "'pool': 'default'}}}"));
-	world_put(&t->w, ENT_PROFILE, "empty", parsed("{'config': {}, 'devices': {}}"));
+	world_put(&t->w, ENT_PROFILE, "empty", quoted("{'config': {}, 'devices': {}}"));
 	*state = t;
 	return 0;
 }
@@ -53,7 +39,7 @@ static int teardown(void **state)
 static json_t *instance(struct work_world *t, const char *profiles, const char *config,
 			const char *devices)
 {
-	_json_ json_t *p = parsed(profiles), *c = parsed(config), *d = parsed(devices);
+	_json_ json_t *p = quoted(profiles), *c = quoted(config), *d = quoted(devices);
 
 	return json_pack("{s:s, s:s, s:s, s:O, s:O, s:O, s:s}", "name", "c1", "uuid", "c1",
 			 "member", cluster_member_name(t->w.cluster), "profiles", p, "config", c,
@@ -104,9 +90,9 @@ static void volatile_keys_stay(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_json_ json_t *doc = json_pack("{s:o}", "config", parsed(cases[i].sent));
-		_json_ json_t *old = json_pack("{s:o}", "config", parsed(cases[i].old));
-		_json_ json_t *kept = parsed(cases[i].kept);
+		_json_ json_t *doc = json_pack("{s:o}", "config", quoted(cases[i].sent));
+		_json_ json_t *old = json_pack("{s:o}", "config", quoted(cases[i].old));
+		_json_ json_t *kept = quoted(cases[i].kept);
 
 		instance_keep_volatile(doc, old);
 		if (!json_equal(json_obj(doc, "config"), kept))

@@ -22,19 +22,6 @@ static int close_world(void **state)
 	return 0;
 }
 
-static json_t *quoted(const char *text)
-{
-	_free_ char *copy = xstrdup(text);
-	json_t *j;
-
-	for (char *c = copy; *c; c++)
-		*c = *c == '\'' ? '"' : *c;
-	j = json_loads(copy, 0, NULL);
-	if (!j)
-		fail_msg("%s", text);
-	return j;
-}
-
 static void host_names_are_found(void **state)
 {
 	static const struct {

@@ -8,19 +8,6 @@
 
 static struct work_world world;
 
-static json_t *quoted(const char *text)
-{
-	_free_ char *copy = xstrdup(text);
-	json_t *j;
-
-	for (char *c = copy; *c; c++)
-		*c = *c == '\'' ? '"' : *c;
-	j = json_loads(copy, 0, NULL);
-	if (!j)
-		fail_msg("%s", text);
-	return j;
-}
-
 static void assert_json(const json_t *is, const char *want)
 {
 	_json_ json_t *j = quoted(want);
