@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "node/criu/criu.h"
 #include "node/host/cgroup.h"
+#include "node/host/pids.h"
 #include "node/node_int.h"
 
 #define STEP_MS 10
@@ -99,24 +100,20 @@ static void unrepair(int pidfd, int number)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
 }
 
+static void unrepair_socket(void *arg, pid_t pid, const char *fd, const char *target)
+{
+	uint64_t number;
+
+	if (str_starts(target, "socket:") && str_to_u64(fd, INT32_MAX, &number))
+		unrepair(*(const int *)arg, (int)number);
+}
+
 static int unrepair_all(void *arg, pid_t pid)
 {
 	_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	_free_ char *path = xasprintf("/proc/%d/fd", pid);
-	DIR *d = pidfd < 0 ? NULL : opendir(path);
-	struct dirent *e;
-	uint64_t number;
-	char target[16];
 
-	while (d && (e = readdir(d))) {
-		ssize_t len = readlinkat(dirfd(d), e->d_name, target, sizeof(target) - 1);
-
-		target[len > 0 ? len : 0] = '\0';
-		if (str_starts(target, "socket:") && str_to_u64(e->d_name, INT32_MAX, &number))
-			unrepair(pidfd, (int)number);
-	}
-	if (d)
-		closedir(d);
+	if (pidfd >= 0)
+		pids_each_fd(pid, unrepair_socket, &pidfd);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/host/pids.h"
 
 #define WATCHES_MAX 4096
 #define DEPTH_MAX 100
@@ -83,39 +84,23 @@ static void read_line(struct watches *w, const char *line)
 		note(w, ino);
 }
 
-static void read_info(struct watches *w, pid_t pid, const char *fd)
+static void read_info(void *arg, pid_t pid, const char *fd, const char *target)
 {
-	_free_ char *path = xasprintf("/proc/%d/fdinfo/%s", pid, fd);
+	_free_ char *path = xasprintf("/proc/%d/fdinfo/%s", pid, fd), *text = NULL;
 	struct err ignored;
-	_free_ char *text = io_read_file(path, FDINFO_MAX, NULL, &ignored);
+	char *rest, *line;
 
-	for (char *line = text, *next; line && *line; line = next) {
-		char *end = strchr(line, '\n');
-
-		next = end ? end + 1 : NULL;
-		if (end)
-			*end = '\0';
-		read_line(w, line);
-	}
+	if (!str_eq(target, "anon_inode:inotify"))
+		return;
+	rest = text = io_read_file(path, FDINFO_MAX, NULL, &ignored);
+	while ((line = strsep(&rest, "\n")))
+		read_line(arg, line);
 }
 
 void watches_look(struct watches *w, pid_t pid)
 {
-	_free_ char *path = xasprintf("/proc/%d/fd", pid);
-	DIR *d = opendir(path);
-	struct dirent *e;
-	char target[32];
-
 	assert(pid > 0);
-	while (d && (e = readdir(d))) {
-		ssize_t len = readlinkat(dirfd(d), e->d_name, target, sizeof(target) - 1);
-
-		target[len > 0 ? len : 0] = '\0';
-		if (str_eq(target, "anon_inode:inotify"))
-			read_info(w, pid, e->d_name);
-	}
-	if (d)
-		closedir(d);
+	pids_each_fd(pid, read_info, w);
 }
 
 /* --- where it is -------------------------------------------------------------------------- */

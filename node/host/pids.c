@@ -82,6 +82,25 @@ bool pids_waits_for_vfork(pid_t pid)
 	return waits;
 }
 
+void pids_each_fd(pid_t pid, void (*fn)(void *arg, pid_t pid, const char *fd, const char *target),
+		  void *arg)
+{
+	_free_ char *path = xasprintf("/proc/%d/fd", (int)pid);
+	DIR *d = opendir(path);
+	char target[PIDS_TARGET_SIZE];
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		ssize_t len = readlinkat(dirfd(d), e->d_name, target, sizeof(target) - 1);
+
+		target[len > 0 ? len : 0] = '\0';
+		if (len > 0)
+			fn(arg, pid, e->d_name, target);
+	}
+	if (d)
+		closedir(d);
+}
+
 pid_t pids_parent(pid_t pid)
 {
 	return (pid_t)stat_field(pid, STAT_PPID);

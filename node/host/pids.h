@@ -11,8 +11,8 @@ int pids_open(pid_t pid, struct err *err); /* a pidfd */
  * children to another, so they are asked again; who knows no answer even then is UNKNOWN. */
 enum pids_origin { PIDS_INSIDE, PIDS_OUTSIDE, PIDS_GONE, PIDS_UNKNOWN };
 enum pids_origin pids_origin(const char *proc, pid_t pid, pid_t init);
-pid_t pids_parent(pid_t pid);              /* 0 when it is gone */
-int64_t pids_started_ns(pid_t pid);        /* wall clock; now when unknown */
+pid_t pids_parent(pid_t pid);       /* 0 when it is gone */
+int64_t pids_started_ns(pid_t pid); /* wall clock; now when unknown */
 /* How the process behind a pidfd ended, as of waitpid(2); -1 when the kernel (before 6.15) does
  * not tell or nobody has reaped it. */
 int pids_exit_status(int pidfd);
@@ -22,6 +22,11 @@ bool pids_is_stopped(pid_t pid); /* by Ctrl-Z, SIGSTOP */
 /* A thread of it waits until its child has begun another program or ended (vfork(2)); until then
  * it cannot be stopped. */
 bool pids_waits_for_vfork(pid_t pid);
+/* Each descriptor of the process: its number, and where its link leads, cut to PIDS_TARGET_SIZE.
+ * One that has ended has none. */
+#define PIDS_TARGET_SIZE 32
+void pids_each_fd(pid_t pid, void (*fn)(void *arg, pid_t pid, const char *fd, const char *target),
+		  void *arg);
 /* The init of a container: the process in its payload whose parent is its monitor. 0 when there
  * is none. */
 pid_t pids_container_init(const char *cgroup_name, const char *name);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "node/host/pids.h"
 
 #define NS_OF_S 1000000000LL
@@ -57,6 +58,40 @@ static void facts_of_a_process(void **state)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	assert_int_equal(pids_parent(pid), 0);
 	assert_false(pids_blocks_signal(pid, SIGPWR));
+}
+
+struct seen {
+	const char *wanted; /* a descriptor */
+	char target[PIDS_TARGET_SIZE];
+	int count;
+};
+
+static void see(void *arg, pid_t pid, const char *fd, const char *target)
+{
+	struct seen *s = arg;
+
+	assert_int_equal(pid, getpid());
+	s->count++;
+	if (str_eq(fd, s->wanted))
+		str_copy(s->target, sizeof(s->target), target);
+}
+
+static void descriptors_of_a_process(void **state)
+{
+	_close_ int fd = open("/proc/self/setgroups", O_RDONLY | O_CLOEXEC);
+	_free_ char *whole = xasprintf("/proc/%d/setgroups", getpid());
+	_free_ char *number = xasprintf("%d", fd);
+	struct seen s = { .wanted = number }, none = { 0 };
+	pid_t gone = start_waiter(0);
+
+	assert_true(fd >= 0);
+	pids_each_fd(getpid(), see, &s);
+	assert_string_equal(s.target, whole);
+	assert_true(s.count >= 4);
+	kill(gone, SIGKILL);
+	assert_int_equal(waitpid(gone, NULL, 0), gone);
+	pids_each_fd(gone, see, &none);
+	assert_int_equal(none.count, 0);
 }
 
 static void stopped_and_continued(void **state)
@@ -179,6 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(facts_of_a_process),
+		cmocka_unit_test(descriptors_of_a_process),
 		cmocka_unit_test(stopped_and_continued),
 		cmocka_unit_test(who_waits_for_a_new_program_is_seen),
 		cmocka_unit_test(pidfds),
