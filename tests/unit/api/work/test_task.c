@@ -9,23 +9,14 @@
 #include "api/work/background.h"
 #include "api/work/recover.h"
 #include "api/work/task.h"
-#include "base/keylock.h"
 #include "base/thread.h"
-#include "base/timer.h"
 #include "cluster/model/state.h"
 
 static int setup(void **state)
 {
 	struct work_world *t = xnew(struct work_world);
 
-	work_world_open(t);
-	t->env.events = events_new(t->w.store, world_location, t->w.cluster);
-	t->env.state->timers = timers_new();
-	t->env.state->locks = keylock_new();
-	pthread_mutex_init(&t->env.state->lock, NULL);
-	cond_init(&t->env.state->idle);
-	world_start(&t->w);
-	world_put(&t->w, ENT_POOL, "default", json_pack("{s:s, s:{}}", "driver", "dir", "config"));
+	work_world_open_jobs(t);
 	world_put(&t->w, ENT_PROFILE, "default",
 		  json_pack("{s:{s:s}, s:{s:{s:s,s:s,s:s}}}", "config", "user.a", "profile",
 			    "devices", "root", "type", "disk", "path", "/", "pool", "default"));
@@ -37,11 +28,7 @@ static int teardown(void **state)
 {
 	struct work_world *t = *state;
 
-	background_stop(&t->env);
-	timers_free(t->env.state->timers);
-	keylock_free(t->env.state->locks);
-	events_free(t->env.events);
-	work_world_close(t);
+	work_world_close_jobs(t);
 	free(t);
 	return 0;
 }

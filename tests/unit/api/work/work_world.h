@@ -5,8 +5,12 @@
 #include "tests/unit/cluster/store_world.h"
 
 #include "api/work/address.h"
+#include "api/work/background.h"
 #include "api/work/icache.h"
 #include "api/work/state.h"
+#include "base/keylock.h"
+#include "base/thread.h"
+#include "base/timer.h"
 #include "node/daemon/host.h"
 
 struct work_world {
@@ -41,4 +45,26 @@ static inline void work_world_close(struct work_world *t)
 	icache_free(t->env.state->instances);
 	free(t->env.state);
 	world_close(&t->w);
+}
+
+/* Jobs, background tasks and timers as well; its store is started and has the pool "default". */
+static inline void work_world_open_jobs(struct work_world *t)
+{
+	work_world_open(t);
+	t->env.events = events_new(t->w.store, world_location, t->w.cluster);
+	t->env.state->timers = timers_new();
+	t->env.state->locks = keylock_new();
+	pthread_mutex_init(&t->env.state->lock, NULL);
+	cond_init(&t->env.state->idle);
+	world_start(&t->w);
+	world_put(&t->w, ENT_POOL, "default", json_pack("{s:s, s:{}}", "driver", "dir", "config"));
+}
+
+static inline void work_world_close_jobs(struct work_world *t)
+{
+	background_stop(&t->env);
+	timers_free(t->env.state->timers);
+	keylock_free(t->env.state->locks);
+	events_free(t->env.events);
+	work_world_close(t);
 }
