@@ -20,7 +20,7 @@
 #include "migrate/migrate.h"
 #include "migrate/stream/frame.h"
 
-#define MOVE_VERSION 1
+#define MOVE_VERSION 2
 #define MOVE_PATH "/internal/migrate"
 #define MOVE_PROTOCOL "dunlin-migrate/1"
 

@@ -17,6 +17,8 @@
 
 #define NAME_MAX_LEN 64
 #define FILES_MAX 262144
+#define FILE_MAX_BYTES ((uint64_t)1 << 46)
+#define PAGE_BYTES 4096 /* what is looked at for zeros at once */
 
 /* --- room --------------------------------------------------------------------------------- */
 
@@ -101,6 +103,7 @@ void images_release(const char *dir, const char *name)
 struct image_file {
 	char name[NAME_MAX_LEN + 1];
 	off_t done;
+	off_t told; /* source: where the last frame ended; only zeros have come since */
 };
 
 struct image_list {
@@ -188,19 +191,49 @@ int64_t image_source_sent(const struct image_source *s)
 	return s->sent;
 }
 
-static int send_chunk(struct image_source *s, struct channel *l, struct image_file *f, size_t len,
-		      struct err *err)
+/* Bytes of the chunk from `at` on. */
+static int send_piece(struct image_source *s, struct channel *l, struct image_file *f, size_t at,
+		      size_t len, struct err *err)
 {
 	uint8_t head[9 + NAME_MAX_LEN];
 	size_t name_len = strlen(f->name);
 
-	put_u64(head, (uint64_t)f->done);
+	put_u64(head, (uint64_t)f->done + at);
 	head[8] = (uint8_t)name_len;
 	memcpy(head + 9, f->name, name_len);
-	if (frame_send2(l, FR_IMAGE, head, 9 + name_len, s->chunk, len, err) < 0)
-		return -1;
-	f->done += (off_t)len;
 	s->sent += (int64_t)len;
+	f->told = f->done + (off_t)(at + len);
+	return frame_send2(l, FR_IMAGE, head, 9 + name_len, s->chunk + at, len, err);
+}
+
+static bool is_zero(const uint8_t *page)
+{
+	return page[0] == 0 && memcmp(page, page + 1, PAGE_BYTES - 1) == 0;
+}
+
+/* How many bytes there are of pages from `at` on that are all zero, or all not. */
+static size_t run_of(const uint8_t *chunk, size_t at, size_t len, bool zero)
+{
+	size_t end = at;
+
+	while (len - end >= PAGE_BYTES && is_zero(chunk + end) == zero)
+		end += PAGE_BYTES;
+	return (!zero && len - end < PAGE_BYTES ? len : end) - at;
+}
+
+/* Pages of zeros are left out. */
+static int send_chunk(struct image_source *s, struct channel *l, struct image_file *f, size_t len,
+		      struct err *err)
+{
+	for (size_t at = 0, n = 0; at < len; at += n) {
+		n = only_grows(f->name) ? run_of(s->chunk, at, len, true) : 0;
+		if (n)
+			continue;
+		n = only_grows(f->name) ? run_of(s->chunk, at, len, false) : len;
+		if (send_piece(s, l, f, at, n, err) < 0)
+			return -1;
+	}
+	f->done += (off_t)len;
 	return 0;
 }
 
@@ -219,7 +252,7 @@ static int send_rest(struct image_source *s, struct channel *l, int dir, struct 
 	}
 	if (n < 0)
 		return err_sys(err, "read image %s", f->name);
-	return first && f->done == 0 ? send_chunk(s, l, f, 0, err) : 0;
+	return first && f->done == 0 ? send_piece(s, l, f, 0, 0, err) : 0;
 }
 
 static int send_pages(struct image_source *s, struct channel *l, int dir, const char *name,
@@ -279,12 +312,24 @@ int image_source_follow(struct image_source *s, struct channel *l, int64_t *ret_
 	return rc < 0 ? -1 : frame_flush(l, err);
 }
 
+/* Tells where those end that end with zeros. */
+static int send_ends(struct image_source *s, struct channel *l, struct err *err)
+{
+	for (size_t i = 0; i < s->pages.n; i++) {
+		struct image_file *f = &s->pages.v[i];
+
+		if (f->told < f->done && send_piece(s, l, f, 0, 0, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int image_source_finish(struct image_source *s, struct channel *l, struct err *err)
 {
 	uint8_t sums[16];
 
 	assert(s->notify >= 0);
-	if (send_all(s, l, true, err) < 0)
+	if (send_all(s, l, true, err) < 0 || send_ends(s, l, err) < 0)
 		return -1;
 	put_u64(sums, s->pages.n + s->others);
 	put_u64(sums + 8, (uint64_t)s->sent);
@@ -385,6 +430,7 @@ static int take_chunk(struct image_target *t, const struct frame *frame, struct 
 	char name[NAME_MAX_LEN + 1] = "";
 	size_t name_len = frame->len >= 9 ? frame->data[8] : 0, len;
 	struct image_file *f;
+	uint64_t at;
 
 	if (name_len == 0 || name_len > NAME_MAX_LEN || frame->len < 9 + name_len)
 		return err_set(err, ERR_INVALID, "migration stream: a malformed image");
@@ -395,11 +441,13 @@ static int take_chunk(struct image_target *t, const struct frame *frame, struct 
 	if (!f)
 		return -1;
 	len = frame->len - 9 - name_len;
-	if (get_u64(frame->data) != (uint64_t)f->done)
+	at = get_u64(frame->data);
+	if (only_grows(name) ? at < (uint64_t)f->done || at > FILE_MAX_BYTES
+			     : at != (uint64_t)f->done)
 		return err_set(err, ERR_INVALID, "migration stream: a gap in image %s", name);
-	if (pwrite(t->fd, frame->data + 9 + name_len, len, f->done) != (ssize_t)len)
+	if (pwrite(t->fd, frame->data + 9 + name_len, len, (off_t)at) != (ssize_t)len)
 		return err_sys(err, "write image %s", name);
-	f->done += (off_t)len;
+	f->done = (off_t)(at + len);
 	t->taken += (int64_t)len;
 	return 0;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* migrate/memory/images.h - CRIU's image files on their way into the target's RAM.
  *
- * Memory pages are sent while CRIU still writes them (pages-*.img only grow), everything else
- * once it is done. Both sides write RAM ahead of time and give it back when it is needed: a move
- * for which there is no room fails before anything stands still, and while it does nobody waits
- * for pages that the host of a virtual machine has yet to provide.
+ * Memory pages are sent while CRIU still writes them (pages-*.img only grow), those of zeros left
+ * out, everything else once it is done. Both sides write RAM ahead of time and give it back when it
+ * is needed: a move for which there is no room fails before anything stands still, and while it
+ * does nobody waits for pages that the host of a virtual machine has yet to provide.
  */
 #pragma once
 #include <sys/types.h>
@@ -27,7 +27,7 @@ struct image_source *image_source_new(const char *dir, struct err *err);
 void image_source_free(struct image_source *s);
 /* Readable when there may be more to send. */
 int image_source_fd(const struct image_source *s);
-/* Sends what has come to the pages; *ret_bytes counts. */
+/* Sends what has come to the pages; *ret_bytes counts what was sent of them. */
 int image_source_follow(struct image_source *s, struct channel *l, int64_t *ret_bytes,
 			struct err *err);
 /* CRIU is done: sends all the rest, then RESTORE. */

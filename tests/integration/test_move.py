@@ -127,6 +127,14 @@ def test_processes_keep_their_memory_and_files(cluster, launch):
     assert after == list(range(1, len(after) + 1))
 
 
+def test_pages_of_zeros_are_not_sent(cluster, launch):
+    name = launch("zeros", "--target", "m1")
+    cluster[0].cli("exec", name, "--", "sh", "-c",
+                   "{ dd if=/dev/zero bs=64M count=1 | sleep 1000; } </dev/null >/dev/null 2>&1 &")
+    wait_for("the zeros", lambda: cluster[0].state(name)["memory"]["usage"] > 64 << 20)
+    assert last_move(cluster, name, "m2")["memory_bytes"] < 8 << 20
+
+
 def test_limits_move_along(cluster, launch):
     name = launch("limited", "--target", "m1", "-c", "limits.memory=64MiB", "-c", "limits.cpu=1")
     move(cluster[0], name, "m2")

@@ -15,6 +15,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "migrate/memory/images.h"
 #include "tests/unit/migrate/stream/channel_pair.h"
 
@@ -118,6 +119,67 @@ static void pages_go_ahead_and_all_arrives(void **state)
 	assert_int_equal(image_taken(w->target), 12);
 }
 
+/* Pages by a letter each; 0: of zeros, -: less than a page. */
+static void write_pages(struct world *w, const char *name, const char *letters)
+{
+	for (const char *p = letters; *p; p++)
+		append(w, name, *p == '0' ? '\0' : *p, *p == '-' ? 7 : 4096);
+}
+
+static void check_same(struct world *w, const char *name)
+{
+	_free_ char *from = xasprintf("%s/%s", w->from, name);
+	_free_ char *to = xasprintf("%s/%s", w->to, name);
+	size_t from_len = 0, to_len = 0;
+	struct err err;
+	_free_ char *sent = io_read_file(from, 1 << 20, &from_len, &err);
+	_free_ char *came = io_read_file(to, 1 << 20, &to_len, &err);
+
+	assert_non_null(came);
+	assert_int_equal(to_len, from_len);
+	assert_memory_equal(came, sent, from_len);
+}
+
+static void pages_of_zeros_are_left_out(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *first, *then; /* before and after a look at them */
+		int64_t sent;
+	} rows[] = {
+		{ "pages-1.img", "a0b", "", 2 * 4096 },
+		{ "pages-2.img", "000a", "", 4096 },
+		{ "pages-3.img", "a", "0", 4096 },
+		{ "pages-4.img", "0000", "0", 0 },
+		{ "pages-5.img", "0", "00a0", 4096 },
+		{ "pages-6.img", "ab", "0c-", 3 * 4096 + 7 },
+		{ "core-1.img", "", "0a0", 3 * 4096 },
+	};
+	struct world *w = *state;
+	int64_t sent, before, all = 0;
+	struct err err;
+	struct frame f;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		write_pages(w, rows[i].name, rows[i].first);
+		assert_int_equal(image_source_follow(w->source, w->p.a, &sent, &err), 0);
+		before = sent;
+		write_pages(w, rows[i].name, rows[i].then);
+		assert_int_equal(image_source_follow(w->source, w->p.a, &sent, &err), 0);
+		if (str_starts(rows[i].name, "pages-"))
+			assert_int_equal(before + sent, rows[i].sent);
+		all += rows[i].sent;
+	}
+	assert_int_equal(image_source_finish(w->source, w->p.a, &err), 0);
+	assert_int_equal(image_source_sent(w->source), all);
+	do {
+		assert_int_equal(frame_recv(w->p.b, &f, 0, &err), 0);
+		assert_int_equal(image_take(w->target, &f, &err), 0);
+	} while (f.type != FR_RESTORE);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		check_same(w, rows[i].name);
+}
+
 static void growth_is_told(void **state)
 {
 	struct world *w = *state;
@@ -169,11 +231,14 @@ static void links_in_the_folder_are_not_followed(void **state)
 static void gaps_and_missing_images_are_noticed(void **state)
 {
 	struct world *w = *state;
-	struct frame end = { FR_RESTORE, 16, (uint8_t[16]){ 2, 0, 0, 0, 0, 0, 0, 0, 3 } };
+	struct frame end = { FR_RESTORE, 16, (uint8_t[16]){ 3, 0, 0, 0, 0, 0, 0, 0, 3 } };
 	struct err err;
 
 	assert_int_equal(give(w, FR_IMAGE, 0, "pages-1.img", "xyz", &err), 0);
-	assert_int_equal(give(w, FR_IMAGE, 4, "pages-1.img", "x", &err), -1);
+	assert_int_equal(give(w, FR_IMAGE, 2, "pages-1.img", "x", &err), -1);
+	assert_non_null(strstr(err.msg, "gap"));
+	assert_int_equal(give(w, FR_IMAGE, UINT64_MAX, "pages-1.img", "x", &err), -1);
+	assert_int_equal(give(w, FR_IMAGE, 1, "core-1.img", "x", &err), -1);
 	assert_non_null(strstr(err.msg, "gap"));
 	assert_int_equal(image_take(w->target, &end, &err), -1);
 	assert_non_null(strstr(err.msg, "missing"));
@@ -197,6 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(pages_go_ahead_and_all_arrives, setup, teardown),
+		cmocka_unit_test_setup_teardown(pages_of_zeros_are_left_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(growth_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_cannot_lead_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(links_in_the_folder_are_not_followed, setup,
