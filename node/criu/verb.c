@@ -30,6 +30,7 @@
 #include "node/container/verb/lxc.h"
 #include "node/criu/criu.h"
 #include "node/criu/mounts.h"
+#include "node/criu/strays.h"
 #include "node/criu/tcp_left.h"
 #include "node/criu/watches.h"
 #include "node/device/port.h"
@@ -300,7 +301,11 @@ static json_t *dump(const struct job *j, struct lxc_container *c, struct err *er
 	};
 
 	if (freeze(j, c->init_pid(c), err) == 0) {
-		if (c->migrate(c, MIGRATE_DUMP, &o, sizeof(o)) == 0)
+		struct strays *strays = strays_begin(j->images);
+		int rc = c->migrate(c, MIGRATE_DUMP, &o, sizeof(o));
+
+		strays_end(strays);
+		if (rc == 0)
 			return json_object();
 		_free_ char *cause = criu_cause(j->images, "dump.log");
 
