@@ -73,12 +73,20 @@ static int settle_renaming(const struct api_env *env, const json_t *pool, const 
 
 int rename_settle(const struct api_env *env, const struct row *row, struct err *err)
 {
-	_json_ json_t *pool = spec_pool_of_row(env, row->doc, err);
+	const char *new_name = inst_second_name(row->doc);
+	_json_ json_t *pool = NULL;
+	_row_ struct row taken = { 0 };
 
 	assert(inst_state(row->doc) == INST_RENAMING);
+	/* check_free() comes before the files: what bears the name is that other instance's. */
+	if (store_get(env->store, ENT_INSTANCE, new_name, &taken, err) == 0)
+		return instance_edit(env, row->key, mark_ready, NULL, err);
+	if (err->kind != ERR_NOT_FOUND)
+		return -1;
+	pool = spec_pool_of_row(env, row->doc, err);
 	if (!pool)
 		return -1;
-	return settle_renaming(env, pool, row->key, inst_second_name(row->doc), err);
+	return settle_renaming(env, pool, row->key, new_name, err);
 }
 
 int instance_rename_back(const struct api_env *env, const char *new_name, struct expanded *x,

@@ -2,6 +2,9 @@
 /* An instance gets another name, with all that bears it. */
 #include "tests/unit/api/instance/instance_world.h"
 
+#include "api/work/job.h"
+#include "cluster/model/state.h"
+
 static char *volume_of(struct api_world *t, const char *name)
 {
 	return xasprintf("%s/storage-pools/default/containers/%s", t->w.dir, name);
@@ -57,6 +60,56 @@ static void not_over_files_that_are_there(void **state)
 	api_expect(t, "GET /1.0/instances/c5", NULL, 404);
 }
 
+static char *folder_of(struct api_world *t, const char *name)
+{
+	return xasprintf("%s/containers/%s", t->w.dir, name);
+}
+
+/* A daemon that ended within a rename finds its row when it starts. */
+static void settle(struct api_world *t, const char *name, const char *new_name)
+{
+	_row_ struct row row = { 0 }, after = { 0 };
+	struct err err;
+
+	assert_int_equal(store_get(t->w.store, ENT_INSTANCE, name, &row, &err), 0);
+	assert_int_equal(inst_become(row.doc, INST_RENAMING, new_name, &err), 0);
+	world_put(&t->w, ENT_INSTANCE, name, json_incref(row.doc));
+	if (rename_settle(&t->env, &row, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(store_get(t->w.store, ENT_INSTANCE, name, &after, &err), 0);
+	assert_string_equal(json_str(after.doc, "state", ""), "ready");
+}
+
+static void what_has_the_new_name_gets_the_old_one_back(void **state)
+{
+	struct api_world *t = *state;
+	_free_ char *here = folder_of(t, "c2"), *there = folder_of(t, "c5");
+	struct err err;
+
+	make_volume(t, "c2");
+	assert_int_equal(io_mkdirs(there, 0700, &err), 0);
+	settle(t, "c2", "c5");
+	assert_true(io_exists(here));
+	assert_false(io_exists(there));
+	assert_true(has_volume(t, "c2"));
+}
+
+/* One that has never run has no folder of its own. */
+static void nothing_is_taken_from_the_one_that_has_the_name(void **state)
+{
+	struct api_world *t = *state;
+	_free_ char *here = folder_of(t, "c2"), *there = folder_of(t, "c1");
+	struct err err;
+
+	make_volume(t, "c1");
+	assert_int_equal(io_mkdirs(there, 0700, &err), 0);
+	settle(t, "c2", "c1");
+	assert_true(io_exists(there));
+	assert_false(io_exists(here));
+	assert_true(has_volume(t, "c1"));
+	assert_false(has_volume(t, "c2"));
+}
+
 static void to_names_that_are_taken(void **state)
 {
 	static const struct api_case cases[] = {
@@ -76,6 +129,10 @@ int main(void)
 						api_world_close),
 		cmocka_unit_test_setup_teardown(not_over_files_that_are_there, instance_world_open,
 						api_world_close),
+		cmocka_unit_test_setup_teardown(what_has_the_new_name_gets_the_old_one_back,
+						instance_world_open, api_world_close),
+		cmocka_unit_test_setup_teardown(nothing_is_taken_from_the_one_that_has_the_name,
+						instance_world_open, api_world_close),
 		cmocka_unit_test_setup_teardown(to_names_that_are_taken, instance_world_open,
 						api_world_close),
 	};
