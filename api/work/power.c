@@ -213,7 +213,7 @@ static const struct {
 } actions[] = {
 	{ "start",    JOB_START,    false, false, true },
 	{ "stop",     JOB_STOP,     true,  true,  false },
-	{ "restart",  JOB_RESTART,  false, true,  false },
+	{ "restart",  JOB_RESTART,  true,  true,  false },
 	{ "freeze",   JOB_FREEZE,   false, true,  false },
 	{ "unfreeze", JOB_UNFREEZE, true,  false, false },
 };

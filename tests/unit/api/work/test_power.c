@@ -100,7 +100,7 @@ static void means_something_to_some(void **state)
 		{ STATUS_STOPPED, true, false, false, false, false },
 		{ STATUS_ERROR, true, false, false, false, false },
 		{ STATUS_RUNNING, false, true, true, true, false },
-		{ STATUS_FROZEN, false, true, false, false, true },
+		{ STATUS_FROZEN, false, true, true, false, true },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
