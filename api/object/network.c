@@ -87,26 +87,37 @@ static int fill_address(struct req *r, json_t *config, const char *missing)
 	return 0;
 }
 
-/* The identifier asked for, or the lowest free one; unique in the cluster. */
+/* The lowest that no row has. */
+static int64_t free_vni(const struct rows *rows)
+{
+	_free_ bool *taken = xcalloc(rows->n + 1, sizeof(*taken));
+	size_t i = 0;
+
+	for (size_t k = 0; k < rows->n; k++) {
+		int64_t vni = json_int(rows->v[k].doc, "vni", 0);
+
+		if (vni >= VNI_FIRST && vni < VNI_FIRST + (int64_t)rows->n)
+			taken[vni - VNI_FIRST] = true;
+	}
+	while (taken[i])
+		i++;
+	return VNI_FIRST + (int64_t)i;
+}
+
+/* The identifier asked for, or a free one; unique in the cluster. */
 static int fill_vni(struct req *r, json_t *doc, const struct network_ops *ops)
 {
 	int64_t wanted = keys_number(&ops->keys, json_obj(doc, "config"), ops->spans);
 	_rows_ struct rows rows = { 0 };
-	int64_t vni = wanted ? wanted : VNI_FIRST;
 
 	if (store_list(req_env(r)->store, ENT_NETWORK, NULL, &rows, req_err(r)) < 0)
 		return -1;
-	for (size_t i = 0; i < rows.n; i++) {
-		if (json_int(rows.v[i].doc, "vni", 0) != vni)
-			continue;
-		if (wanted)
+	for (size_t i = 0; wanted && i < rows.n; i++)
+		if (json_int(rows.v[i].doc, "vni", 0) == wanted)
 			return err_set(req_err(r), ERR_CONFLICT,
 				       "network \"%s\" has %s %lld already", rows.v[i].key,
 				       ops->spans, (long long)wanted);
-		vni++;
-		i = (size_t)-1;
-	}
-	json_put_int(doc, "vni", vni);
+	json_put_int(doc, "vni", wanted ? wanted : free_vni(&rows));
 	return 0;
 }
 
