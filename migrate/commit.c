@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/status.h"
 #include "base/str.h"
 #include "cluster/model/state.h"
 #include "cluster/store/edit.h"
@@ -16,9 +17,9 @@
 
 static json_t *row_of(const struct move *mv, const char *phase)
 {
-	return json_pack("{ss,ss,ss,ss,sI,ss}", "op", mv->id.op, "instance", mv->id.name, "source",
-			 mv->source, "target", mv->target, "epoch", (json_int_t)mv->id.epoch,
-			 "phase", phase);
+	return json_pack("{ss,ss,ss,ss,sI,ss,sb}", "op", mv->id.op, "instance", mv->id.name,
+			 "source", mv->source, "target", mv->target, "epoch",
+			 (json_int_t)mv->id.epoch, "phase", phase, "runs", mv->live || mv->start);
 }
 
 static int refuse_second(struct mover *m, const struct move *mv, struct err *err)
@@ -180,4 +181,42 @@ void commit_forget(struct mover *m, const struct move *mv)
 	if (store_commit(m->store, tx, deadline_in(FORGET_MS), NULL, &err) < 0 &&
 	    err.kind != ERR_NOT_FOUND)
 		log_err(LOG_DEBUG, "the row of a finished move stays", &err);
+}
+
+/* --- for others --------------------------------------------------------------------------- */
+
+json_t *move_row(struct store *s, const char *op)
+{
+	_row_ struct row row = { 0 };
+	struct err ignored;
+
+	return store_get(s, ENT_MIGRATION, op, &row, &ignored) == 0 ? json_incref(row.doc) : NULL;
+}
+
+bool move_runs_at(struct store *s, const char *name, const char *member)
+{
+	char at[64] = "";
+	_json_ json_t *fact = store_fact_get(s, FACT_INSTANCE, name, at);
+
+	return str_eq(at, member) &&
+	       status_is_alive(status_by_name(json_str(fact, "status", NULL)));
+}
+
+enum move_fate move_fate(struct store *s, const json_t *row)
+{
+	const char *name = json_str(row, "instance", ""), *target = json_str(row, "target", "");
+	_json_ json_t *now = move_row(s, json_str(row, "op", ""));
+	int64_t epoch = json_int(row, "epoch", 0);
+	_row_ struct row inst = { 0 };
+	struct err ignored;
+
+	if (!row || store_get(s, ENT_INSTANCE, name, &inst, &ignored) < 0)
+		return FATE_NONE;
+	/* One that ran has not arrived before it runs. */
+	if (check_owner(&inst, target, epoch + 1, &ignored) == 0)
+		return json_bool(row, "runs", false) && !move_runs_at(s, name, target) ? FATE_OPEN
+										       : FATE_MADE;
+	if (check_owner(&inst, json_str(row, "source", ""), epoch, &ignored) == 0)
+		return now ? FATE_OPEN : FATE_GIVEN_UP;
+	return FATE_NONE;
 }

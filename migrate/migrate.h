@@ -97,5 +97,17 @@ int move_recover(struct mover *m, struct err *err);
  * instance is. Before then it must be neither started nor given up for ended. */
 int move_conclude_name(struct mover *m, const char *name, struct err *err);
 bool move_is_pending(struct mover *m, const char *name);
+/* What became of a move whose source has gone away with its operation, as the rows and facts of any
+ * member tell. */
+enum move_fate {
+	FATE_NONE, /* that was no move, or nobody knows any more */
+	FATE_OPEN,
+	FATE_MADE,
+	FATE_GIVEN_UP,
+};
+/* The row of the operation's move, or NULL. */
+json_t *move_row(struct store *s, const char *op);
+/* `row` as it was last seen, or NULL. */
+enum move_fate move_fate(struct store *s, const json_t *row);
 /* GET /internal/migrate/facts: what a source needs to know of this target. */
 json_t *move_facts(struct mover *m);

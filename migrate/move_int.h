@@ -111,6 +111,8 @@ int commit_back(struct mover *m, struct move *mv, struct err *err);
  * with err. */
 int commit_fence(struct mover *m, const struct move *mv, int64_t deadline, struct err *err);
 void commit_forget(struct mover *m, const struct move *mv); /* deletes the row */
+/* As that member tells. */
+bool move_runs_at(struct store *s, const char *name, const char *member);
 
 /* --- mover.c ------------------------------------------------------------------------------ */
 

@@ -313,15 +313,6 @@ static bool is_there(struct source *s)
 				      &gone) == 0;
 }
 
-static bool runs_there(struct source *s)
-{
-	char member[64] = "";
-	_json_ json_t *fact = store_fact_get(s->m->store, FACT_INSTANCE, s->mv.id.name, member);
-
-	return str_eq(member, s->mv.target) &&
-	       status_is_alive(status_by_name(json_str(fact, "status", NULL)));
-}
-
 /* The target has lost us, and goes on by itself: until it tells that the instance runs. */
 static int await_there(struct source *s, struct err *err)
 {
@@ -331,7 +322,8 @@ static int await_there(struct source *s, struct err *err)
 	if (!s->mv.live && !s->mv.start)
 		return 0;
 	pthread_mutex_lock(&s->m->lock);
-	while (!(runs = runs_there(s)) && clock_ms() < deadline && is_there(s)) {
+	while (!(runs = move_runs_at(s->m->store, s->mv.id.name, s->mv.target)) &&
+	       clock_ms() < deadline && is_there(s)) {
 		struct timespec until = deadline_timespec(deadline_in(LOOK_MS));
 
 		pthread_cond_timedwait(&s->m->told, &s->m->lock, &until);

@@ -13,8 +13,9 @@
 #include "base/timer.h"
 
 #define ANSWER_MAX (1 << 20)
-#define LOOK_MS 500    /* for a fact that vanished, of which no event tells */
-#define UNSEEN_MS 3000 /* a fact that has not come by then does not exist */
+#define LOOK_MS 500     /* for a fact that vanished, of which no event tells */
+#define UNSEEN_MS 3000  /* a fact that has not come by then does not exist */
+#define DECIDE_MS 60000 /* for who may finish a move, or call it off */
 
 /* Held by the listener's side and by its timer, which looks again and again. */
 struct remote {
@@ -24,7 +25,9 @@ struct remote {
 	struct event_listener *listener;
 	char id[40];
 	int64_t deadline, unseen_until;
-	bool seen;
+	int64_t decide_until; /* 0: it is not gone yet */
+	json_t *op;           /* as it was last seen */
+	json_t *move;         /* likewise, the row; under the lock */
 };
 
 void wait_answer(struct late *own, const json_t *op)
@@ -68,6 +71,35 @@ static void fail(struct remote *w, int code, const char *what, const char *why)
 		reply_late_end(late, b.data, b.len);
 }
 
+/* A move that went on, or back, without the member that had the operation. */
+static void tell_move(struct remote *w, bool made)
+{
+	const char *source = json_str(w->move, "source", "?");
+	const char *target = json_str(w->move, "target", "?");
+	const char *name = json_str(w->move, "instance", "?");
+	_json_ json_t *op = json_deep_copy(w->op);
+	_free_ char *text =
+		made ? xasprintf("%s is on %s, which has finished the move: %s went away", name,
+				 target, source)
+		     : xasprintf("%s went away during the move, which was given up: %s "
+				 "is on %s",
+				 source, name, source);
+
+	if (!op) {
+		fail(w, 404, "Operation not found", text);
+		return;
+	}
+	json_put_str(op, "status", status_name(made ? STATUS_SUCCESS : STATUS_FAILURE));
+	json_put_int(op, "status_code", made ? STATUS_SUCCESS : STATUS_FAILURE);
+	json_put_bool(op, "may_cancel", false);
+	if (made)
+		json_put_str(json_obj(json_obj(op, "metadata"), "migration"), "finished_by",
+			     target);
+	else
+		json_put_str(op, "err", text);
+	answer(w, op);
+}
+
 static void give_up(struct remote *w)
 {
 	fail(w, 404, "Operation not found",
@@ -77,11 +109,43 @@ static void give_up(struct remote *w)
 
 enum wait_step wait_next(const struct wait_view *v)
 {
+	bool gone = !v->known && (v->late || v->seen || v->overdue);
+
 	if (v->known && (v->late || v->ended))
 		return WAIT_ANSWER;
-	if (!v->known && (v->late || v->seen || v->overdue))
+	if (gone && v->fate == FATE_MADE)
+		return WAIT_MADE;
+	if (gone && v->fate == FATE_GIVEN_UP)
+		return WAIT_GIVEN_UP;
+	if (gone && (v->fate == FATE_NONE || v->late))
 		return WAIT_GONE;
 	return v->cut_off ? WAIT_CUT_OFF : WAIT_ON;
+}
+
+static void remember(json_t **kept, json_t *own_now)
+{
+	if (!own_now)
+		return;
+	json_decref(*kept);
+	*kept = own_now;
+}
+
+static void look_at_row(struct remote *w)
+{
+	json_t *row = move_row(w->env->store, w->id);
+
+	pthread_mutex_lock(&w->lock);
+	remember(&w->move, row);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static enum move_fate fate(struct remote *w, int64_t now)
+{
+	enum move_fate fate = move_fate(w->env->store, w->move);
+
+	if (!w->decide_until)
+		w->decide_until = now + DECIDE_MS;
+	return fate == FATE_OPEN && now >= w->decide_until ? FATE_NONE : fate;
 }
 
 /* True when it has been answered. */
@@ -89,16 +153,20 @@ static bool look(struct remote *w)
 {
 	_json_ json_t *op = store_fact_get(w->env->store, FACT_OPERATION, w->id, NULL);
 	int64_t now = clock_ms();
+	bool seen = w->op;
 	struct wait_view v = {
 		.known = op != NULL,
 		.ended = status_is_final((enum status)json_int(op, "status_code", 0)),
-		.seen = w->seen,
+		.seen = seen,
 		.overdue = now >= w->unseen_until,
 		.late = w->deadline && now >= w->deadline,
 		.cut_off = cluster_is_cut_off(w->env->cluster),
 	};
 
-	w->seen = w->seen || op;
+	remember(&w->op, json_incref(op));
+	look_at_row(w);
+	if (!op && w->move)
+		v.fate = fate(w, now);
 	switch (wait_next(&v)) {
 	case WAIT_ON:
 		return false;
@@ -107,6 +175,10 @@ static bool look(struct remote *w)
 		break;
 	case WAIT_GONE:
 		give_up(w);
+		break;
+	case WAIT_MADE:
+	case WAIT_GIVEN_UP:
+		tell_move(w, v.fate == FATE_MADE);
 		break;
 	case WAIT_CUT_OFF:
 		fail(w, 503, "Operation",
@@ -129,6 +201,8 @@ static void on_timer(void *arg)
 	event_unlisten(w->env->events, w->listener);
 	give_up(w);
 	pthread_mutex_destroy(&w->lock);
+	json_decref(w->op);
+	json_decref(w->move);
 	free(w);
 }
 
@@ -144,9 +218,19 @@ static void on_event(void *arg, const char *text, size_t len)
 		return;
 	event = json_parse(text, len, "event", &ignored);
 	op = json_obj(event, "metadata");
-	if (str_eq(json_str(op, "id", ""), w->id) &&
-	    status_is_final((enum status)json_int(op, "status_code", 0)))
+	if (!str_eq(json_str(op, "id", ""), w->id))
+		return;
+	if (status_is_final((enum status)json_int(op, "status_code", 0)))
 		answer(w, op);
+	else
+		look_at_row(w);
+}
+
+bool wait_is_for_move(const struct api_env *env, const char *operation_id)
+{
+	_json_ json_t *row = move_row(env->store, operation_id);
+
+	return row;
 }
 
 void wait_remote(struct req *r, const char *operation_id, int64_t timeout_s)

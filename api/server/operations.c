@@ -242,7 +242,7 @@ int h_operation_wait(struct req *r)
 		return 0;
 	}
 	j = find_json(req_env(r), req_param(r, 0));
-	if (!j)
+	if (!j && !wait_is_for_move(req_env(r), req_param(r, 0)))
 		return not_found(r);
 	if (str_eq(json_str(j, "class", ""), "token"))
 		return reply_sync(r, j);

@@ -10,6 +10,7 @@
 #include "cli/form/kv.h"
 #include "cli/net/client.h"
 #include "cli/net/instance.h"
+#include "cli/net/others.h"
 
 #define BEST "best"
 
@@ -135,6 +136,9 @@ static void say_moved(struct cli *c, const struct ask *ask, const json_t *op)
 		cli_say(c, " as %s", ask->to);
 	if (*kind)
 		cli_say(c, " (%s)", kind);
+	if (json_str(m, "finished_by", NULL))
+		cli_say(c, ", which has finished the move alone: the member that it was on went "
+			   "away");
 	if (downtime > 0)
 		cli_say(c, ": downtime %" PRId64 " ms", downtime);
 	if (total >= 0)
@@ -145,12 +149,64 @@ static void say_moved(struct cli *c, const struct ask *ask, const json_t *op)
 		cli_say(c, "Not %s: %s\n", LIVE, reason);
 }
 
+static json_t *instance_now(const struct others *o, const struct ask *ask, struct err *err)
+{
+	_free_ char *new = api_path("instances/%s", ask->to);
+	_free_ char *old = api_path("instances/%s", ask->name);
+	json_t *inst = others_get(o, new, err);
+
+	if (inst || err->kind != ERR_NOT_FOUND || str_eq(old, new))
+		return inst;
+	return others_get(o, old, err);
+}
+
+/* Where it is tells how its move has ended. An operation without metadata, or NULL with err. */
+static json_t *look_where(struct cli *c, const struct others *o, const struct ask *ask,
+			  const char *source, struct err *err)
+{
+	_json_ json_t *inst = instance_now(o, ask, err);
+	const char *at = json_str(inst, "location", "?"), *name = json_str(inst, "name", ask->to);
+
+	if (!inst)
+		return NULL;
+	if (str_eq(at, source)) {
+		err_set(err, ERR_UNAVAILABLE,
+			"%s went away during the move of %s, which was given up: it is on %s (%s)",
+			source, name, at, json_str(inst, "status", "?"));
+		return NULL;
+	}
+	cli_say(c, "%s is on %s (%s): the move was finished while %s was away\n", name, at,
+		json_str(inst, "status", "?"), source);
+	return json_object();
+}
+
+/* The server that was asked has gone away, or does not know any more. */
+static json_t *ask_again(struct cli *c, const struct others *o, const struct ask *ask,
+			 const json_t *begun, struct err *err)
+{
+	_free_ char *path = api_path("operations/%s/wait", json_str(begun, "id", ""));
+	json_t *op;
+
+	if (!c->quiet)
+		fprintf(stderr, "%s: asking again\n", err->msg);
+	op = others_get(o, path, err);
+	if (op)
+		return api_ended(op, err);
+	if (err->kind != ERR_NOT_FOUND) {
+		err_wrap(err, "whether %s has moved is not known here (ask another member)",
+			 ask->name);
+		return NULL;
+	}
+	return look_where(c, o, ask, json_str(begun, "location", ""), err);
+}
+
 static int move_to_member(struct cli *c, struct client *cl, const struct ask *ask, struct err *err)
 {
 	const struct args *a = &c->args;
 	_free_ char *path = api_query(api_path("instances/%s", ask->name), "target", ask->target);
 	struct api_call call = API_CALL("POST", path);
-	_json_ json_t *body = json_object(), *op = NULL;
+	_json_ json_t *body = json_object(), *begun = NULL, *op = NULL;
+	_others_ struct others others = others_of(cl);
 
 	json_put_str(body, "name", ask->to);
 	json_put_bool(body, "migration", true);
@@ -162,9 +218,14 @@ static int move_to_member(struct cli *c, struct client *cl, const struct ask *as
 	if (args_value(a, "storage"))
 		json_put_str(body, "pool", args_value(a, "storage"));
 	call.json = body;
-	op = api_run(cl, &call, err);
-	if (!op)
+	begun = api_start(cl, &call, err);
+	if (!begun)
 		return instance_missing(cl, ask->name, err);
+	op = api_wait(cl, begun, err);
+	if (!op && err->kind == ERR_UNKNOWN)
+		op = ask_again(c, &others, ask, begun, err);
+	if (!op)
+		return -1;
 	say_moved(c, ask, op);
 	return 0;
 }

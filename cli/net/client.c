@@ -37,6 +37,11 @@ const char *client_remote(const struct client *cl)
 	return cl->remote;
 }
 
+bool client_is_remote(const struct client *cl)
+{
+	return cl->address;
+}
+
 const char *client_peer(const struct client *cl)
 {
 	return cl->peer ? cl->peer : "";
@@ -148,6 +153,25 @@ struct client *client_open_address(struct cli *c, const char *address, const cha
 	cl->address = xstrdup(address);
 	cl->pin = xstrdup(pin);
 	return ensure_open(cl, err) < 0 ? NULL : cl;
+}
+
+struct client *client_beside(struct client *cl, const char *url, struct err *err)
+{
+	_free_ char *address = remote_address(url, err);
+	struct client *beside = cl->cli->clients;
+
+	while (address && beside && !(str_eq(beside->remote, address) && !beside->known))
+		beside = beside->next;
+	if (!address)
+		return NULL;
+	if (!beside) {
+		beside = keep(cl->cli, xnew(struct client));
+		beside->remote = xstrdup(address);
+		beside->address = xstrdup(address);
+		beside->pin = xstrdup(cl->pin);
+		beside->project = xstrdup(cl->project);
+	}
+	return ensure_open(beside, err) < 0 ? NULL : beside;
 }
 
 struct client *client_of(struct cli *c, const char *arg, const char **ret_name, struct err *err)

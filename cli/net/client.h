@@ -24,8 +24,12 @@ struct client *client_of_remote(struct cli *c, const char *arg, struct err *err)
 /* An address that is not in the configuration, with a pinned fingerprint or NULL. */
 struct client *client_open_address(struct cli *c, const char *address, const char *pin,
 				   struct err *err);
+/* A member of the same cluster at its URL, which shows the same certificate, for the same project.
+ * One that has been opened is kept. */
+struct client *client_beside(struct client *cl, const char *url, struct err *err);
 void client_close_all(struct cli *c);
 
+bool client_is_remote(const struct client *cl); /* not by the unix socket */
 const char *client_remote(const struct client *cl);
 const char *client_peer(const struct client *cl); /* fingerprint of the server; "" locally */
 struct cli *client_cli(const struct client *cl);
@@ -66,8 +70,11 @@ int api_download(struct client *cl, const char *path, int fd, const char *progre
 struct ws *api_websocket(struct client *cl, const char *path, struct err *err);
 
 /* cli/net/wait.c: waits for the operation to end, with its progress on the terminal; Ctrl-C cancels
- * it when it may be. The final operation object, or NULL with the operation's error. */
+ * it when it may be. The final operation object, or NULL with the operation's error; ERR_UNKNOWN
+ * when the server does not tell any more how it ends. */
 json_t *api_wait(struct client *cl, const json_t *op, struct err *err);
+/* Of one that has ended. Takes it over, and gives it back, or NULL with its error. */
+json_t *api_ended(json_t *own_op, struct err *err);
 /* Without progress and cancelling: for threads. */
 json_t *api_wait_quietly(struct client *cl, const json_t *op, struct err *err);
 

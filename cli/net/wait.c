@@ -170,7 +170,7 @@ static void watch_end(struct watch *w)
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static json_t *judge(json_t *own_op, struct err *err)
+json_t *api_ended(json_t *own_op, struct err *err)
 {
 	int64_t code = json_int(own_op, "status_code", 0);
 	const char *why = json_str(own_op, "err", "");
@@ -200,8 +200,10 @@ static json_t *wait_end(struct client *cl, const json_t *op, struct err *err)
 	while (now && !status_is_final((enum status)json_int(now, "status_code", 0))) {
 		json_decref(now);
 		now = api_get(cl, path, err);
-		if (!now)
+		if (!now) {
 			err_wrap(err, "operation %s", id);
+			err->kind = ERR_UNKNOWN;
+		}
 	}
 	return now;
 }
@@ -210,7 +212,7 @@ json_t *api_wait_quietly(struct client *cl, const json_t *op, struct err *err)
 {
 	json_t *done = wait_end(cl, op, err);
 
-	return done ? judge(done, err) : NULL;
+	return done ? api_ended(done, err) : NULL;
 }
 
 json_t *api_wait(struct client *cl, const json_t *op, struct err *err)
@@ -228,5 +230,5 @@ json_t *api_wait(struct client *cl, const json_t *op, struct err *err)
 	watch_begin(&w);
 	done = wait_end(cl, op, err);
 	watch_end(&w);
-	return done ? judge(done, err) : NULL;
+	return done ? api_ended(done, err) : NULL;
 }

@@ -351,6 +351,10 @@ def test_fault_loses_nothing_and_runs_nothing_twice(cluster, launch, client, wor
     assert talk.finish()["error"] == ""
     if action == "error" and not committed:
         assert result.returncode == 1 and fault in result.stderr
+    elif m is cluster[0]:
+        # Who has asked another member is told by that one what became of it.
+        assert (result.returncode == 0 and "m2 (live), which has finished the move alone" in result.stdout if committed
+                else "m1 went away during the move, which was given up: faulty is on m1" in result.stderr), result
     cluster.settle()
     move(cluster[2], name, "m3")
     if action == "error":
@@ -380,9 +384,10 @@ def test_stopped_for_its_move_runs_again(cluster, launch, world, fault, member, 
     if result.returncode == 0:
         assert status_of(cluster[1], name) == ("m2", "Running")
     if action == "crash":
-        assert result.returncode == 1
-        # The operation is gone with the source's daemon; that of the target is missed by the source.
-        assert ("how it ended is not known" if m is cluster[0] else "lost") in result.stderr, result.stderr
+        # The source's daemon is gone with its operation; the others know. That of the target is missed by the source.
+        told = "m2 (cold), which has finished the move alone" if m is cluster[0] and want == "m2" else \
+            "m1 went away during the move, which was given up" if m is cluster[0] else "lost"
+        assert told in result.stdout + result.stderr and result.returncode == (told[:2] != "m2"), result
         m.wait_gone()
         m.start()
     wait_for(f"{name} on {want}, running", lambda: status_of(cluster[2], name) == (want, "Running"), 40)

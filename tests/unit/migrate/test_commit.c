@@ -188,6 +188,44 @@ static void a_commit_ends_the_renaming(void **state)
 	assert_string_equal(inst_moved_from(row.doc), "");
 }
 
+/* For who has lost the member that made the move: by rows and facts alone. */
+static void rows_tell_what_became_of_a_move(void **state)
+{
+	struct mover_world *t = *state;
+	struct move mv = a_move();
+	struct err err = { 0 };
+	_json_ json_t *row = NULL, *runs = json_pack("{ss}", "status", "Running");
+
+	str_copy(mv.target, sizeof(mv.target), mover_member(t->m));
+	mv.live = true;
+	put_instance(t, "c1", "m1", 3);
+	assert_null(move_row(t->w.store, mv.id.op));
+	assert_int_equal(move_fate(t->w.store, NULL), FATE_NONE);
+	assert_int_equal(commit_begin(t->m, &mv, &err), 0);
+	row = move_row(t->w.store, mv.id.op);
+	assert_int_equal(move_fate(t->w.store, row), FATE_OPEN);
+	assert_int_equal(commit_fence(t->m, &mv, deadline_in(WAIT_MS), &err), 1);
+	assert_int_equal(move_fate(t->w.store, row), FATE_GIVEN_UP);
+
+	assert_int_equal(commit_begin(t->m, &mv, &err), 0);
+	assert_int_equal(commit_move(t->m, &mv, &err), 1);
+	/* It ran, and has not been heard of there. */
+	assert_int_equal(move_fate(t->w.store, row), FATE_OPEN);
+	store_fact_put(t->w.store, FACT_INSTANCE, "c1", runs);
+	assert_int_equal(move_fate(t->w.store, row), FATE_MADE);
+	commit_forget(t->m, &mv);
+	assert_int_equal(move_fate(t->w.store, row), FATE_MADE);
+	store_fact_put(t->w.store, FACT_INSTANCE, "c1", NULL);
+	/* Who was stopped is there when the row says so. */
+	json_put_bool(row, "runs", false);
+	assert_int_equal(move_fate(t->w.store, row), FATE_MADE);
+
+	put_instance(t, "c1", "m3", 5);
+	assert_int_equal(move_fate(t->w.store, row), FATE_NONE);
+	world_drop(t, ENT_INSTANCE, "c1");
+	assert_int_equal(move_fate(t->w.store, row), FATE_NONE);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +238,7 @@ int main(int argc, char **argv)
 		T(an_instance_moves_once_at_a_time),
 		T(the_owner_must_not_have_changed),
 		T(a_commit_ends_the_renaming),
+		T(rows_tell_what_became_of_a_move),
 	};
 
 	return mover_world_main(argc, argv, tests);

@@ -32,6 +32,17 @@ static void goes_on_until_something_is_known(void **state)
 		{ { .known = true, .cut_off = true }, WAIT_CUT_OFF },
 		{ { .cut_off = true }, WAIT_CUT_OFF },
 		{ { .seen = true, .cut_off = true }, WAIT_GONE },
+		/* a move ends without its member */
+		{ { .seen = true, .fate = FATE_OPEN }, WAIT_ON },
+		{ { .overdue = true, .fate = FATE_OPEN }, WAIT_ON },
+		{ { .seen = true, .late = true, .fate = FATE_OPEN }, WAIT_GONE },
+		{ { .seen = true, .cut_off = true, .fate = FATE_OPEN }, WAIT_CUT_OFF },
+		{ { .seen = true, .fate = FATE_MADE }, WAIT_MADE },
+		{ { .overdue = true, .fate = FATE_MADE }, WAIT_MADE },
+		{ { .seen = true, .fate = FATE_GIVEN_UP }, WAIT_GIVEN_UP },
+		/* its fact may still come, or has not gone */
+		{ { .fate = FATE_MADE }, WAIT_ON },
+		{ { .known = true, .fate = FATE_MADE }, WAIT_ON },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

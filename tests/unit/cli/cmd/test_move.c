@@ -81,6 +81,58 @@ static const struct dialogue moves_cases[] = {
 	{ "move c1 c2", NULL, { DONE(POST) }, "", POST " {\"name\":\"c2\"}\n" },
 };
 
+#define BEGUN                                                \
+	{                                                    \
+		.request = TO_M2, .status = 202,             \
+		.body = "{\"id\":\"o\",\"status_code\":103," \
+			"\"location\":\"m1\"}"               \
+	}
+#define WAIT "GET /1.0/operations/o/wait"
+#define NOW(member)                   \
+	SAYS("GET /1.0/instances/c1", \
+	     "{\"name\":\"c1\",\"location\":\"" member "\",\"status\":\"Running\"}")
+
+/* The member that had the operation is away. */
+static const struct dialogue lost_cases[] = {
+	{ "move c1 --target m2",
+	  NULL,
+	  { BEGUN, FAILS(WAIT, "gone", 404), NOW("m2") },
+	  "c1 is on m2 (Running): the move was finished while m1 was away\n",
+	  NULL },
+	{ "move c1 --target m2",
+	  NULL,
+	  { BEGUN, FAILS(WAIT, "gone", 404), NOW("m1") },
+	  "Error: m1 went away during the move of c1, which was given up: it is on m1 (Running)\n",
+	  NULL },
+	/* it was away for a moment only */
+	{ "move c1 --target m2",
+	  NULL,
+	  { BEGUN, ONCE(WAIT, "no leader", 503), ONCE(WAIT, "no leader", 503),
+	    SAYS(WAIT, "{\"id\":\"o\",\"status_code\":200,\"metadata\":{\"migration\":{"
+		       "\"kind\":\"live\",\"finished_by\":\"m2\"}}}") },
+	  "Moved c1 to m2 (live), which has finished the move alone: the member that it was on "
+	  "went away\n",
+	  NULL },
+	{ "move c1 --target m2",
+	  NULL,
+	  { BEGUN, ONCE(WAIT, "no leader", 503),
+	    SAYS(WAIT, "{\"id\":\"o\",\"status_code\":400,\"err\":\"given up\"}") },
+	  "Error: given up\n",
+	  NULL },
+	/* a new name is tried first */
+	{ "move c1 c2 --target m2",
+	  NULL,
+	  { BEGUN, FAILS(WAIT, "gone", 404), NOW("m1") },
+	  "Error: m1 went away during the move of c1, which was given up: it is on m1 (Running)\n",
+	  TO_M2 " {\"name\":\"c2\",\"migration\":true,\"mode\":\"best\"}\n" WAIT "\n" WAIT
+		"\nGET /1.0/instances/c2\nGET /1.0/instances/c1\n" },
+};
+
+static void a_lost_move_is_asked_for_again(void **state)
+{
+	world_check(*state, lost_cases, ARRAY_SIZE(lost_cases));
+}
+
 static void moves(void **state)
 {
 	world_check(*state, moves_cases, ARRAY_SIZE(moves_cases));
@@ -227,6 +279,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(moves),
+		cmocka_unit_test(a_lost_move_is_asked_for_again),
 		cmocka_unit_test(plans),
 		cmocka_unit_test(refuses),
 	};
