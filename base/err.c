@@ -92,6 +92,24 @@ int err_wrap_name(struct err *err, const char *noun, const char *name)
 	return err_wrap(err, "%s \"%.80s\"", noun, name);
 }
 
+int err_blame_path(struct err *err)
+{
+	static const struct {
+		int sys;
+		enum err_kind kind;
+	} theirs[] = {
+		{ ENOTDIR, ERR_INVALID },  { EISDIR, ERR_INVALID },  { ELOOP, ERR_INVALID },
+		{ EINVAL, ERR_INVALID },   { ENXIO, ERR_INVALID },   { ENAMETOOLONG, ERR_INVALID },
+		{ EPERM, ERR_CONFLICT },   { EACCES, ERR_CONFLICT }, { EROFS, ERR_CONFLICT },
+		{ ETXTBSY, ERR_CONFLICT }, { EBUSY, ERR_CONFLICT },
+	};
+
+	for (size_t i = 0; i < sizeof(theirs) / sizeof(theirs[0]); i++)
+		if (err->kind == ERR_INTERNAL && err->sys == theirs[i].sys)
+			err->kind = theirs[i].kind;
+	return -1;
+}
+
 int err_http(enum err_kind kind)
 {
 	assert(kind < ERR_MAX);

@@ -37,6 +37,10 @@ int err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf
  * another process said. */
 int err_wrap_name(struct err *err, const char *noun, const char *name);
 
+/* The path was somebody's wish, in a tree of theirs: what is wrong with it, or with what is there,
+ * is no failure of ours (ERR_INTERNAL), but theirs to mend. Other errors stay. Returns -1. */
+int err_blame_path(struct err *err);
+
 int err_http(enum err_kind kind);
 const char *err_sentence(enum err_kind kind);
 const char *err_name(enum err_kind kind);

@@ -99,7 +99,8 @@ static int open_parent(const char *path, bool make, char ret_name[NAME_MAX + 1],
 		close(at);
 		at = next;
 	}
-	return err_sys(err, "%s", path);
+	err_sys(err, "%s", path);
+	return err_blame_path(err);
 }
 
 static int make_mountpoint(int at, const char *name, bool file)
@@ -151,12 +152,16 @@ int inside_mount(int tree, const char *path, bool file, struct err *err)
 	at = open_parent(path, true, name, err);
 	if (at < 0)
 		return -1;
-	if (make_mountpoint(at, name, file) < 0)
-		return err_sys(err, "create %s inside", path);
+	if (make_mountpoint(at, name, file) < 0) {
+		err_sys(err, "create %s inside", path);
+		return err_blame_path(err);
+	}
 	target = open_target(at, name, tree);
 	if (target < 0 || syscall(SYS_move_mount, tree, "", target, "",
-				  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		return err_sys(err, "mount at %s inside", path);
+				  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0) {
+		err_sys(err, "mount at %s inside", path);
+		return err_blame_path(err);
+	}
 	return 0;
 }
 

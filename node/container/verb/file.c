@@ -316,25 +316,6 @@ static const struct {
 	{ "delete", op_delete },
 };
 
-/* What is wrong with the path that was asked for, or with what is there inside. */
-static const struct {
-	int sys;
-	enum err_kind kind;
-} blame[] = {
-	{ ENOTDIR, ERR_INVALID },  { EISDIR, ERR_INVALID },  { ELOOP, ERR_INVALID },
-	{ EINVAL, ERR_INVALID },   { ENXIO, ERR_INVALID },   { ENAMETOOLONG, ERR_INVALID },
-	{ EPERM, ERR_CONFLICT },   { EACCES, ERR_CONFLICT }, { EROFS, ERR_CONFLICT },
-	{ ETXTBSY, ERR_CONFLICT }, { EBUSY, ERR_CONFLICT },
-};
-
-static void blame_request(struct err *err)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(blame); i++) {
-		if (err->kind == ERR_INTERNAL && err->sys == blame[i].sys)
-			err->kind = blame[i].kind;
-	}
-}
-
 static json_t *run(const json_t *request, struct err *err)
 {
 	const char *op = json_str(request, "op", "");
@@ -360,6 +341,6 @@ json_t *helper_file(const json_t *request, struct err *err)
 	umask(0);
 	answer = run(request, err);
 	if (!answer)
-		blame_request(err);
+		err_blame_path(err);
 	return answer;
 }

@@ -169,6 +169,31 @@ static void an_object_is_named_once(void **state)
 	}
 }
 
+/* What is wrong with a path that somebody named; a disk that fails is still ours. */
+static void a_path_is_blamed_on_who_named_it(void **state)
+{
+	static const struct {
+		int sys;
+		enum err_kind kind;
+	} cases[] = {
+		{ ENOTDIR, ERR_INVALID }, { ELOOP, ERR_INVALID },    { EROFS, ERR_CONFLICT },
+		{ EBUSY, ERR_CONFLICT },  { ENOENT, ERR_NOT_FOUND }, { ENOSPC, ERR_NO_SPACE },
+		{ EIO, ERR_INTERNAL },    { EMFILE, ERR_INTERNAL },
+	};
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		errno = cases[i].sys;
+		err_sys(&err, "/a/b");
+		assert_int_equal(err_blame_path(&err), -1);
+		assert_int_equal(err.kind, cases[i].kind);
+		assert_int_equal(err.sys, cases[i].sys);
+	}
+	err_set(&err, ERR_INTERNAL, "no errno");
+	err_blame_path(&err);
+	assert_int_equal(err.kind, ERR_INTERNAL);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -182,6 +207,7 @@ int main(void)
 		cmocka_unit_test(errno_decides_the_kind),
 		cmocka_unit_test(long_texts_are_cut),
 		cmocka_unit_test(an_object_is_named_once),
+		cmocka_unit_test(a_path_is_blamed_on_who_named_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,8 +27,9 @@
 
 #define RUN_MS 60000
 
-/* {root, source, steps: [["mount"|"unmount", path, file?], ...], look} -> {error, seen}: `seen` is
- * what a file reads in the end, `error` what the last step said. */
+/* {root, source, steps: [["mount"|"unmount", path, file?], ...], look} -> {error, theirs, seen}:
+ * `seen` is what a file reads in the end, `error` what the last step said, `theirs` that it is no
+ * fault of ours. */
 static json_t *act(const json_t *request, struct err *err)
 {
 	const char *source = json_str(request, "source", ""), *look = json_str(request, "look", "");
@@ -57,7 +58,8 @@ static json_t *act(const json_t *request, struct err *err)
 					   : inside_unmount(path, &told);
 	}
 	text = io_read_file(look, 4096, NULL, err);
-	return json_pack("{ss,ss}", "error", rc < 0 ? told.msg : "", "seen", text ? text : "");
+	return json_pack("{ss,sb,ss}", "error", rc < 0 ? told.msg : "", "theirs",
+			 rc == 0 || err_http(told.kind) < 500, "seen", text ? text : "");
 }
 
 static const struct helper_verb verbs[] = {
@@ -150,14 +152,16 @@ static void mounts_and_unmounts(void **state)
 		_json_ json_t *request = json_pack("{ss,ss,so,ss}", "root", w->root, "source",
 						   w->source, "steps", steps, "look",
 						   cases[i].look);
-		_json_ json_t *answer = helper_run("helper-act", request, NULL, 0,
-						   deadline_in(RUN_MS), &err);
+		_json_ json_t *answer =
+			helper_run("helper-act", request, NULL, 0, deadline_in(RUN_MS), &err);
 		const char *error = json_str(answer, "error", "");
 
 		if (!answer)
 			fail_msg("%s: %s", text, err.msg);
 		if (cases[i].error ? !strstr(error, cases[i].error) : *error)
 			fail_msg("%s: \"%s\"", text, error);
+		if (!json_bool(answer, "theirs", false))
+			fail_msg("%s: \"%s\" is told as a failure of ours", text, error);
 		if (!str_eq(json_str(answer, "seen", ""), cases[i].seen))
 			fail_msg("%s: %s has \"%s\"", text, cases[i].look,
 				 json_str(answer, "seen", ""));
