@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a move keeps on disk. */
 #include "tests/unit/migrate/mover_world.h"
+#include "migrate/memory/images.h"
 
 #include <stddef.h>
 #include <sys/stat.h>
@@ -200,7 +201,10 @@ static void each_side_has_images_of_its_own(void **state)
 		assert_int_equal(st.st_mode & 0007, 0);
 	}
 	assert_string_not_equal(in, out);
-	io_remove_tree(t->m->shm, &err);
+	images_drop(t->m->shm, in);
+	assert_true(io_exists(out));
+	images_drop(t->m->shm, out);
+	assert_false(io_exists(t->m->shm));
 	/* Of nobody knows which ids. */
 	json_put_str(none, "idmap", "odd");
 	bad.spec = none;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making a member fit to the owner that the database names, of an instance that does not run. */
 #include "tests/unit/migrate/mover_world.h"
+#include "migrate/memory/images.h"
 
 #include <poll.h>
 
@@ -47,10 +48,11 @@ static struct move begun(struct mover_world *t, bool source)
 static void forget(struct mover_world *t, struct move *mv)
 {
 	_free_ char *containers = xasprintf("%s/storage-pools", t->node_dir);
+	_free_ char *images = move_images(t->m, mv);
 	struct err err;
 
 	io_remove_tree(containers, &err);
-	io_remove_tree(t->m->shm, &err);
+	images_drop(t->m->shm, images);
 	commit_forget(t->m, mv);
 	journal_drop(t->m, mv);
 	json_decref(mv->spec);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -55,6 +58,8 @@ static int teardown(void **state)
 	image_source_free(w->source);
 	image_target_free(w->target);
 	pair_free(&w->p);
+	images_drop(w->dir, w->from);
+	images_drop(w->dir, w->to);
 	io_remove_tree(w->dir, &err);
 	free(w);
 	return 0;
@@ -246,6 +251,33 @@ static void gaps_and_missing_images_are_noticed(void **state)
 	assert_int_equal(image_take(w->target, &end, &err), -1);
 }
 
+/* As of a helper, or of a daemon before this one. */
+static void what_is_dropped_is_not_kept_by_other_mount_namespaces(void **state)
+{
+	struct world *w = *state;
+	int go[2], said[2];
+	char c = 'x';
+	pid_t pid;
+
+	append(w, "pages-1.img", 'a', 1);
+	assert_int_equal(pipe2(go, O_CLOEXEC) | pipe2(said, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		_free_ char *image = xasprintf("%s/pages-1.img", w->from);
+		bool ok = unshare(CLONE_NEWNS) == 0 && access(image, F_OK) == 0;
+
+		ok = ok && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+		ok = ok && write(said[1], &c, 1) == 1 && read(go[0], &c, 1) == 1;
+		_exit(ok && access(image, F_OK) < 0 ? 0 : 1);
+	}
+	assert_int_equal(read(said[0], &c, 1), 1);
+	images_drop(w->dir, w->from);
+	assert_int_equal(write(go[1], &c, 1), 1);
+	assert_int_equal(waitpid(pid, &go[0], 0), pid);
+	assert_int_equal(go[0], 0);
+}
+
 static void room_is_asked_for_beforehand(void **state)
 {
 	struct world *w = *state;
@@ -269,6 +301,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(gaps_and_missing_images_are_noticed, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_dropped_is_not_kept_by_other_mount_namespaces, setup, teardown),
 		cmocka_unit_test_setup_teardown(room_is_asked_for_beforehand, setup, teardown),
 	};
 
