@@ -41,6 +41,7 @@ struct mover {
 	struct mover_opts o;
 	struct store *store;
 	struct holds *holds; /* NULL: no live moves */
+	struct pace *pace;   /* of what this member sends */
 	char *run, *notes;   /* folders */
 	char *shm;           /* in RAM; made by the first live move */
 	char trouble[200];   /* why no live moves */
@@ -49,7 +50,7 @@ struct mover {
 	pthread_cond_t wake;
 	pthread_cond_t told;  /* some member has told of an instance */
 	pthread_cond_t ended; /* some move is no longer active */
-	pthread_t thread; /* concludes what could not be concluded at once */
+	pthread_t thread;     /* concludes what could not be concluded at once */
 	bool running, stop, recovered;
 	struct move *later, *active;
 	json_t *facts; /* made on first use */
@@ -123,6 +124,8 @@ static inline const char *mover_member(const struct mover *m)
 /* move_plan() with what is known by then: the instance's pool and the target's facts. */
 void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 		    const json_t *target_facts, struct move_plan *ret);
+/* Bytes that will go into the images of what runs: not the cache of files. */
+int64_t move_memory(struct mover *m, const char *name);
 json_t *hello_exchange(struct mover *m, struct channel *c, bool first, struct err *err);
 
 /* --- verbs.c: the helper processes of a move -------------------------------------------- */

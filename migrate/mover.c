@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/keys.h"
 #include "migrate/move_int.h"
 #include "migrate/plan.h"
 #include "node/container/steps.h"
@@ -47,6 +48,19 @@ static void on_fact(void *arg, enum fact f, const char *key, const char *member,
 	pthread_mutex_unlock(&m->lock);
 }
 
+static int64_t bandwidth(void *arg)
+{
+	struct mover *m = arg;
+	_row_ struct row row = { 0 };
+	struct err err;
+	int64_t rate = 0;
+
+	if (store_get(m->store, ENT_CONFIG, "move.bandwidth", &row, &err) == 0)
+		keys_read_value(&server_keys, "move.bandwidth", json_str(row.doc, "value", NULL),
+				&rate, &err);
+	return rate;
+}
+
 struct mover *mover_new(const struct mover_opts *o)
 {
 	struct mover *m = xnew(struct mover);
@@ -70,6 +84,7 @@ struct mover *mover_new(const struct mover_opts *o)
 	pthread_condattr_destroy(&attr);
 	store_watch(m->store, &(struct store_watch){ .fact = on_fact, .arg = m });
 	m->shm = criu_shm(o->node);
+	m->pace = pace_new(bandwidth, m);
 	if (io_folder(m->run, 0700, &err) < 0 || io_folder(m->notes, 0700, &err) < 0 ||
 	    !(m->holds = holds_new(m->run, recover_stray, m, &err)))
 		no_live(m, &err);
@@ -89,6 +104,7 @@ void mover_free(struct mover *m)
 	if (m->holds)
 		holds_free(m->holds);
 	json_decref(m->facts);
+	pace_free(m->pace);
 	pthread_mutex_destroy(&m->lock);
 	pthread_cond_destroy(&m->wake);
 	pthread_cond_destroy(&m->told);
@@ -207,6 +223,34 @@ static void look_at_tasks(struct mover *m, const char *name, struct move_plan *r
 	free(pids.v);
 }
 
+static int64_t keyed(const char *text, const char *key)
+{
+	const char *line = strstr(text, key);
+	char number[24];
+	int64_t v;
+
+	if (!line)
+		return 0;
+	line += strlen(key);
+	snprintf(number, sizeof(number), "%.*s", (int)strspn(line, "0123456789"), line);
+	return str_to_i64(number, 0, INT64_MAX, &v) ? v : 0;
+}
+
+int64_t move_memory(struct mover *m, const char *name)
+{
+	_json_ json_t *request = container_request(m->o.node, name);
+	_free_ char *dir =
+		cgroup_path("memory", json_str(request, "cgroup_name", ""), name, "payload");
+	_free_ char *path = xasprintf("%s/memory.stat", dir);
+	struct err err;
+	_free_ char *text = io_read_file(path, 64 << 10, NULL, &err);
+
+	if (!text)
+		return 0;
+	return cgroup_is_v1("memory") ? keyed(text, "\ntotal_rss ") + keyed(text, "\ntotal_shmem ")
+				      : keyed(text, "anon ") + keyed(text, "\nshmem ");
+}
+
 void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 		    const json_t *target_facts, struct move_plan *ret)
 {
@@ -221,6 +265,7 @@ void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 		return;
 	}
 	look_at_tasks(m, name, ret);
+	plan_memory(move_memory(m, name), pace_rate(m->pace), ret);
 }
 
 int move_plan(struct mover *m, const struct row *instance, const char *target,

@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define STILL_MAX_S 30
+
 /* Instructions that programs choose once, when they start: the target must have all of the
  * source's. */
 static const char *const cpu_flags[] = {
@@ -275,4 +277,16 @@ void plan_compare(const json_t *source, const json_t *target, const char *driver
 	kernel_fits(source, target, ret);
 	cpu_fits(source, target, ret);
 	words_fit(source, target, ret);
+}
+
+void plan_memory(int64_t bytes, int64_t rate, struct move_plan *ret)
+{
+	int64_t still_s = rate ? bytes / rate : 0;
+	char size[16];
+
+	if (still_s > STILL_MAX_S)
+		move_plan_add(ret, MOVE_NEAR_LIVE,
+			      "it would stand still for %lld s, more than %d, while its memory of "
+			      "%s is sent at the cluster's move.bandwidth",
+			      (long long)still_s, STILL_MAX_S, str_of_size((uint64_t)bytes, size));
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* migrate/plan.h - whether a container can move while it runs, told before anything is touched.
  *
- * Two questions, both without side effects: do the two members fit together (pure, over their
- * facts), and does what the processes hold forbid it (over a /proc, the real one or a test's).
+ * Three questions, all without side effects: do the two members fit together (pure, over their
+ * facts), does what the processes hold forbid it (over a /proc, the real one or a test's), and
+ * would it take too long.
  */
 #pragma once
 #include "migrate/migrate.h"
@@ -23,6 +24,10 @@ struct plan_tasks {
 };
 /* Adds what forbids a live move. A process that ends meanwhile forbids nothing. */
 void plan_tasks(const struct plan_tasks *t, struct move_plan *ret);
+
+/* How long it would stand still while so much memory is sent at so many bytes a second; 0: no
+ * bound. Longer than half a minute is not what "live" is for. */
+void plan_memory(int64_t bytes, int64_t rate, struct move_plan *ret);
 
 /* "4.2.1" >= "4.2": numbers, part by part; missing parts are 0. */
 int plan_version_cmp(const char *a, const char *b);

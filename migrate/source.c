@@ -71,6 +71,7 @@ static int connect_target(struct source *s, struct err *err)
 	if (!stream)
 		return err_wrap(err, "connect to %s", s->mv.target);
 	s->ch = channel_new(stream);
+	channel_pace(s->ch, s->m->pace);
 	return 0;
 }
 
@@ -487,35 +488,6 @@ static int run_all(struct source *s, struct err *err)
 	return rc > 0 && !s->failed ? 0 : -1;
 }
 
-static int64_t keyed(const char *text, const char *key)
-{
-	const char *line = strstr(text, key);
-	char number[24];
-	int64_t v;
-
-	if (!line)
-		return 0;
-	line += strlen(key);
-	snprintf(number, sizeof(number), "%.*s", (int)strspn(line, "0123456789"), line);
-	return str_to_i64(number, 0, INT64_MAX, &v) ? v : 0;
-}
-
-/* What will go into the images: not the cache of files. */
-static int64_t memory_of(struct mover *m, const char *name)
-{
-	_json_ json_t *request = container_request(m->o.node, name);
-	_free_ char *dir =
-		cgroup_path("memory", json_str(request, "cgroup_name", ""), name, "payload");
-	_free_ char *path = xasprintf("%s/memory.stat", dir);
-	struct err err;
-	_free_ char *text = io_read_file(path, 64 << 10, NULL, &err);
-
-	if (!text)
-		return 0;
-	return cgroup_is_v1("memory") ? keyed(text, "\ntotal_rss ") + keyed(text, "\ntotal_shmem ")
-				      : keyed(text, "anon ") + keyed(text, "\nshmem ");
-}
-
 static int load(struct source *s, const struct move_order *o, struct err *err)
 {
 	const char *name = o->name, *target = o->target;
@@ -539,7 +511,7 @@ static int load(struct source *s, const struct move_order *o, struct err *err)
 	s->mv.spec = m->o.spec(m->o.arg, s->row.doc, o->view, &s->mv.pool, err);
 	if (!s->mv.spec)
 		return -1;
-	s->memory = memory_of(m, name);
+	s->memory = move_memory(m, name);
 	return 0;
 }
 

@@ -5,6 +5,9 @@
 #include "base/net/address.h"
 #include "base/str.h"
 
+#define RATE_MIN ((uint64_t)64 << 10)
+#define RATE_MAX ((uint64_t)1 << 40)
+
 /* As int64_t; an even number would be no better than the odd one below it. */
 static int parse_voters(const char *v, void *ret, struct err *err)
 {
@@ -14,6 +17,18 @@ static int parse_voters(const char *v, void *ret, struct err *err)
 		return err_set(err, ERR_INVALID, "must be 3, 5 or 7");
 	if (ret)
 		*(int64_t *)ret = i;
+	return 0;
+}
+
+/* As int64_t, bytes. */
+static int parse_rate(const char *v, void *ret, struct err *err)
+{
+	uint64_t bytes;
+
+	if (!str_to_size(v, &bytes) || bytes < RATE_MIN || bytes > RATE_MAX)
+		return err_set(err, ERR_INVALID, "must be from 64KiB to 1TiB, as in 100MiB");
+	if (ret)
+		*(int64_t *)ret = (int64_t)bytes;
 	return 0;
 }
 

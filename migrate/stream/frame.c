@@ -11,13 +11,15 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define OUT_MAX (512 << 10) /* larger than any file chunk with its head */
+#define OUT_MAX (128 << 10)
+#define LARGE (64 << 10)
 #define IN_MAX ((1 << 20) + FRAME_HEAD)
 #define DRAIN_MS 3000
 #define STREAM "migration stream"
 
 struct channel {
 	struct stream *s;
+	struct pace *pace; /* NULL: none */
 	uint8_t *in, *out;
 	size_t in_at, in_len, out_len;
 
@@ -121,6 +123,11 @@ void channel_free(struct channel *l)
 	free(l);
 }
 
+void channel_pace(struct channel *l, struct pace *pace)
+{
+	l->pace = pace;
+}
+
 int channel_fd(const struct channel *l)
 {
 	return stream_fd(l->s);
@@ -134,48 +141,48 @@ static int lost(struct channel *l, int rc)
 
 /* --- sending ------------------------------------------------------------------------------ */
 
+static int write_out(struct channel *l, const uint8_t *data, size_t len, struct err *err)
+{
+	while (len) {
+		size_t n = l->pace ? pace_take(l->pace, len) : len;
+
+		assert(n > 0);
+		stream_set_deadline(l->s, deadline_in(FRAME_SILENCE_MS));
+		if (stream_write(l->s, data, n, err) < 0)
+			return lost(l, err_wrap(err, STREAM));
+		data += n;
+		len -= n;
+	}
+	return 0;
+}
+
 static int flush_locked(struct channel *l, struct err *err)
 {
 	size_t len = l->out_len;
 
 	l->out_len = 0;
-	if (!len)
-		return 0;
-	stream_set_deadline(l->s, deadline_in(FRAME_SILENCE_MS));
-	if (stream_write(l->s, l->out, len, err) < 0)
-		return lost(l, err_wrap(err, STREAM));
-	return 0;
+	return write_out(l, l->out, len, err);
 }
 
-static int send_locked(struct channel *l, const uint8_t *head, const struct frame *a,
-		       const struct frame *b, struct err *err)
+/* Small things are gathered, large ones are not copied. */
+static int put_locked(struct channel *l, const void *data, size_t len, struct err *err)
 {
-	size_t need = FRAME_HEAD + a->len + b->len;
+	bool large = len >= LARGE;
 
 	assert(l->out_len <= OUT_MAX);
-	if (l->out_len + need > OUT_MAX && flush_locked(l, err) < 0)
+	if ((large || l->out_len + len > OUT_MAX) && flush_locked(l, err) < 0)
 		return -1;
-	if (need > OUT_MAX) {
-		stream_set_deadline(l->s, deadline_in(FRAME_SILENCE_MS));
-		if (stream_write(l->s, head, FRAME_HEAD, err) < 0 ||
-		    stream_write(l->s, a->data, a->len, err) < 0 ||
-		    stream_write(l->s, b->data, b->len, err) < 0)
-			return lost(l, err_wrap(err, STREAM));
-		return 0;
-	}
-	memcpy(l->out + l->out_len, head, FRAME_HEAD);
-	if (a->len)
-		memcpy(l->out + l->out_len + FRAME_HEAD, a->data, a->len);
-	if (b->len)
-		memcpy(l->out + l->out_len + FRAME_HEAD + a->len, b->data, b->len);
-	l->out_len += need;
+	if (large)
+		return write_out(l, data, len, err);
+	if (len)
+		memcpy(l->out + l->out_len, data, len);
+	l->out_len += len;
 	return 0;
 }
 
 int frame_send2(struct channel *l, enum frame_type type, const void *first, size_t first_len,
 		const void *data, size_t len, struct err *err)
 {
-	struct frame a = { type, (uint32_t)first_len, first }, b = { type, (uint32_t)len, data };
 	int i = type_index(type), rc;
 	uint8_t head[FRAME_HEAD];
 
@@ -186,7 +193,10 @@ int frame_send2(struct channel *l, enum frame_type type, const void *first, size
 	put_u32(head + 4, (uint32_t)(first_len + len));
 	put_u32(head + 8, crc32c(checksum(head, first, first_len), data, len));
 	pthread_mutex_lock(&l->send_lock);
-	rc = send_locked(l, head, &a, &b, err);
+	rc = put_locked(l, head, FRAME_HEAD, err) < 0 || put_locked(l, first, first_len, err) < 0 ||
+			     put_locked(l, data, len, err) < 0
+		     ? -1
+		     : 0;
 	pthread_mutex_unlock(&l->send_lock);
 	return rc;
 }
@@ -229,8 +239,7 @@ static int read_more(struct channel *l, int64_t deadline, struct err *err)
 	stream_set_deadline(l->s, deadline);
 	n = stream_read(l->s, l->in + l->in_len, IN_MAX - l->in_len, err);
 	if (n == 0)
-		return lost(l, err_set(err, ERR_UNAVAILABLE,
-				       STREAM ": closed by the other side"));
+		return lost(l, err_set(err, ERR_UNAVAILABLE, STREAM ": closed by the other side"));
 	if (n < 0)
 		return lost(l, err_wrap(err, STREAM));
 	l->in_len += (size_t)n;

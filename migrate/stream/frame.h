@@ -10,6 +10,7 @@
 #pragma once
 #include "base/json.h"
 #include "base/net/stream.h"
+#include "migrate/stream/pace.h"
 
 #define FRAME_HEAD 12
 #define FRAME_PING_MS 1000
@@ -38,6 +39,8 @@ struct channel;
 struct channel *channel_new(struct stream *own_stream);
 void channel_free(struct channel *l); /* NULL is fine */
 int channel_fd(const struct channel *l);
+/* What it sends is bounded by that from now on, which must outlive it. */
+void channel_pace(struct channel *l, struct pace *pace);
 
 /* The payload may come in two parts. */
 int frame_send(struct channel *l, enum frame_type type, const void *data, size_t len,

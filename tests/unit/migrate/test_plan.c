@@ -119,6 +119,28 @@ static void a_list_ends_with_how_many_are_left(void **state)
 			    "reason 0; reason 1; reason 2; reason 3; and 26 more");
 }
 
+static void much_memory_over_a_slow_link_is_not_moved_live(void **state)
+{
+	static const struct {
+		int64_t bytes, rate;
+		enum move_kind kind;
+	} rows[] = {
+		{ INT64_MAX, 0, MOVE_LIVE },
+		{ 300 << 20, 10 << 20, MOVE_LIVE },
+		{ 310 << 20, 10 << 20, MOVE_NEAR_LIVE },
+		{ 0, 64 << 10, MOVE_LIVE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct move_plan plan = { 0 };
+
+		plan_memory(rows[i].bytes, rows[i].rate, &plan);
+		assert_int_equal(plan.kind, rows[i].kind);
+		if (plan.kind != MOVE_LIVE)
+			assert_non_null(strstr(plan.reasons[0].text, "31 s"));
+	}
+}
+
 static void versions_are_numbers(void **state)
 {
 	assert_int_equal(plan_version_cmp("4.2", "4.2.0"), 0);
@@ -131,6 +153,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_are_compared),
+		cmocka_unit_test(much_memory_over_a_slow_link_is_not_moved_live),
 		cmocka_unit_test(versions_are_numbers),
 		cmocka_unit_test(all_that_differs_is_told),
 		cmocka_unit_test(a_list_ends_with_how_many_are_left),
