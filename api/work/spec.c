@@ -90,6 +90,15 @@ static void host_name_of(const json_t *instance, const char *device, const char 
 		snprintf(ret, 16, "veth%.8s", sha256_hex(id, strlen(id), hex));
 }
 
+/* What DHCP would tell besides the address. */
+static void add_names(const json_t *config, const char *gateway, json_t *nic)
+{
+	if (str_eq(keys_text(&network_keys, config, "dns.mode"), "none"))
+		return;
+	json_put_str(nic, "ipv4_dns", gateway);
+	json_put_str(nic, "dns_domain", keys_text(&network_keys, config, "dns.domain"));
+}
+
 static void add_addressing(const struct api_env *env, const json_t *instance, const char *device,
 			   const char *network, json_t *nic)
 {
@@ -106,6 +115,7 @@ static void add_addressing(const struct api_env *env, const json_t *instance, co
 	if (leased) {
 		json_object_set_new(nic, "ipv4", json_sprintf("%s/%d", ip, n4.bits));
 		json_object_set_new(nic, "ipv4_gateway", json_string(net4_text(n4.gateway, ip)));
+		add_names(json_obj(net.doc, "config"), ip, nic);
 	}
 	/* A leased address is there from the start: for roots without a DHCP client, and for moves.
 	 */

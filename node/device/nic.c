@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An interface of a container on a bridge. A description has beside its options {bridge,
- * ipv4 as "10.1.2.3/24", ipv4_gateway, ipv4_dhcp: bool, the same of ipv6}, and always name, hwaddr
- * and host_name.
+ * ipv4 as "10.1.2.3/24", ipv4_gateway, ipv4_dhcp: bool, the same of ipv6; ipv4_dns, dns_domain},
+ * and always name, hwaddr and host_name.
  *
  * It is a veth pair. At a start liblxc makes it with the far end already inside, which saves the
  * kernel's slow move between namespaces, and then it becomes ours. For a

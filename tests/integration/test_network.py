@@ -238,6 +238,8 @@ def test_names_resolve_on_every_member(cluster, launch, neighbour):
             wait_for(f"{address} on {netns}", lambda: resolve(netns, address) == [f"{name}.{domain}"])
     m = cluster[0]
     gone = m.address_of(names[0])
+    # It has made no DHCP request: its address was there before.
+    assert gone in m.cli("exec", names[2], "--", "nslookup", f"{names[0]}.{domain}").stdout
     m.cli("stop", "--force", names[0])
     m.cli("rename", names[0], "renamed")
     m.cli("delete", "--force", names[1])

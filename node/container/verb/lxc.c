@@ -11,9 +11,11 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/container/lxcconf.h"
+#include "node/container/resolver.h"
 #include "node/container/systemd.h"
 #include "node/container/verb/lxc.h"
 #include "node/helper/verbs.h"
@@ -143,7 +145,10 @@ static int prepare_init(const json_t *request, struct lxc_container *c, struct e
 	_free_ char *root = rootfs_mountpoint(path, name), *command = init_command(c);
 	_free_ char *dir = xasprintf("%s/%s", path, name);
 	unsigned version = systemd_is_wanted(spec) ? systemd_version(root, command) : SYSTEMD_NONE;
+	struct err unnamed;
 
+	if (resolver_write(root, spec, &unnamed) < 0)
+		log_err(LOG_WARN, "instance starts without names", &unnamed);
 	if (version == SYSTEMD_NONE)
 		return 0;
 	if (lxcconf_write_seccomp(dir, systemd_seccomp, err) < 0)

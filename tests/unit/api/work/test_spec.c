@@ -99,6 +99,8 @@ static void test_build(void **state)
 	assert_string_equal(json_str(nic, "bridge", ""), "br0");
 	assert_string_equal(json_str(nic, "ipv4", ""), "10.7.0.2/29");
 	assert_string_equal(json_str(nic, "ipv4_gateway", ""), "10.7.0.1");
+	assert_string_equal(json_str(nic, "ipv4_dns", ""), "10.7.0.1");
+	assert_string_equal(json_str(nic, "dns_domain", ""), "lxd");
 	assert_true(str_starts(json_str(nic, "hwaddr", ""), "00:16:3e:"));
 	assert_true(strlen(json_str(nic, "host_name", "")) <= 14);
 }
