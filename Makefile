@@ -15,6 +15,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CRIU_PREFIX ?= /opt/dunlin/criu
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+APPARMOR_DIR ?= /etc/apparmor.d
 PYTHON ?= /usr/bin/python3
 CC ?= gcc
 # SAN=address,undefined builds with sanitizers, into objects and programs of their own.
@@ -32,7 +33,8 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE
 OPTIMIZE := $(if $(SAN),-O1 -fno-omit-frame-pointer,-O2 -D_FORTIFY_SOURCE=2)
 CFLAGS ?= -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -DDUNLIN_VERSION='"$(VERSION)"' \
-	-DCRIU_PREFIX='"$(CRIU_PREFIX)"' -DDUNLIN_PREFIX='"$(PREFIX)"' -pthread \
+	-DCRIU_PREFIX='"$(CRIU_PREFIX)"' -DDUNLIN_PREFIX='"$(PREFIX)"' \
+	-DAPPARMOR_DIR='"$(APPARMOR_DIR)"' -pthread \
 	$(WARN) $(if $(WERROR),-Werror) $(HARDEN) $(OPTIMIZE) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined) $(LIB_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,--as-needed -pthread $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
@@ -159,12 +161,13 @@ fuzz-%: ## fuzz-NAME: run one fuzz target for a minute (clang)
 bench: all ## the figures, as ratios against a baseline of the same run (root)
 	@BUILD=$(BUILD) $(PYTHON) bench/run.py
 
-install: all ## into $(DESTDIR)$(PREFIX), with systemd units
+install: all ## into $(DESTDIR)$(PREFIX), with systemd units and an AppArmor profile
 	install -D -m 755 $(DUNLIND) "$(DESTDIR)$(PREFIX)/bin/dunlind"
 	install -D -m 755 $(DUNLIN) "$(DESTDIR)$(PREFIX)/bin/dunlin"
 	install -d "$(DESTDIR)$(PREFIX)/libexec/dunlin" "$(DESTDIR)$(UNITDIR)"
 	install -m 755 $(HOOKS) "$(DESTDIR)$(PREFIX)/libexec/dunlin"
 	install -m 755 node/criu/criu-get.sh "$(DESTDIR)$(PREFIX)/libexec/dunlin/criu-get"
+	install -D -m 644 node/container/dunlin-container.apparmor "$(DESTDIR)$(APPARMOR_DIR)/dunlin-container"
 	for unit in dunlind dunlind-instances; do \
 		sed -e 's|@BINDIR@|$(PREFIX)/bin|g' -e 's|/opt/dunlin/criu|$(CRIU_PREFIX)|g' node/daemon/$$unit.service \
 			> "$(DESTDIR)$(UNITDIR)/$$unit.service" || exit 1; \

@@ -15,6 +15,7 @@
 #include "migrate/plan.h"
 #include "node/container/steps.h"
 #include "node/criu/criu.h"
+#include "node/host/apparmor.h"
 #include "node/host/cgroup.h"
 #include "node/host/facts.h"
 #include "node/storage/storage.h"
@@ -161,6 +162,7 @@ json_t *move_facts(struct mover *m)
 	json_put_str(facts, "member", mover_member(m));
 	json_put_int(facts, "page_size", sysconf(_SC_PAGESIZE));
 	json_put_str(facts, "lsm", lsm ? lsm : "");
+	json_object_set_new(facts, "confinement", apparmor_facts("/sys"));
 	json_put_str(facts, "no_live", m->trouble);
 	json_put_str(facts, "closed", m->o.takes(m->o.arg, &err) < 0 ? err.msg : "");
 	return facts;
@@ -255,15 +257,18 @@ void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 		    const json_t *target_facts, struct move_plan *ret)
 {
 	_json_ json_t *own = move_facts(m);
+	pid_t init = container_pid(m->o.node, name);
+	_free_ char *label = init ? apparmor_label("/proc", init) : NULL;
 
 	plan_compare(own, target_facts, json_str(pool, "driver", ""), ret);
-	if (container_pid(m->o.node, name) == 0) {
+	if (init == 0) {
 		if (ret->kind < MOVE_REFUSED) {
 			*ret = (struct move_plan){ 0 };
 			move_plan_add(ret, MOVE_COLD, "the instance is stopped");
 		}
 		return;
 	}
+	plan_confinement(label, own, target_facts, ret);
 	look_at_tasks(m, name, ret);
 	plan_memory(move_memory(m, name), pace_rate(m->pace), ret);
 }

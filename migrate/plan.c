@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/host/apparmor.h"
 
 #define STILL_MAX_S 30
 
@@ -231,22 +232,53 @@ static void cpu_fits(const json_t *s, const json_t *t, struct move_plan *ret)
 	}
 }
 
-static const struct {
-	const char *key, *what;
-} same_words[] = {
-	{ "lsm", "security modules" },
-};
+/* Those that give a process a label of their own; "capability,landlock,apparmor" of the kernel has
+ * more, by its version. */
+static const char *const labelling[] = { "apparmor", "selinux", "smack" };
 
-static void words_fit(const json_t *s, const json_t *t, struct move_plan *ret)
+static bool has_word(const char *list, const char *word)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(same_words); i++) {
-		const char *a = json_str(s, same_words[i].key, ""),
-			   *b = json_str(t, same_words[i].key, "");
+	size_t len = strlen(word);
 
-		if (!str_eq(a, b))
-			move_plan_add(ret, MOVE_NEAR_LIVE, "%s differ: \"%s\" on %s, \"%s\" on %s",
-				      same_words[i].what, a, name_of(s), b, name_of(t));
+	for (const char *p = list; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+		if (str_starts(p, word) && (p[len] == ',' || p[len] == '\0' || p[len] == '\n'))
+			return true;
 	}
+	return false;
+}
+
+static void modules_fit(const json_t *s, const json_t *t, struct move_plan *ret)
+{
+	const char *a = json_str(s, "lsm", ""), *b = json_str(t, "lsm", "");
+
+	for (size_t i = 0; i < ARRAY_SIZE(labelling); i++) {
+		bool here = has_word(a, labelling[i]);
+
+		if (here != has_word(b, labelling[i]))
+			move_plan_add(ret, MOVE_NEAR_LIVE,
+				      "security modules differ: %s has %s, %s has not",
+				      name_of(here ? s : t), labelling[i], name_of(here ? t : s));
+	}
+}
+
+void plan_confinement(const char *label, const json_t *source, const json_t *target,
+		      struct move_plan *ret)
+{
+	const json_t *there = json_obj(target, "confinement");
+
+	/* Without AppArmor there, the security modules differ, and that is told. */
+	if (!label || !has_word(json_str(target, "lsm", ""), "apparmor"))
+		return;
+	if (!has(json_arr(there, "profiles"), label))
+		move_plan_add(ret, MOVE_NEAR_LIVE,
+			      "%s has not loaded AppArmor profile \"%s\", which confines it here",
+			      name_of(target), label);
+	else if (str_eq(label, APPARMOR_PROFILE) &&
+		 !str_eq(json_str(json_obj(source, "confinement"), "version", ""),
+			 json_str(there, "version", "")))
+		move_plan_add(ret, MOVE_NEAR_LIVE,
+			      "AppArmor profile \"%s\" is another version on %s than on %s", label,
+			      name_of(target), name_of(source));
 }
 
 static void kernel_fits(const json_t *s, const json_t *t, struct move_plan *ret)
@@ -276,7 +308,7 @@ void plan_compare(const json_t *source, const json_t *target, const char *driver
 	criu_is_as_new(source, target, ret);
 	kernel_fits(source, target, ret);
 	cpu_fits(source, target, ret);
-	words_fit(source, target, ret);
+	modules_fit(source, target, ret);
 }
 
 void plan_memory(int64_t bytes, int64_t rate, struct move_plan *ret)

@@ -14,6 +14,11 @@
 void plan_compare(const json_t *source, const json_t *target, const char *driver,
 		  struct move_plan *ret);
 
+/* Adds that the target cannot confine its processes as they are here: by AppArmor profile `label`;
+ * NULL: by none. */
+void plan_confinement(const char *label, const json_t *source, const json_t *target,
+		      struct move_plan *ret);
+
 struct plan_tasks {
 	const char *proc;  /* "/proc" */
 	const pid_t *pids; /* of all processes of the container */

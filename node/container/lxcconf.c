@@ -26,7 +26,7 @@
 
 struct conf {
 	const json_t *spec, *config;
-	const char *name, *lxcpath, *cgroup_name;
+	const char *name, *lxcpath, *cgroup_name, *apparmor;
 	enum device_use use;
 	struct sbuf *out;
 	struct err *err;
@@ -166,26 +166,11 @@ static const char seccomp_profile[] = "2\n"
 
 #define SECCOMP_FILE "seccomp"
 
-/* Values of /sys are read where the container will be started. */
-static bool file_has(const char *path, const char *text)
-{
-	struct err err;
-	_free_ char *s = io_read_file(path, 1 << 20, NULL, &err);
-
-	return s && strstr(s, text);
-}
-
-#define AA_PROFILE "lxc-container-default-cgns"
-
 static int put_security(struct conf *c)
 {
 	if (io_exists("/proc/sys/kernel/seccomp"))
 		putf(c, "lxc.seccomp.profile", "%s/%s/" SECCOMP_FILE, c->lxcpath, c->name);
-	if (!file_has("/sys/module/apparmor/parameters/enabled", "Y"))
-		return 0;
-	return put(c, "lxc.apparmor.profile",
-		   file_has("/sys/kernel/security/apparmor/profiles", AA_PROFILE) ? AA_PROFILE
-										  : "unconfined");
+	return c->apparmor ? put(c, "lxc.apparmor.profile", c->apparmor) : 0;
 }
 
 /* Without any interface liblxc would share the host's network; up: the loopback. */
@@ -259,6 +244,7 @@ int lxcconf_text(const struct lxcconf *o, struct sbuf *out, struct err *err)
 			  .name = json_str(o->spec, "name", ""),
 			  .lxcpath = o->lxcpath,
 			  .cgroup_name = o->cgroup_name,
+			  .apparmor = o->apparmor,
 			  .use = o->use,
 			  .out = out,
 			  .err = err };

@@ -15,7 +15,8 @@ struct lxcconf {
 	const json_t *spec;
 	const char *lxcpath; /* DUNLIN_DIR/containers */
 	const char *cgroup_name;
-	enum device_use use; /* not DEVICE_PLUG */
+	const char *apparmor; /* the profile; NULL: the host has no AppArmor */
+	enum device_use use;  /* not DEVICE_PLUG */
 };
 /* Appends the text. ERR_INVALID for values that cannot be expressed. */
 int lxcconf_text(const struct lxcconf *o, struct sbuf *out, struct err *err);

@@ -23,6 +23,7 @@
 #include "node/container/step.h"
 #include "node/device/port.h"
 #include "node/helper/helper.h"
+#include "node/host/apparmor.h"
 #include "node/host/cgroup.h"
 #include "node/host/pids.h"
 #include "node/host/watch.h"
@@ -72,10 +73,17 @@ static void make_console(const char *name, const char *folder, const json_t *spe
 int ct_write_conf(struct node *n, const json_t *spec, enum device_use use, struct err *err)
 {
 	_free_ char *lxcpath = container_lxcpath(n);
-	struct lxcconf o = {
-		.spec = spec, .lxcpath = lxcpath, .cgroup_name = n->cgroup_name, .use = use
-	};
+	const char *wanted = NULL;
+	struct lxcconf o = { .spec = spec,
+			     .lxcpath = lxcpath,
+			     .cgroup_name = n->cgroup_name,
+			     .apparmor = apparmor_profile(
+				     "/sys", json_bool(spec, "privileged", false), &wanted),
+			     .use = use };
 
+	if (o.apparmor && !str_eq(o.apparmor, wanted))
+		log_warn("instance is not confined: AppArmor has no such profile", "instance",
+			 json_str(spec, "name", ""), "profile", wanted);
 	return lxcconf_write(&o, err);
 }
 

@@ -6,10 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "node/container/container_int.h"
+#include "node/host/apparmor.h"
 #include "node/host/watch.h"
 #include "node/network/network_int.h"
 
@@ -38,6 +40,17 @@ static int make_folders(const struct node *n, struct err *err)
 	return 0;
 }
 
+#define PROFILE_MS 60000
+
+/* Containers start without it, too; each of them says so. */
+static void load_profile(void)
+{
+	struct err err;
+
+	if (apparmor_enabled("/sys") && apparmor_load(deadline_in(PROFILE_MS), &err) < 0)
+		log_err(LOG_WARN, "AppArmor profile " APPARMOR_PROFILE " is not loaded", &err);
+}
+
 struct node *node_new(const struct node_opts *o, struct err *err)
 {
 	struct node *n = xnew(struct node);
@@ -48,6 +61,7 @@ struct node *node_new(const struct node_opts *o, struct err *err)
 	n->instance_changed = o->instance_changed;
 	n->network_lost = o->network_lost;
 	n->arg = o->arg;
+	load_profile();
 	n->containers = containers_new();
 	n->announce_fd = announce_open(err);
 	if (n->announce_fd < 0)

@@ -38,9 +38,9 @@ struct lxc_container *helper_lxc_open(const json_t *request, struct err *err)
 	const char *name = json_str(request, "name", ""), *path = json_str(request, "lxcpath", "");
 	struct lxc_container *c;
 
-	/* With newuidmap in its PATH liblxc wants every map in /etc/subuid; without, root
-	 * writes it. */
-	unsetenv("PATH");
+	/* With newuidmap in its PATH liblxc wants every map in /etc/subuid; without, root writes
+	 * it. What it does run, apparmor_parser, is a program of administrators. */
+	setenv("PATH", "/usr/local/sbin:/usr/sbin:/sbin", 1);
 	c = lxc_container_new(name, path);
 	if (!c)
 		err_set(err, ERR_INTERNAL, "liblxc does not open container %s in %s", name, path);

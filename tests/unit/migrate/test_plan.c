@@ -58,6 +58,12 @@ static void members_are_compared(void **state)
 		  { "" } },
 		{ "{}", "{\"page_size\": 16384}", MOVE_NEAR_LIVE, { "pages" } },
 		{ "{}", "{\"lsm\": \"capability\"}", MOVE_NEAR_LIVE, { "security modules" } },
+		{ "{\"lsm\": \"selinux\"}", "{\"lsm\": \"lockdown,selinux\"}", MOVE_LIVE, { "" } },
+		{ "{}", "{\"lsm\": \"apparmor,ipe,capability\"}", MOVE_LIVE, { "" } },
+		{ "{}",
+		  "{\"lsm\": \"capability,apparmors\"}",
+		  MOVE_NEAR_LIVE,
+		  { "m1 has apparmor" } },
 		{ "{}", "{\"cgroup2\": false}", MOVE_NEAR_LIVE, { "cgroups" } },
 		{ "{}",
 		  "{\"no_live\": \"its hook is missing\"}",
@@ -86,6 +92,43 @@ static void members_are_compared(void **state)
 				 text_of(&plan));
 		for (size_t k = 0; k < 3 && cases[i].words[k]; k++)
 			assert_non_null(strstr(text_of(&plan), cases[i].words[k]));
+	}
+}
+
+static void confinement_is_compared(void **state)
+{
+	static const char own[] = "dunlin-container";
+	static const struct {
+		const char *label;
+		const char *lsm, *profile, *version; /* that member's; NULL: it tells nothing */
+		const char *words;                   /* NULL: nothing stands against it */
+	} cases[] = {
+		{ NULL, "apparmor", NULL, NULL, NULL },
+		{ own, "apparmor", own, "a1", NULL },
+		{ own, "apparmor", own, "b2", "another version on m2 than on m1" },
+		{ own, "apparmor", "x", "a1", "m2 has not loaded AppArmor profile \"dunlin" },
+		{ "mine", "apparmor", own, "a1", "\"mine\"" },
+		{ "mine", "apparmor", "mine", "b2", NULL },
+		{ own, "apparmor", NULL, NULL, "not loaded" },
+		/* Without AppArmor there more is told. */
+		{ own, "capability", NULL, NULL, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_json_ json_t *s = facts("m1"), *t = facts("m2");
+		struct move_plan plan = { .kind = MOVE_LIVE };
+
+		json_object_set_new(s, "confinement", json_pack("{ss}", "version", "a1"));
+		json_put_str(t, "lsm", cases[i].lsm);
+		if (cases[i].profile)
+			json_object_set_new(t, "confinement",
+					    json_pack("{s[ss],ss}", "profiles", "other",
+						      cases[i].profile, "version",
+						      cases[i].version));
+		plan_confinement(cases[i].label, s, t, &plan);
+		assert_int_equal(plan.kind, cases[i].words ? MOVE_NEAR_LIVE : MOVE_LIVE);
+		if (cases[i].words && !strstr(text_of(&plan), cases[i].words))
+			fail_msg("%zu: %s", i, text_of(&plan));
 	}
 }
 
@@ -154,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_are_compared),
 		cmocka_unit_test(much_memory_over_a_slow_link_is_not_moved_live),
+		cmocka_unit_test(confinement_is_compared),
 		cmocka_unit_test(versions_are_numbers),
 		cmocka_unit_test(all_that_differs_is_told),
 		cmocka_unit_test(a_list_ends_with_how_many_are_left),

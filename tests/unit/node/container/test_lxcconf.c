@@ -78,10 +78,8 @@ static void test_lines(void **state)
 		"lxc.environment = TZ=Europe/Berlin",
 		"lxc.cap.drop = mac_admin mac_override sys_module sys_rawio sys_time",
 	};
-	static const char *const absent[] = {
-		"lxc.net.1.ipv4.address", "user.x", "devices",
-		"lxc.rootfs.options", "lxc.net.2"
-	};
+	static const char *const absent[] = { "lxc.net.1.ipv4.address", "user.x", "devices",
+					      "lxc.rootfs.options", "lxc.net.2" };
 	_json_ json_t *spec = make_spec();
 	_free_ char *text = text_of(spec);
 
@@ -108,6 +106,29 @@ static void test_start(void **state)
 	assert_true(has_line(text, "lxc.net.0.ipv4.gateway = 10.1.2.1"));
 	assert_null(strstr(text, "phys"));
 	assert_null(strstr(text, "vethabp"));
+}
+
+/* The profile is named before raw.lxc, which may name another. */
+static void test_apparmor(void **state)
+{
+	_json_ json_t *spec = make_spec();
+	struct lxcconf o = conf_of(spec, DEVICE_START);
+	struct sbuf out = SBUF(65536);
+	_free_ char *text = NULL, *without = text_of(spec);
+	const char *named, *raw;
+	struct err err;
+
+	assert_null(strstr(without, "lxc.apparmor"));
+	json_object_set_new(json_obj(spec, "config"), "raw.lxc",
+			    json_string("lxc.apparmor.profile = mine"));
+	o.apparmor = "dunlin-container";
+	assert_int_equal(lxcconf_text(&o, &out, &err), 0);
+	text = sbuf_take(&out);
+	named = strstr(text, "\nlxc.apparmor.profile = dunlin-container\n");
+	raw = strstr(text, "\nlxc.apparmor.profile = mine\n");
+	assert_non_null(named);
+	assert_non_null(raw);
+	assert_true(named < raw);
 }
 
 static void test_privileged_and_bare(void **state)
@@ -255,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_start),
 		cmocka_unit_test(test_privileged_and_bare),
+		cmocka_unit_test(test_apparmor),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_bad_names),
 		cmocka_unit_test(test_two_projects),

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <lxc/lxccontainer.h>
 
 #include "base/io.h"
 #include "base/mem.h"
@@ -134,12 +135,31 @@ static void asks_liblxc(void **state)
 	}
 }
 
+/* liblxc looks for newuidmap, and for apparmor_parser, in PATH; only the second may be found. */
+static void looks_where_administrators_do(void **state)
+{
+	_json_ json_t *request = json_pack("{ss,ss}", "name", "c1", "lxcpath", (char *)*state);
+	struct err err;
+	struct lxc_container *c = helper_lxc_open(request, &err);
+	const char *path = getenv("PATH");
+
+	assert_non_null(c);
+	assert_non_null(strstr(path, "/usr/sbin"));
+	for (const char *p = path; p; p = strchr(p, ':') ? strchr(p, ':') + 1 : NULL) {
+		_free_ char *dir = xstrndup(p, strcspn(p, ":"));
+
+		assert_true(str_ends(dir, "/sbin"));
+	}
+	lxc_container_put(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(finds_the_cause),
 		T(begins_where_the_log_was),
+		T(looks_where_administrators_do),
 		cmocka_unit_test(asks_liblxc),
 	};
 
