@@ -57,6 +57,8 @@ enum console_use console_look(const char *proc, const pid_t *pids, size_t npids,
  * needs. */
 int console_dump(const char *folder, const char *images, const char *options,
 		 const char *cgroup_name, const char *name, struct err *err);
-/* Target, before CRIU runs: leaves a descriptor open for it, adds to its options file, takes
- * over the log. */
+/* Target, before CRIU is started: leaves the console open for it, where there is one. */
+int console_lend(const char *folder, struct err *err);
+/* Target, before CRIU begins: adds to its options file, takes over the terminal's state and the
+ * log. */
 int console_restore(const char *folder, const char *images, const char *options, struct err *err);

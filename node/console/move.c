@@ -221,14 +221,24 @@ static int take_log(const char *folder, int from, struct err *err)
 	return 0;
 }
 
-static int open_tty(const struct console_tty *tty, const struct image *i, struct err *err)
+static int set_tty(const struct console_tty *tty, const struct image *i, struct err *err)
 {
 	_close_ int fd = open(tty->path, O_RDWR | O_NOCTTY | O_CLOEXEC);
 
-	if (fd < 0 || tcsetattr(fd, TCSANOW, &i->modes) < 0 ||
-	    ioctl(fd, TIOCSWINSZ, &i->size) < 0 || dup2(fd, RESTORE_FD) < 0)
+	if (fd < 0 || tcsetattr(fd, TCSANOW, &i->modes) < 0 || ioctl(fd, TIOCSWINSZ, &i->size) < 0)
 		return err_sys(err, "console (%s)", tty->path);
 	return 0;
+}
+
+int console_lend(const char *folder, struct err *err)
+{
+	struct console_tty tty;
+	_close_ int fd = -1;
+
+	if (!console_find(folder, &tty))
+		return 0;
+	fd = open(tty.path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 || dup2(fd, RESTORE_FD) < 0 ? err_sys(err, "console (%s)", tty.path) : 0;
 }
 
 int console_restore(const char *folder, const char *images, const char *options, struct err *err)
@@ -244,7 +254,7 @@ int console_restore(const char *folder, const char *images, const char *options,
 		return err_set(err, ERR_INVALID, "%s: not the image of a console", path);
 	if (!console_find(folder, &tty))
 		return err_set(err, ERR_UNAVAILABLE, "this member could not make a console");
-	if (open_tty(&tty, &i, err) < 0 || take_log(folder, fd, err) < 0)
+	if (set_tty(&tty, &i, err) < 0 || take_log(folder, fd, err) < 0)
 		return -1;
 	return add_tty(options, INHERIT, &i, err);
 }

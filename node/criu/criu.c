@@ -33,7 +33,7 @@ char *criu_hook_path(struct err *err)
 /* CRIU runs ip for routes and rules, tar for the content of tmpfs mounts; liblxc runs hooks by
  * sh. */
 static const char *const tools[] = {
-	"criu", "ip", "tar", "gzip", "sh", "rm", "mkdir", "cp", "cat",
+	"ip", "tar", "gzip", "sh", "rm", "mkdir", "cp", "cat",
 };
 static const char *const search[] = { CRIU_PREFIX "/bin",
 				      "/usr/local/sbin",
@@ -43,28 +43,51 @@ static const char *const search[] = { CRIU_PREFIX "/bin",
 				      "/sbin",
 				      "/bin" };
 
+/* The caller frees; NULL where this host has none. */
+static char *find_tool(const char *tool)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(search); i++) {
+		char *path = xasprintf("%s/%s", search[i], tool);
+
+		if (access(path, X_OK) == 0)
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
 static int link_tool(const char *dir, const char *tool, struct err *err)
 {
-	_free_ char *at = xasprintf("%s/%s", dir, tool);
+	_free_ char *at = xasprintf("%s/%s", dir, tool), *path = find_tool(tool);
 	char old[PATH_MAX];
 	ssize_t len = readlink(at, old, sizeof(old) - 1);
 
-	for (size_t i = 0; i < ARRAY_SIZE(search); i++) {
-		_free_ char *path = xasprintf("%s/%s", search[i], tool);
-
-		if (access(path, X_OK) < 0)
-			continue;
-		old[len > 0 ? len : 0] = '\0';
-		if (str_eq(old, path))
-			return 0;
-		unlink(at);
-		if (symlink(path, at) < 0 && errno != EEXIST)
-			return err_sys(err, "link %s", at);
+	old[len > 0 ? len : 0] = '\0';
+	if (!path || str_eq(old, path))
 		return 0;
-	}
-	return str_eq(tool, "criu")
-		       ? err_set(err, ERR_UNAVAILABLE, "CRIU is not installed: run `make deps`")
-		       : 0;
+	unlink(at);
+	if (symlink(path, at) < 0 && errno != EEXIST)
+		return err_sys(err, "link %s", at);
+	return 0;
+}
+
+/* liblxc first asks for the version, in the same environment: that must not wait at the gate
+ * (node/criu/gate.h). */
+static int wrap_criu(const char *dir, struct err *err)
+{
+	_free_ char *at = xasprintf("%s/criu", dir), *path = find_tool("criu");
+	_free_ char *text = xasprintf("#!/bin/sh\n"
+				      "[ \"$1\" != --version ] || unset CRIU_CONFIG_FILE\n"
+				      "exec %s \"$@\"\n",
+				      path ? path : "");
+	struct err missing;
+	_free_ char *old = io_read_file(at, PATH_MAX, NULL, &missing);
+
+	if (!path)
+		return err_set(err, ERR_UNAVAILABLE, "CRIU is not installed: run `make deps`");
+	if (old && str_eq(old, text))
+		return 0;
+	return io_write_file(at, text, strlen(text), 0755, err);
 }
 
 char *criu_tools(const char *shm, struct err *err)
@@ -72,7 +95,7 @@ char *criu_tools(const char *shm, struct err *err)
 	_free_ char *dir = xasprintf("%s/bin", shm);
 
 	assert(shm[0] == '/');
-	if (io_folder(dir, 0711, err) < 0)
+	if (io_folder(dir, 0711, err) < 0 || wrap_criu(dir, err) < 0)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(tools); i++) {
 		if (link_tool(dir, tools[i], err) < 0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Child side: dumping and restoring containers with liblxc and CRIU.
  *
- * Everything that can be done beforehand is done before the container stands still: the helper
- * says 'r' on descriptor 5 (a socket), and begins when it reads a byte there; an end of file
- * makes it go away. From then on the action script (node/hook/criu_hook.c) talks to the daemon.
- * Both outlive a daemon that dies.
+ * Everything that can be done beforehand is done before the container stands still, up to a
+ * CRIU that waits at its gate (gate.h): the helper says 'r' on descriptor 5 (a socket), and begins
+ * when it reads a byte there; an end of file makes it go away. From then on the action script
+ * (node/hook/criu_hook.c) talks to the daemon. Both outlive a daemon that dies.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -29,6 +31,7 @@
 #include "node/console/console.h"
 #include "node/container/verb/lxc.h"
 #include "node/criu/criu.h"
+#include "node/criu/gate.h"
 #include "node/criu/mounts.h"
 #include "node/criu/strays.h"
 #include "node/criu/tcp_left.h"
@@ -47,7 +50,7 @@
 #define VFORK_TRIES 50
 #define VFORK_STEP_MS 10
 #define ACCEPT_STEP_MS 2
-#define EXIT_NOT_ASKED 3
+#define GATE_MS 15000
 
 /* What both helpers are told beside name, lxcpath and cgroup_name. */
 struct job {
@@ -126,8 +129,6 @@ static void set_hook(const struct job *j, const char *role)
 	set_ports(j);
 }
 
-/* Options that liblxc does not know. The hook does what the network lock is for, at a tenth of
- * its cost; cgroup-root without a controller also covers the v2 hierarchy. */
 static char *options_path(const struct job *j)
 {
 	return xasprintf("%s/criu.conf", j->images);
@@ -138,16 +139,16 @@ static char *folder_of(const struct job *j)
 	return xasprintf("%s/%s", json_str(j->request, "lxcpath", ""), j->name);
 }
 
+/* Options that liblxc does not know, and that are complete when the gate opens. cgroup-root without
+ * a controller also covers the v2 hierarchy. */
 static int write_options(const struct job *j, struct err *err)
 {
 	_free_ char *path = options_path(j);
-	_free_ char *text = xasprintf("network-lock skip\ncgroup-root /%s/%s/payload\n",
-				      j->cgroup_name, j->name);
+	_free_ char *text = xasprintf("cgroup-root /%s/%s/payload\n", j->cgroup_name, j->name);
 	_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd < 0 || io_write_full(fd, text, strlen(text)) < 0)
 		return err_sys(err, "write %s", path);
-	setenv("CRIU_CONFIG_FILE", path, 1);
 	return 0;
 }
 
@@ -170,17 +171,19 @@ static struct lxc_container *prepare(const struct job *j, const char *role, stru
 	return NULL;
 }
 
+static bool say_ready(void)
+{
+	return write(HELPER_FD_EXTRA, "r", 1) == 1;
+}
+
 /* False when the daemon went away or changed its mind. */
 static bool await_start(void)
 {
 	char c;
 	ssize_t n;
 
-	if (write(HELPER_FD_EXTRA, "r", 1) != 1)
-		return false;
 	while ((n = read(HELPER_FD_EXTRA, &c, 1)) < 0 && errno == EINTR)
 		;
-	close(HELPER_FD_EXTRA);
 	return n == 1;
 }
 
@@ -288,10 +291,76 @@ static int freeze(const struct job *j, pid_t init, struct err *err)
 	return console_dump(folder, j->images, options, j->cgroup_name, j->name, err);
 }
 
+/* A process of its own freezes the container and lets CRIU begin, while this one waits in liblxc
+ * for the end of CRIU. */
+struct freezer {
+	pid_t pid;
+	struct word {
+		bool asked, failed;
+		struct err err;
+	} *shared; /* with it */
+};
+
+static int let_begin(const struct job *j, int own_gate, pid_t init, struct word *w)
+{
+	_free_ char *options = options_path(j);
+	_close_ int gate = own_gate;
+
+	/* One that is late is waited for once the container stands still. */
+	criu_gate_await(gate, -1, deadline_in(GATE_MS));
+	w->asked = say_ready() && await_start();
+	if (!w->asked)
+		return err_set(&w->err, ERR_CANCELLED, "the move was given up");
+	return freeze(j, init, &w->err) < 0 ? -1
+					    : criu_gate_open(take_fd(&gate), options, &w->err);
+}
+
+static int freezer_start(struct freezer *f, const struct job *j, pid_t init, struct err *err)
+{
+	_close_ int gate = criu_gate_new(err);
+
+	if (gate < 0)
+		return -1;
+	f->shared = mmap(NULL, sizeof(*f->shared), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (f->shared == MAP_FAILED)
+		return err_sys(err, "shared memory");
+	f->pid = fork();
+	if (f->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(CRIU_GATE_FD);
+		f->shared->failed = let_begin(j, take_fd(&gate), init, f->shared) < 0;
+		for (;;)
+			pause(); /* whoever looks for strays takes a child that has ended for CRIU */
+	}
+	close(HELPER_FD_EXTRA);
+	return f->pid < 0 ? err_sys(err, "start a process") : 0;
+}
+
+/* True when it was the one that failed: a CRIU that has ended by itself it may still wait for. */
+static bool freezer_end(struct freezer *f)
+{
+	kill(f->pid, SIGKILL);
+	while (waitpid(f->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return f->shared->failed;
+}
+
+static const char *dump_failed(const struct job *j, struct err *err)
+{
+	_free_ char *cause = criu_cause(j->images, "dump.log");
+
+	err_set(err, ERR_INTERNAL, "%s", cause);
+	return criu_transient(cause);
+}
+
 /* {} when it is done; {again, cause} when it should be tried once more. */
 static json_t *dump(const struct job *j, struct lxc_container *c, struct err *err)
 {
+	struct freezer f = { 0 };
+	struct strays *strays;
 	const char *why = NULL;
+	bool done, failed;
 	struct migrate_opts o = {
 		.directory = (char *)j->images,
 		.stop = true,
@@ -300,19 +369,20 @@ static json_t *dump(const struct job *j, struct lxc_container *c, struct err *er
 		.action_script = (char *)j->hook,
 	};
 
-	if (freeze(j, c->init_pid(c), err) == 0) {
-		struct strays *strays = strays_begin(j->images);
-		int rc = c->migrate(c, MIGRATE_DUMP, &o, sizeof(o));
-
-		strays_end(strays);
-		if (rc == 0)
-			return json_object();
-		_free_ char *cause = criu_cause(j->images, "dump.log");
-
-		err_set(err, ERR_INTERNAL, "%s", cause);
-		why = criu_transient(cause);
-	}
-	let_go_on(j);
+	if (freezer_start(&f, j, c->init_pid(c), err) < 0)
+		return NULL;
+	strays = strays_begin(j->images);
+	done = c->migrate(c, MIGRATE_DUMP, &o, sizeof(o)) == 0;
+	strays_end(strays);
+	failed = freezer_end(&f);
+	if (done)
+		return json_object();
+	if (failed)
+		*err = f.shared->err;
+	else
+		why = dump_failed(j, err);
+	if (f.shared->asked)
+		let_go_on(j);
 	return why ? json_pack("{ss,ss}", "again", why, "cause", err->msg) : NULL;
 }
 
@@ -335,10 +405,7 @@ json_t *helper_dump(const json_t *request, struct err *err)
 	watches = watches_new(c->init_pid(c));
 	cgroup_each_pid(j.cgroup_name, j.name, "payload", look, watches);
 	watches_hold(watches);
-	if (await_start())
-		done = dump(&j, c, err);
-	else
-		err_set(err, ERR_CANCELLED, "the move was given up");
+	done = dump(&j, c, err);
 	watches_free(watches);
 	return done;
 }
@@ -353,8 +420,8 @@ static void clean_process(void)
 	setsid();
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	syscall(SYS_close_range, 3, HELPER_FD_EXTRA - 1, 0);
-	syscall(SYS_close_range, HELPER_FD_EXTRA + 1, ~0U, 0);
+	syscall(SYS_close_range, 3, CRIU_GATE_FD - 1, 0);
+	syscall(SYS_close_range, CRIU_GATE_FD + 1, ~0U, 0);
 	signal(SIGPIPE, SIG_DFL);
 	umask(INSIDE_UMASK);
 }
@@ -369,18 +436,18 @@ static int mount_root(const struct job *j, struct err *err)
 	return devices_stage(j->spec, lxcpath, err);
 }
 
+/* Up to its gate, where CRIU waits for the images. */
 static int restore(const struct job *j, struct lxc_container *c, struct err *err)
 {
-	_free_ char *folder = folder_of(j), *options = options_path(j);
+	_free_ char *folder = folder_of(j);
 	struct migrate_opts o = {
 		.directory = (char *)j->images,
 		.preserves_inodes = true,
 		.action_script = (char *)j->hook,
 	};
 
-	if (mount_root(j, err) < 0 || console_restore(folder, j->images, options, err) < 0)
+	if (console_lend(folder, err) < 0)
 		return -1;
-	criu_fix_timers(j->images);
 	if (c->migrate(c, MIGRATE_RESTORE, &o, sizeof(o)) == 0)
 		return 0;
 	_free_ char *cause = criu_cause(j->images, "restore.log");
@@ -404,9 +471,7 @@ static int restore_worker(const struct job *j)
 
 	clean_process();
 	c = prepare(j, "target", &err);
-	if (c && !await_start())
-		return EXIT_NOT_ASKED;
-	if (c && restore(j, c, &err) == 0)
+	if (c && mount_root(j, &err) == 0 && restore(j, c, &err) == 0)
 		return 0;
 	note_failure(j, &err);
 	return 1;
@@ -420,31 +485,86 @@ static int worker_failed(const struct job *j, int status, struct err *err)
 	if (WIFSIGNALED(status))
 		return err_set(err, ERR_INTERNAL, "the restore was killed by signal %d",
 			       WTERMSIG(status));
-	if (WEXITSTATUS(status) == EXIT_NOT_ASKED)
-		return err_set(err, ERR_CANCELLED, "the move was given up");
 	return err_set(err, ERR_INTERNAL, "%s", text ? text : "the restore gave no reason");
+}
+
+/* The images are there, and all files. */
+static int begin(const struct job *j, pid_t worker, int own_gate, struct err *err)
+{
+	_free_ char *folder = folder_of(j), *options = options_path(j);
+	_free_ char *at = rootfs_mountpoint(json_str(j->request, "lxcpath", ""), j->name);
+	_free_ char *root = xasprintf("/proc/%d/root%s", worker, at);
+	_close_ int gate = own_gate;
+
+	if (rootfs_refresh(root, err) < 0 ||
+	    console_restore(folder, j->images, options, err) < 0)
+		return -1;
+	criu_fix_timers(j->images);
+	return criu_gate_open(take_fd(&gate), options, err);
+}
+
+/* 1: its worker has ended; 0: it has been asked to begin; -1: it has not, and will not be. */
+static int await_word(pid_t worker, int gate)
+{
+	_close_ int fd = (int)syscall(SYS_pidfd_open, worker, 0);
+	struct pollfd pf[] = { { .fd = HELPER_FD_EXTRA, .events = POLLIN },
+			       { .fd = fd, .events = POLLIN } };
+
+	if (!criu_gate_await(gate, fd, deadline_in(GATE_MS)))
+		return 1;
+	if (!say_ready())
+		return -1;
+	while (poll(pf, ARRAY_SIZE(pf), -1) < 0 && errno == EINTR)
+		;
+	if (!pf[0].revents)
+		return 1;
+	return await_start() ? 0 : -1;
+}
+
+static int end_worker(const struct job *j, pid_t worker, struct err *err)
+{
+	int status = 0;
+
+	while (waitpid(worker, &status, 0) < 0 && errno == EINTR)
+		;
+	return status == 0 ? 0 : worker_failed(j, status, err);
+}
+
+static int run_worker(const struct job *j, struct err *err)
+{
+	_close_ int gate = criu_gate_new(err);
+	struct err ignored;
+	pid_t worker;
+	int rc;
+
+	if (gate < 0)
+		return -1;
+	worker = fork();
+	if (worker == 0)
+		_exit(restore_worker(j));
+	close(CRIU_GATE_FD);
+	if (worker < 0)
+		return err_sys(err, "start a process");
+	rc = await_word(worker, gate);
+	if (rc == 0)
+		rc = begin(j, worker, take_fd(&gate), err);
+	else if (rc < 0)
+		err_set(err, ERR_CANCELLED, "the move was given up");
+	if (gate >= 0)
+		close(take_fd(&gate));
+	if (rc >= 0)
+		return end_worker(j, worker, err);
+	end_worker(j, worker, &ignored);
+	return -1;
 }
 
 json_t *helper_restore(const json_t *request, struct err *err)
 {
 	struct job j = job_of(request);
 	_lxc_ struct lxc_container *c = NULL;
-	int status = 0;
-	pid_t worker = fork();
 
-	if (worker == 0)
-		_exit(restore_worker(&j));
-	close(HELPER_FD_EXTRA);
-	if (worker < 0) {
-		err_sys(err, "start a process");
+	if (run_worker(&j, err) < 0)
 		return NULL;
-	}
-	while (waitpid(worker, &status, 0) < 0 && errno == EINTR)
-		;
-	if (status != 0) {
-		worker_failed(&j, status, err);
-		return NULL;
-	}
 	c = helper_lxc_open(request, err);
 	return c ? json_pack("{si}", "pid", (int)c->init_pid(c)) : NULL;
 }

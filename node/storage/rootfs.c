@@ -67,3 +67,14 @@ int rootfs_assemble(const json_t *spec, const char *mountpoint, struct err *err)
 		return err_wrap(err, "root file system of %s", json_str(spec, "name", "?"));
 	return 0;
 }
+
+int rootfs_refresh(const char *mountpoint, struct err *err)
+{
+	struct stat st;
+
+	/* An overlay tells what its layer has now, and goes by what it had when it was mounted. */
+	if (stat(mountpoint, &st) < 0 || chown(mountpoint, st.st_uid, st.st_gid) < 0 ||
+	    chmod(mountpoint, st.st_mode & 07777) < 0)
+		return err_sys(err, "owner and mode of %s", mountpoint);
+	return 0;
+}

@@ -15,6 +15,9 @@ int rootfs_private_ns(struct err *err);
 /* spec as in node/node.h; mountpoint is rootfs_mountpoint(), made here. The volume's driver mounts
  * it. Call after rootfs_private_ns. */
 int rootfs_assemble(const json_t *spec, const char *mountpoint, struct err *err);
+/* The volume has been written to since it was assembled at this path, by whoever fills it: what is
+ * remembered of the root's owner and mode is read anew. */
+int rootfs_refresh(const char *mountpoint, struct err *err);
 /* A small tmpfs at this folder, made when missing, and the working directory then. */
 int rootfs_stage(const char *stage, struct err *err);
 

@@ -105,7 +105,9 @@ static int dump(struct world *w, struct err *err)
 
 static int restore(struct world *w, struct err *err)
 {
-	return console_restore(w->target.folder, w->images, w->options, err);
+	return console_lend(w->target.folder, err) < 0
+		       ? -1
+		       : console_restore(w->target.folder, w->images, w->options, err);
 }
 
 static void the_console_is_as_it_was(void **state)
