@@ -17,7 +17,7 @@
 #include "base/str.h"
 
 #define CG_FILE_MAX (256 << 10)
-#define FREEZE_STEP_MS 5
+#define FREEZE_STEP_MS 1
 
 static bool pure_v2(void)
 {
