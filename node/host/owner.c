@@ -20,12 +20,19 @@ struct walk {
 	struct sbuf *out;
 };
 
-static void note(const struct walk *w, const char *path)
+/* What belongs to the host's root is so where a folder of cgroups is made, but for files that CRIU
+ * writes to. */
+static bool is_given(const struct stat *st, const char *name)
+{
+	return st->st_uid || st->st_gid || str_eq(name, "freezer.state");
+}
+
+static void note(const struct walk *w, int at, const char *name, const char *path)
 {
 	struct stat st;
 
 	/* A folder that was removed just now needs no owner. */
-	if (lstat(path, &st) == 0)
+	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_given(&st, name))
 		sbuf_printf(w->out, "%o %u %u %s %s\n", st.st_mode & 07777, st.st_uid, st.st_gid,
 			    w->hierarchy, path + strlen(w->top));
 }
@@ -35,16 +42,17 @@ static void note_tree(const struct walk *w, const char *dir)
 	DIR *d = opendir(dir);
 	struct dirent *e;
 
-	note(w, dir);
+	note(w, AT_FDCWD, dir, dir);
 	while (d && (e = readdir(d))) {
-		_free_ char *path = xasprintf("%s/%s", dir, e->d_name);
+		_free_ char *path = NULL;
 
 		if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
 			continue;
+		path = xasprintf("%s/%s", dir, e->d_name);
 		if (e->d_type == DT_DIR)
 			note_tree(w, path);
 		else
-			note(w, path);
+			note(w, dirfd(d), e->d_name, path);
 	}
 	if (d)
 		closedir(d);

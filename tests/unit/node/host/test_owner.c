@@ -97,7 +97,7 @@ static bool has_line(const char *text, const char *line)
 	return strstr(all, whole);
 }
 
-static void notes_each_folder_and_file(void **state)
+static void notes_folders_and_files_with_an_owner(void **state)
 {
 	const struct note *n = *state;
 	const char *first = json_string_value(json_array_get(n->hierarchies, 0));
@@ -124,17 +124,37 @@ static void notes_each_folder_and_file(void **state)
 static void notes_each_hierarchy(void **state)
 {
 	const struct note *n = *state;
-	_free_ char *text = saved(n);
+	_free_ char *text = NULL;
 
 	for (size_t i = 0; i < json_array_size(n->hierarchies); i++) {
+		_free_ char *top = path_in(n, i, "c1/payload");
+		_free_ char *deep = path_in(n, i, "c1/payload/a.service/b");
+
+		assert_int_equal(chown(top, 1000007, 1000008), 0);
+		assert_int_equal(chown(deep, 0, 1000008), 0);
+	}
+	text = saved(n);
+	for (size_t i = 0; i < json_array_size(n->hierarchies); i++) {
 		const char *name = json_string_value(json_array_get(n->hierarchies, i));
-		_free_ char *top = xasprintf("755 0 0 %s ", name);
-		_free_ char *deep = xasprintf("755 0 0 %s /a.service/b", name);
+		_free_ char *top = xasprintf("755 1000007 1000008 %s ", name);
+		_free_ char *deep = xasprintf("755 0 1000008 %s /a.service/b", name);
 
 		assert_true(has_line(text, top));
 		assert_true(has_line(text, deep));
 		assert_true(strstr(text, top) < strstr(text, deep));
 	}
+}
+
+/* A new folder is as it should be, but for what CRIU writes to. */
+static void leaves_out_what_is_of_the_hosts_root(void **state)
+{
+	const struct note *n = *state;
+	_free_ char *text = saved(n);
+
+	assert_null(strstr(text, "cgroup.procs"));
+	assert_null(strstr(text, "a.service\n"));
+	if (cgroup_is_v1("freezer"))
+		assert_non_null(strstr(text, " 0 0 freezer /a.service/freezer.state\n"));
 }
 
 static void says_what_it_cannot_write(void **state)
@@ -163,8 +183,9 @@ static void follows_no_link(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		OWNER_TEST(notes_each_folder_and_file),
+		OWNER_TEST(notes_folders_and_files_with_an_owner),
 		OWNER_TEST(notes_each_hierarchy),
+		OWNER_TEST(leaves_out_what_is_of_the_hosts_root),
 		OWNER_TEST(says_what_it_cannot_write),
 		OWNER_TEST(follows_no_link),
 	};
