@@ -20,7 +20,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/lib"))
 
+import moving  # noqa: E402
 from cluster import ROOT, Cluster, UnixConnection, run, wait_for  # noqa: E402
+from figure import report, seconds  # noqa: E402
 
 PRESEED = """
 config: {{core.https_address: "{address}"}}
@@ -59,17 +61,6 @@ finit_module errno 1
 delete_module errno 1
 """
 SETTLE = 0.3  # the kernel takes a network namespace apart in the background, and a new one waits for that
-
-
-def seconds(function, *args):
-    started = time.monotonic()
-    function(*args)
-    return time.monotonic() - started
-
-
-def report(name, value, unit, baseline, what, goal):
-    ratio = value / baseline if baseline else float("nan")
-    print(f"{name:34} {value:10.3f} {unit:6} = {ratio:8.2f} x {what} ({baseline:.3f})   goal {goal}", flush=True)
 
 
 # --- one function a figure: (cluster, tmp) -> None
@@ -225,63 +216,6 @@ def failover(c, tmp):
     report("leader killed, next write", statistics.median(took), "s", 0.75, "the election timeout", "<= 2 s")
 
 
-def client_of(c, address, n, program):
-    """One of the clients of tests/lib on the containers' network, in touch with the server."""
-    netns = c.client_netns(c[2], "bnet", f"10.86.250.{n}/16", name=f"bc{n}")
-    p = subprocess.Popen(["nsenter", f"--net=/run/netns/{netns}", sys.executable, ROOT / "tests/lib" / program,
-                          address, "7000", "300"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    p.stderr.readline()
-    return p, netns
-
-
-def result_of(client):
-    p, netns = client
-    p.terminate()
-    result = json.loads(p.communicate()[0])
-    run("ip", "netns", "del", netns)
-    return result
-
-
-def move(c, tmp):
-    """Downtime as the daemon reports it, as one long connection sees it, and as those do that connect anew."""
-    for n, (mib, goal) in enumerate(((0, 0.4), (256, 1.5))):
-        name, what = f"mv{mib}", f"live move, {mib or 'few'} MiB"
-        c[0].cli("launch", "bench", name, "--target", "m1", "-c", f"environment.MEM_MIB={mib}",
-                 "-c", "environment.TICKS=0")
-        restart = seconds(c[0].cli, "restart", name)
-        address = c[0].address_of(name)
-        downs = []
-        long = client_of(c, address, 2 * n + 1, "pingpong.py")
-        new = client_of(c, address, 2 * n + 2, "opener.py")
-        for target in ("m2", "m1", "m2"):
-            time.sleep(3)  # one silence at a time, however long a client's TCP waits to send again
-            op = c[0].api("POST", f"/1.0/instances/{name}?target={target}", {"migration": True, "live": True})
-            downs.append(op["metadata"]["migration"]["downtime_ms"] / 1000)
-        time.sleep(3)
-        opened, talked = result_of(new), result_of(long)
-        report(f"{what}: daemon", statistics.median(downs), "s", restart, "a restart", f"<= {goal} s")
-        report("  one connection, longest silence", talked["max_gap_ms"] / 1000, "s", restart, "a restart",
-               f"kept: {talked['error'] or 'it is'}, {talked['replies']} replies")
-        report("  new ones, longest until answered", opened["max_gap_ms"] / 1000, "s", restart, "a restart",
-               f"none hung: {opened['answered']} answered, {opened['reset']} reset, {opened['hung']} hung")
-        c[0].cli("delete", "-f", name)
-
-
-def near_live(c, tmp):
-    """What a move without memory adds to the stop and the start of the container itself."""
-    c[0].cli("launch", "bench", "near", "--target", "m1", "-c", "environment.TICKS=0")
-    c[0].address_of("near")
-    stop, begin = seconds(c[0].cli, "stop", "near"), seconds(c[0].cli, "start", "near")
-    downs = []
-    for target in ("m2", "m1", "m2"):
-        c[0].address_of("near")
-        op = c[0].api("POST", f"/1.0/instances/near?target={target}", {"migration": True, "mode": "near-live"})
-        downs.append(op["metadata"]["migration"]["downtime_ms"] / 1000)
-    report("near-live move: daemon", statistics.median(downs), "s", stop + begin, "a stop and a start",
-           f"<= {stop + begin + 0.3:.2f} s")
-    c[0].cli("delete", "-f", "near")
-
-
 def rss_kib(pid):
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
@@ -317,7 +251,8 @@ def start(c, tmp):
         single.down()
 
 
-FIGURES = {f.__name__: f for f in (memory, launch, get_server, list_1000, writes, failover, move, near_live, start)}
+FIGURES = {**{f.__name__: f for f in (memory, launch, get_server, list_1000, writes, failover, start)},
+           **moving.FIGURES}
 
 
 def main():
