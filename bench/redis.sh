@@ -34,7 +34,8 @@ if [ ! -e "$root" ]; then
 		chroot "$work/root" apt-get clean
 	} >&2
 	rm "$work/root/etc/resolv.conf" "$work/root/usr/sbin/policy-rc.d"
-	printf 'bind 0.0.0.0\nprotected-mode no\nappendonly yes\n' >>"$work/root/etc/redis/redis.conf"
+	printf 'bind 0.0.0.0\nprotected-mode no\nappendonly yes\n' \
+		>>"$work/root/etc/redis/redis.conf"
 	tar -C "$work/root" --numeric-owner --xattrs -cf "$work/root.tar" .
 	mv "$work/root.tar" "$root"
 fi

@@ -331,7 +331,7 @@ static int freezer_start(struct freezer *f, const struct job *j, pid_t init, str
 		close(CRIU_GATE_FD);
 		f->shared->failed = let_begin(j, take_fd(&gate), init, f->shared) < 0;
 		for (;;)
-			pause(); /* whoever looks for strays takes a child that has ended for CRIU */
+			pause(); /* who looks for strays takes a child that ended for CRIU */
 	}
 	close(HELPER_FD_EXTRA);
 	return f->pid < 0 ? err_sys(err, "start a process") : 0;
