@@ -232,21 +232,21 @@ def test_what_comes_while_it_stops_finds_it_on_the_target(cluster, reluctant, wo
 
 @pytest.fixture
 def bandwidth(cluster):
-    """Sets move.bandwidth as the cluster's members see it, until the end of the test."""
-    def set_to(value):
+    """Sets move.bandwidth, until the end of the test; once the source sees it, its plan says so."""
+    def set_to(value, name=None, kind=None):
         cluster[0].cli("config", "set", "move.bandwidth", value)
-        for m in cluster.members:
-            wait_for("the setting", lambda: m.api("GET", "/1.0")["config"].get("move.bandwidth", "") == value)
+        wait_for("the plan to see it", lambda: name is None or kind == cluster[2].api(
+            "GET", f"/1.0/instances/{name}/move-plan?target=m2")["kind"])
     yield set_to
     set_to("")
 
 
 def test_bandwidth_bounds_a_live_move(cluster, launch, bandwidth):
     name = launch("paced", "--target", "m1", "-c", "environment.MEM_MIB=16", "-c", "environment.TICKS=0")
-    bandwidth("64KiB")
+    bandwidth("64KiB", name, "near-live")
     plan = move(cluster[2], name, "m2", "--dry-run", "--live", check=False)
     assert plan.returncode == 1 and "move.bandwidth" in plan.stdout + plan.stderr
-    bandwidth("8MiB")
+    bandwidth("8MiB", name, "live")
     info = last_move(cluster, name, "m2")
     assert info["memory_bytes"] > 16 << 20
     assert info["stages"]["dump"] + info["stages"]["memory"] >= 16 / 8 * 1000 * 0.9
@@ -254,9 +254,9 @@ def test_bandwidth_bounds_a_live_move(cluster, launch, bandwidth):
 
 def test_bandwidth_bounds_files_and_counts_at_once(cluster, launch, bandwidth):
     """At first it would take minutes."""
-    name = launch("slowly", "--target", "m1", "-c", "environment.TICKS=0")
+    name = launch("slowly", "--target", "m1", "-c", "environment.MEM_MIB=8", "-c", "environment.TICKS=0")
     cluster[0].cli("exec", name, "--", "sh", "-c", "head -c 16777216 /dev/urandom > /big")
-    bandwidth("64KiB")
+    bandwidth("64KiB", name, "near-live")
     finish = in_background(move, cluster[0], name, "m2", "--mode", "near-live")
     wait_for("the move's files", lambda: "files sent" in str(cluster[0].api("GET", "/1.0/operations?recursion=1")))
     assert status_of(cluster[0], name)[0] == "m1"
