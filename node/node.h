@@ -5,7 +5,8 @@
  *
  * Folders below DUNLIN_DIR:
  *   images/FP                       the tarball;  images/FP.root/ unpacked once (ids unshifted)
- *   storage-pools/POOL/containers/NAME/   one volume: rootfs/ (dir), or upper/ work/ (overlay)
+ *   storage-pools/POOL/containers/NAME/   one volume: rootfs/ (dir), or upper/ work/ (overlay);
+ *                                   memory/ that a stateful stop has kept
  *   containers/NAME/                liblxc's folder: config, lxc.log, console.log, spec.json
  *   run/                            sockets, leases, CRIU images (tmpfs where there is one)
  *

@@ -55,6 +55,9 @@ struct storage_ops {
 	 * caller frees. */
 	char *(*path)(const struct storage_pool *p, const char *volume);
 	char *(*data_path)(const struct storage_pool *p, const char *volume);
+	/* Where the memory of its container is kept while that is stopped (node/storage/kept.h); it
+	 * goes and is renamed with the volume. The caller frees. */
+	char *(*kept_path)(const struct storage_pool *p, const char *volume);
 	/* Bytes of that data; -1 when they cannot be counted by the deadline. */
 	int64_t (*usage)(const struct storage_pool *p, const char *volume, int64_t deadline);
 	/* Its image's fingerprint, for the caller to free; NULL when it stands on none. A driver

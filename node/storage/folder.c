@@ -219,6 +219,13 @@ char *folder_data_path(const struct storage_pool *p, const char *volume)
 	return xasprintf("%s/%s", path, p->driver->ops->folder->data);
 }
 
+char *folder_kept_path(const struct storage_pool *p, const char *volume)
+{
+	_free_ char *path = folder_path(p, volume);
+
+	return xasprintf("%s/memory", path);
+}
+
 char *folder_stands_on(const struct storage_pool *p, const char *volume)
 {
 	_free_ char *path = folder_path(p, volume);

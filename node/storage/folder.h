@@ -39,6 +39,7 @@ int folder_rename(const struct storage_pool *p, const char *volume, const char *
 		  struct err *err);
 char *folder_path(const struct storage_pool *p, const char *volume);
 char *folder_data_path(const struct storage_pool *p, const char *volume);
+char *folder_kept_path(const struct storage_pool *p, const char *volume);
 int64_t folder_usage(const struct storage_pool *p, const char *volume, int64_t deadline);
 char *folder_stands_on(const struct storage_pool *p, const char *volume);
 
@@ -47,4 +48,5 @@ char *folder_stands_on(const struct storage_pool *p, const char *volume);
 	.folder = (ops), .pool_create = folder_pool_create, .pool_delete = folder_pool_delete, \
 	.pool_usage = folder_pool_usage, .recover = folder_recover, .list = folder_list,       \
 	.create = folder_create, .remove = folder_remove, .rename = folder_rename,             \
-	.path = folder_path, .data_path = folder_data_path, .usage = folder_usage
+	.path = folder_path, .data_path = folder_data_path, .kept_path = folder_kept_path,     \
+	.usage = folder_usage

@@ -18,6 +18,7 @@
 #include "node/image/image.h"
 #include "node/node_int.h"
 #include "node/storage/driver.h"
+#include "node/storage/kept.h"
 #include "node/storage/keys.h"
 #include "node/storage/mark.h"
 
@@ -266,6 +267,21 @@ char *volume_data_path(struct node *n, const json_t *pool, const char *name)
 	struct err err;
 
 	return pool_open(&p, n, pool, &err) < 0 ? NULL : p.driver->ops->data_path(&p, name);
+}
+
+char *volume_kept_path(struct node *n, const json_t *pool, const char *name)
+{
+	_pool_ struct storage_pool p = { 0 };
+	struct err err;
+
+	return pool_open(&p, n, pool, &err) < 0 ? NULL : p.driver->ops->kept_path(&p, name);
+}
+
+bool volume_is_kept(struct node *n, const json_t *pool, const char *name)
+{
+	_free_ char *kept = volume_kept_path(n, pool, name);
+
+	return kept && kept_is_there(kept);
 }
 
 int volume_create(struct node *n, const json_t *pool, const char *name, const char *image_root,

@@ -24,7 +24,11 @@ char *volume_path(struct node *n, const json_t *pool, const char *name); /* call
 /* The folder whose content is the container's own data: rootfs/ of dir, upper/ of overlay. What
  * a move sends. */
 char *volume_data_path(struct node *n, const json_t *pool, const char *name);
-/* Allocated bytes of that folder; -1 when they cannot be counted by the deadline. */
+/* Where the memory of its container is kept (node/storage/kept.h). The caller frees. */
+char *volume_kept_path(struct node *n, const json_t *pool, const char *name);
+/* There is such memory. */
+bool volume_is_kept(struct node *n, const json_t *pool, const char *name);
+/* Allocated bytes of its data; -1 when they cannot be counted by the deadline. */
 int64_t volume_usage(struct node *n, const json_t *pool, const char *name, int64_t deadline);
 
 /* The driver of a pool for which none is named. */
