@@ -14,6 +14,8 @@
 #include "migrate/memory/images.h"
 #include "migrate/move_int.h"
 #include "node/host/idmap.h"
+#include "node/storage/kept.h"
+#include "node/storage/storage.h"
 
 #define NOTE_MAX (4 << 20)
 
@@ -33,6 +35,7 @@ static const struct {
 	{ "start", offsetof(struct move, start) },
 	{ "stopping", offsetof(struct move, stopping) },
 	{ "back", offsetof(struct move, back) },
+	{ "suspends", offsetof(struct move, suspends) },
 };
 
 int journal_note(struct mover *m, const struct move *mv, struct err *err)
@@ -82,7 +85,7 @@ static struct move *load_one(const char *path, struct err *err)
 		*(bool *)((char *)mv + flags[i].at) = json_bool(j, flags[i].name, false);
 	mv->spec = json_incref(json_obj(j, "spec"));
 	mv->pool = json_incref(json_obj(j, "pool"));
-	if (str_is_uuid(mv->id.op) && str_is_folder(mv->id.name))
+	if (str_is_uuid(mv->id.op) && str_is_folder(mv->id.name) && (mv->pool || !mv->suspends))
 		return mv;
 	move_free(mv);
 	err_set(err, ERR_INVALID, "%s is no note of a move", path);
@@ -166,30 +169,43 @@ void move_free(struct move *mv)
 
 /* --- the mark that only the node's own action script and helper read ---------------------- */
 
-static char *sent_path(const struct mover *m, const struct move *mv)
+char *move_kept(const struct mover *m, const struct move *mv)
 {
-	return xasprintf("%s/%s.sent", m->run, mv->id.op);
+	assert(mv->pool);
+	return volume_kept_path(m->o.node, mv->pool, mv->id.name);
+}
+
+/* Memory that is kept is the commit itself. */
+char *move_sent(const struct mover *m, const struct move *mv)
+{
+	return mv->suspends ? move_kept(m, mv) : xasprintf("%s/%s.sent", m->run, mv->id.op);
 }
 
 int journal_sent(struct mover *m, const struct move *mv, struct err *err)
 {
-	_free_ char *path = sent_path(m, mv);
+	_free_ char *path = move_sent(m, mv);
 	_close_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	assert(mv->id.source);
+	assert(!mv->suspends);
 	/* Not synced: after a crash of the host there is nobody to read it. */
 	return fd < 0 ? err_sys(err, "create %s", path) : 0;
 }
 
 void journal_unsent(struct mover *m, const struct move *mv)
 {
-	_free_ char *path = sent_path(m, mv);
+	_free_ char *path = mv->suspends ? NULL : move_sent(m, mv);
 
-	unlink(path);
+	if (path)
+		unlink(path);
 }
 
 char *move_images(const struct mover *m, const struct move *mv)
 {
+	_free_ char *kept = mv->suspends && mv->id.source ? move_kept(m, mv) : NULL;
+
+	if (kept)
+		return kept_new(kept);
 	return xasprintf("%s/%s-%s", m->shm, mv->id.name, mv->id.source ? "out" : "in");
 }
 

@@ -86,6 +86,12 @@ struct move_order {
  * migration {kind, reason, downtime_ms, total_ms, memory_bytes, rootfs_bytes, stages{...}}. On
  * failure it goes on where it was. */
 int move_run(struct mover *m, const struct move_order *o, struct op *op, struct err *err);
+/* Stops it and keeps its memory in its volume (docs/stateful.md). On failure it goes on. view: what
+ * is known of the instance, for mover_opts.spec. */
+int suspend_run(struct mover *m, const char *name, void *view, struct op *op, struct err *err);
+/* Starts a stopped one from there, on which nothing is kept any more. On failure it stays stopped,
+ * and its memory is kept unless it may have run. */
+int wake_run(struct mover *m, const char *name, void *view, struct err *err);
 /* Target side: the upgraded stream of GET /internal/migrate. Owns the stream. */
 void move_serve(struct mover *m, struct stream *own_stream);
 /* Adds the instances whose moves were cut off to the `keep` of node_recover: their processes may

@@ -33,6 +33,8 @@ struct move {
 	bool start;                  /* it is stopped for the move: whoever has it starts it */
 	bool stopping;               /* source: it may have been asked to stop for the move */
 	bool back;                   /* source: commit_back may have been sent */
+	bool suspends;               /* no other member: source: its memory is kept here while it
+				      * is stopped; else: it is started from there */
 	json_t *spec, *pool;         /* as on this member; NULL before they are known */
 	struct move *next;
 };
@@ -65,6 +67,10 @@ struct move *journal_load(struct mover *m, struct err *err);
 struct move *journal_find(struct mover *m, const struct hold_id *id); /* NULL: none */
 struct move *move_copy(const struct move *mv);
 void move_free(struct move *mv);
+/* The path that is there as long as the commit may have been made; the caller frees. */
+char *move_sent(const struct mover *m, const struct move *mv);
+/* Where the memory of a suspended one is kept; the caller frees. */
+char *move_kept(const struct mover *m, const struct move *mv);
 /* The commit may have been sent from when this is called until journal_unsent. */
 int journal_sent(struct mover *m, const struct move *mv, struct err *err);
 void journal_unsent(struct mover *m, const struct move *mv);
@@ -99,6 +105,24 @@ int move_conclude_ended(struct mover *m, const char *name, int64_t deadline, str
 void recover_start(struct mover *m);
 void recover_stop(struct mover *m);
 void recover_stray(void *arg, const struct hold_id *id);
+
+/* --- suspend.c, wake.c -------------------------------------------------------------------- */
+
+/* What is kept beside the images: {version, made_at, frozen, images{}, facts{}, spec{}}. */
+#define SUSPEND_NOTE "suspend.json"
+#define SUSPEND_VERSION 1
+
+/* A stateful stop or start on this member: with the instance's epoch, and what it is here. */
+int suspend_load(struct mover *m, const char *name, void *view, struct move *ret, struct err *err);
+
+/* --- kept.c: what a stateful stop or start leaves to be done ------------------------------ */
+
+/* The memory is kept: what it was taken of ends. */
+int kept_end(struct mover *m, const struct move *mv, struct err *err);
+/* The memory is still kept: what was restored of it is removed. */
+int kept_stay(struct mover *m, const struct move *mv, struct err *err);
+/* The row says whether there is some; one with it shall not run. */
+int kept_note(struct mover *m, const struct move *mv, struct err *err);
 
 /* --- commit.c ----------------------------------------------------------------------------- */
 

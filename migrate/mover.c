@@ -262,6 +262,10 @@ void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 
 	plan_compare(own, target_facts, json_str(pool, "driver", ""), ret);
 	if (init == 0) {
+		if (volume_is_kept(m->o.node, pool, name))
+			move_plan_add(ret, MOVE_REFUSED,
+				      "its memory is kept on this member since a stateful stop: "
+				      "start it, and move it then");
 		if (ret->kind < MOVE_REFUSED) {
 			*ret = (struct move_plan){ 0 };
 			move_plan_add(ret, MOVE_COLD, "the instance is stopped");

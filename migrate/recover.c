@@ -18,6 +18,7 @@
 #include "node/criu/criu.h"
 #include "node/device/port.h"
 #include "node/host/pids.h"
+#include "node/storage/kept.h"
 #include "node/storage/storage.h"
 
 #define RELEASE_MS 60000
@@ -262,12 +263,40 @@ static int find_owner(struct mover *m, const struct move *mv, int64_t deadline,
 	return 0;
 }
 
+/* No other member has a part in it: what is on disk decides. */
+static int settle_here(struct mover *m, const struct move *mv, struct err *err)
+{
+	_free_ char *kept = move_kept(m, mv);
+
+	if (!kept)
+		return err_set(err, ERR_NOT_FOUND, "the volume of %s has no path", mv->id.name);
+	if (mv->id.source)
+		return kept_is_there(kept) ? kept_end(m, mv, err) : source_goes_on(m, mv, err);
+	if (kept_is_there(kept))
+		return kept_stay(m, mv, err);
+	/* Without either it runs already, or has run. */
+	if (!kept_is_taken(kept))
+		return 0;
+	return target_goes_on(m, mv, err) < 0 ? -1 : kept_drop(kept, err);
+}
+
+static int conclude_here(struct mover *m, const struct move *mv, struct err *err)
+{
+	if (settle_here(m, mv, err) < 0 || kept_note(m, mv, err) < 0)
+		return -1;
+	container_open(m->o.node, mv->id.name);
+	journal_drop(m, mv);
+	return 0;
+}
+
 int move_conclude(struct mover *m, const struct move *mv, int64_t deadline, struct err *err)
 {
 	enum move_owner owner;
 	bool here;
 	int fenced;
 
+	if (mv->suspends)
+		return conclude_here(m, mv, err);
 	for (;;) {
 		if (find_owner(m, mv, deadline, &owner, &here, err) < 0)
 			return -1;

@@ -19,7 +19,7 @@ static json_t *request_of(struct mover *m, const struct move *mv, struct err *er
 {
 	_free_ char *images = move_images(m, mv), *hook = criu_hook_path(err);
 	_free_ char *id = xasprintf("%s %s %lld", mv->id.op, mv->id.name, (long long)mv->id.epoch);
-	_free_ char *sent = xasprintf("%s.sent", mv->id.op);
+	_free_ char *sent = move_sent(m, mv), *kept = mv->suspends ? move_kept(m, mv) : NULL;
 	json_t *j;
 
 	if (!hook)
@@ -31,6 +31,8 @@ static json_t *request_of(struct mover *m, const struct move *mv, struct err *er
 	json_put_str(j, "hook", hook);
 	json_put_str(j, "id", id);
 	json_put_str(j, "sent", sent);
+	if (kept && !mv->id.source)
+		json_put_str(j, "kept", kept);
 	json_put_bool(j, "keep_frozen", mv->frozen);
 	json_object_set(j, "spec", mv->spec);
 	return j;

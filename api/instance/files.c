@@ -9,13 +9,14 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/state.h"
 #include "node/container/file.h"
 
 #define PATH_BYTES 4096
 #define TARGET_BYTES 4096
 
 /* The spec of the instance (its root may have to be mounted) and the absolute path asked for. */
-static json_t *open_instance(struct req *r, char **ret_path)
+static json_t *open_instance(struct req *r, bool write, char **ret_path)
 {
 	const char *path = req_query(r, "path");
 	_expanded_ struct expanded x = { 0 };
@@ -26,6 +27,13 @@ static json_t *open_instance(struct req *r, char **ret_path)
 	if (str_empty(path) || strlen(path) >= PATH_BYTES) {
 		err_set(req_err(r), ERR_INVALID,
 			"files: the parameter \"path\" is missing or too long");
+		return NULL;
+	}
+	if (write && inst_is_suspended(row.doc)) {
+		err_set(req_err(r), ERR_CONFLICT,
+			"the memory of instance \"%s\" is kept, and knows its files as they are: "
+			"start it first",
+			row.key);
 		return NULL;
 	}
 	*ret_path = path[0] == '/' ? xstrdup(path) : xasprintf("/%s", path);
@@ -70,7 +78,7 @@ static int reply_content(struct req *r, const char *path, const struct file_info
 int h_file_get(struct req *r)
 {
 	_free_ char *path = NULL, *target = NULL;
-	_json_ json_t *spec = open_instance(r, &path), *list = NULL;
+	_json_ json_t *spec = open_instance(r, false, &path), *list = NULL;
 	struct file_info info = { 0 };
 	int fd = -1;
 
@@ -169,7 +177,7 @@ static int read_body(struct req *r, struct file_put *f, char **ret_target)
 int h_file_post(struct req *r)
 {
 	_free_ char *path = NULL, *target = NULL;
-	_json_ json_t *spec = open_instance(r, &path);
+	_json_ json_t *spec = open_instance(r, true, &path);
 	struct file_put f = { .path = path };
 
 	if (!spec || parse_number(r, "X-LXD-uid", &f.uid) < 0 ||
@@ -186,7 +194,7 @@ int h_file_post(struct req *r)
 int h_file_delete(struct req *r)
 {
 	_free_ char *path = NULL;
-	_json_ json_t *spec = open_instance(r, &path);
+	_json_ json_t *spec = open_instance(r, true, &path);
 
 	if (!spec || file_delete(req_env(r)->node, spec, path, req_err(r)) < 0)
 		return -1;

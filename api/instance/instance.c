@@ -242,9 +242,6 @@ static int check_put(struct req *r, const json_t *body)
 {
 	if (!str_empty(json_str(body, "restore", "")))
 		return err_set(req_err(r), ERR_UNSUPPORTED, "snapshots are not implemented");
-	if (json_bool(body, "stateful", false))
-		return err_set(req_err(r), ERR_UNSUPPORTED,
-			       "instance: \"stateful\" is not implemented");
 	return 0;
 }
 
@@ -258,6 +255,11 @@ static int check_kept(struct req *r, const json_t *doc, const json_t *body)
 	_json_ json_t *given = json_copy(json_obj(body, "config")), *shown = NULL;
 	struct ref ref = ref_of(name);
 
+	if (json_bool(body, "stateful", false) && !inst_is_suspended(doc))
+		return err_set(req_err(r), ERR_INVALID,
+			       "%s: \"stateful\" tells of memory that is kept; a stateful stop "
+			       "makes it so",
+			       what);
 	shown = json_pack("{s:s, s:s, s:s}", "name", ref.name, "type", "container", "project",
 			  ref.project);
 	if (check_fixed(r, what, body, shown, fixed) < 0)

@@ -94,7 +94,7 @@ static void start_one(const struct api_env *env, void *own_start)
 
 	assert(own_start);
 	if (container_status(env->node, s->name) == STATUS_STOPPED &&
-	    instance_start(env, s->name, &err) < 0)
+	    instance_start(env, s->name, KEPT_TRY, &err) < 0)
 		log_err(LOG_ERROR, "an instance does not start with its host", &err);
 	pthread_mutex_lock(&env->state->lock);
 	s->all->running--;

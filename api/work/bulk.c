@@ -52,7 +52,7 @@ static int change_one(struct job *j, const struct state_change *change, const ch
 		      const char *member, struct err *err)
 {
 	if (str_eq(member, cluster_member_name(j->env->cluster)))
-		return instance_change_state(j->env, name, change, err);
+		return instance_change_state(j->env, name, change, j->op, err);
 	return ask_member(j, name, member, err);
 }
 

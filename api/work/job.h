@@ -113,6 +113,7 @@ int job_need_networks(const struct api_env *env, const json_t *spec, struct err 
 struct state_change {
 	enum job_id action; /* JOB_START to JOB_UNFREEZE */
 	bool force;
+	bool stateful; /* its memory is kept at a stop, and goes on at a start */
 	int timeout_s; /* < 0: the default */
 };
 /* What clients send: checked by its fields, then read; ERR_INVALID for an unknown action. */
@@ -120,10 +121,17 @@ extern const struct json_field state_change_fields[];
 int state_change_parse(const json_t *body, struct state_change *ret, struct err *err);
 /* Of many that are asked, the others are let be. */
 bool action_means_something(enum job_id action, enum status now);
-/* In this thread. */
+/* In this thread. op: asked whether it is to go on. */
 int instance_change_state(const struct api_env *env, const char *name,
-			  const struct state_change *change, struct err *err);
-int instance_start(const struct api_env *env, const char *name, struct err *err);
+			  const struct state_change *change, struct op *op, struct err *err);
+/* What becomes of memory that a stateful stop has kept. */
+enum kept_memory {
+	KEPT_DROP, /* it starts anew */
+	KEPT_TRY,  /* it goes on from there if there is some */
+	KEPT_NEED, /* or does not start */
+};
+int instance_start(const struct api_env *env, const char *name, enum kept_memory kept,
+		   struct err *err);
 /* The same for one whose row says already that it runs. */
 int instance_start_noted(const struct api_env *env, const char *name, struct expanded *x,
 			 struct err *err);

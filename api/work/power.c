@@ -17,8 +17,10 @@
 #include "cluster/model/state.h"
 #include "migrate/migrate.h"
 #include "node/container/container.h"
+#include "node/container/keys.h"
 #include "node/container/step.h"
 #include "node/image/image.h"
+#include "node/storage/kept.h"
 #include "node/storage/storage.h"
 
 /* A member without a leader still starts and stops its instances. */
@@ -112,10 +114,55 @@ static int ensure_image(const struct api_env *env, const json_t *doc, const json
 	return root ? 0 : -1;
 }
 
-static int start(const struct api_env *env, const char *name, struct expanded *x, struct err *err)
+static int set_awake(void *unused, struct row *row, struct edit_try *t, struct err *err)
+{
+	if (!inst_is_suspended(row->doc))
+		return EDIT_KEEP;
+	inst_set_suspended(row->doc, false);
+	return EDIT_COMMIT;
+}
+
+/* It has to go before the first process changes the files that it belongs to. */
+static int drop_kept(const struct api_env *env, const char *name, const json_t *pool,
+		     struct err *err)
+{
+	_free_ char *path = volume_kept_path(env->node, pool, name);
+
+	if (!path || kept_drop(path, err) < 0)
+		return err_wrap(err, "memory of instance \"%s\"", name);
+	log_info("kept memory is given up", "instance", name);
+	return instance_edit(env, name, set_awake, NULL, err);
+}
+
+struct start {
+	const char *name;
+	enum kept_memory kept;
+	struct expanded *x; /* becomes what it is */
+};
+
+static int run(const struct api_env *env, const struct start *s, const json_t *spec,
+	       const json_t *pool, struct err *err)
+{
+	bool kept = volume_is_kept(env->node, pool, s->name);
+
+	if (kept && s->kept != KEPT_DROP)
+		return wake_run(env->mover, s->name, s->x, err);
+	if (s->kept == KEPT_NEED)
+		return err_set(err, ERR_INVALID,
+			       "The instance has no existing state to restore: no memory of \"%s\" "
+			       "is kept; start it without (--stateless)",
+			       s->name);
+	if (kept && drop_kept(env, s->name, pool, err) < 0)
+		return -1;
+	return container_start(env->node, spec, err);
+}
+
+static int start(const struct api_env *env, const struct start *s, struct err *err)
 {
 	_json_ json_t *spec = NULL, *pool = NULL;
 	_row_ struct row row = { 0 };
+	const char *name = s->name;
+	struct expanded *x = s->x;
 
 	/* As long as it is not known whether a move took it elsewhere it must not run here. */
 	if (env->mover && move_conclude_name(env->mover, name, err) < 0)
@@ -133,7 +180,7 @@ static int start(const struct api_env *env, const char *name, struct expanded *x
 		return -1;
 	spec = spec_build(env, x, &pool, err);
 	if (!spec || job_need_networks(env, spec, err) < 0 ||
-	    ensure_image(env, x->doc, pool, err) < 0 || container_start(env->node, spec, err) < 0) {
+	    ensure_image(env, x->doc, pool, err) < 0 || run(env, s, spec, pool, err) < 0) {
 		instance_explain(env, x, err);
 		return -1;
 	}
@@ -141,11 +188,12 @@ static int start(const struct api_env *env, const char *name, struct expanded *x
 	return 0;
 }
 
-int instance_start(const struct api_env *env, const char *name, struct err *err)
+int instance_start(const struct api_env *env, const char *name, enum kept_memory kept,
+		   struct err *err)
 {
 	_expanded_ struct expanded x = { 0 };
 
-	if (start(env, name, &x, err) < 0)
+	if (start(env, &(struct start){ name, kept, &x }, err) < 0)
 		return -1;
 	note_power(env, name, true);
 	return 0;
@@ -154,7 +202,7 @@ int instance_start(const struct api_env *env, const char *name, struct err *err)
 int instance_start_noted(const struct api_env *env, const char *name, struct expanded *x,
 			 struct err *err)
 {
-	if (start(env, name, x, err) == 0)
+	if (start(env, &(struct start){ name, KEPT_DROP, x }, err) == 0)
 		return 0;
 	note_power(env, name, false);
 	return -1;
@@ -183,11 +231,55 @@ static int instance_stop(const struct api_env *env, const char *name, const stru
 	return after_stop(env, name, c->force ? "stopped" : "shutdown", err);
 }
 
+static int check_suspendable(const struct api_env *env, const json_t *doc, const struct expanded *x,
+			     struct err *err)
+{
+	const char *name = json_str(doc, "name", "");
+	enum status now = container_status(env->node, name);
+
+	if (json_bool(doc, "ephemeral", false))
+		return err_set(err, ERR_INVALID,
+			       "instance \"%s\" is ephemeral: it is deleted when it stops, with "
+			       "its memory",
+			       name);
+	if (!keys_bool(&instance_keys, x->config, "migration.stateful"))
+		return err_set(err, ERR_INVALID,
+			       "to keep the memory of instance \"%s\" migration.stateful has to be "
+			       "true, since its start",
+			       name);
+	if (cluster_is_island(env->cluster))
+		return err_set(err, ERR_UNAVAILABLE,
+			       "no leader to write down that memory of \"%s\" is kept", name);
+	if (status_is_alive(now))
+		return 0;
+	return step_check(STEP_STOP, now, err) < 0
+		       ? -1
+		       : err_set(err, ERR_CONFLICT, "instance \"%s\" is %s", name,
+				 status_name(now));
+}
+
+static int instance_suspend(const struct api_env *env, const char *name, struct op *op,
+			    struct err *err)
+{
+	_expanded_ struct expanded x = { 0 };
+	_row_ struct row row = { 0 };
+
+	if (instance_get_here(env, name, &row, err) < 0)
+		return -1;
+	expand(env, row.doc, &x);
+	if (check_suspendable(env, row.doc, &x, err) < 0 ||
+	    move_conclude_name(env->mover, name, err) < 0 ||
+	    suspend_run(env->mover, name, &x, op, err) < 0)
+		return -1;
+	instance_event(env, name, "stopped", NULL);
+	return 0;
+}
+
 static int instance_restart(const struct api_env *env, const char *name,
 			    const struct state_change *c, struct err *err)
 {
 	if (container_stop(env->node, name, c->force, c->timeout_s, err) < 0 ||
-	    instance_start(env, name, err) < 0)
+	    instance_start(env, name, KEPT_DROP, err) < 0)
 		return -1;
 	instance_event(env, name, "restarted", NULL);
 	return 0;
@@ -255,18 +347,25 @@ int state_change_parse(const json_t *body, struct state_change *ret, struct err 
 {
 	int64_t timeout = json_int(body, "timeout", -1);
 
-	if (json_bool(body, "stateful", false))
-		return err_set(err, ERR_UNSUPPORTED, "stateful start and stop are not implemented");
 	if (timeout > INT32_MAX)
 		return err_set(err, ERR_INVALID, "timeout must be a number of seconds");
 	/* Clients send 0 with a start, and with a stop that shall have the default. */
 	*ret = (struct state_change){ .force = json_bool(body, "force", false),
+				      .stateful = json_bool(body, "stateful", false),
 				      .timeout_s = timeout > 0 ? (int)timeout : -1 };
-	return parse_action(json_str(body, "action", ""), &ret->action, err);
+	if (parse_action(json_str(body, "action", ""), &ret->action, err) < 0)
+		return -1;
+	if (ret->stateful && ret->action != JOB_START && ret->action != JOB_STOP)
+		return err_set(err, ERR_INVALID, "\"stateful\" is for start and stop");
+	if (ret->stateful && ret->action == JOB_STOP && ret->force)
+		return err_set(err, ERR_INVALID,
+			       "a stateful stop ends nothing by force: leave out \"force\" or "
+			       "\"stateful\"");
+	return 0;
 }
 
 int instance_change_state(const struct api_env *env, const char *name,
-			  const struct state_change *change, struct err *err)
+			  const struct state_change *change, struct op *op, struct err *err)
 {
 	_row_ struct row row = { 0 };
 
@@ -274,9 +373,10 @@ int instance_change_state(const struct api_env *env, const char *name,
 		return -1;
 	switch (change->action) {
 	case JOB_START:
-		return instance_start(env, name, err);
+		return instance_start(env, name, change->stateful ? KEPT_NEED : KEPT_DROP, err);
 	case JOB_STOP:
-		return instance_stop(env, name, change, err);
+		return change->stateful ? instance_suspend(env, name, op, err)
+					: instance_stop(env, name, change, err);
 	case JOB_RESTART:
 		return instance_restart(env, name, change, err);
 	case JOB_FREEZE:
@@ -297,7 +397,7 @@ int state_run(struct job *j, struct err *err)
 
 	if (state_change_parse(j->args, &change, err) < 0)
 		return -1;
-	return instance_change_state(j->env, j->name, &change, err);
+	return instance_change_state(j->env, j->name, &change, j->op, err);
 }
 
 /* --- by itself ------------------------------------------------------------------------------- */

@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/model/state.h"
 #include "node/container/container.h"
+#include "node/storage/kept.h"
 #include "node/storage/storage.h"
 
 #define MEMBER_MS 1000
@@ -114,11 +116,31 @@ static void add_disk(json_t *state, int64_t bytes)
 				    json_pack("{s:{s:I}}", "root", "usage", (json_int_t)bytes));
 }
 
+/* What a stateful stop has kept beside it. */
+static void add_kept(const struct api_env *env, const char *name, json_t *state)
+{
+	_row_ struct row row = { 0 };
+	_json_ json_t *pool = NULL;
+	_free_ char *path = NULL;
+	struct err ignored;
+
+	if (store_get(env->store, ENT_INSTANCE, name, &row, &ignored) < 0 ||
+	    !inst_is_suspended(row.doc))
+		return;
+	pool = spec_pool_of_row(env, row.doc, &ignored);
+	path = pool ? volume_kept_path(env->node, pool, name) : NULL;
+	if (!path || !json_obj(state, "disk"))
+		return;
+	json_object_set_new(json_obj(state, "disk"), "memory",
+			    json_pack("{s:I}", "usage", (json_int_t)kept_bytes(path)));
+}
+
 json_t *usage_of(const struct api_env *env, const char *name)
 {
 	json_t *state = container_state(env->node, name);
 
 	add_disk(state, disk_of(env, name, ONE_AGE_MS, deadline_in(ONE_MS)));
+	add_kept(env, name, state);
 	return state;
 }
 

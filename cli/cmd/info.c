@@ -122,6 +122,15 @@ static void print_network(const char *name, const json_t *net)
 		       json_str(a, "scope", ""));
 }
 
+static void print_kept(const json_t *instance)
+{
+	const json_t *disk = json_obj(json_obj(instance, "state"), "disk");
+	_free_ char *size = fmt_size_iec(json_int(json_obj(disk, "memory"), "usage", 0));
+
+	if (json_bool(instance, "stateful", false))
+		printf("Kept memory: %s\n", size);
+}
+
 static void print_resources(const json_t *state)
 {
 	const char *name;
@@ -183,6 +192,7 @@ static int instance_info(struct client *cl, const char *name, struct err *err)
 		json_object_set(i, "state", state);
 	}
 	print_head(i);
+	print_kept(i);
 	print_resources(json_obj(i, "state"));
 	print_snapshots(i);
 	if (args_flag(&client_cli(cl)->args, "show-log"))

@@ -163,9 +163,9 @@ static bool is_done(const char *action, enum status now)
 }
 
 /* What the action means for an instance in its present state. NULL with ERR_NONE: it is there
- * already. */
+ * already. ret_kept: there is memory that it goes on from. */
 static const char *fitting_action(const struct jobs *j, struct client *cl, const char *name,
-				  struct err *err)
+				  bool *ret_kept, struct err *err)
 {
 	bool all = args_flag(&j->c->args, "all"), start = strcmp(j->action, "start") == 0;
 	_json_ json_t *inst = NULL;
@@ -176,6 +176,7 @@ static const char *fitting_action(const struct jobs *j, struct client *cl, const
 	if (!inst)
 		return NULL;
 	err->kind = ERR_NONE;
+	*ret_kept = start && json_bool(inst, "stateful", false);
 	if (start && has_status(inst, STATUS_FROZEN))
 		return "unfreeze";
 	if (all && is_done(j->action, (enum status)json_int(inst, "status_code", 0)))
@@ -186,13 +187,14 @@ static const char *fitting_action(const struct jobs *j, struct client *cl, const
 static int run_job(const struct jobs *j, struct cli *c, const struct job *job, struct err *err)
 {
 	struct client *cl = client_open(c, job->remote, err);
-	const char *action = cl ? fitting_action(j, cl, job->name, err) : NULL;
+	bool kept = false;
+	const char *action = cl ? fitting_action(j, cl, job->name, &kept, err) : NULL;
 	_json_ json_t *body = NULL, *op = NULL, *done = NULL;
 
 	if (!action)
 		return err->kind == ERR_NONE ? 0 : -1;
 	body = state_body(action, args_flag(&j->c->args, "force"), j->timeout_s);
-	if (args_flag(&j->c->args, "stateful"))
+	if (args_flag(&j->c->args, "stateful") || (kept && !args_flag(&j->c->args, "stateless")))
 		json_put_bool(body, "stateful", true);
 	op = begin_action(cl, job->name, body, err);
 	if (op)

@@ -103,3 +103,13 @@ void inst_set_power(json_t *doc, bool on)
 	if (on)
 		json_put_str(doc, "last_used_at", clock_now_text(now));
 }
+
+bool inst_is_suspended(const json_t *doc)
+{
+	return json_bool(doc, "stateful", false);
+}
+
+void inst_set_suspended(json_t *doc, bool on)
+{
+	json_put_bool(doc, "stateful", on);
+}

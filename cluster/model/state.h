@@ -41,3 +41,6 @@ void inst_begin(json_t *doc);
  * it. */
 bool inst_shall_run(const json_t *doc);
 void inst_set_power(json_t *doc, bool on);
+/* It is stopped, and its member keeps its memory: what LXD calls stateful. */
+bool inst_is_suspended(const json_t *doc);
+void inst_set_suspended(json_t *doc, bool on);

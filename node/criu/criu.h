@@ -27,6 +27,11 @@ char *criu_cause(const char *dir, const char *file);
 /* Why that cause may be gone when CRIU is tried again; NULL when it will not be. */
 const char *criu_transient(const char *cause);
 
+/* Helpers only, in a mount namespace of their own: fills the folder `images` of a restore with what
+ * is kept in another one, for root only, and the container's root can read it there. Memory is
+ * not copied. */
+int criu_stage(const char *kept, const char *images, const json_t *spec, struct err *err);
+
 /* Repairs what CRIU 4.2 writes wrong into files.img of DIR: a periodic timer that had expired
  * unread would be restored disarmed. Anything unexpected is left as it is. */
 void criu_fix_timers(const char *dir);

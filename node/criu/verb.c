@@ -57,6 +57,7 @@ struct job {
 	const json_t *request, *spec;
 	const char *name, *cgroup_name;
 	const char *run, *shm, *images, *hook, *id, *sent;
+	const char *kept; /* of a restore: where the images are; NULL: in `images` already */
 	bool keep_frozen;
 };
 
@@ -80,6 +81,7 @@ static struct job job_of(const json_t *request)
 		.hook = json_str(request, "hook", ""),
 		.id = json_str(request, "id", ""),
 		.sent = json_str(request, "sent", ""),
+		.kept = json_str(request, "kept", NULL),
 		.keep_frozen = json_bool(request, "keep_frozen", false),
 	};
 }
@@ -144,7 +146,9 @@ static char *folder_of(const struct job *j)
 static int write_options(const struct job *j, struct err *err)
 {
 	_free_ char *path = options_path(j);
-	_free_ char *text = xasprintf("cgroup-root /%s/%s/payload\n", j->cgroup_name, j->name);
+	/* The peers of connections have given up by the time that kept memory is restored. */
+	_free_ char *text = xasprintf("cgroup-root /%s/%s/payload\n%s", j->cgroup_name, j->name,
+				      j->kept ? "tcp-close\n" : "");
 	_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd < 0 || io_write_full(fd, text, strlen(text)) < 0)
@@ -200,9 +204,7 @@ static void connect_ports(const struct job *j, bool on)
 /* While a commit may have been sent only the database knows whether the tasks may go on. */
 static void let_go_on(const struct job *j)
 {
-	_free_ char *sent = xasprintf("%s/%s", j->run, j->sent);
-
-	if (access(sent, F_OK) == 0)
+	if (access(j->sent, F_OK) == 0)
 		return;
 	connect_ports(j, true);
 	criu_mend(j->cgroup_name, j->name);
@@ -446,7 +448,8 @@ static int restore(const struct job *j, struct lxc_container *c, struct err *err
 		.action_script = (char *)j->hook,
 	};
 
-	if (console_lend(folder, err) < 0)
+	if (console_lend(folder, err) < 0 ||
+	    (j->kept && criu_stage(j->kept, j->images, j->spec, err) < 0))
 		return -1;
 	if (c->migrate(c, MIGRATE_RESTORE, &o, sizeof(o)) == 0)
 		return 0;

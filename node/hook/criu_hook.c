@@ -9,7 +9,7 @@
  *   DUNLIN_HOOK_DIR      folder with the daemon's socket move.sock
  *   DUNLIN_HOOK_ID       "OPERATION NAME EPOCH"
  *   DUNLIN_HOOK_HELPER   process that called liblxc, the parent of CRIU
- *   DUNLIN_HOOK_SENT     file in DIR: there while the commit may have been sent
+ *   DUNLIN_HOOK_SENT     path that is there while the commit may have been sent
  *   DUNLIN_HOOK_NICS     "bridge:port bridge:port"
  *   DUNLIN_HOOK_FREEZER  file that freezes; _FROZEN and _THAWED: what to write; _KEEP: stay frozen
  *   DUNLIN_HOOK_IMAGES   folder of the images

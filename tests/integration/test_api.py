@@ -531,7 +531,7 @@ def test_a_profile_that_instances_need(cluster, stopped):
 
 INSTANCE_SOURCE = {"type": "image", "alias": "test"}
 DEMANDS = [  # what used to be accepted and did nothing
-    ("PUT", "/1.0/instances", {"state": {"action": "stop", "stateful": True}}, "stateful"),
+    ("PUT", "/1.0/instances", {"state": {"action": "restart", "stateful": True}}, "stateful"),
     ("POST", "/1.0/instances", {**INSTANCE, "source": {**INSTANCE_SOURCE, "refresh": True}}, "refresh"),
     ("POST", "/1.0/instances", {**INSTANCE, "source": {**INSTANCE_SOURCE, "mode": "push"}}, "mode"),
     ("POST", "/1.0/instances", {**INSTANCE, "source": {**INSTANCE_SOURCE, "secret": "s"}}, "secret"),

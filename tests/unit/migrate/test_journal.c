@@ -33,6 +33,7 @@ static void assert_same(const struct move *got, const struct move *want)
 	assert_int_equal(got->start, want->start);
 	assert_int_equal(got->back, want->back);
 	assert_int_equal(got->stopping, want->stopping);
+	assert_int_equal(got->suspends, want->suspends);
 	assert_true(json_equal(got->spec, want->spec) || (!got->spec && !want->spec));
 	assert_true(json_equal(got->pool, want->pool) || (!got->pool && !want->pool));
 }
@@ -43,7 +44,7 @@ static void a_note_holds_all_of_a_move(void **state)
 	struct mover_world *t = *state;
 	struct err err = { 0 };
 
-	for (int flag = 0; flag < 6; flag++) {
+	for (int flag = 0; flag < 7; flag++) {
 		struct move mv = a_move(), *got;
 		_json_ json_t *spec = world_spec("c1"), *pool = world_pool();
 
@@ -55,6 +56,7 @@ static void a_note_holds_all_of_a_move(void **state)
 		mv.start = flag == 3;
 		mv.back = flag == 4;
 		mv.stopping = flag == 5;
+		mv.suspends = flag == 6;
 		str_copy(mv.was, sizeof(mv.was), flag ? "blue~old" : "");
 		assert_false(move_is_pending(t->m, "c1"));
 		assert_int_equal(journal_note(t->m, &mv, &err), 0);

@@ -121,7 +121,7 @@ static void what_it_cannot_become(void **state)
 		{ "{\"architecture\":\"s390x\"}", 400, "\"architecture\" can't be changed" },
 		{ "{\"project\":\"web\"}", 400, "\"project\" can't be changed" },
 		{ "{\"restore\":\"snap\"}", 501, "snapshots" },
-		{ "{\"stateful\":true}", 501, "stateful" },
+		{ "{\"stateful\":true}", 400, "stateful" },
 		{ "{\"config\":{\"no.such\":\"1\"}}", 400, "no.such" },
 		{ "{\"config\":{\"limits.memory\":\"much\"}}", 400, "limits.memory" },
 		{ "{\"profiles\":[\"none\"]}", 404, "none" },

@@ -19,16 +19,22 @@ static void reads_what_clients_send(void **state)
 		enum job_id action;
 		bool force;
 		int timeout_s;
+		bool stateful;
 	} cases[] = {
-		{ "{\"action\": \"start\"}", JOB_START, false, -1 },
-		{ "{\"action\": \"stop\", \"timeout\": 30}", JOB_STOP, false, 30 },
-		{ "{\"action\": \"stop\", \"timeout\": 0, \"force\": true}", JOB_STOP, true, -1 },
-		{ "{\"action\": \"stop\", \"timeout\": -1}", JOB_STOP, false, -1 },
-		{ "{\"action\": \"stop\", \"timeout\": -7}", JOB_STOP, false, -1 },
-		{ "{\"action\": \"stop\", \"timeout\": 2147483647}", JOB_STOP, false, INT32_MAX },
-		{ "{\"action\": \"restart\", \"timeout\": 1}", JOB_RESTART, false, 1 },
-		{ "{\"action\": \"freeze\", \"stateful\": false}", JOB_FREEZE, false, -1 },
-		{ "{\"action\": \"unfreeze\"}", JOB_UNFREEZE, false, -1 },
+		{ "{\"action\": \"start\", \"stateful\": true}", JOB_START, false, -1, true },
+		{ "{\"action\": \"stop\", \"stateful\": true, \"force\": false}", JOB_STOP, false,
+		  -1, true },
+		{ "{\"action\": \"start\"}", JOB_START, false, -1, false },
+		{ "{\"action\": \"stop\", \"timeout\": 30}", JOB_STOP, false, 30, false },
+		{ "{\"action\": \"stop\", \"timeout\": 0, \"force\": true}", JOB_STOP, true, -1,
+		  false },
+		{ "{\"action\": \"stop\", \"timeout\": -1}", JOB_STOP, false, -1, false },
+		{ "{\"action\": \"stop\", \"timeout\": -7}", JOB_STOP, false, -1, false },
+		{ "{\"action\": \"stop\", \"timeout\": 2147483647}", JOB_STOP, false, INT32_MAX,
+		  false },
+		{ "{\"action\": \"restart\", \"timeout\": 1}", JOB_RESTART, false, 1, false },
+		{ "{\"action\": \"freeze\", \"stateful\": false}", JOB_FREEZE, false, -1, false },
+		{ "{\"action\": \"unfreeze\"}", JOB_UNFREEZE, false, -1, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -42,6 +48,7 @@ static void reads_what_clients_send(void **state)
 		assert_int_equal(c.action, cases[i].action);
 		assert_int_equal(c.force, cases[i].force);
 		assert_int_equal(c.timeout_s, cases[i].timeout_s);
+		assert_int_equal(c.stateful, cases[i].stateful);
 	}
 }
 
@@ -56,7 +63,10 @@ static void refuses_what_it_does_not_know(void **state)
 		{ "{\"action\": \"Start\"}", ERR_INVALID, "\"Start\"" },
 		{ "{\"action\": \"stop \"}", ERR_INVALID, "\"stop \"" },
 		{ "{\"action\": \"stop\", \"timeout\": 2147483648}", ERR_INVALID, "timeout" },
-		{ "{\"action\": \"stop\", \"stateful\": true}", ERR_UNSUPPORTED, "stateful" },
+		{ "{\"action\": \"restart\", \"stateful\": true}", ERR_INVALID, "start and stop" },
+		{ "{\"action\": \"freeze\", \"stateful\": true}", ERR_INVALID, "start and stop" },
+		{ "{\"action\": \"stop\", \"stateful\": true, \"force\": true}", ERR_INVALID,
+		  "by force" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -41,6 +41,12 @@ static const struct dialogue cases[] = {
 	  "        inet6: fe80::1/64 (link)\n\nSnapshots:\n"
 	  "  s0 (2026/11/23 11:30 UTC) (stateful)\n  s1 (2026/11/24 11:30 UTC)\n",
 	  NULL },
+	{ "info c1",
+	  NULL,
+	  { SAYS(C1, "{\"name\":\"c1\",\"status\":\"Stopped\",\"stateful\":true,\"state\":{"
+		     "\"pid\":0,\"disk\":{\"memory\":{\"usage\":2097152}}}}") },
+	  "Name: c1\nStatus: STOPPED\nType: container\nKept memory: 2.00MiB\n",
+	  C1 "\n" },
 	/* a server that leaves out the state is asked for it */
 	{ "info c1",
 	  NULL,

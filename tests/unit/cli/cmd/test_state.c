@@ -53,6 +53,17 @@ static void acts_on_one(void **state)
 		  { IS("c1", STOPPED), DOES(PUT_C1) },
 		  "",
 		  "GET /1.0/instances/c1\n" PUT_C1 BODY("start", "-1", "false", "false") },
+		/* memory that is kept is gone on from, unless it is given up */
+		{ "start c1",
+		  NULL,
+		  { IS("c1", STOPPED ",\"stateful\":true"), DOES(PUT_C1) },
+		  "",
+		  "GET /1.0/instances/c1\n" PUT_C1 BODY("start", "-1", "false", "true") },
+		{ "start c1 --stateless",
+		  NULL,
+		  { IS("c1", STOPPED ",\"stateful\":true"), DOES(PUT_C1) },
+		  "",
+		  "GET /1.0/instances/c1\n" PUT_C1 BODY("start", "-1", "false", "false") },
 		/* whoever runs already is told so by the server */
 		{ "start c1",
 		  NULL,

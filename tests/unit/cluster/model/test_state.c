@@ -127,6 +127,17 @@ static void test_power(void **state)
 	assert_false(inst_shall_run(doc));
 }
 
+static void test_suspended(void **state)
+{
+	_json_ json_t *doc = row_in(NULL);
+
+	assert_false(inst_is_suspended(doc));
+	inst_set_suspended(doc, true);
+	assert_true(inst_is_suspended(doc));
+	inst_set_suspended(doc, false);
+	assert_false(inst_is_suspended(doc));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -134,6 +145,7 @@ int main(void)
 		cmocka_unit_test(test_transitions), cmocka_unit_test(test_become),
 		cmocka_unit_test(test_refused),     cmocka_unit_test(test_told),
 		cmocka_unit_test(test_power),
+		cmocka_unit_test(test_suspended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
