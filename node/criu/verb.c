@@ -31,6 +31,7 @@
 #include "node/console/console.h"
 #include "node/container/verb/lxc.h"
 #include "node/criu/criu.h"
+#include "node/criu/dad.h"
 #include "node/criu/gate.h"
 #include "node/criu/mounts.h"
 #include "node/criu/strays.h"
@@ -503,6 +504,7 @@ static int begin(const struct job *j, pid_t worker, int own_gate, struct err *er
 	    console_restore(folder, j->images, options, err) < 0)
 		return -1;
 	criu_fix_timers(j->images);
+	dad_skip(j->images);
 	return criu_gate_open(take_fd(&gate), options, err);
 }
 

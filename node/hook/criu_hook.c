@@ -38,6 +38,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "node/criu/dad.h"
 #include "node/criu/tcp_left.h"
 #include "node/host/owner.h"
 
@@ -175,12 +176,34 @@ static void reset_at_once(void *arg)
 	reset_left(arg);
 }
 
-/* Again for what was lost on a way that had yet to be learnt; and IPv6 first makes sure for a
- * second or two that nobody else has an address (RFC 4862, 5.4). */
-static void reset_until_asked(void *arg)
+/* What the images had turned off. */
+static void ask_for_duplicates(FILE *notes)
 {
-	const struct left *left = arg;
+	char name[16], path[128];
+	int value;
 
+	while (notes && fscanf(notes, "%15s %d", name, &value) == 2) {
+		FILE *f;
+
+		snprintf(path, sizeof(path), DAD_PATH, name);
+		f = fopen(path, "we");
+		if (!f || fprintf(f, "%d\n", value) < 0 || fclose(f) != 0)
+			perror(path);
+	}
+}
+
+struct later {
+	FILE *dad;
+	const struct left *left;
+};
+
+/* The resets again, for what was lost on a way that had yet to be learnt. */
+static void settle_network(void *arg)
+{
+	const struct later *later = arg;
+	const struct left *left = later->left;
+
+	ask_for_duplicates(later->dad);
 	for (int i = 0; left->n > 0 && i < RESET_TRIES && !reset_left(left); i++)
 		poll(NULL, 0, RESET_STEP_MS);
 }
@@ -411,9 +434,11 @@ int main(void)
 	} else if (strcmp(stage, "pre-resume") == 0) {
 		give_cgroups(NULL);
 	} else if (strcmp(stage, "post-resume") == 0) {
+		struct later later = { open_image(DAD_NOTES, "re"), left };
+
 		read_left(left);
 		tell_resumed();
-		in_container(reset_until_asked, left, false);
+		in_container(settle_network, &later, false);
 	}
 	return strcmp(stage, "post-restore") == 0 ? hold(left) : 0;
 }
