@@ -93,6 +93,9 @@ bool ct_wait_end(const struct ct *c, int64_t deadline);
 
 /* network{} of the state, of the network namespace of pid; host names from the spec's ports. */
 json_t *ct_network(pid_t pid, const json_t *spec);
+/* Without IPv6 addresses that are not known to be its own yet, or are somebody else's: who says to
+ * all that he has one makes duplicate address detection fail (RFC 4862, 5.4.4). */
+json_t *ct_settled_network(pid_t pid, const json_t *spec);
 /* A new FACT_INSTANCE document. */
 json_t *ct_fact(struct node *n, struct ct *c);
 

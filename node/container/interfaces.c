@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <linux/if_addr.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -24,6 +25,7 @@
 
 struct look {
 	int netns;
+	bool settled;   /* without addresses that may not be its own */
 	json_t *result; /* {name: {...}} */
 };
 
@@ -85,6 +87,24 @@ static const char *scope_of(int family, const void *addr)
 	if (IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)addr))
 		return "local";
 	return IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)addr) ? "link" : "global";
+}
+
+/* "ADDRESS INDEX PREFIX SCOPE FLAGS NAME", all but the name in hexadecimal, of if_inet6 (proc(5)):
+ * whether it asks just now if somebody else has the address, or was told so. */
+static bool is_tentative(const char *if_inet6, const struct ifaddrs *a)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)a->ifa_addr;
+	char hex[33], name[IFNAMSIZ];
+	unsigned flags;
+
+	for (size_t i = 0; i < 16; i++)
+		snprintf(hex + 2 * i, 3, "%02x", in6->sin6_addr.s6_addr[i]);
+	for (const char *p = if_inet6; (p = strstr(p, hex)); p += 32) {
+		if (sscanf(p + 32, "%*x %*x %*x %x %15s", &flags, name) == 2 &&
+		    str_eq(name, a->ifa_name))
+			return flags & IFA_F_TENTATIVE;
+	}
+	return false;
 }
 
 static void add_address(json_t *all, const struct ifaddrs *a)
@@ -157,8 +177,12 @@ static void add_counters(json_t *all)
 	}
 }
 
-static json_t *read_interfaces(void)
+static json_t *read_interfaces(bool settled)
 {
+	struct err err;
+	_free_ char *if_inet6 =
+		settled ? io_read_file("/proc/thread-self/net/if_inet6", PROC_NET_MAX, NULL, &err)
+			: NULL;
 	_close_ int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ifaddrs *list = NULL;
 	json_t *all = json_object();
@@ -170,7 +194,8 @@ static json_t *read_interfaces(void)
 
 		if (family == AF_PACKET)
 			add_link(all, a, sock);
-		else if (family == AF_INET || family == AF_INET6)
+		else if (family == AF_INET ||
+			 (family == AF_INET6 && !(if_inet6 && is_tentative(if_inet6, a))))
 			add_address(all, a);
 	}
 	freeifaddrs(list);
@@ -183,14 +208,14 @@ static void *look_inside(void *arg)
 	struct look *l = arg;
 
 	if (setns(l->netns, CLONE_NEWNET) == 0)
-		l->result = read_interfaces();
+		l->result = read_interfaces(l->settled);
 	return NULL;
 }
 
 /* A thread that has been elsewhere does not come back: it ends. */
-static json_t *in_netns(int netns)
+static json_t *in_netns(int netns, bool settled)
 {
-	struct look l = { netns, NULL };
+	struct look l = { netns, settled, NULL };
 	pthread_attr_t attr;
 	pthread_t t;
 	int rc;
@@ -204,11 +229,11 @@ static json_t *in_netns(int netns)
 	return l.result ? l.result : json_object();
 }
 
-json_t *ct_network(pid_t pid, const json_t *spec)
+static json_t *network_of(pid_t pid, const json_t *spec, bool settled)
 {
 	_free_ char *path = xasprintf("/proc/%d/ns/net", pid);
 	_close_ int netns = open(path, O_RDONLY | O_CLOEXEC);
-	json_t *all = netns < 0 ? json_object() : in_netns(netns);
+	json_t *all = netns < 0 ? json_object() : in_netns(netns, settled);
 	struct device_port p;
 	json_t *dev;
 	size_t i;
@@ -220,4 +245,14 @@ json_t *ct_network(pid_t pid, const json_t *spec)
 			json_put_str(j, "host_name", p.host_name);
 	}
 	return all;
+}
+
+json_t *ct_network(pid_t pid, const json_t *spec)
+{
+	return network_of(pid, spec, false);
+}
+
+json_t *ct_settled_network(pid_t pid, const json_t *spec)
+{
+	return network_of(pid, spec, true);
 }

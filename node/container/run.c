@@ -33,6 +33,8 @@
 #define START_TIMEOUT_MS 60000
 #define KILL_TIMEOUT_MS 30000
 #define MONITOR_TIMEOUT_MS 10000
+#define ANNOUNCE_MS INT64_C(20)
+#define ANNOUNCE_TRIES 12 /* 80 s in all */
 #define MARK_S 600 /* what has not ended by then was not going to */
 
 /* When addresses that come by DHCP or router advertisement are looked for after a start. */
@@ -130,6 +132,7 @@ int ct_prepare(struct node *n, struct ct *c, const json_t *spec, bool start, str
 struct end_event {
 	struct node *n;
 	pid_t pid;
+	int tries;
 	char name[FOLDER_SIZE];
 };
 
@@ -302,14 +305,65 @@ int ct_kill_all(struct node *n, struct ct *c, struct err *err)
 
 /* --- start -------------------------------------------------------------------------------- */
 
+/* False when not all of its bridges let anything through yet. */
+static bool announce(struct node *n, struct ct *c, pid_t init)
+{
+	_json_ json_t *spec = ct_spec(n, c);
+	_json_ json_t *network = init > 0 ? ct_settled_network(init, spec) : NULL;
+
+	return devices_announce(n->announce_fd, spec, network);
+}
+
+static void announce_again(struct end_event *own_event);
+
+static void announce_job(void *arg)
+{
+	struct end_event *e = arg;
+	struct ct *c = ct_get(e->n, e->name, false);
+	bool done = !c || container_pid(e->n, e->name) != e->pid || announce(e->n, c, e->pid);
+
+	ct_put(e->n, c);
+	if (done)
+		free(e);
+	else
+		announce_again(e);
+}
+
+static void on_announce(void *arg)
+{
+	struct end_event *copy = xnew(struct end_event);
+	struct err err;
+
+	*copy = *(struct end_event *)arg;
+	if (pool_submit(copy->n->pool, POOL_SLOW, 0, announce_job, copy, &err) < 0)
+		free(copy);
+}
+
+/* A bridge with a spanning tree lets nothing through a new port for twice its forward delay, which
+ * is at most 30 s (IEEE 802.1D, 8.10.2). */
+static void announce_again(struct end_event *own_event)
+{
+	if (own_event->tries == ANNOUNCE_TRIES) {
+		free(own_event);
+		return;
+	}
+	watch_timer(own_event->n->watch, ANNOUNCE_MS << own_event->tries++, on_announce, own_event);
+}
+
 /* Neighbours may know its addresses as somebody else's; a frame may also have been lost. */
 void ct_announce(struct node *n, struct ct *c)
 {
-	_json_ json_t *spec = ct_spec(n, c);
-	pid_t pid = container_pid(n, c->name);
-	_json_ json_t *network = pid > 0 ? ct_network(pid, spec) : NULL;
+	if (!announce(n, c, container_pid(n, c->name)))
+		announce_again(end_event(n, c));
+}
 
-	devices_announce(n->announce_fd, spec, network);
+void container_announce(struct node *n, const char *name, pid_t init)
+{
+	struct ct *c = ct_get(n, name, false);
+
+	if (c)
+		announce(n, c, init);
+	ct_put(n, c);
 }
 
 static void refresh_job(void *arg)

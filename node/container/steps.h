@@ -17,6 +17,8 @@ int container_prepare(struct node *n, const json_t *spec, bool start, struct err
 void container_abandon(struct node *n, const char *name);
 /* A running init (as seen from here) is watched, status Running, callback told. */
 int container_adopt(struct node *n, const char *name, pid_t init, struct err *err);
+/* Before it is adopted: its interfaces are on their bridges, and its neighbours are told. */
+void container_announce(struct node *n, const char *name, pid_t init);
 /* From now on commands and file operations wait outside; those of the next daemon, too,
  * which hears of the move by node_recover(). Those that have begun may end until the
  * deadline; -1 names one that does not, and then nobody need wait. */

@@ -18,5 +18,6 @@ int port_check_bridge(const char *name, struct err *err);
 /* Frames pass all its ports, or none: the container stands still while it moves. All are tried; the
  * first error is told. */
 int devices_connect(const json_t *spec, bool on, struct err *err);
-/* The global addresses in network{} of a container's state, to all on the bridges of its ports. */
-void devices_announce(int fd, const json_t *spec, const json_t *network);
+/* The addresses in network{} of a container's state, to all on the bridges of its ports. False when
+ * a port does not forward yet: nobody heard of its addresses. */
+bool devices_announce(int fd, const json_t *spec, const json_t *network);

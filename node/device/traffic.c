@@ -33,21 +33,36 @@ static void announce_port(int fd, const struct device_port *p, const json_t *sta
 	json_array_foreach(json_arr(state, "addresses"), i, a) {
 		struct ip ip;
 
-		if (str_eq(json_str(a, "scope", ""), "global") &&
+		if (!str_eq(json_str(a, "scope", ""), "local") &&
 		    ip_parse(json_str(a, "address", ""), &ip) &&
 		    announce_address(fd, p->bridge, mac, &ip, &err) < 0)
 			log_err(LOG_DEBUG, "an address is not announced", &err);
 	}
 }
 
-void devices_announce(int fd, const json_t *spec, const json_t *network)
+/* One that is on no bridge has nobody to tell. */
+static bool forwards(const struct device_port *p)
+{
+	struct link_info l;
+	struct err err;
+
+	return link_get(p->host_name, &l, &err) < 0 || !l.master || l.forwards;
+}
+
+bool devices_announce(int fd, const json_t *spec, const json_t *network)
 {
 	struct device_port p;
+	bool all = true;
 	json_t *dev;
 	size_t i;
 
 	json_array_foreach(json_arr(spec, "devices"), i, dev) {
-		if (device_has_port(dev, &p))
+		if (!device_has_port(dev, &p))
+			continue;
+		if (forwards(&p))
 			announce_port(fd, &p, json_obj(network, p.name));
+		else
+			all = false;
 	}
+	return all;
 }

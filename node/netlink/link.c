@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/veth.h>
 #include <stdio.h>
@@ -140,6 +141,16 @@ static void read_bridge(const struct rtattr *data, struct link_info *l)
 	l->bridge_priority = nl_get_u16(tb[IFLA_BR_PRIORITY], 0);
 }
 
+static void read_port(const struct rtattr *info, const struct rtattr *data, struct link_info *l)
+{
+	const struct rtattr *tb[IFLA_BRPORT_MAX + 1];
+
+	if (!info || !str_eq(RTA_DATA(info), "bridge"))
+		return;
+	nl_parse_nest(data, tb, IFLA_BRPORT_MAX);
+	l->forwards = nl_get_u8(tb[IFLA_BRPORT_STATE], 0) == BR_STATE_FORWARDING;
+}
+
 static void read_ip(const struct rtattr *a, int family, struct ip *ret)
 {
 	struct ip ip = { .family = family };
@@ -192,6 +203,7 @@ static void read_link(const struct nlmsghdr *h, struct link_info *l)
 	if (tb[IFLA_ADDRESS] && RTA_PAYLOAD(tb[IFLA_ADDRESS]) == MAC_LEN)
 		memcpy(l->mac, RTA_DATA(tb[IFLA_ADDRESS]), MAC_LEN);
 	read_stats(tb[IFLA_STATS64], &l->stats);
+	read_port(info[IFLA_INFO_SLAVE_KIND], info[IFLA_INFO_SLAVE_DATA], l);
 	if (str_eq(l->kind, "bridge"))
 		read_bridge(info[IFLA_INFO_DATA], l);
 	else if (str_eq(l->kind, "vxlan"))

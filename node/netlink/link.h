@@ -53,7 +53,8 @@ struct link_info {
 	uint32_t forward_delay; /* bridge: in 1/100 s */
 	bool stp, vlan_filtering;
 	uint16_t vlan_default, bridge_priority;
-	uint32_t vni; /* vxlan */
+	bool forwards; /* port of a bridge: frames pass it */
+	uint32_t vni;  /* vxlan */
 	struct ip local;
 };
 

@@ -56,6 +56,29 @@ static void tells_what_is_inside(void **state)
 	}
 }
 
+/* The kernel asks only where the link is up, and somebody could answer. */
+static void addresses_that_may_be_somebody_elses_are_not_settled(void **state)
+{
+	static const char *const how[] = { "", " nodad" };
+	_json_ json_t *before = NULL, *after = NULL;
+	_free_ char *seen = NULL, *settled = NULL, *proven = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(how); i++)
+		must("ip addr add 2001:db8::%zu/64 dev eth0%s", 8 + i, how[i]);
+	before = ct_network(getpid(), NULL);
+	seen = part(before, "eth0", "addresses");
+	after = ct_settled_network(getpid(), NULL);
+	settled = part(after, "eth0", "addresses");
+	proven = part(after, "lo", "addresses");
+	assert_non_null(strstr(seen, "2001:db8::8"));
+	assert_null(strstr(settled, "2001:db8::8"));
+	assert_non_null(strstr(settled, "2001:db8::9"));
+	assert_non_null(strstr(settled, "192.0.2.7"));
+	assert_non_null(strstr(proven, "::1"));
+	must("ip addr del 2001:db8::8/64 dev eth0");
+	must("ip addr del 2001:db8::9/64 dev eth0");
+}
+
 /* What loopback sends it receives, and no packet is of one byte. */
 static void counts(void **state)
 {
@@ -96,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_what_is_inside),
+		cmocka_unit_test(addresses_that_may_be_somebody_elses_are_not_settled),
 		cmocka_unit_test(counts),
 		cmocka_unit_test(nobody_has_none),
 	};

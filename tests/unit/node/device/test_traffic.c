@@ -109,7 +109,7 @@ static bool announced(int fd, const char *mac_want, const char *ip_want)
 	return true;
 }
 
-static void announces_global_addresses(void **state)
+static void announces_its_addresses(void **state)
 {
 	_json_ json_t *spec = parsed("{\"devices\":[" DISK
 				     "," NIC("eth0", "v0", "br0") "," NIC("eth1", "v2", "") "]}");
@@ -119,7 +119,7 @@ static void announces_global_addresses(void **state)
 		"\"scope\":\"global\",\"address\":\"10.9.0.8\"}]},"
 		"\"eth0\":{\"hwaddr\":\"02:00:00:00:00:07\",\"addresses\":["
 		"{\"scope\":\"local\",\"address\":\"10.9.0.5\"},"
-		"{\"scope\":\"link\",\"address\":\"169.254.0.5\"},"
+		"{\"scope\":\"link\",\"address\":\"fe80::5\"},"
 		"{\"scope\":\"global\",\"address\":\"no address\"},"
 		"{\"scope\":\"global\",\"address\":\"10.9.0.7\"}]}}");
 	_json_ json_t *none = json_object();
@@ -129,8 +129,8 @@ static void announces_global_addresses(void **state)
 
 	assert_true(fd >= 0);
 	must("ip link set v1 master br0");
-	devices_announce(fd, spec, none);
-	devices_announce(fd, spec, NULL);
+	assert_true(devices_announce(fd, spec, none));
+	assert_true(devices_announce(fd, spec, NULL));
 	/* The kernel lets a new port of a bridge forward a moment later. */
 	do {
 		assert_true(clock_ms() < deadline);
@@ -138,12 +138,34 @@ static void announces_global_addresses(void **state)
 	} while (!announced(at, "02:00:00:00:00:07", "10.9.0.7"));
 }
 
+/* Nobody would hear of it. */
+static void says_when_a_port_does_not_forward_yet(void **state)
+{
+	_json_ json_t *spec = parsed("{\"devices\":[" NIC("eth0", "v0", "br0") "," NIC(
+		"eth1", "v2", "br1") "]}");
+	_json_ json_t *none = json_object();
+	struct err err = { 0 };
+	_close_ int fd = announce_open(&err);
+	int64_t deadline = deadline_in(20000);
+
+	must("ip link add br1 type bridge stp_state 1 forward_delay 2000");
+	must("ip link set br1 up");
+	must("ip link set v2 master br1");
+	assert_false(devices_announce(fd, spec, none));
+	must("ip link set br1 type bridge stp_state 0");
+	must("ip link set v2 nomaster");
+	must("ip link set v2 master br1");
+	while (!devices_announce(fd, spec, none))
+		assert_true(clock_ms() < deadline);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connects_all_or_none),
 		cmocka_unit_test(tries_all),
-		cmocka_unit_test(announces_global_addresses),
+		cmocka_unit_test(announces_its_addresses),
+		cmocka_unit_test(says_when_a_port_does_not_forward_yet),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, netns_tear_down);
