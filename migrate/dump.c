@@ -39,6 +39,8 @@ int source_dump_prepare(struct source *s, struct err *err)
 {
 	assert(!s->hold);
 	s->hold = hold_new(s->m->holds, &s->mv.id);
+	if (s->forwards)
+		s->traffic = traffic_new(s->mv.spec);
 	if (prepare(s, err) < 0)
 		return -1;
 	return container_hold(s->m->o.node, s->mv.id.name, true, err);
@@ -151,6 +153,8 @@ static int begin_anew(struct source *s, int tries, struct err *err)
 	log_err(LOG_INFO, "a dump is tried again", err);
 	/* What waits to go in may be what the obstacle waits for. */
 	container_open(s->m->o.node, s->mv.id.name);
+	if (s->traffic)
+		traffic_back(s->traffic);
 	/* The target has nothing to say, unless it gives up. */
 	if ((poll(&pf, 1, tries * PAUSE_MS) > 0 && frame_check(s->ch, err) < 0) ||
 	    op_check(s->op, err) < 0 || frame_send(s->ch, FR_AGAIN, NULL, 0, err) < 0 ||

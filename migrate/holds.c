@@ -21,11 +21,19 @@
 #define LINE_MAX_LEN 400
 #define CONNS_MAX 256
 
+enum word { WORD_NONE, WORD_HOLD, WORD_PLUG, WORD_RESUMED };
+static const char *const words[] = {
+	[WORD_NONE] = "",
+	[WORD_HOLD] = "hold",
+	[WORD_PLUG] = "plug",
+	[WORD_RESUMED] = "resumed",
+};
+
 struct conn {
 	int fd;
 	char line[LINE_MAX_LEN];
 	size_t len;
-	bool parsed;
+	enum word word; /* WORD_NONE: not yet said */
 	struct hold_id id;
 	pid_t pid;
 	struct conn *next;
@@ -35,7 +43,7 @@ struct hold {
 	struct holds *all;
 	struct hold_id id;
 	int event;
-	bool resumed, told, go;
+	bool resumed, told, go, takes_plug;
 	pid_t pid;
 	struct hold *next;
 };
@@ -66,13 +74,18 @@ static struct hold *find_hold(struct holds *h, const struct hold_id *id)
 	return p;
 }
 
-static struct conn *find_conn(struct holds *h, const struct hold_id *id)
+static struct conn *find_word(struct holds *h, const struct hold_id *id, enum word word)
 {
 	struct conn *c = h->conns;
 
-	while (c && !(c->parsed && same_id(&c->id, id)))
+	while (c && !(c->word == word && same_id(&c->id, id)))
 		c = c->next;
 	return c;
+}
+
+static struct conn *find_conn(struct holds *h, const struct hold_id *id)
+{
+	return find_word(h, id, WORD_HOLD);
 }
 
 static void drop_conn(struct holds *h, struct conn *c)
@@ -105,35 +118,49 @@ static void answer(struct holds *h, struct conn *c, bool go)
 
 /* --- what scripts say --------------------------------------------------------------------- */
 
+static enum word word_of(const char *text)
+{
+	for (size_t i = WORD_HOLD; i < ARRAY_SIZE(words); i++) {
+		if (str_eq(words[i], text))
+			return (enum word)i;
+	}
+	return WORD_NONE;
+}
+
 /* "hold source OP NAME EPOCH PID" */
-static bool parse_line(struct conn *c, bool *ret_resumed)
+static bool parse_line(struct conn *c)
 {
 	char *part[6];
 	uint64_t pid = 0;
 
 	if (str_split(c->line, ' ', part, 6) != 6)
 		return false;
-	*ret_resumed = str_eq(part[0], "resumed");
 	c->id.source = str_eq(part[1], "source");
-	if ((!*ret_resumed && !str_eq(part[0], "hold")) ||
-	    (!c->id.source && !str_eq(part[1], "target")) || !str_is_uuid(part[2]) ||
+	if ((!c->id.source && !str_eq(part[1], "target")) || !str_is_uuid(part[2]) ||
 	    !str_is_folder(part[3]) || !str_to_i64(part[4], 0, INT64_MAX, &c->id.epoch) ||
 	    (*part[5] && !str_to_u64(part[5], INT32_MAX, &pid)))
 		return false;
 	str_copy(c->id.op, sizeof(c->id.op), part[2]);
 	str_copy(c->id.name, sizeof(c->id.name), part[3]);
 	c->pid = (pid_t)pid;
-	c->parsed = true;
-	return true;
+	c->word = word_of(part[0]);
+	return c->word != WORD_NONE;
+}
+
+/* A script holds, and nobody here knows its move: without the lock, for the answer may come. */
+static void tell_stray(struct holds *h, const struct hold_id *id)
+{
+	pthread_mutex_unlock(&h->lock);
+	h->stray(h->arg, id);
+	pthread_mutex_lock(&h->lock);
 }
 
 static void take_line(struct holds *h, struct conn *c)
 {
 	struct hold_id id;
 	struct hold *hold;
-	bool resumed;
 
-	if (!parse_line(c, &resumed)) {
+	if (!parse_line(c)) {
 		log_warn("an action script said something odd");
 		drop_conn(h, c);
 		return;
@@ -142,17 +169,15 @@ static void take_line(struct holds *h, struct conn *c)
 	id = c->id;
 	if (hold) {
 		hold->pid = c->pid ? c->pid : hold->pid;
-		hold->resumed |= resumed;
+		hold->resumed |= c->word == WORD_RESUMED;
 		poke(hold->event);
 	}
-	if (resumed) {
+	if (c->word == WORD_RESUMED || (c->word == WORD_PLUG && !(hold && hold->takes_plug))) {
 		drop_conn(h, c);
-	} else if (hold && hold->told) {
+	} else if (c->word == WORD_HOLD && hold && hold->told) {
 		answer(h, c, hold->go);
 	} else if (!hold) {
-		pthread_mutex_unlock(&h->lock);
-		h->stray(h->arg, &id);
-		pthread_mutex_lock(&h->lock);
+		tell_stray(h, &id);
 	}
 }
 
@@ -165,8 +190,8 @@ static void read_conn(struct holds *h, struct conn *c)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	/* A script that has spoken has nothing more to say: it died. */
-	if (n <= 0 || c->parsed || c->len + (size_t)n == sizeof(c->line) - 1) {
-		hold = c->parsed ? find_hold(h, &c->id) : NULL;
+	if (n <= 0 || c->word || c->len + (size_t)n == sizeof(c->line) - 1) {
+		hold = c->word ? find_hold(h, &c->id) : NULL;
 		drop_conn(h, c);
 		if (hold)
 			poke(hold->event);
@@ -325,6 +350,18 @@ struct hold *hold_new(struct holds *h, const struct hold_id *id)
 	return p;
 }
 
+/* The script goes on. */
+static void end_plug(struct holds *h, const struct hold_id *id)
+{
+	struct conn *c = find_word(h, id, WORD_PLUG);
+
+	if (!c)
+		return;
+	drop_conn(h, c);
+	/* The thread polls descriptors that are gone. */
+	poke(h->wake_fd);
+}
+
 void hold_free(struct hold *p)
 {
 	struct holds *h = p ? p->all : NULL;
@@ -337,6 +374,7 @@ void hold_free(struct hold *p)
 	for (pp = &h->holds; *pp != p; pp = &(*pp)->next)
 		;
 	*pp = p->next;
+	end_plug(h, &p->id);
 	waits = find_conn(h, &p->id) != NULL;
 	pthread_mutex_unlock(&h->lock);
 	if (waits)
@@ -386,6 +424,30 @@ pid_t hold_pid(struct hold *p)
 	pid = p->pid;
 	pthread_mutex_unlock(&p->all->lock);
 	return pid;
+}
+
+void hold_takes_plug(struct hold *p)
+{
+	pthread_mutex_lock(&p->all->lock);
+	p->takes_plug = true;
+	pthread_mutex_unlock(&p->all->lock);
+}
+
+bool hold_plugs(struct hold *p)
+{
+	bool plugs;
+
+	pthread_mutex_lock(&p->all->lock);
+	plugs = find_word(p->all, &p->id, WORD_PLUG) != NULL;
+	pthread_mutex_unlock(&p->all->lock);
+	return plugs;
+}
+
+void hold_plugged(struct hold *p)
+{
+	pthread_mutex_lock(&p->all->lock);
+	end_plug(p->all, &p->id);
+	pthread_mutex_unlock(&p->all->lock);
 }
 
 void hold_tell(struct hold *p, bool go)

@@ -2,7 +2,10 @@
 /* migrate/holds.h - the socket RUN/move.sock where CRIU's action scripts ask for the verdict of a
  * move.
  *
- * A script says "hold ROLE OP NAME EPOCH PID" and waits for a byte, or "resumed ..." and goes.
+ * A script says "hold ROLE OP NAME EPOCH PID" and waits for a byte; "plug ...", and waits a moment
+ * for the end of the connection before it puts the interfaces onto their bridges itself; or
+ * "resumed ..." and goes.
+ *
  * Somebody must expect it (hold_new); a script of a move that nobody here knows, since the daemon
  * was started anew, is announced to `stray`, which settles it with hold_new and hold_tell.
  */
@@ -37,5 +40,10 @@ void hold_seen(struct hold *h);
 bool hold_here(struct hold *h);    /* a script waits */
 bool hold_resumed(struct hold *h); /* the restored processes run */
 pid_t hold_pid(struct hold *h);    /* init, as the script knows it */
+/* The interfaces are ours to put onto their bridges: hold_plugs() says when, hold_plugged() that it
+ * is done. */
+void hold_takes_plug(struct hold *h);
+bool hold_plugs(struct hold *h);
+void hold_plugged(struct hold *h);
 /* Answers the script that waits, or the next that comes. */
 void hold_tell(struct hold *h, bool go);

@@ -13,6 +13,7 @@
 #include "cluster/model/keys.h"
 #include "migrate/move_int.h"
 #include "migrate/plan.h"
+#include "migrate/traffic.h"
 #include "node/container/steps.h"
 #include "node/criu/criu.h"
 #include "node/host/apparmor.h"
@@ -164,6 +165,7 @@ json_t *move_facts(struct mover *m)
 	json_put_str(facts, "lsm", lsm ? lsm : "");
 	json_object_set_new(facts, "confinement", apparmor_facts("/sys"));
 	json_put_str(facts, "no_live", m->trouble);
+	json_object_set_new(facts, TRAFFIC_FACT, json_true());
 	json_put_str(facts, "closed", m->o.takes(m->o.arg, &err) < 0 ? err.msg : "");
 	return facts;
 }

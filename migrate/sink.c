@@ -18,6 +18,7 @@
 #include "migrate/memory/images.h"
 #include "migrate/move_int.h"
 #include "migrate/rootfs/sync.h"
+#include "migrate/traffic.h"
 #include "node/container/steps.h"
 #include "node/criu/criu.h"
 #include "node/image/image.h"
@@ -45,6 +46,8 @@ struct sink {
 	struct image_target *images;
 	struct move_helper helper;
 	struct hold *hold;
+	struct traffic *traffic; /* live */
+	bool follows;            /* the source sends it on */
 	pthread_t syncer;
 	bool syncing;
 };
@@ -154,6 +157,8 @@ static int make_live(struct sink *k, struct err *err)
 	k->hold = hold_new(k->m->holds, &k->mv.id);
 	if (!k->images || container_prepare(k->m->o.node, k->mv.spec, false, err) < 0)
 		return -1;
+	hold_takes_plug(k->hold);
+	k->traffic = traffic_new(k->mv.spec);
 	return move_helper_start(k->m, &k->helper, &k->mv, err);
 }
 
@@ -188,6 +193,7 @@ static int begin(struct sink *k, struct err *err)
 	struct frame f;
 	int rc;
 
+	k->follows = json_bool(facts, TRAFFIC_FACT, false);
 	if (!facts || frame_expect(k->ch, FR_CONFIG, &f, 0, err) < 0 ||
 	    !(config = frame_json(&f, err)) || take_config(k, config, err) < 0)
 		return -1;
@@ -360,25 +366,63 @@ static int await_verdict(struct sink *k, struct err *err)
 	struct frame f;
 
 	/* The last moment at which it can still stay where it was. */
-	if (k->m->o.takes(k->m->o.arg, err) < 0 ||
-	    frame_send(k->ch, FR_PREPARED, NULL, 0, err) < 0)
+	if (k->m->o.takes(k->m->o.arg, err) < 0)
 		return -1;
-	return frame_expect(k->ch, FR_COMMITTED, &f, VERDICT_MS, err);
+	traffic_listen(k->traffic);
+	if (frame_send(k->ch, FR_PREPARED, NULL, 0, err) < 0)
+		return -1;
+	while (frame_recv(k->ch, &f, VERDICT_MS, err) == 0) {
+		if (f.type == FR_COMMITTED)
+			return 0;
+		if (f.type != FR_TRAFFIC)
+			return err_set(err, ERR_INVALID, "%s where COMMITTED was due",
+				       frame_name(f.type));
+		traffic_take(k->traffic, &f);
+	}
+	return -1;
 }
 
 /* --- after the commit --------------------------------------------------------------------- */
+
+/* Its sockets are there: the action script leaves the rest of its network to us. */
+static void plug(struct sink *k)
+{
+	struct err err;
+
+	if (traffic_plug(k->traffic, &err) < 0)
+		log_err(LOG_ERROR, "interface of a container that has moved", &err);
+	hold_plugged(k->hold);
+	container_announce(k->m->o.node, k->mv.id.name, hold_pid(k->hold));
+}
+
+/* False: the source has nothing more to say, or cannot. */
+static bool take_traffic(struct sink *k)
+{
+	struct frame f;
+	struct err err;
+	int rc;
+
+	while ((rc = frame_poll(k->ch, &f, &err)) > 0 && f.type == FR_TRAFFIC)
+		traffic_take(k->traffic, &f);
+	return rc == 0;
+}
 
 static int await_resumed(struct sink *k, struct err *err)
 {
 	struct pollfd pf[] = {
 		{ .fd = hold_fd(k->hold), .events = POLLIN },
 		{ .fd = move_helper_fd(&k->helper), .events = POLLIN },
+		{ .fd = channel_fd(k->ch), .events = POLLIN },
 	};
 	int64_t deadline = deadline_in(RESUME_MS);
 
 	while (!hold_resumed(k->hold)) {
+		if (pf[2].fd >= 0 && !take_traffic(k))
+			pf[2].fd = -1;
 		poll(pf, ARRAY_SIZE(pf), FRAME_PING_MS);
 		hold_seen(k->hold);
+		if (hold_plugs(k->hold))
+			plug(k);
 		if (pf[1].revents && !hold_resumed(k->hold))
 			return helper_failed(k, err);
 		if (clock_ms() >= deadline)
@@ -434,7 +478,8 @@ static int report_lost(struct sink *k, struct err *why)
 		struct frame f;
 
 		/* The end of the stream says that the source has decided. */
-		frame_recv(k->ch, &f, VERDICT_MS, &err);
+		while (frame_recv(k->ch, &f, VERDICT_MS, &err) == 0)
+			;
 	}
 	return -1;
 }
@@ -450,6 +495,10 @@ static int finish_live(struct sink *k, struct err *err)
 		log_err(LOG_WARN, "the source of a move does not hear", &ignored);
 	if (adopt(k, err) < 0)
 		return -1;
+	/* Unread, it would take the last word along when the stream is closed. */
+	if (k->follows)
+		traffic_drain(k->traffic, k->ch);
+	traffic_free(take_ptr(k->traffic));
 	tell_done(k);
 	return 0;
 }
@@ -488,6 +537,7 @@ static int serve(struct sink *k, struct err *err)
 static void release(struct sink *k)
 {
 	assert(!k->hold);
+	assert(!k->traffic);
 	if (k->syncing)
 		join_syncer(k, &(struct err){ 0 });
 	sync_target_free(k->sync);
@@ -506,6 +556,7 @@ static void conclude(struct sink *k)
 	struct err err;
 
 	hold_free(take_ptr(k->hold));
+	traffic_free(take_ptr(k->traffic));
 	/* Before its go it simply leaves; afterwards the action script brings it the verdict. */
 	move_helper_leave(&k->helper);
 	fault_point(move_target_ending, &err);

@@ -120,6 +120,7 @@ static int choose(struct source *s, struct err *err)
 	if (s->kind == MOVE_REFUSED)
 		return refuse(s, &plan, why, err);
 	s->mv.live = s->kind == MOVE_LIVE;
+	s->forwards = s->mv.live && json_bool(facts, TRAFFIC_FACT, false);
 	s->mv.start = s->runs && !s->mv.live;
 	s->mv.frozen = s->mv.live && container_status(s->m->o.node, s->mv.id.name) == STATUS_FROZEN;
 	json_put_str(s->report, "kind", move_kind_name(s->kind));
@@ -266,6 +267,14 @@ static int commit(struct source *s, struct err *err)
 	return rc;
 }
 
+/* What comes for it here meanwhile follows it. */
+static int await_word(struct source *s, struct frame *f, struct err *err)
+{
+	if (s->traffic)
+		return traffic_follow(s->traffic, s->ch, deadline_in(RESUMED_MS), f, err);
+	return frame_recv(s->ch, f, s->mv.live ? RESUMED_MS : STARTED_MS, err);
+}
+
 /* 0: it runs there; 1: lost there, as err says; -1: no word. */
 static int tell_target(struct source *s, struct err *err)
 {
@@ -273,16 +282,27 @@ static int tell_target(struct source *s, struct err *err)
 
 	if (fault_point(move_source_after_commit, err) < 0)
 		return -1;
-	if (frame_send(s->ch, FR_COMMITTED, NULL, 0, err) < 0 || frame_flush(s->ch, err) < 0 ||
+	if ((s->traffic && traffic_send(s->traffic, s->ch, err) < 0) ||
+	    frame_send(s->ch, FR_COMMITTED, NULL, 0, err) < 0 || frame_flush(s->ch, err) < 0 ||
 	    fault_point(move_source_after_verdict, err) < 0)
 		return -1;
-	if (frame_recv(s->ch, &f, s->mv.live ? RESUMED_MS : STARTED_MS, err) < 0)
+	if (await_word(s, &f, err) < 0)
 		return -1;
 	if (f.type == FR_LOST)
 		return frame_error(&f, err), 1;
 	return f.type == FR_RESUMED
 		       ? 0
 		       : err_set(err, ERR_INVALID, "%s where RESUMED was due", frame_name(f.type));
+}
+
+/* Nothing is for the container here any more. */
+static void end_traffic(struct source *s)
+{
+	struct err err;
+
+	if (s->traffic && traffic_end(s->traffic, s->ch, &err) < 0)
+		log_err(LOG_DEBUG, "the last packets for a container that moved", &err);
+	traffic_free(take_ptr(s->traffic));
 }
 
 /* The target has failed for good, and all of the container is still here, standing still. As
@@ -347,6 +367,7 @@ static int finish(struct source *s, struct err *err)
 		s->heard = true;
 		s->downtime_ms = s->froze_ms ? clock_ms() - s->froze_ms : 0;
 		source_stage(s, "resume");
+		end_traffic(s);
 		return 1;
 	}
 	if (rc == 1) {
@@ -368,6 +389,7 @@ static void release(struct source *s)
 	move_helper_leave(&s->helper);
 	image_source_free(s->images);
 	sync_source_free(s->sync);
+	traffic_free(take_ptr(s->traffic));
 	channel_free(s->ch);
 	s->images = NULL;
 	s->sync = NULL;
@@ -393,6 +415,8 @@ static void give_up(struct source *s, const struct err *why)
 	rc = move_settle(s->m, &s->mv, OWNER_SOURCE, true, &err);
 	if (rc < 0)
 		log_err(LOG_ERROR, "give up a move", &err);
+	else if (s->traffic)
+		traffic_back(s->traffic);
 	if (s->ch)
 		frame_fail(s->ch, why);
 	/* Settled twice does no harm, and this also calls off the row. */

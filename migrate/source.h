@@ -4,6 +4,7 @@
 #include "migrate/memory/images.h"
 #include "migrate/move_int.h"
 #include "migrate/rootfs/sync.h"
+#include "migrate/traffic.h"
 
 /* Milliseconds since the step before, under the name of the step that ends. */
 struct stages {
@@ -24,10 +25,12 @@ struct source {
 	enum move_kind kind; /* the one that was chosen */
 	bool runs;           /* at the beginning */
 	struct hold *hold;
+	struct traffic *traffic; /* live, and the target knows of it; else NULL */
 	struct stages stages;
 	json_t *report; /* "migration" of the operation's metadata */
 	int64_t began_ms, froze_ms, downtime_ms, memory;
 	bool end_sessions; /* of commands from outside */
+	bool forwards;     /* the target takes traffic */
 	bool open;         /* the row exists */
 	bool moved;        /* it belongs to the target */
 	bool heard;        /* RESUMED */

@@ -306,26 +306,34 @@ static bool readable(const struct channel *l)
 	return stream_pending(l->s) || poll(&pf, 1, 0) > 0;
 }
 
-int frame_check(struct channel *l, struct err *err)
+int frame_poll(struct channel *l, struct frame *ret, struct err *err)
 {
-	struct frame f;
 	ssize_t n;
 
 	for (;;) {
-		n = frame_parse(l->in + l->in_at, l->in_len - l->in_at, &f, err);
+		n = frame_parse(l->in + l->in_at, l->in_len - l->in_at, ret, err);
 		if (n < 0)
 			return lost(l, -1);
-		if (n > 0 && f.type == FR_FAIL)
-			return frame_error(&f, err);
-		if (n > 0 && f.type != FR_PING)
-			return lost(l, err_set(err, ERR_INVALID, STREAM ": an unexpected %s",
-					       frame_name(f.type)));
 		l->in_at += (size_t)n;
+		if (n > 0 && ret->type == FR_FAIL)
+			return frame_error(ret, err);
+		if (n > 0 && ret->type != FR_PING)
+			return 1;
 		if (n == 0 && !readable(l))
 			return 0;
 		if (n == 0 && read_more(l, deadline_in(FRAME_SILENCE_MS), err) < 0)
 			return -1;
 	}
+}
+
+int frame_check(struct channel *l, struct err *err)
+{
+	struct frame f;
+	int rc = frame_poll(l, &f, err);
+
+	if (rc <= 0)
+		return rc;
+	return lost(l, err_set(err, ERR_INVALID, STREAM ": an unexpected %s", frame_name(f.type)));
 }
 
 int frame_send_error(struct channel *l, enum frame_type type, const struct err *why,

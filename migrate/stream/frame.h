@@ -63,6 +63,8 @@ int frame_error(const struct frame *f, struct err *err);
 bool channel_is_lost(const struct channel *l);
 int frame_send_error(struct channel *l, enum frame_type type, const struct err *why,
 		     struct err *err);
+/* The next one that has come, without waiting for more than its end: 1; 0: none. */
+int frame_poll(struct channel *l, struct frame *ret, struct err *err);
 /* Takes what has come without waiting, PINGs mostly: -1 for a FAIL, the end, or a frame that
  * nobody waits for. */
 int frame_check(struct channel *l, struct err *err);

@@ -25,6 +25,17 @@ bool port_is_ours(const struct link_info *host)
 	return str_starts(host->alias, ALIAS);
 }
 
+bool port_mac(const struct link_info *host, uint8_t ret[MAC_LEN])
+{
+	return port_is_ours(host) && mac_parse(host->alias + strlen(ALIAS), ret);
+}
+
+void port_stand_in(const char *host_name, char ret[IFNAMSIZ])
+{
+	/* One byte is left for it, as for the far end's name (nic.c). */
+	snprintf(ret, IFNAMSIZ, "%.*sh", IFNAMSIZ - 2, host_name);
+}
+
 /* Anything else takes no ports. */
 int port_check_bridge(const char *name, struct err *err)
 {
@@ -41,15 +52,15 @@ int port_check_bridge(const char *name, struct err *err)
 }
 
 /* The bridge may have the address at the port it had before, or at the VXLAN port. */
-static int point_bridge_here(const struct link_info *host, struct err *err)
+static int point_bridge(const struct link_info *host, int index, struct err *err)
 {
 	struct fdb_entry e = { .of_bridge = true };
 	_close_ int nl = -1;
 
-	if (!port_is_ours(host) || !mac_parse(host->alias + strlen(ALIAS), e.mac))
+	if (!port_mac(host, e.mac))
 		return 0;
 	nl = nl_open(err);
-	return nl < 0 ? -1 : fdb_change(nl, host->index, FDB_REPLACE, &e, err);
+	return nl < 0 ? -1 : fdb_change(nl, index, FDB_REPLACE, &e, err);
 }
 
 int port_plug(const char *host_name, const char *bridge, struct err *err)
@@ -66,5 +77,26 @@ int port_plug(const char *host_name, const char *bridge, struct err *err)
 		return -1;
 	if (host.master != wanted && link_set_master(host_name, wanted ? bridge : NULL, err) < 0)
 		return -1;
-	return wanted ? point_bridge_here(&host, err) : 0;
+	return wanted ? point_bridge(&host, host.index, err) : 0;
+}
+
+/* In both directions the one comes before the other goes: what is lost now, its sender only sends
+ * again when a timer of its own ends. */
+int port_connect(const char *host_name, const char *bridge, bool on, struct err *err)
+{
+	char stand_in[IFNAMSIZ];
+	struct link_info host;
+	struct err none;
+	int index, rc;
+
+	port_stand_in(host_name, stand_in);
+	index = (int)if_nametoindex(stand_in);
+	if (index && !on && link_set_master(stand_in, bridge, &none) < 0)
+		log_err(LOG_WARN, "what comes for a container that moves is lost", &none);
+	rc = port_plug(host_name, on ? bridge : "", err);
+	if (index && on)
+		link_set_master(stand_in, NULL, &none);
+	else if (index && link_get(host_name, &host, &none) == 0)
+		point_bridge(&host, index, &none);
+	return rc;
 }

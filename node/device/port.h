@@ -10,10 +10,18 @@
 /* Marks a host end as ours, and says the container's hardware address. */
 void port_alias(const uint8_t mac[MAC_LEN], char ret[PORT_ALIAS_SIZE]);
 bool port_is_ours(const struct link_info *host);
+/* The container's hardware address, of a host end that is ours. */
+bool port_mac(const struct link_info *host, uint8_t ret[MAC_LEN]);
 /* "": none. On: the bridge is told where the container's hardware address is. */
 int port_plug(const char *host_name, const char *bridge, struct err *err);
 /* ERR_NOT_FOUND, or ERR_INVALID for what takes no ports. */
 int port_check_bridge(const char *name, struct err *err);
+
+/* The interface of a catcher (catcher.h) for that host end. */
+void port_stand_in(const char *host_name, char ret[IFNAMSIZ]);
+/* Onto the bridge, or off it. Where there is one, its stand-in takes what comes for the container
+ * meanwhile, and leaves the bridge again afterwards. */
+int port_connect(const char *host_name, const char *bridge, bool on, struct err *err);
 
 /* Frames pass all its ports, or none: the container stands still while it moves. All are tried; the
  * first error is told. */

@@ -15,7 +15,7 @@ int devices_connect(const json_t *spec, bool on, struct err *err)
 		struct err other;
 
 		if (device_has_port(dev, &p) && *p.bridge &&
-		    port_plug(p.host_name, on ? p.bridge : "", rc < 0 ? &other : err) < 0)
+		    port_connect(p.host_name, p.bridge, on, rc < 0 ? &other : err) < 0)
 			rc = -1;
 	}
 	return rc;

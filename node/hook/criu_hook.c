@@ -15,6 +15,9 @@
  *   DUNLIN_HOOK_IMAGES   folder of the images
  *   DUNLIN_HOOK_CGROUP   the payload's folder in each hierarchy of cgroups
  *
+ * On the target it says "plug ROLE ID PID" before it puts the interfaces onto their bridges, which
+ * a daemon that is there does itself before it ends the connection.
+ *
  * It says "hold ROLE ID PID" and waits for one byte, '0' to go on and '1' to give up. A daemon
  * that goes away means giving up on the source while nothing can be committed; in all other cases
  * only the database knows, so the hook waits for the next daemon.
@@ -46,6 +49,7 @@
 #define RESET_STEP_MS 200
 #define RESET_TRIES 25
 #define FRESH_MS 3000 /* a daemon that is there answers by then */
+#define PLUG_MS 1000
 
 static const char *env(const char *key)
 {
@@ -393,20 +397,33 @@ static int hold(struct left *left)
 	return rc;
 }
 
+/* Waits for the end of the connection: what was asked for is done, or nobody does it. */
+static void call(const char *word, int patience_ms)
+{
+	struct pollfd pf = { .fd = dial(word), .events = POLLIN };
+
+	if (pf.fd < 0)
+		return;
+	poll(&pf, 1, patience_ms);
+	close(pf.fd);
+}
+
 static void tell_resumed(void)
 {
-	struct pollfd pf = { .events = POLLIN };
-
 	if (!*env("DUNLIN_HOOK_KEEP"))
 		write_freezer(env("DUNLIN_HOOK_THAWED"));
 	/* CRIU writes it last, and with an owner and a mode that nobody has set. */
 	give_cgroups("freezer.state");
-	pf.fd = dial("resumed");
-	if (pf.fd < 0)
-		return;
-	shutdown(pf.fd, SHUT_WR);
-	poll(&pf, 1, FRESH_MS);
-	close(pf.fd);
+	call("resumed", FRESH_MS);
+}
+
+/* The daemon has packets that come first. */
+static void plug_in(struct left *left)
+{
+	call("plug", PLUG_MS);
+	plug_all(true);
+	read_left(left);
+	in_container(reset_at_once, left, true);
 }
 
 int main(void)
@@ -428,9 +445,7 @@ int main(void)
 		/* One that was just being moved into a cgroup has its file open. */
 		give_cgroups(NULL);
 	} else if (strcmp(stage, "network-unlock") == 0) {
-		plug_all(true);
-		read_left(left);
-		in_container(reset_at_once, left, true);
+		plug_in(left);
 	} else if (strcmp(stage, "pre-resume") == 0) {
 		give_cgroups(NULL);
 	} else if (strcmp(stage, "post-resume") == 0) {

@@ -6,6 +6,7 @@
  *                    holds so much memory
  *   init queue       leaves a message with credentials unread until /accept is there
  *   init kernel      the same with an answer of the kernel about its interfaces
+ *   init echo PORT   sends each datagram back to where it came from
  *   init early       connects to itself, writes and accepts that only once /accept is there
  *
  * Each says "ready" on its standard output once it is what it shall be.
@@ -86,6 +87,26 @@ static int deaf(const char *port)
 	return 1;
 }
 
+static int echo(const char *port)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6 }, from;
+	int s = socket(AF_INET6, SOCK_DGRAM, 0);
+	char data[2048];
+
+	any.sin6_port = htons((int)strtoul(port, NULL, 10));
+	if (bind(s, (struct sockaddr *)&any, sizeof(any)) < 0)
+		return 1;
+	printf("ready\n");
+	fflush(stdout);
+	for (;;) {
+		socklen_t len = sizeof(from);
+		ssize_t n = recvfrom(s, data, sizeof(data), 0, (struct sockaddr *)&from, &len);
+
+		if (n >= 0 && sendto(s, data, (size_t)n, 0, (struct sockaddr *)&from, len) < 0)
+			perror("sendto");
+	}
+}
+
 static int go_on(void)
 {
 	while (poll(NULL, 0, -1) < 0 && errno == EINTR)
@@ -160,6 +181,8 @@ int odd_main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "deaf") == 0)
 		return deaf(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "echo") == 0)
+		return echo(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "talk") == 0)
 		return talk(argv[2], argv[3]);
 	if (argc == 2 && strcmp(argv[1], "starting") == 0)

@@ -139,9 +139,11 @@ def client(cluster):
     """client(address, seconds): a background TCP client on the containers' network; finish() gives its result."""
     clients = []
 
-    def start(address, seconds=60, member=2, program="pingpong.py", port=7000):
+    def start(address, seconds=60, member=2, program="pingpong.py", port=7000, own=None):
         n = next(CLIENTS)
         netns = cluster.client_netns(cluster[member], NETWORK, f"10.87.251.{n}/16", name=f"cl{n}")
+        if own:
+            run("ip", "-n", netns, "addr", "add", own, "dev", "eth0", "nodad")
         p = Client(netns, address, seconds, program, port)
         clients.append(p)
         return p

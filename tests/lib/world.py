@@ -73,7 +73,8 @@ class World:
         return found
 
     def links(self, m, mine):
-        out = json.loads(run("ip", "-n", m.netns, "-j", "link", "show", "type", "veth").stdout or "[]")
+        links = json.loads(run("ip", "-n", m.netns, "-j", "-d", "link", "show").stdout)
+        out = [link for link in links if link.get("linkinfo", {}).get("info_kind") in ("veth", "tun")]
         want = {nic["host_name"] for r in mine.values() for nic in (r["state"]["network"] or {}).values()}
         names = {link["ifname"] for link in out} - {"eth0"}
         extra = {n for n in names if not n.startswith("cl")} - want

@@ -206,6 +206,45 @@ static void resumed_is_noted(void **state)
 	hold_free(h);
 }
 
+/* By the daemon, if it has said so; else the script does it, and need not wait. */
+static void interfaces_are_plugged_by_whom_it_concerns(void **state)
+{
+	struct world *w = *state;
+	struct hold *h = NULL;
+	int s = say(w, "plug target " OP " c1 7 99\n");
+
+	assert_int_equal(verdict(s), 0);
+	close(s);
+	assert_false(readable(w->strays, 0));
+	h = hold_new(w->holds, &target);
+	s = say(w, "plug target " OP " c1 7 99\n");
+	assert_int_equal(verdict(s), 0);
+	close(s);
+	assert_false(hold_plugs(h));
+
+	hold_seen(h);
+	hold_takes_plug(h);
+	s = say(w, "plug target " OP " c1 7 99\n");
+	assert_true(readable(hold_fd(h), WAIT_MS));
+	assert_true(hold_plugs(h));
+	assert_false(hold_here(h));
+	assert_false(readable(s, 0));
+	hold_plugged(h);
+	assert_int_equal(verdict(s), 0);
+	assert_false(hold_plugs(h));
+	hold_plugged(h);
+	close(s);
+
+	/* Who goes away lets it go on. */
+	hold_seen(h);
+	s = say(w, "plug target " OP " c1 7 99\n");
+	assert_true(readable(hold_fd(h), WAIT_MS));
+	hold_free(h);
+	assert_int_equal(verdict(s), 0);
+	assert_false(readable(w->strays, 0));
+	close(s);
+}
+
 static void odd_lines_are_dropped(void **state)
 {
 	static const char *const bad[] = {
@@ -247,6 +286,7 @@ int main(void)
 		T(one_left_waiting_becomes_a_stray),
 		T(a_script_that_dies_is_noticed),
 		T(resumed_is_noted),
+		T(interfaces_are_plugged_by_whom_it_concerns),
 		T(odd_lines_are_dropped),
 	};
 

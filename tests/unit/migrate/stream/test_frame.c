@@ -139,6 +139,30 @@ static void a_check_takes_pings_only(void **state)
 	pair_free(&p);
 }
 
+static void a_poll_takes_what_has_come(void **state)
+{
+	static const char half[] = "one and a half";
+	struct pair p = pair_new();
+	struct frame f;
+	struct err err;
+
+	assert_int_equal(frame_poll(p.b, &f, &err), 0);
+	assert_int_equal(frame_send(p.a, FR_PING, NULL, 0, &err), 0);
+	assert_int_equal(frame_send(p.a, FR_TRAFFIC, half, sizeof(half), &err), 0);
+	assert_int_equal(frame_send(p.a, FR_TRAFFIC, NULL, 0, &err), 0);
+	assert_int_equal(frame_flush(p.a, &err), 0);
+	assert_int_equal(frame_poll(p.b, &f, &err), 1);
+	assert_int_equal(f.type, FR_TRAFFIC);
+	assert_int_equal(f.len, sizeof(half));
+	assert_int_equal(frame_poll(p.b, &f, &err), 1);
+	assert_int_equal(f.len, 0);
+	assert_int_equal(frame_poll(p.b, &f, &err), 0);
+	assert_int_equal(frame_send_error(p.a, FR_FAIL, &(struct err){ .msg = "no" }, &err), 0);
+	assert_int_equal(frame_poll(p.b, &f, &err), -1);
+	assert_string_equal(err.msg, "no");
+	pair_free(&p);
+}
+
 static void who_is_busy_is_heard(void **state)
 {
 	struct pair p = pair_new();
@@ -167,6 +191,7 @@ int main(void)
 		cmocka_unit_test(a_reason_becomes_the_error),
 		cmocka_unit_test(the_end_is_an_error),
 		cmocka_unit_test(a_check_takes_pings_only),
+		cmocka_unit_test(a_poll_takes_what_has_come),
 		cmocka_unit_test(who_is_busy_is_heard),
 	};
 
