@@ -58,6 +58,7 @@ struct move_plan {
 	size_t n[MOVE_REFUSED + 1]; /* how many there are, by what they allow */
 	size_t kept;                /* only the first MOVE_REASONS_MAX are */
 	struct move_reason reasons[MOVE_REASONS_MAX];
+	char note[240]; /* what does not go along, and forbids nothing; "": nothing */
 };
 void move_plan_add(struct move_plan *p, enum move_kind allows, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -65,7 +66,7 @@ void move_plan_add(struct move_plan *p, enum move_kind allows, const char *fmt, 
 size_t move_plan_count(const struct move_plan *p, enum move_kind kind);
 /* What forbids that one: as many as fit, and how many more there are; returns buf. */
 const char *move_plan_text(const struct move_plan *p, enum move_kind kind, char *buf, size_t size);
-/* {kind, reason, reasons[...], more, modes {live {possible, reasons[...], more}, ...}} */
+/* {kind, reason, reasons[...], more, note, modes {live {possible, reasons[...], more}, ...}} */
 json_t *move_plan_json(const struct move_plan *p);
 /* Pre-flight on the source: asks the target for its facts and compares, looks at what the
  * processes hold. Nothing is changed. */

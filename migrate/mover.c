@@ -16,6 +16,7 @@
 #include "migrate/traffic.h"
 #include "node/container/steps.h"
 #include "node/criu/criu.h"
+#include "node/device/port.h"
 #include "node/host/apparmor.h"
 #include "node/host/cgroup.h"
 #include "node/host/facts.h"
@@ -255,6 +256,19 @@ int64_t move_memory(struct mover *m, const char *name)
 				      : keyed(text, "anon ") + keyed(text, "\nshmem ");
 }
 
+/* The peer of such a connection knows this member, not the container. */
+static void look_at_translated(struct mover *m, const char *name, struct move_plan *ret)
+{
+	_json_ json_t *spec = container_spec(m->o.node, name);
+	size_t n = devices_translated(spec);
+
+	if (n)
+		snprintf(ret->note, sizeof(ret->note),
+			 "%zu connection%s to outside of its networks %s translated to an address "
+			 "of %s, and will end",
+			 n, n == 1 ? "" : "s", n == 1 ? "is" : "are", mover_member(m));
+}
+
 void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 		    const json_t *target_facts, struct move_plan *ret)
 {
@@ -276,6 +290,7 @@ void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 	}
 	plan_confinement(label, own, target_facts, ret);
 	look_at_tasks(m, name, ret);
+	look_at_translated(m, name, ret);
 	plan_memory(move_memory(m, name), pace_rate(m->pace), ret);
 }
 

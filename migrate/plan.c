@@ -133,6 +133,7 @@ json_t *move_plan_json(const struct move_plan *p)
 	json_put_str(told, "kind", move_kind_name(p->kind));
 	json_put_str(told, "reason", move_plan_text(p, MOVE_LIVE, text, sizeof(text)));
 	json_object_set_new(told, "modes", modes);
+	json_put_str(told, "note", p->note);
 	return told;
 }
 

@@ -20,6 +20,7 @@
 #include "migrate/plan.h"
 #include "migrate/source.h"
 #include "node/container/steps.h"
+#include "node/device/port.h"
 #include "node/host/cgroup.h"
 #include "node/host/pids.h"
 #include "node/storage/storage.h"
@@ -282,6 +283,8 @@ static int tell_target(struct source *s, struct err *err)
 
 	if (fault_point(move_source_after_commit, err) < 0)
 		return -1;
+	/* What follows is little, and others wait for it. */
+	channel_pace(s->ch, NULL);
 	if ((s->traffic && traffic_send(s->traffic, s->ch, err) < 0) ||
 	    frame_send(s->ch, FR_COMMITTED, NULL, 0, err) < 0 || frame_flush(s->ch, err) < 0 ||
 	    fault_point(move_source_after_verdict, err) < 0)
@@ -431,6 +434,7 @@ static void let_go(struct source *s)
 
 	assert(s->moved);
 	hold_free(take_ptr(s->hold));
+	devices_forget_translated(s->mv.spec);
 	if (move_conclude(s->m, &s->mv, deadline_in(CONNECT_MS), &err) < 0) {
 		log_err(LOG_WARN, "clean up after a move", &err);
 		s->later = true;

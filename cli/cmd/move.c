@@ -98,6 +98,8 @@ static int show_plan(const struct ask *ask, const json_t *plan)
 		show_modes(modes);
 	else
 		show_reasons(plan);
+	if (goes && *json_str(plan, "note", ""))
+		printf("note: %s\n", json_str(plan, "note", ""));
 	return goes ? 0 : 1;
 }
 

@@ -39,7 +39,7 @@ struct channel;
 struct channel *channel_new(struct stream *own_stream);
 void channel_free(struct channel *l); /* NULL is fine */
 int channel_fd(const struct channel *l);
-/* What it sends is bounded by that from now on, which must outlive it. */
+/* What it sends is bounded by that from now on, which must outlive it; NULL: by nothing. */
 void channel_pace(struct channel *l, struct pace *pace);
 
 /* The payload may come in two parts. */

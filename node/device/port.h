@@ -29,3 +29,7 @@ int devices_connect(const json_t *spec, bool on, struct err *err);
 /* The addresses in network{} of a container's state, to all on the bridges of its ports. False when
  * a port does not forward yet: nobody heard of its addresses. */
 bool devices_announce(int fd, const json_t *spec, const json_t *network);
+/* Connections of the addresses that the cluster gave it, which this host translates to an address
+ * of its own: how many there are; 0, too, when that cannot be told. Elsewhere they mean nothing. */
+size_t devices_translated(const json_t *spec);
+void devices_forget_translated(const json_t *spec);

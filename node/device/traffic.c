@@ -2,7 +2,10 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "node/device/port.h"
+#include "node/netlink/conntrack.h"
 #include "node/network/network_int.h"
+
+#define ADDRESSES_MAX 64
 
 int devices_connect(const json_t *spec, bool on, struct err *err)
 {
@@ -65,4 +68,39 @@ bool devices_announce(int fd, const json_t *spec, const json_t *network)
 			all = false;
 	}
 	return all;
+}
+
+/* Only those: what else a container calls itself may be somebody's. */
+static size_t given_addresses(const json_t *spec, struct ip *ret, size_t max)
+{
+	struct device_port p;
+	size_t i, n = 0;
+	json_t *dev;
+
+	json_array_foreach(json_arr(spec, "devices"), i, dev) {
+		if (n < max && device_has_port(dev, &p) && ip_parse(p.ipv4, &ret[n]))
+			n++;
+	}
+	return n;
+}
+
+size_t devices_translated(const json_t *spec)
+{
+	struct ip ip[ADDRESSES_MAX];
+	size_t n = given_addresses(spec, ip, ADDRESSES_MAX), count = 0;
+	struct err err;
+
+	if (conntrack_count(ip, n, &count, &err) < 0)
+		log_err(LOG_DEBUG, "translated connections", &err);
+	return count;
+}
+
+void devices_forget_translated(const json_t *spec)
+{
+	struct ip ip[ADDRESSES_MAX];
+	size_t n = given_addresses(spec, ip, ADDRESSES_MAX);
+	struct err err;
+
+	if (conntrack_forget(ip, n, &err) < 0)
+		log_err(LOG_WARN, "connections of an instance that has moved", &err);
 }

@@ -84,10 +84,10 @@ void nl_unnest(struct nlmsg *m, size_t at)
 		((struct rtattr *)(m->bytes + at))->rta_len = (uint16_t)(m->h.nlmsg_len - at);
 }
 
-int nl_open(struct err *err)
+static int open_for(int protocol, struct err *err)
 {
 	struct timeval patience = { .tv_sec = ANSWER_SECONDS };
-	_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 	int one = 1;
 
 	if (fd < 0)
@@ -96,6 +96,17 @@ int nl_open(struct err *err)
 	setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
 	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
 	return take_fd(&fd);
+}
+
+int nl_open(struct err *err)
+{
+	return open_for(NETLINK_ROUTE, err);
+}
+
+/* Only messages of nfnetlink have something, their subsystem, in the upper byte. */
+static int open_of(const struct nlmsg *m, struct err *err)
+{
+	return open_for(m->h.nlmsg_type >> 8 ? NETLINK_NETFILTER : NETLINK_ROUTE, err);
 }
 
 static int transmit(int fd, struct nlmsg *m, const char *what, struct err *err)
@@ -159,7 +170,7 @@ int nl_send(int fd, struct nlmsg *m, const char *what, struct err *err)
 
 int nl_call(struct nlmsg *m, const char *what, struct err *err)
 {
-	_close_ int fd = nl_open(err);
+	_close_ int fd = open_of(m, err);
 
 	return fd < 0 ? -1 : nl_send(fd, m, what, err);
 }
@@ -182,7 +193,7 @@ static int take_answers(const void *buf, size_t n, const char *what, nl_fn fn, v
 int nl_get(struct nlmsg *m, const char *what, nl_fn fn, void *arg, struct err *err)
 {
 	_free_ char *buf = xcalloc(1, RECEIVE_BYTES);
-	_close_ int fd = nl_open(err);
+	_close_ int fd = open_of(m, err);
 	ssize_t n;
 
 	if (fd < 0 || transmit(fd, m, what, err) < 0)
@@ -197,7 +208,7 @@ int nl_get(struct nlmsg *m, const char *what, nl_fn fn, void *arg, struct err *e
 int nl_dump(struct nlmsg *m, const char *what, nl_fn fn, void *arg, struct err *err)
 {
 	_free_ char *buf = xcalloc(1, RECEIVE_BYTES);
-	_close_ int fd = nl_open(err);
+	_close_ int fd = open_of(m, err);
 	int rc = 1;
 
 	if (fd < 0)

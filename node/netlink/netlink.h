@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node/netlink/netlink.h - requests to rtnetlink in the network namespace of the calling thread.
+/* node/netlink/netlink.h - requests to rtnetlink, and by nl_call, nl_get and nl_dump to nfnetlink,
+ * in the network namespace of the calling thread.
  *
  *     struct nlmsg m;
  *     nl_begin(&m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &(struct ifinfomsg){ 0 }, sizeof(...));

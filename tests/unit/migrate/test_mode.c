@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "migrate/migrate.h"
 
 /* One reason for each letter: against live only, near-live too, all. */
@@ -114,8 +115,14 @@ static size_t reasons(const json_t *plan, const char *mode)
 static void a_plan_tells_what_stands_against_each(void **state)
 {
 	struct move_plan plan = plan_of("llnlllllllllllllllllllll");
-	_json_ json_t *j = move_plan_json(&plan);
-	const json_t *live = json_obj(json_obj(j, "modes"), "live");
+	_json_ json_t *plain = move_plan_json(&plan), *j = NULL;
+	const json_t *live;
+
+	assert_string_equal(json_str(plain, "note", "?"), "");
+	str_copy(plan.note, sizeof(plan.note), "two will end");
+	j = move_plan_json(&plan);
+	live = json_obj(json_obj(j, "modes"), "live");
+	assert_string_equal(json_str(j, "note", ""), "two will end");
 
 	assert_string_equal(json_str(j, "kind", ""), "cold");
 	assert_false(allows(j, "live"));

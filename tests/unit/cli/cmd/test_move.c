@@ -159,6 +159,12 @@ static const struct dialogue plans_cases[] = {
 	  PLAN "\n" },
 	{ "move c1 --target m2 --dry-run",
 	  NULL,
+	  { SAYS(PLAN, "{\"kind\":\"live\",\"note\":\"one will end\",\"modes\":{\"live\":" YES
+		       "}}") },
+	  "c1 would move to m2: live\nlive: possible\nnote: one will end\n",
+	  NULL },
+	{ "move c1 --target m2 --dry-run",
+	  NULL,
 	  { SAYS(PLAN, NEAR) },
 	  "c1 would move to m2: near-live\n" NEAR_TEXT,
 	  NULL },

@@ -159,6 +159,19 @@ static void says_when_a_port_does_not_forward_yet(void **state)
 		assert_true(clock_ms() < deadline);
 }
 
+/* By the addresses that the cluster gave it; what it has inside, or none, translates nothing. */
+static void nothing_is_translated_where_there_is_nothing(void **state)
+{
+	_json_ json_t *spec = parsed("{\"devices\":[" DISK "," NIC("a", "v0", "br0") "]}");
+
+	json_array_append_new(json_object_get(spec, "devices"),
+			      json_pack("{ss,ss,ss,ss}", "type", "nic", "host_name", "v1",
+					"bridge", "br0", "ipv4", "10.9.0.7/24"));
+	assert_int_equal(devices_translated(spec), 0);
+	devices_forget_translated(spec);
+	assert_int_equal(devices_translated(NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +179,7 @@ int main(void)
 		cmocka_unit_test(tries_all),
 		cmocka_unit_test(announces_its_addresses),
 		cmocka_unit_test(says_when_a_port_does_not_forward_yet),
+		cmocka_unit_test(nothing_is_translated_where_there_is_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, netns_tear_down);
