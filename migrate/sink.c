@@ -50,6 +50,7 @@ struct sink {
 	bool follows;            /* the source sends it on */
 	pthread_t syncer;
 	bool syncing;
+	struct err unwritten; /* what the syncer says */
 };
 
 /* --- getting ready ------------------------------------------------------------------------ */
@@ -212,8 +213,7 @@ static int begin(struct sink *k, struct err *err)
 
 static int sync_volume(struct sink *k, struct err *err)
 {
-	return syncfs(k->root_fd) < 0 ? err_sys(err, "write out the volume of %s", k->mv.id.name)
-				      : 0;
+	return sync_flush(k->sync, err) < 0 ? err_wrap(err, "the volume of %s", k->mv.id.name) : 0;
 }
 
 static int pass_done(struct sink *k, struct err *err)
@@ -294,7 +294,7 @@ static void *syncer_main(void *arg)
 {
 	struct sink *k = arg;
 
-	return (void *)(intptr_t)syncfs(k->root_fd);
+	return (void *)(intptr_t)sync_volume(k, &k->unwritten);
 }
 
 static int join_syncer(struct sink *k, struct err *err)
@@ -305,9 +305,9 @@ static int join_syncer(struct sink *k, struct err *err)
 		return sync_volume(k, err);
 	k->syncing = false;
 	pthread_join(k->syncer, &rc);
-	return rc ? err_set(err, ERR_INTERNAL, "the volume of %s could not be written out",
-			    k->mv.id.name)
-		  : 0;
+	if (rc)
+		*err = k->unwritten;
+	return rc ? -1 : 0;
 }
 
 static int helper_failed(struct sink *k, struct err *err)

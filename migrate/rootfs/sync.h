@@ -86,3 +86,5 @@ struct sync_target *sync_target_new(const struct sync_target_opts *o);
 void sync_target_free(struct sync_target *t);
 /* Takes SYNC, SYNC_DATA and SYNC_END frames. */
 int sync_take(struct sync_target *t, const struct frame *f, struct err *err);
+/* Has what was taken since the last call written to disk. */
+int sync_flush(struct sync_target *t, struct err *err);

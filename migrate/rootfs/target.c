@@ -22,6 +22,7 @@ struct sync_target {
 	struct sync_target_opts o;
 	/* the file whose data come */
 	int fd;
+	bool unwritten; /* something was taken since sync_flush() */
 	uint8_t *entry_buf;
 	struct sync_entry file;
 	/* the folder used last */
@@ -386,8 +387,18 @@ static int end_file(struct sync_target *t, struct err *err)
 	return rc;
 }
 
+int sync_flush(struct sync_target *t, struct err *err)
+{
+	/* What others have written to the same file system is not waited for without need. */
+	if (t->unwritten && syncfs(t->o.root_fd) < 0)
+		return err_sys(err, "write to disk");
+	t->unwritten = false;
+	return 0;
+}
+
 int sync_take(struct sync_target *t, const struct frame *f, struct err *err)
 {
+	t->unwritten = true;
 	if (f->type == FR_SYNC)
 		return take_entry(t, f, err);
 	if (f->type == FR_SYNC_DATA)

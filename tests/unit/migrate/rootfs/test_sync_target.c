@@ -148,6 +148,30 @@ static void marks_are_the_driver_s(void **state)
 	assert_int_equal(give(w, &e, &err), 0);
 }
 
+/* Stands in for that of libc. */
+static int synced;
+int syncfs(int fd)
+{
+	synced++;
+	return 0;
+}
+
+static void only_what_came_is_written_to_disk(void **state)
+{
+	struct world *w = *state;
+	struct sync_entry e = { SYNC_DIR, "d", "", .mode = S_IFDIR | 0755 };
+	struct err err;
+
+	synced = 0;
+	assert_int_equal(sync_flush(w->target, &err), 0);
+	assert_int_equal(synced, 0);
+	assert_int_equal(give(w, &e, &err), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(sync_flush(w->target, &err), 0);
+		assert_int_equal(synced, 1);
+	}
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -156,6 +180,7 @@ int main(void)
 		T(paths_cannot_lead_out),       T(links_are_not_followed),
 		T(ids_and_devices_are_limited), T(data_stay_in_their_file),
 		T(odd_attributes_are_refused),  T(marks_are_the_driver_s),
+		T(only_what_came_is_written_to_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
