@@ -37,6 +37,7 @@
 #include "node/criu/strays.h"
 #include "node/criu/tcp_left.h"
 #include "node/criu/watches.h"
+#include "node/criu/yard.h"
 #include "node/device/port.h"
 #include "node/helper/verbs.h"
 #include "node/host/cgroup.h"
@@ -144,12 +145,15 @@ static char *folder_of(const struct job *j)
 
 /* Options that liblxc does not know, and that are complete when the gate opens. cgroup-root without
  * a controller also covers the v2 hierarchy. */
-static int write_options(const struct job *j, struct err *err)
+static int write_options(const struct job *j, const char *tools, bool source, struct err *err)
 {
-	_free_ char *path = options_path(j);
+	_free_ char *path = options_path(j), *yard = xasprintf("%s/yard", tools);
+	bool made = source && criu_yard_make(yard);
 	/* The peers of connections have given up by the time that kept memory is restored. */
-	_free_ char *text = xasprintf("cgroup-root /%s/%s/payload\n%s", j->cgroup_name, j->name,
-				      j->kept ? "tcp-close\n" : "");
+	_free_ char *text = xasprintf("cgroup-root /%s/%s/payload\n%s%s%s%s", j->cgroup_name,
+				      j->name, j->kept ? "tcp-close\n" : "",
+				      made ? "cgroup-yard " : "", made ? yard : "",
+				      made ? "\n" : "");
 	_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd < 0 || io_write_full(fd, text, strlen(text)) < 0)
@@ -170,7 +174,7 @@ static struct lxc_container *prepare(const struct job *j, const char *role, stru
 		return NULL;
 	setenv("PATH", tools, 1);
 	set_hook(j, role);
-	if (write_options(j, err) == 0)
+	if (write_options(j, tools, str_eq(role, "source"), err) == 0)
 		return c;
 	lxc_container_put(c);
 	return NULL;
