@@ -84,7 +84,8 @@ def begin_within_a_move(cluster, name):
         session.stdin.write("hello\n")
         session.stdin.flush()
     line = session.stdout.readline()
-    os.kill(helper[0], signal.SIGCONT)
+    for pid in helper:
+        os.kill(pid, signal.SIGCONT)
     if line == "hello\n":
         return session, mover()
     session.communicate()
