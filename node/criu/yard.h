@@ -11,6 +11,6 @@
 
 #include "base/err.h"
 
-/* Makes it in the folder DIR, which may be there from another dump; false when something of this host has no place in one, or it cannot
- * be made: CRIU then does without. */
+/* Makes it in the folder DIR, which may be there from another dump; false when something of this
+ * host has no place in one, or it cannot be made: CRIU then does without. */
 bool criu_yard_make(const char *dir);

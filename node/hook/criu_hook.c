@@ -423,7 +423,8 @@ static void plug_in(struct left *left)
 	call("plug", PLUG_MS);
 	plug_all(true);
 	read_left(left);
-	in_container(reset_at_once, left, true);
+	if (left->n > 0)
+		in_container(reset_at_once, left, true);
 }
 
 int main(void)
