@@ -145,6 +145,11 @@ def test_moves_live_and_works_as_before(cluster, debian, client, world, suite):
     assert d.sh("systemctl show -P MainPID pong") == main_pid
     result = talk.finish()
     assert result["error"] == "" and result["replies"] > 100
+    before = d.processes()
+    cluster[0].cli("stop", "--stateful", d.name)
+    cluster[0].cli("start", d.name)
+    assert d.processes() == before, "it goes on from memory that was on disk"
+    d.works()
     cluster[0].cli("stop", d.name)
     assert world.problems() == []
 
