@@ -26,6 +26,11 @@ static const struct key_value values[] = {
 	{ &server_keys, "core.remote_token_expiry", "-1H", false },
 	{ &server_keys, "core.remote_token_expiry", "101y", false },
 	{ &server_keys, "core.trust_password", "x", false },
+	{ &server_keys, "move.bandwidth", "64KiB", true },
+	{ &server_keys, "move.bandwidth", "1TiB", true },
+	{ &server_keys, "move.bandwidth", "65535", false },
+	{ &server_keys, "move.bandwidth", "2TiB", false },
+	{ &server_keys, "move.bandwidth", "100Mbit", false },
 	{ &member_keys, "user.rack", "7", true },
 	{ &member_keys, "scheduler.instance", "sometimes", false },
 	{ &image_keys, "os", "Debian", true },
@@ -52,6 +57,16 @@ static void test_voters(void **state)
 	assert_int_equal(n, 3);
 }
 
+static void test_rate(void **state)
+{
+	struct err err = { 0 };
+	int64_t n = 0;
+
+	assert_int_equal(keys_read_value(&server_keys, "move.bandwidth", "100MiB", &n, &err), 1);
+	assert_int_equal(n, 100 << 20);
+	assert_int_equal(keys_read_value(&server_keys, "move.bandwidth", NULL, &n, &err), 0);
+}
+
 static void test_rows(void **state)
 {
 	keys_rows_hold(&server_keys, values, ARRAY_SIZE(values));
@@ -64,6 +79,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_voters),
+		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_rows),
 	};
 
