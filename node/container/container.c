@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/container/container_int.h"
+#include "node/container/halt.h"
 #include "node/container/keys.h"
 #include "node/container/lxcconf.h"
 #include "node/container/step.h"
@@ -99,16 +100,14 @@ static int check_stoppable(struct ct *c, struct err *err)
 	return 0;
 }
 
-/* The signal that asks init to shut down; systemd blocks the one that it takes by signalfd. */
+/* That of lxc.signal.halt, or 0. */
 static int halt_signal(struct node *n, struct ct *c)
 {
 	_json_ json_t *spec = ct_spec(n, c);
 	int own = 0;
 
 	keys_get(&instance_keys, json_obj(spec, "config"), "raw.lxc", &own);
-	if (own > 0)
-		return own;
-	return pids_blocks_signal(c->pid, SIGRTMIN + 3) ? SIGRTMIN + 3 : SIGPWR;
+	return own > 0 ? own : 0;
 }
 
 static int ask_to_stop(struct node *n, struct ct *c, int *ret_pidfd, struct err *err)
@@ -122,8 +121,10 @@ static int ask_to_stop(struct node *n, struct ct *c, int *ret_pidfd, struct err 
 	    cgroup_freeze(n->cgroup_name, c->name, false, deadline_in(FREEZE_TIMEOUT_MS), err) < 0)
 		return -1;
 	*ret_pidfd = fcntl(c->pidfd, F_DUPFD_CLOEXEC, 3);
-	if (*ret_pidfd < 0 || pids_signal(*ret_pidfd, halt_signal(n, c)) < 0)
-		return err_sys(err, "ask instance %s to shut down", c->name);
+	if (*ret_pidfd < 0)
+		return err_sys(err, "watch instance %s", c->name);
+	if (halt_ask(c->pid, *ret_pidfd, halt_signal(n, c), err) < 0)
+		return err_wrap(err, "ask instance %s to shut down", c->name);
 	c->stop_asked = true;
 	ct_set_status(n, c, STATUS_STOPPING);
 	return 0;
