@@ -53,10 +53,12 @@ static int helper_failed(struct source *s, struct err *err)
 	const char *why = json_str(ok, "again", "");
 
 	if (*why)
-		return err_set(err, ERR_CONFLICT, "%s could not dump %s, not even after %d tries: "
+		return err_set(err, ERR_CONFLICT,
+			       "%s could not dump %s, not even after %d tries: "
 			       "%s (%s)",
 			       s->mv.source, s->mv.id.name, DUMP_TRIES, why,
-			       json_str(ok, "cause", "")), 1;
+			       json_str(ok, "cause", "")),
+		       1;
 	if (!ok)
 		return err_wrap(err, "%s could not dump %s", s->mv.source, s->mv.id.name);
 	return err_set(err, ERR_INTERNAL, "the dump of %s ended before the move did",
@@ -84,6 +86,8 @@ static int follow_dump(struct source *s, struct err *err)
 		hold_seen(s->hold);
 		if (pf[1].revents && !hold_here(s->hold))
 			return helper_failed(s, err);
+		if (move_helper_check(&s->helper, err) < 0)
+			return -1;
 		if (pf[3].revents && frame_check(s->ch, err) < 0)
 			return -1;
 		if (n == 0 &&
@@ -205,8 +209,8 @@ int source_dump(struct source *s, struct err *err)
 	source_stage(s, "rootfs_delta");
 	if (await_prepared(s, err) < 0)
 		return channel_is_lost(s->ch) ? -1
-					  : err_wrap(err, "%s could not restore %s", s->mv.target,
-						     s->mv.id.name);
+					      : err_wrap(err, "%s could not restore %s",
+							 s->mv.target, s->mv.id.name);
 	source_stage(s, "restore");
 	if (check_outside(s, err) < 0)
 		return -1;

@@ -159,14 +159,28 @@ json_t *hello_exchange(struct mover *m, struct channel *c, bool first, struct er
 struct move_helper {
 	struct helper h;
 	bool runs;
-	int sock; /* -1 once it has begun its work */
+	int sock;                /* -1 once it has begun its work */
+	int64_t work, worked_ms; /* move_helper_check */
 };
 /* Starts it and waits until it is ready to begin. */
 int move_helper_start(struct mover *m, struct move_helper *h, const struct move *mv,
 		      struct err *err);
 int move_helper_go(struct move_helper *h, struct err *err);
 int move_helper_fd(const struct move_helper *h); /* readable when it has ended */
+/* Fails when it and what it has begun have done nothing for a while. */
+int move_helper_check(struct move_helper *h, struct err *err);
 /* Its answer. */
 json_t *move_helper_end(struct move_helper *h, int64_t deadline, struct err *err);
-/* One that has not begun goes away; a dump that has begun is left to end by itself. */
+void move_helper_call_off(struct move_helper *h); /* one that has not begun goes away */
+/* One that has not begun goes away; one that has is left to end by itself. */
 void move_helper_leave(struct move_helper *h);
+/* Likewise, once nobody needs what it has begun; if it does not end soon it is killed. */
+void move_helper_dismiss(struct move_helper *h);
+/* At once, with what it has begun. */
+void move_helper_kill(struct move_helper *h);
+/* Target: a restore that has failed after the commit. Nothing of it may run here when the source
+ * takes it back: 1, or -1 when something does. */
+int restore_kill(struct mover *m, const struct move *mv, struct hold *h);
+/* Target: the helper of a concluded move. One that has not got so far must not go on when it runs
+ * again, nor leave anything here. */
+void restore_end(struct mover *m, const struct move *mv, struct move_helper *h);

@@ -92,7 +92,7 @@ static int release(struct mover *m, const struct move *mv, struct err *err)
 	const char *name = mv->id.name;
 	_json_ json_t *request = container_request(m->o.node, name);
 
-	if (criu_await(m->o.node, name, deadline_in(RELEASE_MS), err) < 0 ||
+	if (criu_end(m->o.node, name, deadline_in(RELEASE_MS), err) < 0 ||
 	    devices_connect(mv->spec, true, err) < 0)
 		return -1;
 	criu_mend(json_str(request, "cgroup_name", ""), name);
@@ -163,7 +163,7 @@ static int leave(struct mover *m, const struct move *mv, bool volume, struct err
 	if (h) {
 		/* CRIU kills a dumped tree when the move goes on, a restored one when not. */
 		hold_tell(h, mv->id.source);
-		criu_await(n, name, deadline_in(KILL_MS), &ignored);
+		criu_end(n, name, deadline_in(KILL_MS), &ignored);
 	}
 	hold_free(h);
 	known = container_pid(n, name) > 0;

@@ -332,6 +332,8 @@ static int await_restored(struct sink *k, struct err *err)
 		hold_seen(k->hold);
 		if (pf[1].revents && !hold_here(k->hold))
 			return helper_failed(k, err);
+		if (move_helper_check(&k->helper, err) < 0)
+			return -1;
 		if (clock_ms() >= deadline)
 			return err_set(err, ERR_TIMEOUT, "CRIU did not restore %s in time",
 				       k->mv.id.name);
@@ -464,16 +466,10 @@ static void tell_done(struct sink *k)
 		log_debug("the source of a move has closed the stream first");
 }
 
-/* Nothing of it may run here when the source takes it back. */
-static int report_lost(struct sink *k, struct err *why)
+static int report_lost(struct sink *k, const struct err *why)
 {
 	struct err err;
 
-	hold_tell(k->hold, false);
-	if (criu_kill_tree(k->m->o.node, k->mv.id.name, deadline_in(RESUME_MS), &err) < 0) {
-		log_err(LOG_ERROR, "a restore that failed cannot be killed", &err);
-		return -1;
-	}
 	if (frame_send_error(k->ch, FR_LOST, why, &err) == 0) {
 		struct frame f;
 
@@ -487,8 +483,17 @@ static int report_lost(struct sink *k, struct err *why)
 static int finish_live(struct sink *k, struct err *err)
 {
 	struct err ignored;
+	int rc;
 
-	if (resume(k, err) < 0)
+	/* However long it takes, the source has to hear how it ends. */
+	frame_busy(k->ch, true);
+	rc = resume(k, err);
+	if (rc < 0)
+		rc = restore_kill(k->m, &k->mv, k->hold);
+	frame_busy(k->ch, false);
+	if (rc < 0)
+		return -1;
+	if (rc > 0)
 		return report_lost(k, err);
 	if (frame_send(k->ch, FR_RESUMED, NULL, 0, &ignored) < 0 ||
 	    frame_flush(k->ch, &ignored) < 0)
@@ -558,12 +563,14 @@ static void conclude(struct sink *k)
 	hold_free(take_ptr(k->hold));
 	traffic_free(take_ptr(k->traffic));
 	/* Before its go it simply leaves; afterwards the action script brings it the verdict. */
-	move_helper_leave(&k->helper);
+	move_helper_call_off(&k->helper);
 	fault_point(move_target_ending, &err);
 	if (!k->noted || move_conclude(k->m, &k->mv, deadline_in(LATEST_MS), &err) == 0) {
+		restore_end(k->m, &k->mv, &k->helper);
 		move_end(k->m, &k->mv);
 		return;
 	}
+	move_helper_leave(&k->helper);
 	log_err(LOG_WARN, "a move cannot be concluded yet", &err);
 	move_end(k->m, &k->mv);
 	move_conclude_later(k->m, &k->mv);

@@ -389,7 +389,10 @@ static int finish(struct source *s, struct err *err)
 
 static void release(struct source *s)
 {
-	move_helper_leave(&s->helper);
+	if (s->open_end || s->later)
+		move_helper_leave(&s->helper);
+	else
+		move_helper_dismiss(&s->helper);
 	image_source_free(s->images);
 	sync_source_free(s->sync);
 	traffic_free(take_ptr(s->traffic));

@@ -12,8 +12,15 @@
 #include "migrate/move_int.h"
 #include "node/container/steps.h"
 #include "node/criu/criu.h"
+#include "node/device/port.h"
+#include "node/host/cgroup.h"
+#include "node/host/pids.h"
 
 #define READY_MS 20000
+#define LOOK_MS 1000
+#define STALL_MS 8000
+#define DISMISS_MS 10000
+#define KILL_MS 20000
 
 static json_t *request_of(struct mover *m, const struct move *mv, struct err *err)
 {
@@ -84,6 +91,7 @@ int move_helper_go(struct move_helper *h, struct err *err)
 	assert(h->sock >= 0);
 	rc = send(h->sock, "g", 1, MSG_NOSIGNAL) == 1 ? 0 : err_sys(err, "start a helper");
 	close(take_fd(&h->sock));
+	h->worked_ms = clock_ms();
 	return rc;
 }
 
@@ -104,32 +112,119 @@ json_t *move_helper_end(struct move_helper *h, int64_t deadline, struct err *err
 	return helper_end(&h->h, deadline, err);
 }
 
+int move_helper_check(struct move_helper *h, struct err *err)
+{
+	int64_t now = clock_ms(), work;
+
+	if (!h->runs || now - h->worked_ms < LOOK_MS)
+		return 0;
+	work = pids_group_work(h->h.proc.pid);
+	if (work == h->work)
+		return now - h->worked_ms < STALL_MS
+			       ? 0
+			       : err_set(err, ERR_TIMEOUT, "CRIU stands still for %d s",
+					 STALL_MS / 1000);
+	h->work = work;
+	h->worked_ms = now;
+	return 0;
+}
+
+struct reaping {
+	struct helper h;
+	bool dismissed;
+};
+
 static void *reap_main(void *arg)
 {
-	struct move_helper *h = arg;
+	struct reaping *r = arg;
+	struct pollfd pf = { .fd = r->h.proc.pidfd, .events = POLLIN };
 	struct err err;
 
-	json_decref(helper_end(&h->h, 0, &err));
-	free(h);
+	if (r->dismissed) {
+		/* With what it has left in its process group. */
+		poll(&pf, 1, DISMISS_MS);
+		helper_kill(&r->h);
+	} else {
+		json_decref(helper_end(&r->h, 0, &err));
+	}
+	free(r);
 	return NULL;
 }
 
-void move_helper_leave(struct move_helper *h)
+void move_helper_call_off(struct move_helper *h)
 {
-	struct move_helper *copy;
-	pthread_t thread;
-
 	if (h->sock >= 0)
 		close(take_fd(&h->sock));
+}
+
+static void reap(struct move_helper *h, bool dismissed)
+{
+	struct reaping *copy;
+	pthread_t thread;
+
+	move_helper_call_off(h);
 	if (!h->runs)
 		return;
-	/* Killing a CRIU at work would damage the tasks it holds: it gets its verdict from the
-	 * hook. */
-	copy = xnew(struct move_helper);
-	*copy = *h;
+	copy = xnew(struct reaping);
+	*copy = (struct reaping){ h->h, dismissed };
 	h->runs = false;
 	if (pthread_create(&thread, NULL, reap_main, copy) == 0)
 		pthread_detach(thread);
 	else
 		free(copy);
+}
+
+void move_helper_leave(struct move_helper *h)
+{
+	/* Killing a CRIU at work would damage the tasks it holds: it gets its verdict from the
+	 * hook. */
+	reap(h, false);
+}
+
+void move_helper_dismiss(struct move_helper *h)
+{
+	reap(h, true);
+}
+
+void move_helper_kill(struct move_helper *h)
+{
+	move_helper_call_off(h);
+	if (h->runs) {
+		pids_kill_offspring(h->h.proc.pid);
+		helper_kill(&h->h);
+	}
+	h->runs = false;
+}
+
+int restore_kill(struct mover *m, const struct move *mv, struct hold *h)
+{
+	struct err err;
+
+	assert(h);
+	hold_tell(h, false);
+	/* Nobody hears of it how its connections end. */
+	if (devices_connect(mv->spec, false, &err) < 0)
+		log_err(LOG_WARN, "unplug a restore that failed", &err);
+	if (criu_kill_tree(m->o.node, mv->id.name, deadline_in(KILL_MS), &err) == 0)
+		return 1;
+	log_err(LOG_ERROR, "a restore that failed cannot be killed", &err);
+	return -1;
+}
+
+void restore_end(struct mover *m, const struct move *mv, struct move_helper *h)
+{
+	struct node *n = m->o.node;
+	const char *name = mv->id.name;
+	_json_ json_t *request = NULL;
+	struct err err;
+
+	if (!h->runs || container_pid(n, name) > 0) {
+		move_helper_leave(h);
+		return;
+	}
+	move_helper_kill(h);
+	request = container_request(n, name);
+	if (criu_kill_tree(n, name, deadline_in(KILL_MS), &err) < 0)
+		log_err(LOG_WARN, "processes of a restore that was given up", &err);
+	cgroup_remove(json_str(request, "cgroup_name", ""), name);
 }

@@ -41,6 +41,9 @@ int criu_fix_timers_in(unsigned char *data, size_t len);
 /* The rest is callable from threads. After a dump or restore: waits until CRIU has let go of all
  * tasks. */
 int criu_await(struct node *n, const char *name, int64_t deadline, struct err *err);
+/* The same after a verdict; one that does nothing any more is killed, and may leave a process
+ * broken with which it was at work. */
+int criu_end(struct node *n, const char *name, int64_t deadline, struct err *err);
 /* Takes sockets out of the repair mode that a killed CRIU leaves them in. Before its tasks are
  * thawed: reading from such a socket fails. */
 void criu_mend(const char *cgroup_name, const char *name);

@@ -25,6 +25,7 @@
 #define STEP_MS 10
 #define ARGUMENTS_MAX (64 << 10)
 #define TRACER_STEP_MS 1000
+#define STALL_MS 3000 /* CRIU, which has its verdict, would have done something */
 
 static pid_t tracer_of(pid_t pid)
 {
@@ -75,6 +76,41 @@ int criu_await(struct node *n, const char *name, int64_t deadline, struct err *e
 	pid_t tracer;
 
 	while ((tracer = tracer_in(n, name))) {
+		if (deadline && clock_ms() >= deadline)
+			return err_set(err, ERR_TIMEOUT, "CRIU (process %d) does not let go of %s",
+				       tracer, name);
+		await_process(tracer, deadline);
+	}
+	return 0;
+}
+
+/* The second time with its own tracer, our guard: that should have seen it end. */
+static void kill_tracer(pid_t tracer, int times)
+{
+	pid_t guard = times > 0 ? tracer_of(tracer) : 0;
+
+	kill(tracer, SIGKILL);
+	if (guard > 0)
+		kill(guard, SIGKILL);
+}
+
+int criu_end(struct node *n, const char *name, int64_t deadline, struct err *err)
+{
+	int64_t worked = -1, since = clock_ms();
+	int times = 0;
+	pid_t tracer;
+
+	while ((tracer = tracer_in(n, name))) {
+		int64_t work = pids_work(tracer);
+
+		if (work != worked)
+			since = clock_ms();
+		worked = work;
+		if (clock_ms() - since >= STALL_MS) {
+			log_warn("CRIU stands still: killed", "instance", name);
+			kill_tracer(tracer, times++);
+			since = clock_ms();
+		}
 		if (deadline && clock_ms() >= deadline)
 			return err_set(err, ERR_TIMEOUT, "CRIU (process %d) does not let go of %s",
 				       tracer, name);

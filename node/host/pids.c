@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -18,6 +19,8 @@
 
 #define PROC_FILE_MAX (64 << 10)
 #define STAT_PPID 2 /* fields after the command's closing parenthesis, state is 1 */
+#define STAT_USER_TIME 12
+#define STAT_SYSTEM_TIME 13
 #define STAT_START 20
 #define OUTSIDE_MAX 15
 #define ORIGIN_TRIES 32
@@ -58,6 +61,77 @@ bool pids_is_stopped(pid_t pid)
 	const char *p = s ? strrchr(s, ')') : NULL;
 
 	return p && str_starts(p, ") T");
+}
+
+/* The number that follows a key of /proc/PID/status. */
+static int64_t status_number(const char *text, const char *key)
+{
+	const char *at = text ? strstr(text, key) : NULL;
+	char number[24];
+	int64_t v;
+
+	if (!at)
+		return 0;
+	at += strlen(key);
+	at += strspn(at, "\t ");
+	snprintf(number, sizeof(number), "%.*s", (int)strspn(at, "0123456789"), at);
+	return str_to_i64(number, 0, INT64_MAX, &v) ? v : 0;
+}
+
+int64_t pids_work(pid_t pid)
+{
+	_free_ char *status = read_proc(pid, "status");
+
+	return (status != NULL) + stat_field(pid, STAT_USER_TIME) +
+	       stat_field(pid, STAT_SYSTEM_TIME) +
+	       status_number(status, "\nvoluntary_ctxt_switches:") +
+	       status_number(status, "\nnonvoluntary_ctxt_switches:");
+}
+
+static bool descends(pid_t pid, pid_t from)
+{
+	for (int i = 0; i < ORIGIN_TRIES && pid > 1; i++) {
+		pid = pids_parent(pid);
+		if (pid == from)
+			return true;
+	}
+	return false;
+}
+
+void pids_kill_offspring(pid_t from)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	uint64_t pid;
+
+	while (d && (e = readdir(d))) {
+		_close_ int fd = -1;
+
+		if (!str_to_u64(e->d_name, INT32_MAX, &pid) || !descends((pid_t)pid, from))
+			continue;
+		/* Looked at again: the number may have come to mean another process. */
+		fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+		if (fd >= 0 && descends((pid_t)pid, from))
+			pids_signal(fd, SIGKILL);
+	}
+	if (d)
+		closedir(d);
+}
+
+int64_t pids_group_work(pid_t group)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	int64_t work = 0;
+	uint64_t pid;
+
+	while (d && (e = readdir(d))) {
+		if (str_to_u64(e->d_name, INT32_MAX, &pid) && getpgid((pid_t)pid) == group)
+			work += pids_work((pid_t)pid);
+	}
+	if (d)
+		closedir(d);
+	return work;
 }
 
 /* Where a thread sleeps, as kernels call it. */

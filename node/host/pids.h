@@ -19,6 +19,11 @@ int pids_exit_status(int pidfd);
 bool pids_blocks_signal(pid_t pid, int sig);
 int pids_signal(int pidfd, int sig);
 bool pids_is_stopped(pid_t pid); /* by Ctrl-Z, SIGSTOP */
+/* SIGKILL to all that it has begun, wherever that is by now; not to itself. */
+void pids_kill_offspring(pid_t pid);
+/* A number that grows as long as the process does anything at all; 0 when it is gone. */
+int64_t pids_work(pid_t pid);
+int64_t pids_group_work(pid_t group); /* of all in a process group */
 /* A thread of it waits until its child has begun another program or ended (vfork(2)); until then
  * it cannot be stopped. */
 bool pids_waits_for_vfork(pid_t pid);

@@ -2,7 +2,12 @@
 /* The helper processes of a move: from their start until they are left alone. */
 #include "tests/unit/migrate/mover_world.h"
 
+#include <poll.h>
 #include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "node/host/pids.h"
 
 /* Of a container that is not here: it tells so before it may begin. */
 static void a_helper_that_cannot_begin_says_why(void **state)
@@ -62,12 +67,75 @@ static void the_go_is_said_once(void **state)
 	assert_int_equal(h.sock, -1);
 }
 
+/* A program in the place of a helper, which has begun another one that does nothing. */
+static struct move_helper begun_by(const char *script)
+{
+	const char *argv[] = { "sh", "-c", script, NULL };
+	struct move_helper h = { .runs = true, .sock = -1, .h = { .out = -1, .log = -1 } };
+	struct proc_spec spec = { .argv = argv, .nfds = 3, .fds = { -1, -1, -1 } };
+	struct err err = { 0 };
+
+	assert_int_equal(proc_spawn(&spec, &h.h.proc, &err), 0);
+	return h;
+}
+
+static void one_that_stands_still_is_noticed(void **state)
+{
+	struct move_helper works = begun_by("while :; do :; done");
+	struct move_helper stands = begun_by("exec sleep 1000");
+	struct err err = { 0 };
+
+	works.worked_ms = stands.worked_ms = clock_ms() - WAIT_MS;
+	/* The first look sees what there was before. */
+	assert_int_equal(move_helper_check(&works, &err), 0);
+	works.worked_ms -= WAIT_MS;
+	works.work--;
+	assert_int_equal(move_helper_check(&works, &err), 0);
+	stands.work = pids_group_work(stands.h.proc.pid);
+	while (move_helper_check(&stands, &err) == 0) {
+		stands.work = pids_group_work(stands.h.proc.pid);
+		stands.worked_ms = clock_ms() - WAIT_MS;
+	}
+	assert_int_equal(err.kind, ERR_TIMEOUT);
+	move_helper_kill(&works);
+	move_helper_kill(&stands);
+	/* One that does not run has nothing to do. */
+	assert_int_equal(move_helper_check(&stands, &err), 0);
+}
+
+/* Also one that has left its process group, and one that is stopped. */
+static void it_is_killed_with_all_that_it_has_begun(void **state)
+{
+	struct move_helper h = begun_by("setsid sh -c 'kill -STOP $$; sleep 1000' & wait");
+	pid_t pid = h.h.proc.pid, child = 0;
+	int64_t deadline = deadline_in(WAIT_MS);
+	struct err err = { 0 };
+	int fd;
+
+	while (!child && clock_ms() < deadline) {
+		_free_ char *path = xasprintf("/proc/%d/task/%d/children", pid, pid);
+		_free_ char *text = io_read_file(path, 100, NULL, &err);
+
+		if (text && sscanf(text, "%d", &child) == 1 && !pids_is_stopped(child))
+			child = 0;
+	}
+	assert_true(child > 0);
+	fd = pids_open(child, &err);
+	assert_true(fd >= 0);
+	move_helper_kill(&h);
+	assert_false(h.runs);
+	assert_int_equal(poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, WAIT_MS), 1);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_helper_that_cannot_begin_says_why),
 		cmocka_unit_test(one_that_has_ended_has_no_answer),
 		cmocka_unit_test(the_go_is_said_once),
+		cmocka_unit_test(one_that_stands_still_is_noticed),
+		cmocka_unit_test(it_is_killed_with_all_that_it_has_begun),
 	};
 
 	return mover_world_main(argc, argv, tests);
