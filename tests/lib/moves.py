@@ -2,6 +2,7 @@
 """Moves, and what is to be seen of them while they are under way."""
 
 import contextlib
+import glob
 import os
 import signal
 import threading
@@ -57,17 +58,36 @@ def wait_for_fault(m, name, logged):
     wait_for("the fault point", lambda: line in m.log.read_bytes()[logged:])
 
 
+def freezer_of(m, name):
+    """The file that tells whether a container is frozen, of either version of cgroups."""
+    node = (m.dir / "node-id").read_text().strip()
+    found = [path for top in ("/sys/fs/cgroup", "/sys/fs/cgroup/*") for file in ("freezer.state", "cgroup.events")
+             for path in glob.glob(f"{top}/{node}/{name}/payload/{file}")]
+    return min(found, key=lambda path: not path.endswith("freezer.state"))
+
+
+def is_frozen(path):
+    try:
+        text = open(path).read()
+    except OSError:
+        return False
+    return "FROZEN" in text or "frozen 1" in text
+
+
 class Held:
-    """A move to m2 that is held while m2 restores: the container stands still on both."""
+    """A move from m1 to m2 that is held while m2 restores: the container stands still on both.
+
+    CRIU is there long before it begins, and has to be ready before anything is frozen."""
 
     def __init__(self, cluster, name):
         self.result = None
         # One that was killed in an earlier test may still be ending.
         self.before = {pid for pid, _ in processes_of(cluster[1])}
+        freezer = freezer_of(cluster[0], name)
         self.thread = threading.Thread(target=self.run, args=(cluster[2], name))
         self.thread.start()
         self.pids = []
-        wait_for("the restore", lambda: self.stop(cluster[1]), 30, step=0.001)
+        wait_for("the restore", lambda: is_frozen(freezer) and self.stop(cluster[1]), 30, step=0.001)
 
     def run(self, member, name):
         self.result = move(member, name, "m2", check=False, timeout=120)
