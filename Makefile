@@ -161,6 +161,9 @@ fuzz-%: ## fuzz-NAME: run one fuzz target for a minute (clang)
 bench: all ## the figures, as ratios against a baseline of the same run (root)
 	@BUILD=$(BUILD) $(PYTHON) bench/run.py
 
+vm-check: ## a stock Debian host in QEMU: install, limits, AppArmor, reboot (root; docs/hosts.md)
+	@/usr/bin/python3 tests/vm/check.py
+
 install: all ## into $(DESTDIR)$(PREFIX), with systemd units and an AppArmor profile
 	install -D -m 755 $(DUNLIND) "$(DESTDIR)$(PREFIX)/bin/dunlind"
 	install -D -m 755 $(DUNLIN) "$(DESTDIR)$(PREFIX)/bin/dunlin"
@@ -179,4 +182,4 @@ clean: ## remove everything built
 help: ## this list
 	@awk -F':.*## ' '/^[a-z%-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all deps demo demo-down check lint docs unit unit-bins replay fuzz-bins integration bench install warnings clean help
+.PHONY: all deps demo demo-down check lint docs unit unit-bins replay fuzz-bins integration bench vm-check install warnings clean help
