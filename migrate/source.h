@@ -57,3 +57,8 @@ int source_dump_prepare(struct source *s, struct err *err);
 int source_dump(struct source *s, struct err *err);
 /* Any other move: stops it if it runs, and sends what is still to be sent. (halt.c) */
 int source_halt(struct source *s, struct err *err);
+/* Tells the target that it is its own. 1: moved; 0: back here, err says why; -1: not to be known
+ * yet. (finish.c) */
+int source_finish(struct source *s, struct err *err);
+/* The target has lost us, and goes on by itself: until it tells that the instance runs. */
+int source_await_there(struct source *s, struct err *err);
