@@ -15,10 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/model/state.h"
-#include "migrate/memory/images.h"
-#include "migrate/move_int.h"
-#include "migrate/rootfs/sync.h"
-#include "migrate/traffic.h"
+#include "migrate/sink.h"
 #include "node/container/steps.h"
 #include "node/criu/criu.h"
 #include "node/image/image.h"
@@ -29,29 +26,8 @@
 #define ENDING_MS 10000 /* the source of an earlier move may know its end before this side */
 #define RESTORE_MS 120000
 #define VERDICT_MS 30000 /* longer than the source tries to commit */
-#define RESUME_MS 20000
-#define HELPER_MS 20000
 #define RESERVE "reserve"           /* becomes the first pages */
 #define RESERVE_FREE "reserve-free" /* for the restored memory */
-
-struct sink {
-	struct mover *m;
-	struct channel *ch;
-	struct move mv;
-	bool noted, complete;
-	int64_t memory;
-	json_t *instance;
-	int root_fd;
-	struct sync_target *sync;
-	struct image_target *images;
-	struct move_helper helper;
-	struct hold *hold;
-	struct traffic *traffic; /* live */
-	bool follows;            /* the source sends it on */
-	pthread_t syncer;
-	bool syncing;
-	struct err unwritten; /* what the syncer says */
-};
 
 /* --- getting ready ------------------------------------------------------------------------ */
 
@@ -310,15 +286,6 @@ static int join_syncer(struct sink *k, struct err *err)
 	return rc ? -1 : 0;
 }
 
-static int helper_failed(struct sink *k, struct err *err)
-{
-	_json_ json_t *ok = move_helper_end(&k->helper, deadline_in(1000), err);
-
-	if (ok)
-		err_set(err, ERR_INTERNAL, "the restore ended too early");
-	return -1;
-}
-
 static int await_restored(struct sink *k, struct err *err)
 {
 	struct pollfd pf[] = {
@@ -331,7 +298,7 @@ static int await_restored(struct sink *k, struct err *err)
 		poll(pf, ARRAY_SIZE(pf), FRAME_PING_MS);
 		hold_seen(k->hold);
 		if (pf[1].revents && !hold_here(k->hold))
-			return helper_failed(k, err);
+			return sink_helper_failed(k, err);
 		if (move_helper_check(&k->helper, err) < 0)
 			return -1;
 		if (clock_ms() >= deadline)
@@ -384,157 +351,15 @@ static int await_verdict(struct sink *k, struct err *err)
 	return -1;
 }
 
-/* --- after the commit --------------------------------------------------------------------- */
-
-/* Its sockets are there: the action script leaves the rest of its network to us. */
-static void plug(struct sink *k)
-{
-	struct err err;
-
-	if (traffic_plug(k->traffic, &err) < 0)
-		log_err(LOG_ERROR, "interface of a container that has moved", &err);
-	hold_plugged(k->hold);
-	container_announce(k->m->o.node, k->mv.id.name, hold_pid(k->hold));
-}
-
-/* False: the source has nothing more to say, or cannot. */
-static bool take_traffic(struct sink *k)
-{
-	struct frame f;
-	struct err err;
-	int rc;
-
-	while ((rc = frame_poll(k->ch, &f, &err)) > 0 && f.type == FR_TRAFFIC)
-		traffic_take(k->traffic, &f);
-	return rc == 0;
-}
-
-static int await_resumed(struct sink *k, struct err *err)
-{
-	struct pollfd pf[] = {
-		{ .fd = hold_fd(k->hold), .events = POLLIN },
-		{ .fd = move_helper_fd(&k->helper), .events = POLLIN },
-		{ .fd = channel_fd(k->ch), .events = POLLIN },
-	};
-	int64_t deadline = deadline_in(RESUME_MS);
-
-	while (!hold_resumed(k->hold)) {
-		if (pf[2].fd >= 0 && !take_traffic(k))
-			pf[2].fd = -1;
-		poll(pf, ARRAY_SIZE(pf), FRAME_PING_MS);
-		hold_seen(k->hold);
-		if (hold_plugs(k->hold))
-			plug(k);
-		if (pf[1].revents && !hold_resumed(k->hold))
-			return helper_failed(k, err);
-		if (clock_ms() >= deadline)
-			return err_set(err, ERR_TIMEOUT, "CRIU did not let %s go on",
-				       k->mv.id.name);
-	}
-	return 0;
-}
-
-static int resume(struct sink *k, struct err *err)
-{
-	if (fault_point(move_target_after_commit, err) < 0)
-		return -1;
-	hold_tell(k->hold, true);
-	return await_resumed(k, err);
-}
-
-/* Its processes run already; liblxc's part of the restore ends a little later. */
-static int adopt(struct sink *k, struct err *err)
-{
-	_json_ json_t *done = NULL;
-	pid_t init = hold_pid(k->hold);
-
-	if (init > 0 && container_adopt(k->m->o.node, k->mv.id.name, init, err) == 0)
-		return 0;
-	done = move_helper_end(&k->helper, deadline_in(HELPER_MS), err);
-	if (!done)
-		return -1;
-	init = (pid_t)json_int(done, "pid", 0);
-	return container_adopt(k->m->o.node, k->mv.id.name, init, err);
-}
-
-/* Who moved it will now find it here. */
-static void tell_done(struct sink *k)
-{
-	struct err err;
-
-	if (frame_send(k->ch, FR_DONE, NULL, 0, &err) < 0 || frame_flush(k->ch, &err) < 0)
-		log_debug("the source of a move has closed the stream first");
-}
-
-static int report_lost(struct sink *k, const struct err *why)
-{
-	struct err err;
-
-	if (frame_send_error(k->ch, FR_LOST, why, &err) == 0) {
-		struct frame f;
-
-		/* The end of the stream says that the source has decided. */
-		while (frame_recv(k->ch, &f, VERDICT_MS, &err) == 0)
-			;
-	}
-	return -1;
-}
-
-static int finish_live(struct sink *k, struct err *err)
-{
-	struct err ignored;
-	int rc;
-
-	/* However long it takes, the source has to hear how it ends. */
-	frame_busy(k->ch, true);
-	rc = resume(k, err);
-	if (rc < 0)
-		rc = restore_kill(k->m, &k->mv, k->hold);
-	frame_busy(k->ch, false);
-	if (rc < 0)
-		return -1;
-	if (rc > 0)
-		return report_lost(k, err);
-	if (frame_send(k->ch, FR_RESUMED, NULL, 0, &ignored) < 0 ||
-	    frame_flush(k->ch, &ignored) < 0)
-		log_err(LOG_WARN, "the source of a move does not hear", &ignored);
-	if (adopt(k, err) < 0)
-		return -1;
-	/* Unread, it would take the last word along when the stream is closed. */
-	if (k->follows)
-		traffic_drain(k->traffic, k->ch);
-	traffic_free(take_ptr(k->traffic));
-	tell_done(k);
-	return 0;
-}
-
-static int finish_cold(struct sink *k, struct err *err)
-{
-	struct err ignored;
-
-	if (fault_point(move_target_after_commit, err) < 0)
-		return -1;
-	if (move_start(k->m, &k->mv, err) < 0) {
-		frame_send_error(k->ch, FR_LOST, err, &ignored);
-		/* The source is told that it does not run: that is how it ends. */
-		k->mv.start = false;
-		return -1;
-	}
-	if (frame_send(k->ch, FR_RESUMED, NULL, 0, err) < 0)
-		return -1;
-	tell_done(k);
-	return 0;
-}
-
 static int serve(struct sink *k, struct err *err)
 {
 	if (begin(k, err) < 0)
 		return -1;
 	if (!k->mv.live)
-		return receive_cold(k, err) < 0 ? -1 : finish_cold(k, err);
+		return receive_cold(k, err) < 0 ? -1 : sink_finish_cold(k, err);
 	if (receive_live(k, err) < 0 || restore(k, err) < 0 || await_verdict(k, err) < 0)
 		return -1;
-	return finish_live(k, err);
+	return sink_finish_live(k, err);
 }
 
 /* --- the end ------------------------------------------------------------------------------ */
