@@ -76,6 +76,8 @@ static int resume(struct sink *k, struct err *err)
 {
 	if (fault_point(move_target_after_commit, err) < 0)
 		return -1;
+	if (k->mv.lazy)
+		fetch_begin(k->m, &k->mv, true);
 	hold_tell(k->hold, true);
 	return await_resumed(k, err);
 }
@@ -118,6 +120,27 @@ static int report_lost(struct sink *k, const struct err *why)
 	return -1;
 }
 
+/* Whether the source hears of it or not: without all of its memory it is not here. */
+static int await_pages(struct sink *k, struct err *err)
+{
+	enum fetch_state state;
+	uint8_t count[8];
+	struct err ignored;
+	int64_t bytes;
+
+	if (!k->mv.lazy)
+		return 0;
+	if (fault_point(move_target_fetching, err) < 0)
+		return -1;
+	do {
+		state = fetch_await(k->m, &k->mv, FRAME_PING_MS, &bytes, err);
+		put_u64(count, (uint64_t)bytes);
+		if (frame_send(k->ch, FR_PAGES, count, sizeof(count), &ignored) == 0)
+			frame_flush(k->ch, &ignored);
+	} while (state == FETCH_RUNS);
+	return state == FETCH_ALL ? 0 : -1;
+}
+
 int sink_finish_live(struct sink *k, struct err *err)
 {
 	struct err ignored;
@@ -142,6 +165,8 @@ int sink_finish_live(struct sink *k, struct err *err)
 	if (k->follows)
 		traffic_drain(k->traffic, k->ch);
 	traffic_free(take_ptr(k->traffic));
+	if (await_pages(k, err) < 0)
+		return -1;
 	tell_done(k);
 	return 0;
 }

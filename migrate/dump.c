@@ -22,6 +22,9 @@ static int reserve(struct source *s, const char *dir, struct err *err)
 {
 	int64_t bytes = s->memory < IMAGES_RESERVE_MAX ? s->memory : IMAGES_RESERVE_MAX;
 
+	/* Its memory stays where it is. */
+	if (s->mv.lazy)
+		return 0;
 	return images_reserve(dir, RESERVE, bytes, err);
 }
 
@@ -32,7 +35,7 @@ static int prepare(struct source *s, struct err *err)
 	if (move_images_make(s->m, &s->mv, err) < 0 || reserve(s, dir, err) < 0)
 		return -1;
 	s->images = image_source_new(dir, err);
-	return s->images ? move_helper_start(s->m, &s->helper, &s->mv, err) : -1;
+	return s->images ? move_helper_start(s->m, &s->helper, "helper-dump", &s->mv, err) : -1;
 }
 
 int source_dump_prepare(struct source *s, struct err *err)

@@ -14,6 +14,7 @@
 #define RESUMED_MS 20000
 #define STARTED_MS 60000
 #define LOOK_MS 500 /* whether the target is alive */
+#define PAGES_MS 60000 /* memory that follows, once the stream of the move is lost */
 
 /* What comes for it here meanwhile follows it. */
 static int await_word(struct source *s, struct frame *f, struct err *err)
@@ -84,6 +85,40 @@ static bool is_there(struct source *s)
 				      &gone) == 0;
 }
 
+/* How the note says that it ended: 1 all is there, 0 not yet, -1 lost. */
+static int noted_end(struct source *s)
+{
+	struct move *mv = journal_find(s->m, &s->mv.id);
+	int end = !mv || mv->fetched ? 1 : mv->starved ? -1 : 0;
+
+	move_free(mv);
+	return end;
+}
+
+/* The stream is gone, the pages have one of their own: the note tells. */
+static int await_note(struct source *s, struct err *err)
+{
+	int64_t deadline = deadline_in(PAGES_MS);
+	int end = 0;
+
+	pthread_mutex_lock(&s->m->lock);
+	while ((end = noted_end(s)) == 0 && clock_ms() < deadline) {
+		struct timespec until = deadline_timespec(deadline_in(LOOK_MS));
+
+		pthread_cond_timedwait(&s->m->told, &s->m->lock, &until);
+	}
+	pthread_mutex_unlock(&s->m->lock);
+	if (end > 0)
+		return 0;
+	if (end < 0)
+		return err_set(err, ERR_UNAVAILABLE, "%s lost its memory on %s and was killed",
+			       s->mv.id.name, s->mv.target);
+	return err_set(err, ERR_UNKNOWN,
+		       "%s runs on %s, but the connection to it was lost. The rest of its memory "
+		       "is kept on %s until it is fetched",
+		       s->mv.id.name, s->mv.target, s->mv.source);
+}
+
 int source_await_there(struct source *s, struct err *err)
 {
 	int64_t deadline = deadline_in(s->mv.live ? RESUMED_MS : STARTED_MS);
@@ -100,11 +135,32 @@ int source_await_there(struct source *s, struct err *err)
 	}
 	pthread_mutex_unlock(&s->m->lock);
 	if (runs)
-		return 0;
+		return s->mv.lazy ? await_note(s, err) : 0;
 	return err_set(err, ERR_UNKNOWN,
 		       "%s belongs to %s now, but the connection to it was lost, and whether it "
 		       "runs there is not known",
 		       s->mv.id.name, s->mv.target);
+}
+
+/* It runs on the target, and what it has not used yet is still here. */
+static int await_pages(struct source *s, struct err *err)
+{
+	int64_t began = clock_ms();
+	struct frame f;
+	char size[16];
+
+	if (fault_point(move_source_fetching, err) < 0)
+		return -1;
+	/* Two members would show it as theirs. */
+	store_fact_put(s->m->store, FACT_INSTANCE, s->mv.id.name, NULL);
+	while (frame_recv(s->ch, &f, 0, err) == 0 && f.type == FR_PAGES && f.len == 8) {
+		s->pages_bytes = (int64_t)get_u64(f.data);
+		op_progress(s->op, "move", "runs on %s; %s of its memory have followed",
+			    s->mv.target, str_of_size((uint64_t)s->pages_bytes, size));
+	}
+	s->pages_ms = clock_ms() - began;
+	/* It is told that all is there over the pages' own stream first. */
+	return await_note(s, err);
 }
 
 int source_finish(struct source *s, struct err *err)
@@ -116,6 +172,7 @@ int source_finish(struct source *s, struct err *err)
 		s->downtime_ms = s->froze_ms ? clock_ms() - s->froze_ms : 0;
 		source_stage(s, "resume");
 		end_traffic(s);
+		s->starved = s->mv.lazy && await_pages(s, err) < 0;
 		return 1;
 	}
 	if (rc == 1) {

@@ -36,6 +36,9 @@ static const struct {
 	{ "stopping", offsetof(struct move, stopping) },
 	{ "back", offsetof(struct move, back) },
 	{ "suspends", offsetof(struct move, suspends) },
+	{ "lazy", offsetof(struct move, lazy) },
+	{ "fetched", offsetof(struct move, fetched) },
+	{ "starved", offsetof(struct move, starved) },
 };
 
 int journal_note(struct mover *m, const struct move *mv, struct err *err)

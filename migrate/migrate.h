@@ -84,7 +84,8 @@ struct move_order {
 	void *view;        /* what is known of the instance, for mover_opts.spec; NULL: nothing */
 };
 /* The whole move; runs in a job worker on the source. The operation gets progress and metadata:
- * migration {kind, reason, downtime_ms, total_ms, memory_bytes, rootfs_bytes, stages{...}}. On
+ * migration {kind, reason, memory, memory_reason, downtime_ms, total_ms, memory_bytes, pages_bytes,
+ * pages_ms, rootfs_bytes, stages{...}}. On
  * failure it goes on where it was. */
 int move_run(struct mover *m, const struct move_order *o, struct op *op, struct err *err);
 /* Stops it and keeps its memory in its volume (docs/stateful.md). On failure it goes on. view: what
@@ -95,6 +96,8 @@ int suspend_run(struct mover *m, const char *name, void *view, struct op *op, st
 int wake_run(struct mover *m, const char *name, void *view, struct err *err);
 /* Target side: the upgraded stream of GET /internal/migrate. Owns the stream. */
 void move_serve(struct mover *m, struct stream *own_stream);
+/* Source side of memory that follows: that of GET /internal/migrate/pages. */
+void move_serve_pages(struct mover *m, struct stream *own_stream);
 /* Adds the instances whose moves were cut off to the `keep` of node_recover: their processes may
  * be waiting for a word that only the database can give. */
 void move_keep(struct mover *m, json_t *keep);

@@ -23,6 +23,8 @@
 #define MOVE_VERSION 2
 #define MOVE_PATH "/internal/migrate"
 #define MOVE_PROTOCOL "dunlin-migrate/1"
+#define MOVE_PAGES_PATH "/internal/migrate/pages"
+#define MOVE_PAGES_PROTOCOL "dunlin-pages/1"
 
 /* One member's side of a move: what its note on disk holds. */
 struct move {
@@ -35,9 +37,13 @@ struct move {
 	bool back;                   /* source: commit_back may have been sent */
 	bool suspends;               /* no other member: source: its memory is kept here while it
 				      * is stopped; else: it is started from there */
+	bool lazy;                   /* memory follows (post-copy) */
+	bool fetched, starved;       /* source, of lazy ones: the target has all; it lacks some */
 	json_t *spec, *pool;         /* as on this member; NULL before they are known */
 	struct move *next;
 };
+
+struct fetch;
 
 struct mover {
 	struct mover_opts o;
@@ -55,6 +61,7 @@ struct mover {
 	pthread_t thread;     /* concludes what could not be concluded at once */
 	bool running, stop, recovered;
 	struct move *later, *active;
+	struct fetch *fetches; /* memory that is on its way here */
 	json_t *facts; /* made on first use */
 };
 
@@ -101,7 +108,9 @@ int move_start(struct mover *m, const struct move *mv, struct err *err);
 void move_begin(struct mover *m, const struct move *mv);
 void move_end(struct mover *m, const struct move *mv);
 /* move_conclude_name() that waits for a move which is still under way here. */
-int move_conclude_ended(struct mover *m, const char *name, int64_t deadline, struct err *err);
+int move_conclude_ended(struct mover *m, const char *name, int64_t ms, struct err *err);
+/* Memory of the instance that an earlier move still fetches is here: it could not be dumped. */
+int move_await_memory(struct mover *m, const char *name, struct err *err);
 void recover_start(struct mover *m);
 void recover_stop(struct mover *m);
 void recover_stray(void *arg, const struct hold_id *id);
@@ -139,6 +148,20 @@ void commit_forget(struct mover *m, const struct move *mv); /* deletes the row *
 /* As that member tells. */
 bool move_runs_at(struct store *s, const char *name, const char *member);
 
+/* --- fetch.c: post-copy, target ------------------------------------------------------------ */
+
+enum fetch_state { FETCH_RUNS, FETCH_ALL, FETCH_LOST };
+/* Begins to carry pages from the source to the pager of that move, unless it does so already;
+ * committed: its end is then told to the source, which is when it ends. */
+void fetch_begin(struct mover *m, const struct move *mv, bool committed);
+bool fetch_is_known(struct mover *m, const struct move *mv);
+/* It has ended, or `ms` have passed; FETCH_LOST with err. */
+enum fetch_state fetch_await(struct mover *m, const struct move *mv, int64_t ms, int64_t *ret_bytes,
+			     struct err *err);
+/* Forgets it; one that goes on is given up. */
+void fetch_drop(struct mover *m, const struct move *mv);
+void fetch_stop(struct mover *m); /* all of them; the next daemon goes on */
+
 /* --- mover.c ------------------------------------------------------------------------------ */
 
 static inline const char *mover_member(const struct mover *m)
@@ -163,9 +186,11 @@ struct move_helper {
 	int64_t work, worked_ms; /* move_helper_check */
 };
 /* Starts it and waits until it is ready to begin. */
-int move_helper_start(struct mover *m, struct move_helper *h, const struct move *mv,
-		      struct err *err);
+int move_helper_start(struct mover *m, struct move_helper *h, const char *verb,
+		      const struct move *mv, struct err *err);
 int move_helper_go(struct move_helper *h, struct err *err);
+/* The pager: -1 as long as it is not ready to serve. Its socket stays open. */
+int move_pager_go(struct move_helper *h, struct err *err);
 int move_helper_fd(const struct move_helper *h); /* readable when it has ended */
 /* Fails when it and what it has begun have done nothing for a while. */
 int move_helper_check(struct move_helper *h, struct err *err);

@@ -18,6 +18,7 @@
 #include "node/criu/criu.h"
 #include "node/device/port.h"
 #include "node/host/apparmor.h"
+#include "node/criu/pages.h"
 #include "node/host/cgroup.h"
 #include "node/host/facts.h"
 #include "node/storage/storage.h"
@@ -92,6 +93,7 @@ struct mover *mover_new(const struct mover_opts *o)
 	    !(m->holds = holds_new(m->run, recover_stray, m, &err)))
 		no_live(m, &err);
 	check_hook(m);
+	pages_recover();
 	if (*m->trouble)
 		log_warn("running instances cannot be moved from or to this member", "cause",
 			 m->trouble);
@@ -104,6 +106,7 @@ void mover_free(struct mover *m)
 	if (!m)
 		return;
 	recover_stop(m);
+	fetch_stop(m);
 	if (m->holds)
 		holds_free(m->holds);
 	json_decref(m->facts);
@@ -152,12 +155,14 @@ json_t *move_facts(struct mover *m)
 {
 	struct err err;
 	_free_ char *lsm = io_read_file(LSM_FILE, 4096, NULL, &err);
+	_json_ json_t *load = node_load(m->o.node);
 	json_t *facts;
 
 	pthread_mutex_lock(&m->lock);
 	if (!m->facts) {
 		m->facts = node_facts(m->o.node);
 		json_object_set(m->facts, "storage_drivers", (json_t *)storage_drivers());
+		json_put_str(m->facts, "no_post_copy", pages_trouble());
 	}
 	facts = json_deep_copy(m->facts);
 	pthread_mutex_unlock(&m->lock);
@@ -167,6 +172,7 @@ json_t *move_facts(struct mover *m)
 	json_object_set_new(facts, "confinement", apparmor_facts("/sys"));
 	json_put_str(facts, "no_live", m->trouble);
 	json_object_set_new(facts, TRAFFIC_FACT, json_true());
+	json_put_int(facts, "memory_free", json_int(json_obj(load, "memory"), "free", 0));
 	json_put_str(facts, "closed", m->o.takes(m->o.arg, &err) < 0 ? err.msg : "");
 	return facts;
 }

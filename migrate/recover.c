@@ -27,6 +27,8 @@
 #define RESUME_MS 20000
 #define CONCLUDE_MS 10000
 #define RETRY_MS 1000
+#define FETCH_LOOK_MS 100
+#define FETCH_WAIT_MS 30000 /* who wants an instance whose memory is on its way */
 
 static void drop_images(struct mover *m, const struct move *mv)
 {
@@ -119,16 +121,52 @@ static int source_goes_on(struct mover *m, const struct move *mv, struct err *er
 	return rc < 0 ? err_wrap(err, "let %s go on after a move that failed", mv->id.name) : 0;
 }
 
+/* The source: only the tasks that stand still here have that memory. */
+static int check_fetched(struct mover *m, const struct move *mv, struct err *err)
+{
+	struct move *note = mv->lazy ? journal_find(m, &mv->id) : NULL;
+	bool over = !note || note->fetched || note->starved;
+
+	move_free(note);
+	if (over)
+		return 0;
+	store_fact_put(m->store, FACT_INSTANCE, mv->id.name, NULL);
+	return err_set(err, ERR_BUSY, "memory of %s is still on its way from here to %s",
+		       mv->id.name, mv->target);
+}
+
+/* The target: not over before all of its memory is here, or is lost. */
+static int end_fetch(struct mover *m, const struct move *mv, struct err *err)
+{
+	enum fetch_state state;
+	int64_t bytes;
+
+	fetch_begin(m, mv, true);
+	state = fetch_await(m, mv, FETCH_LOOK_MS, &bytes, err);
+	if (state == FETCH_RUNS)
+		return err_set(err, ERR_BUSY, "memory of %s is still on its way from %s to here",
+			       mv->id.name, mv->source);
+	if (state == FETCH_LOST)
+		log_err(LOG_ERROR, "an instance that was moved", err);
+	fetch_drop(m, mv);
+	drop_images(m, mv);
+	return 0;
+}
+
 /* Its processes wait for the word, run already, or are lost with a CRIU that was killed. */
 static int target_goes_on(struct mover *m, const struct move *mv, struct err *err)
 {
-	struct hold *h = mv->live && m->holds ? hold_new(m->holds, &mv->id) : NULL;
 	struct node *n = m->o.node;
 	const char *name = mv->id.name;
 	_json_ json_t *request = container_request(n, name);
+	struct hold *h;
 	pid_t init;
 	int rc = 0;
 
+	/* Here since an earlier look at it, and somebody may have frozen it since. */
+	if (container_pid(n, name) > 0 && fetch_is_known(m, mv))
+		return end_fetch(m, mv, err);
+	h = mv->live && m->holds ? hold_new(m->holds, &mv->id) : NULL;
 	if (h) {
 		hold_tell(h, true);
 		rc = criu_await(n, name, deadline_in(RESUME_MS), err);
@@ -143,9 +181,11 @@ static int target_goes_on(struct mover *m, const struct move *mv, struct err *er
 	}
 	if (rc == 0 && init)
 		rc = thaw(m, mv, err);
+	if (rc < 0 || (mv->lazy && end_fetch(m, mv, err) < 0))
+		return -1;
 	drop_images(m, mv);
 	start_again(m, mv);
-	return rc;
+	return 0;
 }
 
 /* --- the container is not, or no longer, here --------------------------------------------- */
@@ -201,6 +241,9 @@ static int settle(struct mover *m, const struct move *mv, enum move_owner owner,
 		return target_goes_on(m, mv, err);
 	/* A row that is gone tells nothing of these files: the member may have been removed by
 	 * force, and have come back. */
+	if (owner == OWNER_TARGET && check_fetched(m, mv, err) < 0)
+		return -1;
+	fetch_drop(m, mv);
 	if (owner == OWNER_NOBODY)
 		log_warn("a move's instance has no row any more: its volume here is kept",
 			 "instance", mv->id.name);
@@ -353,39 +396,67 @@ static bool is_active(struct mover *m, const struct hold_id *id, int64_t deadlin
 	return found;
 }
 
+/* Somebody notes that memory is here, or a move ends. */
+static void await_change(struct mover *m)
+{
+	struct timespec until = deadline_timespec(deadline_in(FETCH_LOOK_MS));
+
+	pthread_mutex_lock(&m->lock);
+	pthread_cond_timedwait(&m->ended, &m->lock, &until);
+	pthread_mutex_unlock(&m->lock);
+}
+
 static int conclude_side(struct mover *m, const struct hold_id *id, int64_t deadline,
 			 struct err *err)
 {
-	struct move *mv;
-	int rc = 0;
+	int rc = -1;
 
 	if (is_active(m, id, deadline))
 		return err_set(err, ERR_BUSY, "instance %s is being moved", id->name);
-	/* Who was active may have concluded it. */
-	mv = journal_find(m, id);
-	if (mv)
-		rc = move_conclude(m, mv, deadline_in(CONCLUDE_MS), err);
-	move_free(mv);
+	do {
+		/* Who was active may have concluded it. */
+		struct move *mv = journal_find(m, id);
+
+		rc = mv ? move_conclude(m, mv, deadline_in(CONCLUDE_MS), err) : 0;
+		move_free(mv);
+		if (rc == 0 || err->kind != ERR_BUSY)
+			return rc;
+		await_change(m);
+	} while (clock_ms() < deadline);
 	return rc;
 }
 
-int move_conclude_ended(struct mover *m, const char *name, int64_t deadline, struct err *err)
+/* Those of its moves that match, each waited for as long. */
+static int conclude_all(struct mover *m, const char *name, bool lazy_only, int64_t ms,
+			struct err *err)
 {
 	struct move *list = journal_load(m, err), *next;
 	int rc = 0;
 
 	for (struct move *mv = list; mv; mv = next) {
+		int64_t wait_ms = mv->lazy && ms < FETCH_WAIT_MS ? FETCH_WAIT_MS : ms;
+
 		next = mv->next;
-		if (rc == 0 && str_eq(mv->id.name, name))
-			rc = conclude_side(m, &mv->id, deadline, err);
+		if (rc == 0 && str_eq(mv->id.name, name) && (mv->lazy || !lazy_only))
+			rc = conclude_side(m, &mv->id, deadline_in(wait_ms), err);
 		move_free(mv);
 	}
 	return rc < 0 ? err_wrap(err, "an earlier move of %s is not settled", name) : 0;
 }
 
+int move_conclude_ended(struct mover *m, const char *name, int64_t ms, struct err *err)
+{
+	return conclude_all(m, name, false, ms, err);
+}
+
+int move_await_memory(struct mover *m, const char *name, struct err *err)
+{
+	return conclude_all(m, name, true, 0, err);
+}
+
 int move_conclude_name(struct mover *m, const char *name, struct err *err)
 {
-	return move_conclude_ended(m, name, 0, err);
+	return conclude_all(m, name, false, 0, err);
 }
 
 static void queue(struct mover *m, struct move *own)
@@ -467,7 +538,9 @@ static void conclude_list(struct mover *m, struct move *list)
 		next = mv->next;
 		mv->next = NULL;
 		if (move_conclude(m, mv, deadline_in(CONCLUDE_MS), &err) < 0) {
-			log_err(LOG_WARN, "a move cannot be concluded yet", &err);
+			/* Memory that is on its way is no trouble. */
+			log_err(err.kind == ERR_BUSY ? LOG_DEBUG : LOG_WARN,
+				"a move cannot be concluded yet", &err);
 			move_conclude_later(m, mv);
 		}
 		move_free(mv);

@@ -50,6 +50,7 @@ static int take_config(struct sink *k, const json_t *j, struct err *err)
 	mv->live = json_bool(j, "live", false);
 	mv->frozen = json_bool(j, "frozen", false);
 	mv->start = json_bool(j, "start", false);
+	mv->lazy = mv->live && json_bool(j, "lazy", false);
 	k->memory = json_int(j, "memory", 0);
 	k->instance = json_deep_copy(instance);
 	return 0;
@@ -127,16 +128,18 @@ static int make_live(struct sink *k, struct err *err)
 		return err_set(err, ERR_UNAVAILABLE, "%s cannot take running instances: %s",
 			       k->mv.target, k->m->trouble);
 	if (move_images_make(k->m, &k->mv, err) < 0 ||
-	    images_reserve(dir, RESERVE, reserve_bytes(k), err) < 0 ||
+	    (!k->mv.lazy && images_reserve(dir, RESERVE, reserve_bytes(k), err) < 0) ||
 	    images_reserve(dir, RESERVE_FREE, reserve_bytes(k), err) < 0)
 		return -1;
-	k->images = image_target_new(dir, RESERVE, err);
+	k->images = image_target_new(dir, k->mv.lazy ? NULL : RESERVE, err);
 	k->hold = hold_new(k->m->holds, &k->mv.id);
 	if (!k->images || container_prepare(k->m->o.node, k->mv.spec, false, err) < 0)
 		return -1;
 	hold_takes_plug(k->hold);
 	k->traffic = traffic_new(k->mv.spec);
-	return move_helper_start(k->m, &k->helper, &k->mv, err);
+	if (k->mv.lazy && move_helper_start(k->m, &k->pager, "helper-pages", &k->mv, err) < 0)
+		return -1;
+	return move_helper_start(k->m, &k->helper, "helper-restore", &k->mv, err);
 }
 
 static int prepare(struct sink *k, struct err *err)
@@ -144,7 +147,7 @@ static int prepare(struct sink *k, struct err *err)
 	struct mover *m = k->m;
 
 	if (m->o.takes(m->o.arg, err) < 0 || check_row(k, err) < 0 ||
-	    move_conclude_ended(m, k->mv.id.name, deadline_in(ENDING_MS), err) < 0)
+	    move_conclude_ended(m, k->mv.id.name, ENDING_MS, err) < 0)
 		return -1;
 	if (container_status(m->o.node, k->mv.id.name) != STATUS_STOPPED)
 		return err_set(err, ERR_CONFLICT, "%s has an instance %s that is not stopped",
@@ -308,6 +311,17 @@ static int await_restored(struct sink *k, struct err *err)
 	return 0;
 }
 
+/* What the tasks touch while they are restored is there already. */
+static int begin_pages(struct sink *k, struct err *err)
+{
+	if (!k->mv.lazy)
+		return 0;
+	if (move_pager_go(&k->pager, err) < 0)
+		return -1;
+	fetch_begin(k->m, &k->mv, false);
+	return 0;
+}
+
 static int restore(struct sink *k, struct err *err)
 {
 	_free_ char *dir = move_images(k->m, &k->mv);
@@ -321,9 +335,13 @@ static int restore(struct sink *k, struct err *err)
 	images_release(dir, RESERVE_FREE);
 	k->syncing = pthread_create(&k->syncer, NULL, syncer_main, k) == 0;
 	frame_busy(k->ch, true);
-	rc = move_helper_go(&k->helper, err);
+	rc = begin_pages(k, err);
+	if (rc == 0)
+		rc = move_helper_go(&k->helper, err);
 	if (rc == 0)
 		rc = await_restored(k, err);
+	/* It has what it needed to be allowed, and goes on by itself. */
+	move_helper_leave(&k->pager);
 	if (join_syncer(k, rc < 0 ? &(struct err){ 0 } : err) < 0)
 		rc = -1;
 	frame_busy(k->ch, false);
@@ -389,6 +407,7 @@ static void conclude(struct sink *k)
 	traffic_free(take_ptr(k->traffic));
 	/* Before its go it simply leaves; afterwards the action script brings it the verdict. */
 	move_helper_call_off(&k->helper);
+	move_helper_leave(&k->pager);
 	fault_point(move_target_ending, &err);
 	if (!k->noted || move_conclude(k->m, &k->mv, deadline_in(LATEST_MS), &err) == 0) {
 		restore_end(k->m, &k->mv, &k->helper);
@@ -404,7 +423,8 @@ static void conclude(struct sink *k)
 void move_serve(struct mover *m, struct stream *own_stream)
 {
 	struct sink k = {
-		.m = m, .helper = { .sock = -1 }, .root_fd = -1, .ch = channel_new(own_stream)
+		.m = m, .helper = { .sock = -1 }, .pager = { .sock = -1 },
+		.root_fd = -1, .ch = channel_new(own_stream)
 	};
 	struct err err = { 0 };
 	int rc = serve(&k, &err);

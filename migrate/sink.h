@@ -16,7 +16,7 @@ struct sink {
 	int root_fd;
 	struct sync_target *sync;
 	struct image_target *images;
-	struct move_helper helper;
+	struct move_helper helper, pager;
 	struct hold *hold;
 	struct traffic *traffic; /* live */
 	bool follows;            /* the source sends it on */

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,6 +20,7 @@
 #include "cluster/model/state.h"
 #include "migrate/plan.h"
 #include "migrate/source.h"
+#include "node/container/keys.h"
 #include "node/container/steps.h"
 #include "node/device/port.h"
 #include "node/host/cgroup.h"
@@ -31,6 +33,7 @@
 #define CUT_MS 10000
 #define PASSES_MAX 4
 #define PASS_SMALL 64 /* changes after which another pass is not worth it */
+#define WAY_KEY "migration.memory"
 #define END_MS 500  /* of an init that was let go broken */
 
 #define WHY_MAX 300 /* of the 500 bytes of an error; the operation has all */
@@ -104,6 +107,37 @@ static int end_sessions(struct source *s, struct err *err)
 	return rc;
 }
 
+static int64_t files_max(void)
+{
+	struct rlimit r;
+
+	return getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_max <= INT32_MAX ? (int64_t)r.rlim_max
+									     : INT32_MAX;
+}
+
+/* Which way its memory goes. */
+static int choose_way(struct source *s, const json_t *theirs, struct err *err)
+{
+	struct way_facts f = {
+		.memory = s->memory,
+		.speed = pace_rate(s->m->pace),
+		.target_free = json_int(theirs, "memory_free", 0),
+		.source_files = files_max(),
+		.no_post_copy = json_str(theirs, "no_post_copy", "the target is too old"),
+	};
+	const char *wish = keys_text(&instance_keys, json_obj(s->mv.spec, "config"), WAY_KEY);
+	enum memory_way way;
+	char why[WHY_MAX];
+
+	if (way_parse(wish, &way, err) < 0)
+		return -1;
+	s->way = way_choose(way, &f, why, sizeof(why));
+	s->mv.lazy = s->way == WAY_POST_COPY;
+	json_put_str(s->report, "memory", way_name(s->way));
+	json_put_str(s->report, "memory_reason", why);
+	return 0;
+}
+
 /* Which way it goes. */
 static int choose(struct source *s, struct err *err)
 {
@@ -123,16 +157,19 @@ static int choose(struct source *s, struct err *err)
 	s->mv.frozen = s->mv.live && container_status(s->m->o.node, s->mv.id.name) == STATUS_FROZEN;
 	json_put_str(s->report, "kind", move_kind_name(s->kind));
 	json_put_str(s->report, "reason", why);
+	if (s->mv.live && choose_way(s, facts, err) < 0)
+		return -1;
 	op_set(s->op, "migration", json_copy(s->report));
 	return 0;
 }
 
 static int send_config(struct source *s, struct err *err)
 {
-	_json_ json_t *j = json_pack("{ss,ss,sI,sb,sb,sb,sI,sO}", "op", s->mv.id.op, "name",
+	_json_ json_t *j = json_pack("{ss,ss,sI,sb,sb,sb,sb,sI,sO}", "op", s->mv.id.op, "name",
 				     s->mv.id.name, "epoch", (json_int_t)s->mv.id.epoch, "live",
-				     s->mv.live, "frozen", s->mv.frozen, "start", s->mv.start,
-				     "memory", (json_int_t)s->memory, "instance", s->row.doc);
+				     s->mv.live, "lazy", s->mv.lazy, "frozen", s->mv.frozen,
+				     "start", s->mv.start, "memory", (json_int_t)s->memory,
+				     "instance", s->row.doc);
 
 	return frame_send_json(s->ch, FR_CONFIG, j, err);
 }
@@ -323,7 +360,7 @@ static void let_go(struct source *s)
 		s->later = true;
 	}
 	/* The operation ends when the target shows the instance as its own. */
-	if (s->heard && frame_expect(s->ch, FR_DONE, &f, 0, &err) < 0)
+	if (s->heard && !s->mv.lazy && frame_expect(s->ch, FR_DONE, &f, 0, &err) < 0)
 		log_err(LOG_DEBUG, "the target of a move did not say that it is done", &err);
 }
 
@@ -335,6 +372,10 @@ static void report(struct source *s)
 				     (json_int_t)memory, "rootfs_bytes",
 				     (json_int_t)sync_sent(s->sync), "stages", s->stages.ms);
 
+	if (s->mv.lazy) {
+		json_put_int(j, "pages_bytes", s->pages_bytes);
+		json_put_int(j, "pages_ms", s->pages_ms);
+	}
 	/* Nobody saw the end of it when the stream broke after the commit. */
 	if (s->downtime_ms >= 0)
 		json_put_int(j, "downtime_ms", s->downtime_ms);
@@ -396,7 +437,7 @@ static int run_all(struct source *s, struct err *err)
 		err_wrap(err, "%s is on %s, but was not started", s->mv.id.name, s->mv.target);
 	else if (s->lost)
 		s->failed = source_await_there(s, err) < 0;
-	return rc > 0 && !s->failed ? 0 : -1;
+	return rc > 0 && !s->failed && !s->starved ? 0 : -1;
 }
 
 static int load(struct source *s, const struct move_order *o, struct err *err)
@@ -441,7 +482,8 @@ int move_run(struct mover *m, const struct move_order *o, struct op *op, struct 
 	s.report = json_object();
 	s.stages.ms = json_object();
 	s.stages.mark = s.began_ms;
-	rc = load(&s, o, err) < 0 ? -1 : run_all(&s, err);
+	rc = move_await_memory(m, o->name, err) < 0 || load(&s, o, err) < 0 ? -1
+									      : run_all(&s, err);
 	row_free(&s.row);
 	json_decref(s.mv.spec);
 	json_decref(s.mv.pool);

@@ -2,6 +2,7 @@
 /* migrate/source.h - what a move is made of on its source; shared by source*.c. */
 #pragma once
 #include "migrate/memory/images.h"
+#include "migrate/memory/way.h"
 #include "migrate/move_int.h"
 #include "migrate/rootfs/sync.h"
 #include "migrate/traffic.h"
@@ -29,12 +30,15 @@ struct source {
 	struct stages stages;
 	json_t *report; /* "migration" of the operation's metadata */
 	int64_t began_ms, froze_ms, downtime_ms, memory;
+	enum memory_way way; /* of a live move */
+	int64_t pages_bytes, pages_ms; /* that followed */
 	bool end_sessions; /* of commands from outside */
 	bool forwards;     /* the target takes traffic */
 	bool open;         /* the row exists */
 	bool moved;        /* it belongs to the target */
 	bool heard;        /* RESUMED */
 	bool failed;       /* moved, but it does not run there, or that is not known */
+	bool starved;      /* moved, but without all of its memory, or that is not known */
 	bool open_end;     /* whose it is could not be learned */
 	bool lost;         /* the stream, after the commit */
 	bool later;        /* there is something left to conclude */

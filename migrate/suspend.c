@@ -106,7 +106,7 @@ static int prepare(struct suspend *s, struct err *err)
 
 	if (kept_begin(kept, err) < 0)
 		return -1;
-	return move_helper_start(s->m, &s->helper, &s->mv, err);
+	return move_helper_start(s->m, &s->helper, "helper-dump", &s->mv, err);
 }
 
 /* 1: it should be tried again, as err says. */
@@ -268,8 +268,10 @@ static int check(struct suspend *s, struct err *err)
 int suspend_run(struct mover *m, const char *name, void *view, struct op *op, struct err *err)
 {
 	struct suspend s = { .m = m, .op = op, .helper = { .sock = -1 } };
-	int rc = suspend_load(m, name, view, &s.mv, err);
+	int rc = move_await_memory(m, name, err);
 
+	if (rc == 0)
+		rc = suspend_load(m, name, view, &s.mv, err);
 	s.mv.id.source = true;
 	if (rc == 0)
 		rc = check(&s, err);

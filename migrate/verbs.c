@@ -41,6 +41,7 @@ static json_t *request_of(struct mover *m, const struct move *mv, struct err *er
 	if (kept && !mv->id.source)
 		json_put_str(j, "kept", kept);
 	json_put_bool(j, "keep_frozen", mv->frozen);
+	json_put_bool(j, "lazy", mv->lazy);
 	json_object_set(j, "spec", mv->spec);
 	return j;
 }
@@ -51,7 +52,7 @@ static int await_ready(struct move_helper *h, struct err *err)
 	_json_ json_t *early = NULL;
 	char c = 0;
 
-	if (poll(&pf, 1, READY_MS) > 0 && read(h->sock, &c, 1) == 1 && c == 'r')
+	if (poll(&pf, 1, READY_MS) > 0 && read(h->sock, &c, 1) == 1)
 		return 0;
 	early = move_helper_end(h, deadline_in(1000), err);
 	if (early)
@@ -59,8 +60,8 @@ static int await_ready(struct move_helper *h, struct err *err)
 	return -1;
 }
 
-int move_helper_start(struct mover *m, struct move_helper *h, const struct move *mv,
-		      struct err *err)
+int move_helper_start(struct mover *m, struct move_helper *h, const char *verb,
+		      const struct move *mv, struct err *err)
 {
 	_json_ json_t *request = request_of(m, mv, err);
 	_close_ int theirs = -1;
@@ -74,8 +75,7 @@ int move_helper_start(struct mover *m, struct move_helper *h, const struct move 
 		return err_sys(err, "socket pair");
 	h->sock = pair[0];
 	theirs = pair[1];
-	if (helper_begin(&h->h, mv->id.source ? "helper-dump" : "helper-restore", request, &theirs,
-			 1, err) < 0) {
+	if (helper_begin(&h->h, verb, request, &theirs, 1, err) < 0) {
 		close(take_fd(&h->sock));
 		return -1;
 	}
@@ -93,6 +93,14 @@ int move_helper_go(struct move_helper *h, struct err *err)
 	close(take_fd(&h->sock));
 	h->worked_ms = clock_ms();
 	return rc;
+}
+
+int move_pager_go(struct move_helper *h, struct err *err)
+{
+	assert(h->sock >= 0);
+	if (send(h->sock, "g", 1, MSG_NOSIGNAL) != 1)
+		return err_sys(err, "start a helper");
+	return await_ready(h, err);
 }
 
 int move_helper_fd(const struct move_helper *h)

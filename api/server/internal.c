@@ -106,6 +106,11 @@ static void run_migrate(void *arg, struct stream *own)
 	move_serve(arg, own);
 }
 
+static void run_pages(void *arg, struct stream *own)
+{
+	move_serve_pages(arg, own);
+}
+
 int h_feed(struct req *r)
 {
 	return reply_upgrade(r, "dunlin-feed", run_feed, req_env(r)->cluster);
@@ -121,6 +126,11 @@ int h_raft(struct req *r)
 int h_migrate(struct req *r)
 {
 	return reply_upgrade(r, "dunlin-migrate/1", run_migrate, req_env(r)->mover);
+}
+
+int h_migrate_pages(struct req *r)
+{
+	return reply_upgrade(r, "dunlin-pages/1", run_pages, req_env(r)->mover);
 }
 
 int h_migrate_facts(struct req *r)

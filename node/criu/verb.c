@@ -34,6 +34,7 @@
 #include "node/criu/dad.h"
 #include "node/criu/gate.h"
 #include "node/criu/mounts.h"
+#include "node/criu/pages.h"
 #include "node/criu/strays.h"
 #include "node/criu/tcp_left.h"
 #include "node/criu/watches.h"
@@ -60,7 +61,7 @@ struct job {
 	const char *name, *cgroup_name;
 	const char *run, *shm, *images, *hook, *id, *sent;
 	const char *kept; /* of a restore: where the images are; NULL: in `images` already */
-	bool keep_frozen;
+	bool keep_frozen, lazy; /* lazy: memory follows (node/criu/pages.h) */
 };
 
 static void put_container(struct lxc_container **c)
@@ -85,6 +86,7 @@ static struct job job_of(const json_t *request)
 		.sent = json_str(request, "sent", ""),
 		.kept = json_str(request, "kept", NULL),
 		.keep_frozen = json_bool(request, "keep_frozen", false),
+		.lazy = json_bool(request, "lazy", false),
 	};
 }
 
@@ -148,12 +150,13 @@ static char *folder_of(const struct job *j)
 static int write_options(const struct job *j, const char *tools, bool source, struct err *err)
 {
 	_free_ char *path = options_path(j), *yard = xasprintf("%s/yard", tools);
+	_free_ char *lazy = j->lazy ? pages_options(source) : xstrdup("");
 	bool made = source && criu_yard_make(yard);
 	/* The peers of connections have given up by the time that kept memory is restored. */
-	_free_ char *text = xasprintf("cgroup-root /%s/%s/payload\n%s%s%s%s", j->cgroup_name,
+	_free_ char *text = xasprintf("cgroup-root /%s/%s/payload\n%s%s%s%s%s", j->cgroup_name,
 				      j->name, j->kept ? "tcp-close\n" : "",
 				      made ? "cgroup-yard " : "", made ? yard : "",
-				      made ? "\n" : "");
+				      made ? "\n" : "", lazy);
 	_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd < 0 || io_write_full(fd, text, strlen(text)) < 0)

@@ -35,7 +35,7 @@ for applet in $("$busybox" --list-full); do
 done
 rm -f "$root/sbin/init"
 ${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -static -Os -s -Wall -Wextra \
-	-o "$root/sbin/init" "$here/init.c" "$here/odd.c"
+	-o "$root/sbin/init" "$here/init.c" "$here/odd.c" "$here/memory.c"
 
 echo 'root::0:0:root:/root:/bin/sh' >"$root/etc/passwd"
 echo 'nobody:x:65534:65534:nobody:/:/bin/false' >>"$root/etc/passwd"

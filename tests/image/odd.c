@@ -7,6 +7,7 @@
  *   init queue       leaves a message with credentials unread until /accept is there
  *   init kernel      the same with an answer of the kernel about its interfaces
  *   init echo PORT   sends each datagram back to where it came from
+ *   init memory MIB  memory.c
  *   init early       connects to itself, writes and accepts that only once /accept is there
  *
  * Each says "ready" on its standard output once it is what it shall be.
@@ -27,6 +28,7 @@
 #define STEP_MS 20
 
 int odd_main(int argc, char **argv);
+int memory_main(const char *mib); /* memory.c */
 
 static void await_word(void)
 {
@@ -187,6 +189,8 @@ int odd_main(int argc, char **argv)
 		return talk(argv[2], argv[3]);
 	if (argc == 2 && strcmp(argv[1], "starting") == 0)
 		return starting();
+	if (argc == 3 && strcmp(argv[1], "memory") == 0)
+		return memory_main(argv[2]);
 	if (argc == 2 && strcmp(argv[1], "queue") == 0)
 		return queue();
 	if (argc == 2 && strcmp(argv[1], "kernel") == 0)

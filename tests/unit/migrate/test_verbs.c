@@ -22,7 +22,10 @@ static void a_helper_that_cannot_begin_says_why(void **state)
 
 		mv.id.source = source;
 		mv.spec = spec;
-		assert_int_equal(move_helper_start(t->m, &h, &mv, &err), -1);
+		assert_int_equal(
+			move_helper_start(t->m, &h, source ? "helper-dump" : "helper-restore", &mv,
+					  &err),
+			-1);
 		assert_non_null(strstr(err.msg, source ? "criu.conf" : "the restore"));
 		move_helper_leave(&h);
 		assert_false(h.runs);
@@ -59,6 +62,15 @@ static void the_go_is_said_once(void **state)
 	assert_int_equal(c[0], 'g');
 	assert_int_equal(read(pair[1], c, 1), 0);
 	close(pair[1]);
+	/* A pager answers on it, and learns there that the restore holds. */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	h.sock = pair[0];
+	assert_int_equal(write(pair[1], "c", 1), 1);
+	assert_int_equal(move_pager_go(&h, &err), 0);
+	assert_int_equal(h.sock, pair[0]);
+	close(pair[1]);
+	assert_int_equal(move_pager_go(&h, &err), -1);
+	move_helper_leave(&h);
 	/* One that is gone. */
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	h.sock = pair[0];
