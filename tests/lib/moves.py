@@ -87,23 +87,28 @@ class Held:
         self.thread = threading.Thread(target=self.run, args=(cluster[2], name))
         self.thread.start()
         self.pids = []
-        wait_for("the restore", lambda: is_frozen(freezer) and self.stop(cluster[1]), 30, step=0.001)
+        wait_for("CRIU", lambda: self.find(cluster[1]), 30, step=0.001)
+        wait_for("the freeze", lambda: is_frozen(freezer), 30, step=0.001)
+        self.send(signal.SIGSTOP)  # at once: to look for processes takes as long as a restore
+        self.find(cluster[1])
+        self.send(signal.SIGSTOP)
 
     def run(self, member, name):
         self.result = move(member, name, "m2", check=False, timeout=120)
 
-    def stop(self, member):
+    def find(self, member):
         self.pids = [pid for pid, what in processes_of(member) if what == "criu-restore" and pid not in self.before]
-        for pid in self.pids:
-            os.kill(pid, signal.SIGSTOP)
         return self.pids
 
-    def end(self, sig):
-        """SIGCONT: it goes on; SIGKILL: it is given up."""
+    def send(self, sig):
         for pid in self.pids:
             # Its member may have given it up meanwhile.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, sig)
+
+    def end(self, sig):
+        """SIGCONT: it goes on; SIGKILL: it is given up."""
+        self.send(sig)
         self.thread.join(MOVE_S)
         return self.result
 
