@@ -1,18 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# debian.sh SUITE - prints the paths of an image of that Debian suite with systemd, as mmdebstrap
-# builds it: the tarball of its metadata, and that of its root. Builds it at most once a machine
-# (about a minute), however many ask at the same time.
+# debian.sh SUITE [PACKAGES] - prints the paths of an image of that Debian suite with systemd, and
+# with more packages (parted by commas), as mmdebstrap builds it: the tarball of its metadata, and
+# that of its root. Builds it at most once a machine (about a minute), however many ask at the same
+# time.
 set -eu
 umask 022
 
-[ $# = 1 ] || {
-	echo "usage: debian.sh SUITE" >&2
+[ $# = 1 ] || [ $# = 2 ] || {
+	echo "usage: debian.sh SUITE [PACKAGES]" >&2
 	exit 2
 }
 suite=$1
+packages=systemd-sysv,dbus,libpam-systemd,iproute2${2:+,$2}
 cache=${TEST_CACHE:-/var/tmp/dunlin-test-images}
-mark=$(sha256sum "$0" | cut -c 1-12)
+mark=$(echo "$packages" | cat "$0" - | sha256sum | cut -c 1-12)
 metadata=$cache/$suite-$mark.metadata.tar
 root=$cache/$suite-$mark.root.tar
 
@@ -33,7 +35,7 @@ if [ ! -e "$root" ]; then
 	END
 	tar -C "$work" -cf "$work/metadata.tar" metadata.yaml
 	# What slim images leave out; and the names of the host that built it.
-	mmdebstrap --quiet --variant=minbase --include=systemd-sysv,dbus,libpam-systemd,iproute2 \
+	mmdebstrap --quiet --variant=minbase --include="$packages" \
 		--dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
