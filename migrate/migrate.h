@@ -60,6 +60,7 @@ struct move_plan {
 	struct move_reason reasons[MOVE_REASONS_MAX];
 	char note[240]; /* what does not go along, and forbids nothing; "": nothing */
 };
+/* One that is there already is not added again. */
 void move_plan_add(struct move_plan *p, enum move_kind allows, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* How many forbid that one. */

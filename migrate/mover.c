@@ -231,6 +231,8 @@ static void look_at_tasks(struct mover *m, const char *name, struct move_plan *r
 	if (console_find(folder, &console))
 		t.console = &console;
 	plan_tasks(&t, ret);
+	plan_related(&t, ret);
+	plan_links(&t, ret);
 	free(pids.v);
 }
 

@@ -60,20 +60,22 @@ static bool has(const json_t *list, const char *word)
 
 void move_plan_add(struct move_plan *p, enum move_kind allows, const char *fmt, ...)
 {
-	struct move_reason *r;
+	struct move_reason r = { .allows = allows };
 	va_list ap;
 
 	assert(allows > MOVE_LIVE);
+	va_start(ap, fmt);
+	vsnprintf(r.text, sizeof(r.text), fmt, ap);
+	va_end(ap);
+	for (size_t i = 0; i < p->kept; i++) {
+		if (p->reasons[i].allows == allows && str_eq(p->reasons[i].text, r.text))
+			return;
+	}
 	if (allows > p->kind)
 		p->kind = allows;
 	p->n[allows]++;
-	if (p->kept == MOVE_REASONS_MAX)
-		return;
-	r = &p->reasons[p->kept++];
-	r->allows = allows;
-	va_start(ap, fmt);
-	vsnprintf(r->text, sizeof(r->text), fmt, ap);
-	va_end(ap);
+	if (p->kept < MOVE_REASONS_MAX)
+		p->reasons[p->kept++] = r;
 }
 
 size_t move_plan_count(const struct move_plan *p, enum move_kind kind)

@@ -34,5 +34,18 @@ void plan_tasks(const struct plan_tasks *t, struct move_plan *ret);
  * bound. Longer than half a minute is not what "live" is for. */
 void plan_memory(int64_t bytes, int64_t rate, struct move_plan *ret);
 
+/* The same for what processes share, as the kernel has it: the real /proc only. */
+void plan_related(const struct plan_tasks *t, struct move_plan *ret);
+/* And for the links in their networks, which are entered by threads of their own. */
+void plan_links(const struct plan_tasks *t, struct move_plan *ret);
+bool plan_link_is_carried(const char *name, const char *kind);
+
+struct plan_kin {
+	pid_t pid, parent, session;
+	pid_t born; /* worked out: the session that it forks a child in */
+	bool lost;  /* worked out: CRIU could not give it its session */
+};
+void plan_sessions(struct plan_kin *v, size_t n, pid_t init);
+
 /* "4.2.1" >= "4.2": numbers, part by part; missing parts are 0. */
 int plan_version_cmp(const char *a, const char *b);

@@ -9,6 +9,8 @@
 #include "base/json.h"
 #include "node/node.h"
 
+#define CRIU_GHOST_MAX_BYTES (64 << 20) /* of an unlinked file that goes into the images */
+
 /* The action script: beside this program, or installed. The caller frees; NULL with
  * ERR_UNAVAILABLE. */
 char *criu_hook_path(struct err *err);

@@ -46,7 +46,7 @@
 #include "node/host/pids.h"
 #include "node/storage/rootfs.h"
 
-#define GHOST_LIMIT (64 << 20) /* unlinked files that go into the images */
+
 #define FREEZE_MS 10000
 #define THAW_MS 10000
 #define ACCEPT_MS 50
@@ -257,7 +257,7 @@ static int await_accepts(pid_t init, struct err *err)
 static int if_vforks(void *arg, pid_t pid)
 {
 	*(pid_t *)arg = pid;
-	return pids_waits_for_vfork(pid);
+	return pids_waits_for_vfork("/proc", pid);
 }
 
 /* CRIU would wait in vain for a process to stop that itself waits for its child, and that one is
@@ -375,7 +375,7 @@ static json_t *dump(const struct job *j, struct lxc_container *c, struct err *er
 		.directory = (char *)j->images,
 		.stop = true,
 		.preserves_inodes = true,
-		.ghost_limit = GHOST_LIMIT,
+		.ghost_limit = CRIU_GHOST_MAX_BYTES,
 		.action_script = (char *)j->hook,
 	};
 

@@ -38,6 +38,7 @@ static bool cut_line(char *line, struct mountinfo *ret)
 	ret->related = n > ARRAY_SIZE(part);
 	unescape(part[3]);
 	unescape(part[4]);
+	ret->id = part[0];
 	ret->device = part[2];
 	ret->root = part[3];
 	ret->at = part[4];

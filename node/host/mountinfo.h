@@ -4,8 +4,10 @@
 #include <stdbool.h>
 
 struct mountinfo {
-	const char *device, *root, *at, *type; /* device: MAJOR:MINOR; root: what of it is here */
-	bool related;                          /* to mounts elsewhere: it gives or receives */
+	const char *id, *device; /* numbers; MAJOR:MINOR */
+	const char *root;        /* what of the device is here */
+	const char *at, *type;
+	bool related; /* to mounts elsewhere: it gives or receives */
 };
 /* The next of a text, which is cut up in place and moved on; false at the end. */
 bool mountinfo_next(char **text, struct mountinfo *ret);

@@ -137,16 +137,18 @@ int64_t pids_group_work(pid_t group)
 /* Where a thread sleeps, as kernels call it. */
 static const char *const in_vfork[] = { "kernel_clone", "wait_for_vfork_done" };
 
-bool pids_waits_for_vfork(pid_t pid)
+bool pids_waits_for_vfork(const char *proc, pid_t pid)
 {
-	_free_ char *path = xasprintf("/proc/%d/task", (int)pid);
+	_free_ char *path = xasprintf("%s/%d/task", proc, (int)pid);
 	DIR *d = opendir(path);
 	bool waits = false;
 	struct dirent *e;
 
 	while (d && !waits && (e = readdir(d))) {
-		_free_ char *file = xasprintf("task/%s/wchan", e->d_name);
-		_free_ char *where = e->d_name[0] == '.' ? NULL : read_proc(pid, file);
+		_free_ char *file = xasprintf("%s/%s/wchan", path, e->d_name);
+		struct err err;
+		_free_ char *where =
+			e->d_name[0] == '.' ? NULL : io_read_file(file, PROC_FILE_MAX, NULL, &err);
 
 		for (size_t i = 0; where && i < ARRAY_SIZE(in_vfork); i++)
 			waits |= str_eq(where, in_vfork[i]);

@@ -26,7 +26,7 @@ int64_t pids_work(pid_t pid);
 int64_t pids_group_work(pid_t group); /* of all in a process group */
 /* A thread of it waits until its child has begun another program or ended (vfork(2)); until then
  * it cannot be stopped. */
-bool pids_waits_for_vfork(pid_t pid);
+bool pids_waits_for_vfork(const char *proc, pid_t pid); /* proc: "/proc" */
 /* Each descriptor of the process: its number, and where its link leads, cut to PIDS_TARGET_SIZE.
  * One that has ended has none. */
 #define PIDS_TARGET_SIZE 32

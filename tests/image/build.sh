@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# build.sh OUT.tar.xz - builds the test image: busybox and our own init as a unified image.
+# build.sh OUT.tar.xz - builds the test image: busybox, our own init and the zoo as a unified image.
 # The same compiler and busybox give the same bytes.
 set -eu
 umask 022
@@ -36,6 +36,9 @@ done
 rm -f "$root/sbin/init"
 ${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -static -Os -s -Wall -Wextra \
 	-o "$root/sbin/init" "$here/init.c" "$here/odd.c" "$here/memory.c"
+
+${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -static -Os -s -Wall -Wextra -pthread -I"$here/../.." \
+	-o "$root/sbin/zoo" "$here"/zoo/*.c
 
 echo 'root::0:0:root:/root:/bin/sh' >"$root/etc/passwd"
 echo 'nobody:x:65534:65534:nobody:/:/bin/false' >>"$root/etc/passwd"

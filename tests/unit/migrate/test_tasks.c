@@ -2,6 +2,7 @@
 /* What processes hold that cannot move, in a /proc of our own. */
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,6 +78,8 @@ static void make_task(const struct proc_world *w, int pid, int parent, const cha
 	point(w, pid, "fd/1", "socket:[123]");
 	put(w, pid, "fdinfo/5", "pos:\t0\nflags:\t0100002\nmnt_id:\t1\n");
 	put(w, pid, "fdinfo/6", "pos:\t0\nflags:\t0100000\nmnt_id:\t1\n");
+	put(w, pid, "fdinfo/7", "pos:\t0\nflags:\t0140001\nmnt_id:\t9\n");
+	put(w, pid, "fdinfo/8", "flags:\t02\nmnt_id:\t9\neventfd-count: 3\neventfd-semaphore: 1\n");
 }
 
 static int setup(void **state)
@@ -143,7 +146,18 @@ static void what_processes_hold_is_named(void **state)
 		{ "fd/5", "anon_inode:kvm-vm", { "a virtual machine" } },
 		{ "fd/5", "anon_inode:[landlock-ruleset]", { "a Landlock rule set" } },
 		{ "fd/5", "anon_inode:seccomp notify", { "a seccomp listener" } },
-		{ "fd/5", "anon_inode:bpf-mapped", { "object bpf-mapped" } },
+		{ "fd/5", "anon_inode:bpf-map", { "a BPF map" } },
+		{ "fd/5", "anon_inode:other", { "object other" } },
+		{ "fd/7", "pipe:[7]", { "redis-server", "O_DIRECT" } },
+		{ "fd/6", "pipe:[7]", { NULL } },
+		{ "fd/8", "anon_inode:[eventfd]", { "eventfd as a semaphore" } },
+		{ "fd/5", "/secretmem (deleted)", { "secret memory" } },
+		{ "fd/5", "net:[900]", { "net:[900]", "no process is" } },
+		{ "fd/5", "net:[100]", { NULL } },
+		{ "fd/8", "/srv/file", { "has /srv/file open", "mounted nowhere" } },
+		{ "fd/8", "/memfd:x (deleted)", { NULL } },
+		{ "exe", "/memfd:x (deleted)", { "in memory only" } },
+		{ "exe", "/usr/bin/redis-server", { NULL } },
 		{ "fd/5", "anon_inode:[fscontext]", { "[fscontext]" } },
 		{ "fd/5", "/proc/pressure/memory", { "pressure", "redis-server" } },
 		{ "fd/5", "/sys/fs/cgroup/unified/x/memory.pressure", { "pressure" } },
@@ -155,7 +169,6 @@ static void what_processes_hold_is_named(void **state)
 		{ "fd/5", "anon_inode:[pidfd]", { NULL } },
 		{ "fd/5", "anon_inode:[signalfd]", { NULL } },
 		{ "fd/5", "anon_inode:[timerfd]", { NULL } },
-		{ "fd/5", "anon_inode:bpf-map", { NULL } },
 		{ "fd/5", "/dev/zero", { NULL } },
 		{ "fd/5", "/dev/full", { NULL } },
 		{ "fd/5", "/dev/random", { NULL } },
@@ -180,6 +193,71 @@ static void what_processes_hold_is_named(void **state)
 	}
 }
 
+static void what_processes_have_mapped_is_named(void **state)
+{
+	static const struct {
+		const char *path, *word;
+	} cases[] = {
+		{ "anon_inode:[io_uring]", "holds an io_uring" },
+		{ "anon_inode:[perf_event]", "performance counter" },
+		{ "/secretmem (deleted)", "secret memory" },
+		{ "/dev/null", "has the device /dev/null in its memory" },
+		{ "/dev/zero (deleted)", NULL },
+		{ "/memfd:x (deleted)", NULL },
+		{ "/SYSV00000000 (deleted)", NULL },
+		{ "/[aio] (deleted)", NULL },
+		{ "/usr/lib/libc.so.6", NULL },
+		{ "/gone (deleted)", NULL },
+		{ "[stack]", NULL },
+	};
+	struct proc_world *w = *state;
+	_free_ char *dir = xasprintf("%s/101/map_files", w->dir);
+	struct err err;
+
+	assert_int_equal(io_mkdirs(dir, 0755, &err), 0);
+	point(w, 101, "map_files/7f00-7f01", "/dev/null");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text = xasprintf("55-56 r-xp 0 00:00 0\n7f00-7f01 rw-s 00000000 "
+					      "00:10 12   %s\n7f00-7f01 rw-s 1 00:10 12  %s\n",
+					      cases[i].path, cases[i].path);
+		struct move_plan plan;
+
+		put(w, 101, "maps", text);
+		plan = look(w);
+		assert_int_equal(move_plan_count(&plan, MOVE_LIVE), cases[i].word != NULL);
+		if (cases[i].word && !strstr(plan.reasons[0].text, cases[i].word))
+			fail_msg("%s: %s", cases[i].path, plan.reasons[0].text);
+	}
+}
+
+static void threads_without_their_first_are_named(void **state)
+{
+	struct proc_world *w = *state;
+	struct move_plan plan;
+
+	put(w, 101, "status", "Name:\tjava\nState:\tZ (zombie)\nPPid:\t100\nThreads:\t1\n");
+	assert_int_equal(look(w).kind, MOVE_LIVE);
+	put(w, 101, "status", "Name:\tjava\nState:\tZ (zombie)\nPPid:\t100\nThreads:\t7\n");
+	plan = look(w);
+	assert_non_null(strstr(text_of(&plan), "first thread"));
+}
+
+static void a_lasting_vfork_is_named(void **state)
+{
+	struct proc_world *w = *state;
+	_free_ char *dir = xasprintf("%s/101/task/101", w->dir);
+	struct move_plan plan;
+	struct err err;
+
+	assert_int_equal(io_mkdirs(dir, 0755, &err), 0);
+	put(w, 101, "task/101/wchan", "do_wait");
+	assert_int_equal(look(w).kind, MOVE_LIVE);
+	put(w, 101, "task/101/wchan", "kernel_clone");
+	plan = look(w);
+	assert_non_null(strstr(text_of(&plan), "redis-server (process 101"));
+	assert_non_null(strstr(text_of(&plan), "vfork"));
+}
+
 /* Sockets are looked at themselves: their links tell nothing. */
 static void look_at_own(const struct proc_world *w, int fd, const char *word)
 {
@@ -198,6 +276,14 @@ static void look_at_own(const struct proc_world *w, int fd, const char *word)
 	close(fd);
 }
 
+static int corked(int domain)
+{
+	int fd = socket(domain, SOCK_DGRAM, 0), on = 1;
+
+	assert_int_equal(setsockopt(fd, IPPROTO_UDP, UDP_CORK, &on, sizeof(on)), 0);
+	return fd;
+}
+
 static void sockets_that_stay_behind_are_named(void **state)
 {
 	struct proc_world *w = *state;
@@ -210,6 +296,8 @@ static void sockets_that_stay_behind_are_named(void **state)
 	look_at_own(w, socket(AF_PACKET, SOCK_DGRAM, 0), NULL);
 	look_at_own(w, socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), NULL);
 	look_at_own(w, socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE), NULL);
+	look_at_own(w, corked(AF_INET), "UDP_CORK");
+	look_at_own(w, corked(AF_INET6), "UDP_CORK");
 	look_at_own(w, socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP), "Multipath TCP");
 	look_at_own(w, socket(AF_INET6, SOCK_STREAM, IPPROTO_MPTCP), "Multipath TCP");
 }
@@ -467,6 +555,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_offenders_are_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(ordinary_processes_may_move, setup, teardown),
 		cmocka_unit_test(what_processes_hold_is_named),
+		cmocka_unit_test_setup_teardown(what_processes_have_mapped_is_named, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(threads_without_their_first_are_named, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_lasting_vfork_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(sockets_that_stay_behind_are_named, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(message_queues_are_named, setup, teardown),

@@ -129,14 +129,14 @@ static void who_waits_for_a_new_program_is_seen(void **state)
 			pause();
 	}
 	assert_int_equal(read(fds[0], &child, sizeof(child)), sizeof(child));
-	while (!pids_waits_for_vfork(pid) && clock_ms() < deadline)
+	while (!pids_waits_for_vfork("/proc", pid) && clock_ms() < deadline)
 		sched_yield();
-	assert_true(pids_waits_for_vfork(pid));
-	assert_false(pids_waits_for_vfork(child));
+	assert_true(pids_waits_for_vfork("/proc", pid));
+	assert_false(pids_waits_for_vfork("/proc", child));
 	kill(child, SIGKILL);
-	while (pids_waits_for_vfork(pid) && clock_ms() < deadline)
+	while (pids_waits_for_vfork("/proc", pid) && clock_ms() < deadline)
 		sched_yield();
-	assert_false(pids_waits_for_vfork(pid));
+	assert_false(pids_waits_for_vfork("/proc", pid));
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	close(fds[0]);
