@@ -173,6 +173,7 @@ json_t *move_facts(struct mover *m)
 	json_put_str(facts, "no_live", m->trouble);
 	json_object_set_new(facts, TRAFFIC_FACT, json_true());
 	json_put_int(facts, "memory_free", json_int(json_obj(load, "memory"), "free", 0));
+	space_facts(m, facts);
 	json_put_str(facts, "closed", m->o.takes(m->o.arg, &err) < 0 ? err.msg : "");
 	return facts;
 }
@@ -282,9 +283,11 @@ void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 {
 	_json_ json_t *own = move_facts(m);
 	pid_t init = container_pid(m->o.node, name);
+	struct plan_need need = space_need(m, name, pool);
 	_free_ char *label = init ? apparmor_label("/proc", init) : NULL;
 
 	plan_compare(own, target_facts, json_str(pool, "driver", ""), ret);
+	plan_space(target_facts, &need, ret);
 	if (init == 0) {
 		if (volume_is_kept(m->o.node, pool, name))
 			move_plan_add(ret, MOVE_REFUSED,

@@ -19,6 +19,14 @@ void plan_compare(const json_t *source, const json_t *target, const char *driver
 void plan_confinement(const char *label, const json_t *source, const json_t *target,
 		      struct move_plan *ret);
 
+/* What the instance needs there. */
+struct plan_need {
+	const char *pool;
+	int64_t memory, files; /* bytes; files: -1: not counted */
+};
+/* Adds what the target has no room for. */
+void plan_space(const json_t *target, const struct plan_need *need, struct move_plan *ret);
+
 struct plan_tasks {
 	const char *proc;  /* "/proc" */
 	const pid_t *pids; /* of all processes of the container */

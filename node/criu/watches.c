@@ -73,14 +73,16 @@ static void note(struct watches *w, ino_t ino)
 	w->left++;
 }
 
-/* "inotify wd:1 ino:10a276 sdev:28 mask:2c8 ...", with a handle "... fhandle-bytes:20 ..." */
+/* "inotify wd:1 ino:10a276 sdev:28 mask:2c8 ...", "fanotify ino:10a276 sdev:28 ..."; with a handle
+ * "... fhandle-bytes:20 ..." */
 static void read_line(struct watches *w, const char *line)
 {
 	unsigned dev = (major(w->dev) << KERNEL_MINOR_BITS) | minor(w->dev), sdev;
 	unsigned long ino;
 
-	if (sscanf(line, "inotify wd:%*x ino:%lx sdev:%x", &ino, &sdev) == 2 && sdev == dev &&
-	    !strstr(line, "fhandle-bytes:"))
+	if ((sscanf(line, "inotify wd:%*x ino:%lx sdev:%x", &ino, &sdev) == 2 ||
+	     sscanf(line, "fanotify ino:%lx sdev:%x", &ino, &sdev) == 2) &&
+	    sdev == dev && !strstr(line, "fhandle-bytes:"))
 		note(w, ino);
 }
 
@@ -90,7 +92,7 @@ static void read_info(void *arg, pid_t pid, const char *fd, const char *target)
 	struct err ignored;
 	char *rest, *line;
 
-	if (!str_eq(target, "anon_inode:inotify"))
+	if (!str_eq(target, "anon_inode:inotify") && !str_eq(target, "anon_inode:[fanotify]"))
 		return;
 	rest = text = io_read_file(path, FDINFO_MAX, NULL, &ignored);
 	while ((line = strsep(&rest, "\n")))

@@ -301,9 +301,9 @@ static bool pidfd_dead_same(void)
 
 static bool inotify_make(void)
 {
-	NEED(zoo_write(zoo_path("watched"), "x"));
+	NEED(mkdir(zoo_path("dir"), 0755) == 0);
 	NEED((fd = inotify_init1(IN_NONBLOCK)) >= 0);
-	NEED(inotify_add_watch(fd, zoo_path("watched"), IN_MODIFY) == 1);
+	NEED(inotify_add_watch(fd, zoo_path("dir"), IN_MODIFY) == 1);
 	return true;
 }
 
@@ -313,15 +313,16 @@ static bool inotify_same(void)
 
 	while (read(fd, buf, sizeof(buf)) > 0)
 		;
-	NEED(zoo_write(zoo_path("watched"), "y"));
+	NEED(zoo_write(zoo_path("dir/watched"), "y"));
 	NEED(zoo_readable(fd));
 	return true;
 }
 
 static bool inotify_gone_make(void)
 {
-	NEED(inotify_make());
-	NEED((other = open(zoo_path("watched"), O_RDWR)) >= 0);
+	NEED((fd = inotify_init1(IN_NONBLOCK)) >= 0);
+	NEED((other = open(zoo_path("watched"), O_RDWR | O_CREAT, 0600)) >= 0);
+	NEED(inotify_add_watch(fd, zoo_path("watched"), IN_MODIFY) == 1);
 	NEED(unlink(zoo_path("watched")) == 0);
 	return true;
 }
@@ -339,10 +340,11 @@ static bool inotify_gone_same(void)
 
 static bool fanotify_make(void)
 {
-	NEED(zoo_write(zoo_path("watched"), "x"));
+	NEED(mkdir(zoo_path("dir"), 0755) == 0);
 	fd = fanotify_init(FAN_CLASS_NOTIF | FAN_REPORT_FID | FAN_NONBLOCK, O_RDONLY);
 	NEED(fd >= 0);
-	NEED(fanotify_mark(fd, FAN_MARK_ADD, FAN_MODIFY, -1, zoo_path("watched")) == 0);
+	NEED(fanotify_mark(fd, FAN_MARK_ADD, FAN_MODIFY | FAN_EVENT_ON_CHILD, -1,
+			   zoo_path("dir")) == 0);
 	return true;
 }
 

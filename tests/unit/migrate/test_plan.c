@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "migrate/plan.h"
+#include "tests/unit/base/quoted.h"
 
 static const char *text_of(const struct move_plan *plan)
 {
@@ -192,6 +193,39 @@ static void versions_are_numbers(void **state)
 	assert_int_equal(plan_version_cmp("", "1"), -1);
 }
 
+static void room_is_asked_for(void **state)
+{
+	static const struct {
+		const char *target;
+		int64_t memory, files;
+		enum move_kind kind;
+		const char *words;
+	} cases[] = {
+		{ "{'memory_free': 2048, 'pools': {'a': 1000}}", 1024, 1000, MOVE_LIVE, "" },
+		{ "{'memory_free': 2048, 'pools': {'a': 1000}}", 1025, 1000, MOVE_NEAR_LIVE,
+		  "m2 has 2.0 KiB of memory free" },
+		{ "{'memory_free': 2048, 'pools': {'a': 1000}}", 1, 1001, MOVE_REFUSED,
+		  "free in the pool \"a\"" },
+		{ "{'memory_free': 2048, 'pools': {'b': 1}}", 1, 1001, MOVE_LIVE, "" },
+		{ "{'memory_free': 2048, 'pools': {'a': 0}}", 1, -1, MOVE_LIVE, "" },
+		{ "{}", 1 << 20, 1 << 20, MOVE_LIVE, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_json_ json_t *target = quoted(cases[i].target);
+		struct plan_need need = { "a", cases[i].memory, cases[i].files };
+		struct move_plan plan = { .kind = MOVE_LIVE };
+		char text[512];
+
+		json_put_str(target, "member", "m2");
+		plan_space(target, &need, &plan);
+		assert_int_equal(plan.kind, cases[i].kind);
+		move_plan_text(&plan, MOVE_LIVE, text, sizeof(text));
+		if (!strstr(text, cases[i].words))
+			fail_msg("%s", text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +233,7 @@ int main(void)
 		cmocka_unit_test(much_memory_over_a_slow_link_is_not_moved_live),
 		cmocka_unit_test(confinement_is_compared),
 		cmocka_unit_test(versions_are_numbers),
+		cmocka_unit_test(room_is_asked_for),
 		cmocka_unit_test(all_that_differs_is_told),
 		cmocka_unit_test(a_list_ends_with_how_many_are_left),
 	};
