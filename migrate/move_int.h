@@ -174,9 +174,7 @@ void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 		    const json_t *target_facts, struct move_plan *ret);
 /* Bytes that will go into the images of what runs: not the cache of files. */
 int64_t move_memory(struct mover *m, const char *name);
-/* space.c: what is free here; what an instance here takes. */
-void space_facts(struct mover *m, json_t *facts);
-struct plan_need space_need(struct mover *m, const char *name, const json_t *pool);
+void space_facts(struct mover *m, json_t *facts); /* what is free here; space.c */
 json_t *hello_exchange(struct mover *m, struct channel *c, bool first, struct err *err);
 
 /* --- verbs.c: the helper processes of a move -------------------------------------------- */

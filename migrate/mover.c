@@ -24,6 +24,7 @@
 #include "node/storage/storage.h"
 
 #define FACTS_MS 10000
+#define COUNT_MS 2000 /* of files; who has more is not kept waiting for it */
 #define LSM_FILE "/sys/kernel/security/lsm"
 
 static void no_live(struct mover *m, const struct err *err)
@@ -278,12 +279,20 @@ static void look_at_translated(struct mover *m, const char *name, struct move_pl
 			 n, n == 1 ? "" : "s", n == 1 ? "is" : "are", mover_member(m));
 }
 
+static struct plan_need need_of(struct mover *m, const char *name, const json_t *pool)
+{
+	return (struct plan_need){ .pool = json_str(pool, "name", ""),
+				   .memory = move_memory(m, name),
+				   .files = volume_usage(m->o.node, pool, name,
+							 deadline_in(COUNT_MS)) };
+}
+
 void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 		    const json_t *target_facts, struct move_plan *ret)
 {
 	_json_ json_t *own = move_facts(m);
 	pid_t init = container_pid(m->o.node, name);
-	struct plan_need need = space_need(m, name, pool);
+	struct plan_need need = need_of(m, name, pool);
 	_free_ char *label = init ? apparmor_label("/proc", init) : NULL;
 
 	plan_compare(own, target_facts, json_str(pool, "driver", ""), ret);

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Room for an instance on the member that it moves to. */
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/store/store.h"
 #include "migrate/move_int.h"
 #include "migrate/plan.h"
 #include "node/storage/storage.h"
-
-#define COUNT_MS 2000 /* of files; who has more is not kept waiting for it */
 
 static int64_t free_in(struct mover *m, const struct row *row)
 {
@@ -35,14 +32,6 @@ void space_facts(struct mover *m, json_t *facts)
 		json_put_int(pools, rows.v[i].key, free_in(m, &rows.v[i]));
 	rows_free(&rows);
 	json_object_set_new(facts, "pools", pools);
-}
-
-struct plan_need space_need(struct mover *m, const char *name, const json_t *pool)
-{
-	return (struct plan_need){ .pool = json_str(pool, "name", ""),
-				   .memory = move_memory(m, name),
-				   .files = volume_usage(m->o.node, pool, name,
-							 deadline_in(COUNT_MS)) };
 }
 
 void plan_space(const json_t *target, const struct plan_need *need, struct move_plan *ret)

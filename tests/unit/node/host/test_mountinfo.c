@@ -17,9 +17,9 @@ static void texts_are_cut(void **state)
 		"37 36 0:5 /a\\040b /srv/my\\040data ro shared:7 - tmpfs none rw\n"
 		"38 36 0:6 / /x rw shared:7 master:3 - fuse.sshfs b: rw";
 	static const struct mountinfo want[] = {
-		{ "98:0", "/", "/", "ext4", false },
-		{ "0:5", "/a b", "/srv/my data", "tmpfs", true },
-		{ "0:6", "/", "/x", "fuse.sshfs", true },
+		{ "36", "98:0", "/", "/", "ext4", false },
+		{ "37", "0:5", "/a b", "/srv/my data", "tmpfs", true },
+		{ "38", "0:6", "/", "/x", "fuse.sshfs", true },
 	};
 	_free_ char *copy = xstrdup(text);
 	char *rest = copy;
@@ -28,6 +28,7 @@ static void texts_are_cut(void **state)
 
 	for (; mountinfo_next(&rest, &m); n++) {
 		assert_true(n < ARRAY_SIZE(want));
+		assert_string_equal(m.id, want[n].id);
 		assert_string_equal(m.device, want[n].device);
 		assert_string_equal(m.root, want[n].root);
 		assert_string_equal(m.at, want[n].at);
