@@ -105,6 +105,14 @@ static int by_type(const void *a, const void *b, void *type)
 	return compare(*(const pid_t *)a, *(const pid_t *)b, *(int *)type);
 }
 
+/* One that starts a program shares all until then, and is named for that; those that end have
+ * nothing any more, which is the same. */
+static bool may_part(const struct task *a, const struct task *b)
+{
+	return pids_waits_for_vfork(a->all->proc, a->pid) ||
+	       pids_waits_for_vfork(b->all->proc, b->pid) || task_is_ending(a) || task_is_ending(b);
+}
+
 static void sharing(const struct plan_tasks *all, size_t row, struct move_plan *ret)
 {
 	pid_t *v = xcalloc(all->npids + 1, sizeof(*v));
@@ -113,12 +121,9 @@ static void sharing(const struct plan_tasks *all, size_t row, struct move_plan *
 	memcpy(v, all->pids, all->npids * sizeof(*v));
 	qsort_r(v, all->npids, sizeof(*v), by_type, &type);
 	for (size_t i = 1; i < all->npids; i++) {
-		struct task t = task_of(all, v[i], ret);
+		struct task t = task_of(all, v[i], ret), u = task_of(all, v[i - 1], ret);
 
-		/* One that starts a program shares all until then, and is named for that. */
-		if (v[i] != v[i - 1] && compare(v[i], v[i - 1], type) == 0 &&
-		    !pids_waits_for_vfork(all->proc, v[i]) &&
-		    !pids_waits_for_vfork(all->proc, v[i - 1]) &&
+		if (v[i] != v[i - 1] && compare(v[i], v[i - 1], type) == 0 && !may_part(&t, &u) &&
 		    compare(v[i], v[i - 1], type) == 0)
 			task_refuse(&t,
 				    "shares its %s with process %d, which is no thread of it; CRIU "

@@ -13,6 +13,7 @@
 #define TEXT_MAX (4 << 20)
 #define TRACER_MS 2000
 #define VFORK_MS 500
+#define FLAG_EXITING 4 /* of the flags in proc_pid_stat(5) */
 
 bool task_set_has(const struct sbuf *set, const char *word)
 {
@@ -118,4 +119,16 @@ int64_t task_number(const char *status, const char *key)
 	line += strspn(line, " \t");
 	snprintf(number, sizeof(number), "%.*s", (int)strspn(line, "0123456789"), line);
 	return str_to_i64(number, 0, INT64_MAX, &v) ? v : 0;
+}
+
+bool task_is_ending(const struct task *t)
+{
+	_free_ char *status = task_read(t, "status"), *stat = task_read(t, "stat");
+	const char *name_end = stat ? strrchr(stat, ')') : NULL;
+	unsigned flags;
+
+	if (!status || strstr(status, "\nState:\tZ") || strstr(status, "\nState:\tX"))
+		return true;
+	return name_end && sscanf(name_end, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+	       (flags & FLAG_EXITING);
 }

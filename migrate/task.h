@@ -32,6 +32,7 @@ char *task_read(const struct task *t, const char *file);
 bool task_link(const struct task *t, const char *file, char buf[TASK_LINK_MAX]);
 /* "\nTracerPid:" of its status; 0: none. */
 int64_t task_number(const char *status, const char *key);
+bool task_is_ending(const struct task *t); /* or has ended */
 /* "WHO (process N, UNIT) WHY"; nothing when it has ended. */
 void task_refuse(const struct task *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

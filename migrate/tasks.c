@@ -16,7 +16,6 @@
 #define VFORK_STEP_MS 10
 #define CGROUP_TRIES 20
 #define CGROUP_STEP_MS 5
-#define FLAG_EXITING 4 /* of the flags in proc_pid_stat(5) */
 
 /* Below init's CRIU restores those of mounts and networks only. */
 static const struct {
@@ -115,18 +114,6 @@ static bool strays(const char *text, const char *cgroup, char **ret_line)
 	return false;
 }
 
-static bool is_ending(const struct task *t)
-{
-	_free_ char *status = task_read(t, "status"), *stat = task_read(t, "stat");
-	const char *name_end = stat ? strrchr(stat, ')') : NULL;
-	unsigned flags;
-
-	if (!status || strstr(status, "\nState:\tZ") || strstr(status, "\nState:\tX"))
-		return true;
-	return name_end && sscanf(name_end, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
-	       (flags & FLAG_EXITING);
-}
-
 /* One that is ending, or begins, is shown in the root of v1 hierarchies for a moment. */
 static void cgroups(const struct task *t)
 {
@@ -136,7 +123,7 @@ static void cgroups(const struct task *t)
 		_free_ char *text = task_read(t, "cgroup");
 
 		free(take_ptr(where));
-		if (!text || !strays(text, t->all->cgroup, &where) || is_ending(t))
+		if (!text || !strays(text, t->all->cgroup, &where) || task_is_ending(t))
 			return;
 		poll(NULL, 0, CGROUP_STEP_MS); /* nobody tells */
 	}

@@ -278,12 +278,12 @@ def test_a_dump_is_not_tried_for_ever(cluster, launch, client):
     assert talk.finish()["error"] == ""
 
 
-def test_a_process_that_is_starting_a_program_is_waited_for_or_named(cluster, launch, client):
+def test_a_process_that_stays_in_vfork_is_named(cluster, launch, client):
     """It cannot be stopped; a frozen container must not stand still for that."""
     name = launch("starter", "--target", "m1")
     odd(cluster[0], name, "starting")
     talk = client(cluster[0].address_of(name))
-    result = move(cluster[0], name, "m2", check=False)
+    result = move(cluster[0], name, "m2", "--mode", "live", check=False)
     assert result.returncode == 1 and "vfork" in result.stderr
     cluster[0].cli("exec", name, "--", "touch", "/accept")
     assert last_move(cluster, name, "m2")["kind"] == "live"

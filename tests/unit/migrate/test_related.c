@@ -74,6 +74,27 @@ static void look(pid_t pid, const char *word)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+/* Both have nothing any more, which is the same. */
+static void those_that_have_ended_share_nothing(void **state)
+{
+	pid_t pids[3] = { getpid() };
+	struct plan_tasks t = { .proc = "/proc", .pids = pids, .npids = 3, .init = getpid() };
+	struct move_plan plan = { .kind = MOVE_LIVE };
+
+	for (int i = 1; i < 3; i++) {
+		siginfo_t info;
+
+		pids[i] = fork();
+		if (pids[i] == 0)
+			_exit(0);
+		assert_int_equal(waitid(P_PID, (id_t)pids[i], &info, WEXITED | WNOWAIT), 0);
+	}
+	plan_related(&t, &plan);
+	assert_int_equal(plan.kind, MOVE_LIVE);
+	for (int i = 1; i < 3; i++)
+		assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+}
+
 static void what_is_shared_is_named(void **state)
 {
 	static char stack[256 << 10];
@@ -90,6 +111,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sessions_whose_leader_is_gone_are_told_apart),
 		cmocka_unit_test(what_is_shared_is_named),
+		cmocka_unit_test(those_that_have_ended_share_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
