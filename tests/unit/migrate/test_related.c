@@ -22,7 +22,9 @@ static void sessions_whose_leader_is_gone_are_told_apart(void **state)
 {
 	static const struct {
 		const char *what;
-		struct plan_kin v[KIN_MAX];
+		struct {
+			pid_t pid, parent, session;
+		} v[KIN_MAX];
 		pid_t lost; /* 0: none */
 	} cases[] = {
 		{ "all in init's", { { 1, 0, 1 }, { 2, 1, 1 }, { 3, 2, 1 } }, 0 },
@@ -38,12 +40,14 @@ static void sessions_whose_leader_is_gone_are_told_apart(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct plan_kin v[KIN_MAX];
+		struct plan_kin v[KIN_MAX] = { 0 };
 		size_t n = 0;
 
-		memcpy(v, cases[i].v, sizeof(v));
-		while (n < KIN_MAX && v[n].pid)
-			n++;
+		for (; n < KIN_MAX && cases[i].v[n].pid; n++) {
+			v[n].pid = cases[i].v[n].pid;
+			v[n].parent = cases[i].v[n].parent;
+			v[n].session = cases[i].v[n].session;
+		}
 		plan_sessions(v, n, 1);
 		for (size_t k = 0; k < n; k++) {
 			if (v[k].lost != (v[k].pid == cases[i].lost))
