@@ -47,11 +47,9 @@ void plan_space(const json_t *target, const struct plan_need *need, struct move_
 			      "%s has %s free in the pool \"%s\", and its files take %s", member,
 			      str_of_size((uint64_t)files, has), need->pool,
 			      str_of_size((uint64_t)need->files, wants));
-	/* For its images and for itself. */
-	if (memory >= 0 && need->memory > memory / 2)
+	if (memory >= 0 && need->memory > memory)
 		move_plan_add(ret, MOVE_NEAR_LIVE,
-			      "%s has %s of memory free, and a live move of its %s takes twice as "
-			      "much",
-			      member, str_of_size((uint64_t)memory, has),
+			      "%s has %s of memory free, and the processes have %s", member,
+			      str_of_size((uint64_t)memory, has),
 			      str_of_size((uint64_t)need->memory, wants));
 }

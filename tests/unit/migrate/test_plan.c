@@ -201,8 +201,8 @@ static void room_is_asked_for(void **state)
 		enum move_kind kind;
 		const char *words;
 	} cases[] = {
-		{ "{'memory_free': 2048, 'pools': {'a': 1000}}", 1024, 1000, MOVE_LIVE, "" },
-		{ "{'memory_free': 2048, 'pools': {'a': 1000}}", 1025, 1000, MOVE_NEAR_LIVE,
+		{ "{'memory_free': 2048, 'pools': {'a': 1000}}", 2048, 1000, MOVE_LIVE, "" },
+		{ "{'memory_free': 2048, 'pools': {'a': 1000}}", 2049, 1000, MOVE_NEAR_LIVE,
 		  "m2 has 2.0 KiB of memory free" },
 		{ "{'memory_free': 2048, 'pools': {'a': 1000}}", 1, 1001, MOVE_REFUSED,
 		  "free in the pool \"a\"" },
