@@ -17,14 +17,15 @@
 
 struct walk {
 	const char *hierarchy, *top; /* the payload's folder in it */
+	bool roots;                  /* which is the host's root's: the init is that, too */
 	struct sbuf *out;
 };
 
 /* What belongs to the host's root is so where a folder of cgroups is made, but for files that CRIU
- * writes to. */
-static bool is_given(const struct stat *st, const char *name)
+ * writes to; and only an init that is root itself can have changed its modes. */
+static bool is_given(const struct walk *w, const struct stat *st, const char *name)
 {
-	return st->st_uid || st->st_gid || str_eq(name, "freezer.state");
+	return w->roots || st->st_uid || st->st_gid || str_eq(name, "freezer.state");
 }
 
 static void note(const struct walk *w, int at, const char *name, const char *path)
@@ -32,7 +33,7 @@ static void note(const struct walk *w, int at, const char *name, const char *pat
 	struct stat st;
 
 	/* A folder that was removed just now needs no owner. */
-	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_given(&st, name))
+	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_given(w, &st, name))
 		sbuf_printf(w->out, "%o %u %u %s %s\n", st.st_mode & 07777, st.st_uid, st.st_gid,
 			    w->hierarchy, path + strlen(w->top));
 }
@@ -69,10 +70,13 @@ int cgroup_owners_save(const char *cgroup_name, const char *name, const char *im
 	size_t i;
 
 	json_array_foreach(all, i, v) {
-		_free_ char *top = xasprintf(CGROUP_ROOT "/%s/%s/%s/payload",
-					     json_string_value(v), cgroup_name, name);
+		_free_ char *top = xasprintf(CGROUP_ROOT "/%s/%s/%s/payload", json_string_value(v),
+					     cgroup_name, name);
 
-		note_tree(&(struct walk){ json_string_value(v), top, &out }, top);
+		struct stat st;
+		bool roots = stat(top, &st) == 0 && st.st_uid == 0;
+
+		note_tree(&(struct walk){ json_string_value(v), top, roots, &out }, top);
 	}
 	if (out.overflow)
 		return err_set(err, ERR_LIMIT, "%s has too many cgroups", name);

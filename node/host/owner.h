@@ -5,7 +5,8 @@
  * could then start no service. The note is an image of the move, which the action script on the
  * target (node/hook/criu_hook.c) applies before the processes run. A line holds "MODE UID GID
  * HIERARCHY PATH": ids of the host, "." for the only hierarchy of a cgroup v2 host, and a path
- * below the payload. What belongs to the host's root is left out, as new folders have it.
+ * below the payload. What belongs to the host's root is left out, as new folders have it, unless
+ * the container's init is that itself.
  */
 #pragma once
 #include "base/err.h"

@@ -104,8 +104,7 @@ static void notes_folders_and_files_with_an_owner(void **state)
 	_free_ char *folder = path_in(n, 0, "c1/payload/a.service");
 	_free_ char *procs = path_in(n, 0, "c1/payload/a.service/b/cgroup.procs");
 	_free_ char *of_folder = xasprintf("750 1000007 1000008 %s /a.service", first);
-	_free_ char *of_file =
-		xasprintf("600 1000009 1000009 %s /a.service/b/cgroup.procs", first);
+	_free_ char *of_file = xasprintf("600 1000009 1000009 %s /a.service/b/cgroup.procs", first);
 	_free_ char *text = NULL;
 
 	assert_int_equal(chown(folder, 1000007, 1000008), 0);
@@ -149,12 +148,32 @@ static void notes_each_hierarchy(void **state)
 static void leaves_out_what_is_of_the_hosts_root(void **state)
 {
 	const struct note *n = *state;
-	_free_ char *text = saved(n);
+	_free_ char *text = NULL;
 
+	for (size_t i = 0; i < json_array_size(n->hierarchies); i++) {
+		_free_ char *top = path_in(n, i, "c1/payload");
+
+		assert_int_equal(chown(top, 1000007, 1000008), 0);
+	}
+	text = saved(n);
 	assert_null(strstr(text, "cgroup.procs"));
 	assert_null(strstr(text, "a.service\n"));
 	if (cgroup_is_v1("freezer"))
 		assert_non_null(strstr(text, " 0 0 freezer /a.service/freezer.state\n"));
+}
+
+/* A privileged container's init changes modes of files that stay root's. */
+static void notes_all_of_a_privileged_one(void **state)
+{
+	const struct note *n = *state;
+	const char *first = json_string_value(json_array_get(n->hierarchies, 0));
+	_free_ char *procs = path_in(n, 0, "c1/payload/a.service/cgroup.procs");
+	_free_ char *line = xasprintf("640 0 0 %s /a.service/cgroup.procs", first);
+	_free_ char *text = NULL;
+
+	assert_int_equal(chmod(procs, 0640), 0);
+	text = saved(n);
+	assert_true(has_line(text, line));
 }
 
 static void says_what_it_cannot_write(void **state)
@@ -186,6 +205,7 @@ int main(void)
 		OWNER_TEST(notes_folders_and_files_with_an_owner),
 		OWNER_TEST(notes_each_hierarchy),
 		OWNER_TEST(leaves_out_what_is_of_the_hosts_root),
+		OWNER_TEST(notes_all_of_a_privileged_one),
 		OWNER_TEST(says_what_it_cannot_write),
 		OWNER_TEST(follows_no_link),
 	};
