@@ -87,7 +87,7 @@ static int wrap_criu(const char *dir, struct err *err)
 		return err_set(err, ERR_UNAVAILABLE, "CRIU is not installed: run `make deps`");
 	if (old && str_eq(old, text))
 		return 0;
-	return io_write_file(at, text, strlen(text), 0755, err);
+	return io_write_file(at, text, strlen(text), 0700, err);
 }
 
 char *criu_tools(const char *shm, struct err *err)
