@@ -68,7 +68,8 @@ def opened_by_nobody(paths):
 def seen_by_nobody(cluster):
     """What other users can open of the members' files, apart from PUBLIC."""
     tops = [str(m.dir) for m in cluster.members]
-    tops += [f"/dev/shm/{(m.dir / 'node-id').read_text().strip()}" for m in cluster.members]
+    memory = [f"/dev/shm/{(m.dir / 'node-id').read_text().strip()}" for m in cluster.members]
+    tops += [*memory, *(images for top in memory for images in glob.glob(f"{top}/*"))]  # mounted, each
     tops += [*glob.glob("/run/*dunlin*"), *(temporary() - BEFORE)]
     paths = [p for top in tops if os.path.exists(top) for p in everything(top)]
     assert any(p.endswith("/spec.json") for p in paths)
