@@ -39,13 +39,17 @@ def test_what_goes_in_waits_for_the_end_of_the_move(cluster, launch, world, tmp_
 
 def test_what_cannot_wait_any_longer_is_told_so(cluster, launch, world):
     name = launch("endless", "--target", "m1")
-    held = Held(cluster, name)
+    cluster.restart(cluster[0], DUNLIN_FAULT="move_source_before_commit=hang")
+    logged = cluster[0].log.stat().st_size
+    mover = in_background(lambda: move(cluster[2], name, "m2", check=False))
+    wait_for_fault(cluster[0], "move_source_before_commit", logged)
     begun = [in_background(lambda w=w: cluster[2].cli(*w, check=False, timeout=60)) for w in (
         ("exec", name, "--", "true"), ("file", "pull", f"{name}/etc/hostname", "-"), ("console", name))]
     for b in begun:
         end = b()
         assert end.returncode == 1 and f"instance {name} is being moved right now; try again" in end.stderr, end
-    held.end(signal.SIGKILL)
+    cluster.restart(cluster[0])
+    assert mover().returncode == 1
     assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
     wait_for("a consistent world", lambda: world.problems() == [], 20)
 

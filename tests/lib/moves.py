@@ -75,9 +75,9 @@ def is_frozen(path):
 
 
 class Held:
-    """A move from m1 to m2 that is held while m2 restores: the container stands still on both.
+    """A move from m1 to m2 that is held while m2 restores: the container stands still on both, for some seconds.
 
-    CRIU is there long before it begins, and has to be ready before anything is frozen."""
+    CRIU is there long before: it waits at a pipe for its options, and is stopped there."""
 
     def __init__(self, cluster, name):
         self.result = None
@@ -88,10 +88,15 @@ class Held:
         self.thread.start()
         self.pids = []
         wait_for("CRIU", lambda: self.find(cluster[1]), 30, step=0.001)
+        wait_for("CRIU at its pipe, or past it", lambda: self.at_pipe() or is_frozen(freezer), 30, step=0.001)
+        self.send(signal.SIGSTOP)
         wait_for("the freeze", lambda: is_frozen(freezer), 30, step=0.001)
-        self.send(signal.SIGSTOP)  # at once: to look for processes takes as long as a restore
         self.find(cluster[1])
         self.send(signal.SIGSTOP)
+
+    def at_pipe(self):
+        with contextlib.suppress(OSError):
+            return any("pipe_read" in open(f"/proc/{pid}/wchan").read() for pid in self.pids)
 
     def run(self, member, name):
         self.result = move(member, name, "m2", check=False, timeout=120)
