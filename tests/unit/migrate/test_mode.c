@@ -17,16 +17,16 @@
 static struct move_plan plan_of(const char *against)
 {
 	struct move_plan plan = { .kind = MOVE_LIVE };
+	size_t n = 0;
 
-	for (; *against; against++)
-		move_plan_add(&plan,
-			      *against == 'l'   ? MOVE_NEAR_LIVE
-			      : *against == 'n' ? MOVE_COLD
-						: MOVE_REFUSED,
-			      "a %s",
-			      *against == 'l'   ? "process"
-			      : *against == 'n' ? "disk"
-						: "host");
+	for (; *against; against++) {
+		if (*against == 'l')
+			move_plan_add(&plan, MOVE_NEAR_LIVE, "process %zu", ++n);
+		else if (*against == 'n')
+			move_plan_add(&plan, MOVE_COLD, "a disk");
+		else
+			move_plan_add(&plan, MOVE_REFUSED, "a host");
+	}
 	return plan;
 }
 
@@ -39,13 +39,13 @@ static void the_best_that_is_allowed_is_taken(void **state)
 		const char *why;
 	} cases[] = {
 		{ "best", "", false, MOVE_LIVE, "nothing stands against it" },
-		{ "best", "l", false, MOVE_NEAR_LIVE, "a process" },
-		{ "best", "ll", false, MOVE_NEAR_LIVE, "a process; a process" },
-		{ "best", "ln", false, MOVE_COLD, "a process; a disk" },
+		{ "best", "l", false, MOVE_NEAR_LIVE, "process 1" },
+		{ "best", "ll", false, MOVE_NEAR_LIVE, "process 1; process 2" },
+		{ "best", "ln", false, MOVE_COLD, "process 1; a disk" },
 		{ "best", "n", false, MOVE_COLD, "a disk" },
-		{ "best", "lx", false, MOVE_REFUSED, "a process; a host" },
+		{ "best", "lx", false, MOVE_REFUSED, "process 1; a host" },
 		{ "live", "", false, MOVE_LIVE, "as asked for" },
-		{ "live", "l", false, MOVE_REFUSED, "a process" },
+		{ "live", "l", false, MOVE_REFUSED, "process 1" },
 		{ "live", "x", false, MOVE_REFUSED, "a host" },
 		{ "near-live", "", false, MOVE_NEAR_LIVE, "as asked for" },
 		/* what stands against live only is nobody's business then */
@@ -137,12 +137,25 @@ static void a_plan_tells_what_stands_against_each(void **state)
 	assert_int_equal(move_plan_count(&plan, MOVE_COLD), 0);
 }
 
+static void what_is_said_already_is_not_said_again(void **state)
+{
+	struct move_plan plan = plan_of("l");
+
+	move_plan_add(&plan, MOVE_NEAR_LIVE, "process %d", 1);
+	assert_int_equal(move_plan_count(&plan, MOVE_LIVE), 1);
+	/* The same words may forbid more. */
+	move_plan_add(&plan, MOVE_COLD, "process 1");
+	assert_int_equal(move_plan_count(&plan, MOVE_LIVE), 2);
+	assert_int_equal(plan.kind, MOVE_COLD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_best_that_is_allowed_is_taken),
 		cmocka_unit_test(modes_have_names),
 		cmocka_unit_test(a_plan_tells_what_stands_against_each),
+		cmocka_unit_test(what_is_said_already_is_not_said_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
