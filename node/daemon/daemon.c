@@ -81,10 +81,17 @@ static void handle_signals(struct server *s)
 /* --- stages, started in the order of the table and stopped in reverse
  * -------------------------- */
 
+/* Containers of one range of ids are one user to the kernel, which lets it watch files by 128
+ * descriptors (inotify(7)); a Debian has a dozen. */
+#define WATCHES "/proc/sys/fs/inotify/max_user_instances"
+#define WATCHES_MIN 4096
+
 static int start_process(struct daemon *d, struct err *err)
 {
 	struct rlimit files = { 1 << 20, 1 << 20 };
 
+	if (host_raise(WATCHES, WATCHES_MIN, err) < 0)
+		log_err(LOG_WARN, "many containers may not watch their files", err);
 	/* Many threads with a little to allocate each: one arena per core would cost megabytes. */
 	mallopt(M_ARENA_MAX, 2);
 	mallopt(M_TRIM_THRESHOLD, 1 << 20);

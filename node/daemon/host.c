@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/daemon/host.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "node/container/container_int.h"
 #include "node/host/apparmor.h"
 #include "node/host/watch.h"
@@ -37,6 +39,27 @@ static int make_folders(const struct node *n, struct err *err)
 		if (io_folder(path, folders[i].mode, err) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+int host_raise(const char *path, int64_t least, struct err *err)
+{
+	_free_ char *text = io_read_file(path, 64, NULL, err);
+	_free_ char *raised = xasprintf("%lld\n", (long long)least);
+	_close_ int fd = -1;
+	int64_t now;
+
+	if (!text)
+		return -1;
+	text[strcspn(text, "\n")] = '\0';
+	if (!str_to_i64(text, INT64_MIN, INT64_MAX, &now))
+		return err_set(err, ERR_INTERNAL, "%s is no number: \"%s\"", path, text);
+	if (now >= least)
+		return 0;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || io_write_full(fd, raised, strlen(raised)) < 0)
+		return err_sys(err, "write %lld to %s", (long long)least, path);
+	log_info("a limit of this host was raised", "limit", path, "was", text);
 	return 0;
 }
 

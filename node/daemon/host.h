@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* node/daemon/host.h - this host as one thing, made of the rooms of node/. */
 #pragma once
+#include <stdint.h>
+
 #include "base/pool.h"
 #include "node/node.h"
 
@@ -16,6 +18,8 @@ struct node_opts {
 	void (*network_lost)(void *arg, const char *network);
 	void *arg;
 };
+/* A number below /proc/sys becomes `least` when it is less. */
+int host_raise(const char *path, int64_t least, struct err *err);
 struct node *node_new(const struct node_opts *o, struct err *err);
 /* Nothing of the node submits work or calls back by itself any more: call it before pool_free. */
 void node_stop(struct node *n);
