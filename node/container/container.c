@@ -23,6 +23,7 @@
 #include "node/host/pids.h"
 
 #define STOP_TIMEOUT_S 600
+#define ASK_AGAIN_MS 50
 #define KILL_TIMEOUT_MS 30000
 #define FREEZE_TIMEOUT_MS 10000
 
@@ -110,7 +111,13 @@ static int halt_signal(struct node *n, struct ct *c)
 	return own > 0 ? own : 0;
 }
 
-static int ask_to_stop(struct node *n, struct ct *c, int *ret_pidfd, struct err *err)
+struct stopping {
+	pid_t init;
+	int pidfd, signal;
+	int asked; /* as of halt_ask() */
+};
+
+static int ask_to_stop(struct node *n, struct ct *c, struct stopping *ret, struct err *err)
 {
 	ct_locked(c);
 
@@ -120,10 +127,13 @@ static int ask_to_stop(struct node *n, struct ct *c, int *ret_pidfd, struct err 
 	if (c->status == STATUS_FROZEN &&
 	    cgroup_freeze(n->cgroup_name, c->name, false, deadline_in(FREEZE_TIMEOUT_MS), err) < 0)
 		return -1;
-	*ret_pidfd = fcntl(c->pidfd, F_DUPFD_CLOEXEC, 3);
-	if (*ret_pidfd < 0)
+	ret->pidfd = fcntl(c->pidfd, F_DUPFD_CLOEXEC, 3);
+	if (ret->pidfd < 0)
 		return err_sys(err, "watch instance %s", c->name);
-	if (halt_ask(c->pid, *ret_pidfd, halt_signal(n, c), err) < 0)
+	ret->init = c->pid;
+	ret->signal = halt_signal(n, c);
+	ret->asked = halt_ask(ret->init, ret->pidfd, ret->signal, err);
+	if (ret->asked < 0)
 		return err_wrap(err, "ask instance %s to shut down", c->name);
 	c->stop_asked = true;
 	ct_set_status(n, c, STATUS_STOPPING);
@@ -148,23 +158,45 @@ static int finish_stop(struct node *n, struct ct *c, bool ended, int timeout_s, 
 		       timeout_s);
 }
 
+/* False when the deadline passed. */
+static bool await_end(struct stopping *s, int64_t deadline)
+{
+	struct pollfd pf = { .fd = s->pidfd, .events = POLLIN };
+	int left;
+
+	while ((left = deadline_left(deadline)) > 0) {
+		if (s->asked != 0 && left > ASK_AGAIN_MS)
+			left = ASK_AGAIN_MS;
+		if (poll(&pf, 1, left) > 0)
+			return true;
+		if (s->asked != 0) {
+			struct err ignored;
+
+			s->asked = halt_ask(s->init, s->pidfd, s->signal, &ignored);
+		}
+	}
+	return poll(&pf, 1, 0) > 0;
+}
+
 /* op is free while it shuts down, so that it can be stopped by force meanwhile. */
 static int stop_clean(struct node *n, struct ct *c, int timeout_s, struct err *err)
 {
-	_close_ int pidfd = -1;
-	struct pollfd pf = { .events = POLLIN };
+	struct stopping s = { .pidfd = -1 };
 	int64_t deadline;
-	int r;
+	bool ended;
+	int rc;
 
 	if (timeout_s < 0)
 		timeout_s = STOP_TIMEOUT_S;
 	deadline = deadline_in((int64_t)timeout_s * 1000);
-	if (ask_to_stop(n, c, &pidfd, err) < 0)
-		return -1;
-	pf.fd = pidfd;
-	while ((r = poll(&pf, 1, deadline_left(deadline))) < 0 && errno == EINTR)
-		;
-	return finish_stop(n, c, r > 0, timeout_s, err);
+	rc = ask_to_stop(n, c, &s, err);
+	if (rc == 0) {
+		ended = await_end(&s, deadline);
+		rc = finish_stop(n, c, ended, timeout_s, err);
+	}
+	if (s.pidfd >= 0)
+		close(s.pidfd);
+	return rc;
 }
 
 static int stop_forced(struct node *n, struct ct *c, struct err *err)

@@ -72,7 +72,10 @@ int halt_ask(pid_t init, int pidfd, int signal, struct err *err)
 		signal = SIGRTMIN + 3; /* systemd takes it by signalfd */
 	if (!signal && find_fifo(init, &fifo))
 		return write_request(fifo, err);
-	if (pids_signal(pidfd, signal ? signal : SIGPWR) < 0)
+	signal = signal ? signal : SIGPWR;
+	if (!pids_takes_signal(init, signal))
+		return 1;
+	if (pids_signal(pidfd, signal) < 0)
 		return err_sys(err, "send its init a signal");
 	return 0;
 }

@@ -5,5 +5,6 @@
 
 #include "base/err.h"
 
-/* `pidfd` is of `init`. `signal` is what lxc.signal.halt says, or 0: then the init is looked at. */
+/* `pidfd` is of `init`. `signal` is what lxc.signal.halt says, or 0: then the init is looked at.
+ * 1: it does not listen, as one that has just been started; ask it again. */
 int halt_ask(pid_t init, int pidfd, int signal, struct err *err);

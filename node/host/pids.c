@@ -259,6 +259,14 @@ bool pids_blocks_signal(pid_t pid, int sig)
 	return signal_mask(s, "\nSigBlk:") >> (sig - 1) & 1;
 }
 
+bool pids_takes_signal(pid_t pid, int sig)
+{
+	_free_ char *s = read_proc(pid, "status");
+
+	return sig == SIGKILL ||
+	       ((signal_mask(s, "\nSigBlk:") | signal_mask(s, "\nSigCgt:")) >> (sig - 1) & 1);
+}
+
 int pids_signal(int pidfd, int sig)
 {
 	return (int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);

@@ -116,9 +116,30 @@ static void each_init_in_its_way(void **state)
 	}
 }
 
+/* It has not got so far as to listen, or never does; the kernel drops what an init is sent then. */
+static void one_that_does_not_listen_is_not_asked(void **state)
+{
+	static const int signals[] = { 0, SIGTERM };
+	pid_t pid = fork();
+	struct err err;
+	int pidfd;
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	pidfd = pids_open(pid, &err);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		assert_int_equal(halt_ask(pid, pidfd, signals[i], &err), 1);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+	assert_int_equal(halt_ask(pid, pidfd, SIGKILL, &err), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(pidfd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_that_does_not_listen_is_not_asked),
 		cmocka_unit_test(each_init_in_its_way),
 	};
 
