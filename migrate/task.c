@@ -107,20 +107,6 @@ void task_refuse(const struct task *t, const char *fmt, ...)
 		move_plan_add(t->ret, MOVE_NEAR_LIVE, "%s %s", who, why);
 }
 
-int64_t task_number(const char *status, const char *key)
-{
-	const char *line = status ? strstr(status, key) : NULL;
-	char number[24];
-	int64_t v;
-
-	if (!line)
-		return 0;
-	line += strlen(key);
-	line += strspn(line, " \t");
-	snprintf(number, sizeof(number), "%.*s", (int)strspn(line, "0123456789"), line);
-	return str_to_i64(number, 0, INT64_MAX, &v) ? v : 0;
-}
-
 bool task_is_ending(const struct task *t)
 {
 	_free_ char *status = task_read(t, "status"), *stat = task_read(t, "stat");

@@ -30,8 +30,6 @@ struct task task_of(const struct plan_tasks *all, pid_t pid, struct move_plan *r
 /* A file of /proc/PID; the caller frees; NULL: none. */
 char *task_read(const struct task *t, const char *file);
 bool task_link(const struct task *t, const char *file, char buf[TASK_LINK_MAX]);
-/* "\nTracerPid:" of its status; 0: none. */
-int64_t task_number(const char *status, const char *key);
 bool task_is_ending(const struct task *t); /* or has ended */
 /* "WHO (process N, UNIT) WHY"; nothing when it has ended. */
 void task_refuse(const struct task *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

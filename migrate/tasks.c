@@ -52,7 +52,7 @@ static pid_t lasting_tracer(const struct task *t)
 	for (;;) {
 		_free_ char *status = task_read(t, "status");
 
-		tracer = (pid_t)task_number(status, "\nTracerPid:");
+		tracer = (pid_t)pids_status_number(status, "\nTracerPid:");
 		if (!tracer || clock_ms() >= t->tracer_deadline)
 			return tracer;
 		poll(NULL, 0, TRACER_STEP_MS);
@@ -82,7 +82,7 @@ static void relations(const struct task *t)
 			t, "is stopped by a signal (Ctrl-Z in a shell does that); let it go on, or "
 			   "end it, first");
 	/* A zombie that others go on without. */
-	if (status && strstr(status, "\nState:\tZ") && task_number(status, "\nThreads:") > 1)
+	if (status && strstr(status, "\nState:\tZ") && pids_status_number(status, "\nThreads:") > 1)
 		task_refuse(t, "has ended its first thread, while others go on");
 	if (is_in_vfork(t))
 		task_refuse(t, "is starting a program and cannot be stopped (vfork)");

@@ -63,10 +63,9 @@ bool pids_is_stopped(pid_t pid)
 	return p && str_starts(p, ") T");
 }
 
-/* The number that follows a key of /proc/PID/status. */
-static int64_t status_number(const char *text, const char *key)
+int64_t pids_status_number(const char *status, const char *key)
 {
-	const char *at = text ? strstr(text, key) : NULL;
+	const char *at = status ? strstr(status, key) : NULL;
 	char number[24];
 	int64_t v;
 
@@ -84,8 +83,8 @@ int64_t pids_work(pid_t pid)
 
 	return (status != NULL) + stat_field(pid, STAT_USER_TIME) +
 	       stat_field(pid, STAT_SYSTEM_TIME) +
-	       status_number(status, "\nvoluntary_ctxt_switches:") +
-	       status_number(status, "\nnonvoluntary_ctxt_switches:");
+	       pids_status_number(status, "\nvoluntary_ctxt_switches:") +
+	       pids_status_number(status, "\nnonvoluntary_ctxt_switches:");
 }
 
 static bool descends(pid_t pid, pid_t from)

@@ -21,6 +21,8 @@ bool pids_blocks_signal(pid_t pid, int sig);
 bool pids_takes_signal(pid_t pid, int sig);
 int pids_signal(int pidfd, int sig);
 bool pids_is_stopped(pid_t pid); /* by Ctrl-Z, SIGSTOP */
+/* What follows a key such as "\nTracerPid:" in the text of /proc/PID/status; 0: nothing does. */
+int64_t pids_status_number(const char *status, const char *key);
 /* SIGKILL to all that it has begun, wherever that is by now; not to itself. */
 void pids_kill_offspring(pid_t pid);
 /* A number that grows as long as the process does anything at all; 0 when it is gone. */
