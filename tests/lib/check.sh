@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # check.sh - what `make check` runs: build without warnings, lint, unit tests, corpora, integration
-# tests. Goes on after a failing part, and ends with a plain count.
+# tests. Goes on after a failing part, and ends with what failed, in few lines, and a plain count.
 set -u
 PYTHON=${PYTHON:-/usr/bin/python3}
 BUILD=${BUILD:-build}
@@ -74,5 +74,6 @@ passed=$(total 1)
 failed=$(total 2)
 echo "== all of it: $(($(date +%s) - began)) s"
 echo
+"$PYTHON" tests/lib/failures.py "$logs"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

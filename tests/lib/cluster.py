@@ -43,7 +43,7 @@ def wait_for(what, condition, timeout=20, step=0.02):
         if value:
             return value
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {timeout} s")
+            raise TimeoutError(f"{what}: not within {timeout} s; at last {value!r}")
         time.sleep(step)
 
 
