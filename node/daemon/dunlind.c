@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* node/daemon/dunlind.c - argv to the daemon, one of its verbs, or a helper job. */
-#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "node/daemon/arguments.h"
 #include "node/daemon/daemon.h"
 #include "node/daemon/init/client.h"
 #include "node/daemon/init/init.h"
@@ -57,23 +57,12 @@ static int fail(const struct err *err)
 	return 1;
 }
 
-/* --timeout N; false on anything else. */
-static bool timeout_opt(int argc, char **argv, uint64_t *ret_s)
-{
-	if (argc == 1)
-		return true;
-	if (argc == 2 && str_starts(argv[1], "--timeout="))
-		return str_to_u64(argv[1] + strlen("--timeout="), 86400, ret_s);
-	return argc == 3 && (str_eq(argv[1], "--timeout") || str_eq(argv[1], "-t")) &&
-	       str_to_u64(argv[2], 86400, ret_s);
-}
-
 static int waitready_main(int argc, char **argv)
 {
 	uint64_t s = 0;
 	struct err err;
 
-	if (!timeout_opt(argc, argv, &s)) {
+	if (!arguments_waitready(argc, argv, &s)) {
 		fputs("Usage: dunlind waitready [--timeout SECONDS]\n", stderr);
 		return 1;
 	}
@@ -93,18 +82,13 @@ static int daemon_pidfd(struct err *err)
 	return fd < 0 ? err_sys(err, "watch the daemon, process %d", pid) : fd;
 }
 
-struct shutdown {
-	bool instances, if_host_stops;
-	uint64_t timeout_s; /* 0: not given */
-};
-
-static int64_t shutdown_deadline(const struct shutdown *s)
+static int64_t shutdown_deadline(const struct shutdown_arguments *s)
 {
 	return deadline_in((int64_t)(s->timeout_s ? s->timeout_s : SHUTDOWN_TIMEOUT_S) * 1000);
 }
 
 /* Containers have times of their own, unless the caller has set one for all. */
-static int shut_down(const struct shutdown *s, struct err *err)
+static int shut_down(const struct shutdown_arguments *s, struct err *err)
 {
 	_json_ json_t *body = json_pack("{sb}", "instances", s->instances);
 	bool patient = s->instances && !s->timeout_s;
@@ -126,7 +110,7 @@ static int shut_down(const struct shutdown *s, struct err *err)
 }
 
 /* Nobody else knows what runs here: one that has stopped or died is started for it. */
-static int shut_down_stopped(const struct shutdown *s, struct err *err)
+static int shut_down_stopped(const struct shutdown_arguments *s, struct err *err)
 {
 	const char *const argv[] = { "/proc/self/exe", NULL };
 	struct proc_spec spec = { .argv = argv, .fds = { -1, 2, 2 }, .nfds = 3 };
@@ -151,7 +135,7 @@ static bool answers(void)
 	return server != NULL;
 }
 
-static int shut_down_all(const struct shutdown *s, struct err *err)
+static int shut_down_all(const struct shutdown_arguments *s, struct err *err)
 {
 	if (answers()) {
 		if (shut_down(s, err) == 0)
@@ -177,31 +161,12 @@ static bool host_stops(void)
 	return out.data && str_starts(out.data, "stopping");
 }
 
-static bool shutdown_opts(int argc, char **argv, struct shutdown *s)
-{
-	static const struct option opts[] = { { "timeout", required_argument, NULL, 't' },
-					      { "instances", no_argument, NULL, 'i' },
-					      { "if-host-stops", no_argument, NULL, 'h' },
-					      { NULL, 0, NULL, 0 } };
-	int opt;
-
-	while ((opt = getopt_long(argc, argv, "t:", opts, NULL)) != -1) {
-		if (opt == 'i')
-			s->instances = true;
-		else if (opt == 'h')
-			s->if_host_stops = true;
-		else if (opt != 't' || !str_to_u64(optarg, 86400, &s->timeout_s))
-			return false;
-	}
-	return optind == argc;
-}
-
 static int shutdown_main(int argc, char **argv)
 {
-	struct shutdown s = { 0 };
+	struct shutdown_arguments s;
 	struct err err;
 
-	if (!shutdown_opts(argc, argv, &s)) {
+	if (!arguments_shutdown(argc, argv, &s)) {
 		fputs("Usage: dunlind shutdown [--instances] [--if-host-stops] "
 		      "[--timeout SECONDS]\n",
 		      stderr);
@@ -221,36 +186,28 @@ static const struct {
 	{ "shutdown", shutdown_main },
 };
 
-static const struct option long_opts[] = {
-	{ "group", required_argument, NULL, 'g' },   { "log-level", required_argument, NULL, 'l' },
-	{ "debug", no_argument, NULL, 'd' },	     { "verbose", no_argument, NULL, 'd' },
-	{ "help", no_argument, NULL, 'h' },	     { "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
-};
-
 static int run_daemon(int argc, char **argv)
 {
+	struct daemon_arguments a;
 	struct daemon_opts o = { .dir = init_dir() };
-	int level = LOG_INFO, opt;
 	struct err err;
 
-	while ((opt = getopt_long(argc, argv, "h", long_opts, NULL)) != -1) {
-		if (opt == 'h')
-			return fputs(usage, stdout) < 0;
-		if (opt == 'V')
-			return puts(DUNLIN_VERSION) < 0;
-		if (opt == 'g')
-			o.group = optarg;
-		else if (opt == 'd')
-			level = LOG_DEBUG;
-		else if (opt != 'l' || (level = log_level_parse(optarg)) < 0)
-			return fputs(usage, stderr), 1;
+	switch (arguments_daemon(argc, argv, &a)) {
+	case WISH_HELP:
+		return fputs(usage, stdout) < 0;
+	case WISH_VERSION:
+		return puts(DUNLIN_VERSION) < 0;
+	case WISH_USAGE:
+		return fputs(usage, stderr), 1;
+	case WISH_RUN:
+		break;
 	}
-	if (optind < argc) {
-		fprintf(stderr, "Error: unknown verb \"%s\"; see dunlind --help\n", argv[optind]);
+	if (a.strange) {
+		fprintf(stderr, "Error: unknown verb \"%s\"; see dunlind --help\n", a.strange);
 		return 1;
 	}
-	log_init(level);
+	o.group = a.group;
+	log_init(a.level);
 	if (fault_init(&err) < 0 || daemon_run(&o, &err) < 0)
 		return fail(&err);
 	return 0;
