@@ -190,6 +190,9 @@ struct move_helper {
 /* Starts it and waits until it is ready to begin. */
 int move_helper_start(struct mover *m, struct move_helper *h, const char *verb,
 		      const struct move *mv, struct err *err);
+/* The rest of it: until it says that it is, at most MS; it ends when it does not. WHAT names it in
+ * the error. */
+int move_helper_await(struct move_helper *h, const char *what, int ms, struct err *err);
 int move_helper_go(struct move_helper *h, struct err *err);
 /* The pager: -1 as long as it is not ready to serve. Its socket stays open. */
 int move_pager_go(struct move_helper *h, struct err *err);

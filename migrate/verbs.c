@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "migrate/move_int.h"
 #include "node/container/steps.h"
 #include "node/criu/criu.h"
@@ -16,7 +17,9 @@
 #include "node/host/cgroup.h"
 #include "node/host/pids.h"
 
-#define READY_MS 20000
+#define PAGER "what fetches its memory"
+#define PAGER_MS 20000 /* the container stands still */
+#define ENDS_MS 1000
 #define LOOK_MS 1000
 #define STALL_MS 8000
 #define DISMISS_MS 10000
@@ -46,16 +49,19 @@ static json_t *request_of(struct mover *m, const struct move *mv, struct err *er
 	return j;
 }
 
-static int await_ready(struct move_helper *h, struct err *err)
+int move_helper_await(struct move_helper *h, const char *what, int ms, struct err *err)
 {
 	struct pollfd pf = { .fd = h->sock, .events = POLLIN };
+	int n = poll(&pf, 1, ms);
 	_json_ json_t *early = NULL;
 	char c = 0;
 
-	if (poll(&pf, 1, READY_MS) > 0 && read(h->sock, &c, 1) == 1)
+	if (n > 0 && read(h->sock, &c, 1) == 1)
 		return 0;
-	early = move_helper_end(h, deadline_in(1000), err);
-	if (early)
+	early = move_helper_end(h, deadline_in(ENDS_MS), err);
+	if (n == 0)
+		err_set(err, ERR_TIMEOUT, "%s did not start within %d s", what, ms / 1000);
+	else if (early)
 		err_set(err, ERR_INTERNAL, "a helper of the move ended too early");
 	return -1;
 }
@@ -81,7 +87,8 @@ int move_helper_start(struct mover *m, struct move_helper *h, const char *verb,
 	}
 	h->runs = true;
 	close(take_fd(&theirs));
-	return await_ready(h, err);
+	return move_helper_await(h, str_eq(verb, "helper-pages") ? PAGER : "CRIU", CRIU_START_MS,
+				 err);
 }
 
 int move_helper_go(struct move_helper *h, struct err *err)
@@ -100,7 +107,7 @@ int move_pager_go(struct move_helper *h, struct err *err)
 	assert(h->sock >= 0);
 	if (send(h->sock, "g", 1, MSG_NOSIGNAL) != 1)
 		return err_sys(err, "start a helper");
-	return await_ready(h, err);
+	return move_helper_await(h, PAGER, PAGER_MS, err);
 }
 
 int move_helper_fd(const struct move_helper *h)

@@ -145,7 +145,9 @@ char *criu_cause(const char *dir, const char *file)
 	struct err err;
 	_free_ char *log = io_read_file(path, LOG_MAX, NULL, &err);
 
-	for (char *line = log; line && *line;) {
+	if (!log)
+		return NULL;
+	for (char *line = log; *line;) {
 		char *end = line + strcspn(line, "\n"), *next = *end ? end + 1 : end;
 		const char *text;
 
@@ -156,7 +158,7 @@ char *criu_cause(const char *dir, const char *file)
 			return xstrdup(text);
 		line = next;
 	}
-	return xstrdup(log ? "CRIU ended without giving a reason" : "CRIU wrote no log");
+	return xstrdup("CRIU ended without giving a reason");
 }
 
 /* What CRIU calls its failure by; its log is the only place where it says so. The container has to

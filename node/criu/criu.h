@@ -10,6 +10,7 @@
 #include "node/node.h"
 
 #define CRIU_GHOST_MAX_BYTES (64 << 20) /* of an unlinked file that goes into the images */
+#define CRIU_START_MS 60000 /* from its helper's start until it waits at its gate */
 
 /* The action script: beside this program, or installed. The caller frees; NULL with
  * ERR_UNAVAILABLE. */
@@ -24,7 +25,8 @@ char *criu_shm(struct node *n);
 /* Helpers only, in a mount namespace of their own: CRIU finds its cache in /run even where that
  * is no tmpfs, and need not probe the kernel again while a container stands still. */
 void criu_cache(const char *run, const char *tools);
-/* The cause in the words of CRIU's log DIR/FILE; the caller frees, never NULL. */
+/* The cause in the words of CRIU's log DIR/FILE; the caller frees. NULL when there is none: CRIU
+ * was not started, or did not take its options. */
 char *criu_cause(const char *dir, const char *file);
 /* Why that cause may be gone when CRIU is tried again; NULL when it will not be. */
 const char *criu_transient(const char *cause);

@@ -53,7 +53,7 @@
 #define VFORK_TRIES 50
 #define VFORK_STEP_MS 10
 #define ACCEPT_STEP_MS 2
-#define GATE_MS 15000
+#define GATE_MS (CRIU_START_MS + 15000) /* the daemon gives up, and says so, before */
 
 /* What both helpers are told beside name, lxcpath and cgroup_name. */
 struct job {
@@ -61,6 +61,7 @@ struct job {
 	const char *name, *cgroup_name;
 	const char *run, *shm, *images, *hook, *id, *sent;
 	const char *kept; /* of a restore: where the images are; NULL: in `images` already */
+	int64_t lxc_log;
 	bool keep_frozen, lazy; /* lazy: memory follows (node/criu/pages.h) */
 };
 
@@ -85,6 +86,7 @@ static struct job job_of(const json_t *request)
 		.id = json_str(request, "id", ""),
 		.sent = json_str(request, "sent", ""),
 		.kept = json_str(request, "kept", NULL),
+		.lxc_log = helper_lxc_log_size(request),
 		.keep_frozen = json_bool(request, "keep_frozen", false),
 		.lazy = json_bool(request, "lazy", false),
 	};
@@ -316,8 +318,8 @@ static int let_begin(const struct job *j, int own_gate, pid_t init, struct word 
 	_free_ char *options = options_path(j);
 	_close_ int gate = own_gate;
 
-	/* One that is late is waited for once the container stands still. */
-	criu_gate_await(gate, -1, deadline_in(GATE_MS));
+	if (!criu_gate_await(gate, -1, deadline_in(GATE_MS)))
+		return err_set(&w->err, ERR_TIMEOUT, "CRIU did not start");
 	w->asked = say_ready() && await_start();
 	if (!w->asked)
 		return err_set(&w->err, ERR_CANCELLED, "the move was given up");
@@ -356,9 +358,17 @@ static bool freezer_end(struct freezer *f)
 	return f->shared->failed;
 }
 
+static char *cause_of(const struct job *j, const char *log)
+{
+	char *cause = criu_cause(j->images, log);
+	_free_ char *lxc = cause ? NULL : helper_lxc_cause(j->request, j->lxc_log);
+
+	return cause ? cause : xasprintf("CRIU wrote no log: %s", lxc);
+}
+
 static const char *dump_failed(const struct job *j, struct err *err)
 {
-	_free_ char *cause = criu_cause(j->images, "dump.log");
+	_free_ char *cause = cause_of(j, "dump.log");
 
 	err_set(err, ERR_INTERNAL, "%s", cause);
 	return criu_transient(cause);
@@ -461,7 +471,7 @@ static int restore(const struct job *j, struct lxc_container *c, struct err *err
 		return -1;
 	if (c->migrate(c, MIGRATE_RESTORE, &o, sizeof(o)) == 0)
 		return 0;
-	_free_ char *cause = criu_cause(j->images, "restore.log");
+	_free_ char *cause = cause_of(j, "restore.log");
 
 	return err_set(err, ERR_INTERNAL, "%s", cause);
 }

@@ -9,6 +9,8 @@
 #include "base/io.h"
 #include "node/host/pids.h"
 
+#define LATE_MS 1000
+
 /* Of a container that is not here: it tells so before it may begin. */
 static void a_helper_that_cannot_begin_says_why(void **state)
 {
@@ -91,6 +93,26 @@ static struct move_helper begun_by(const char *script)
 	return h;
 }
 
+/* What a user is told is what is late, not what its end looks like. */
+static void one_that_is_late_is_named(void **state)
+{
+	struct move_helper h = begun_by("exec sleep 1000");
+	struct err err = { 0 };
+	int pair[2], fd = pids_open(h.h.proc.pid, &err);
+
+	assert_true(fd >= 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	h.sock = pair[0];
+	assert_int_equal(move_helper_await(&h, "CRIU", LATE_MS, &err), -1);
+	assert_int_equal(err.kind, ERR_TIMEOUT);
+	assert_string_equal(err.msg, "CRIU did not start within 1 s");
+	assert_false(h.runs);
+	assert_int_equal(read(pair[1], &(char){ 0 }, 1), 0);
+	assert_int_equal(poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, WAIT_MS), 1);
+	close(fd);
+	close(pair[1]);
+}
+
 static void one_that_stands_still_is_noticed(void **state)
 {
 	struct move_helper works = begun_by("while :; do :; done");
@@ -146,6 +168,7 @@ int main(int argc, char **argv)
 		T(a_helper_that_cannot_begin_says_why),
 		cmocka_unit_test(one_that_has_ended_has_no_answer),
 		cmocka_unit_test(the_go_is_said_once),
+		cmocka_unit_test(one_that_is_late_is_named),
 		cmocka_unit_test(one_that_stands_still_is_noticed),
 		cmocka_unit_test(it_is_killed_with_all_that_it_has_begun),
 	};

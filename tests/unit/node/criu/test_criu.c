@@ -31,8 +31,7 @@ static void the_first_error_is_the_cause(void **state)
 	struct err err;
 
 	assert_non_null(mkdtemp(dir));
-	_free_ char *missing = criu_cause(dir, "dump.log");
-	assert_string_equal(missing, "CRIU wrote no log");
+	assert_null(criu_cause(dir, "dump.log"));
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_free_ char *path = xasprintf("%s/dump.log", dir), *cause = NULL;
 
