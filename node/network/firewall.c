@@ -10,7 +10,7 @@
 #include "node/network/network_int.h"
 
 #define NFT "/usr/sbin/nft"
-#define NFT_MS 15000
+#define NFT_MS 60000 /* the first one of a host loads modules of the kernel */
 #define RULES_MAX (256 << 10)
 
 static int apply(const struct sbuf *rules, const char *network, struct err *err)
