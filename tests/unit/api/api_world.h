@@ -18,6 +18,7 @@
 #include "base/rng.h"
 #include "node/daemon/host.h"
 #include "node/host/cgroup.h"
+#include "tests/unit/base/patience.h"
 
 struct api_world {
 	struct store_world w;
@@ -239,7 +240,7 @@ static inline void api_event(struct api_world *t, int count, const char *action,
 	_json_ json_t *j = NULL;
 	struct err err;
 
-	assert_true(box_wait(&t->events, count, 5000));
+	assert_true(box_wait(&t->events, count, PATIENCE_MS));
 	j = json_parse(t->events.last, strlen(t->events.last), "event", &err);
 	assert_string_equal(json_str(json_obj(j, "metadata"), "action", ""), action);
 	assert_string_equal(json_str(json_obj(j, "metadata"), "source", ""), url);
@@ -260,7 +261,7 @@ static inline json_t *api_ended_op(struct api_world *t)
 	assert_non_null(op);
 	box_init(&box);
 	op_on_end(op, api_ended, &box);
-	assert_true(box_wait(&box, 1, 30000));
+	assert_true(box_wait(&box, 1, PATIENCE_MS));
 	ended = op_json(op);
 	op_unref(op);
 	return json_incref(ended);

@@ -9,8 +9,8 @@
 
 #include "base/keylock.h"
 #include "tests/unit/base/box.h"
+#include "tests/unit/base/patience.h"
 
-#define WAIT_MS 30000
 #define THREADS 8
 #define ROUNDS 500
 
@@ -41,12 +41,12 @@ static void a_held_name_waits_and_another_does_not(void **state)
 	keylock_take(locks, "a");
 	assert_int_equal(pthread_create(&waits, NULL, take_and_tell, &same), 0);
 	assert_int_equal(pthread_create(&passes, NULL, take_and_tell, &other), 0);
-	assert_true(box_wait(&box, 1, WAIT_MS));
+	assert_true(box_wait(&box, 1, PATIENCE_MS));
 	pthread_join(passes, NULL);
 	assert_int_equal(box.count, 1);
 	assert_string_equal(box.last, "b");
 	keylock_drop(locks, "a");
-	assert_true(box_wait(&box, 2, WAIT_MS));
+	assert_true(box_wait(&box, 2, PATIENCE_MS));
 	pthread_join(waits, NULL);
 	assert_string_equal(box.last, "a");
 	keylock_free(locks);

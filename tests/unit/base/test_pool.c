@@ -14,8 +14,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/thread.h"
-
-#define WAIT_MS 30000
+#include "tests/unit/base/patience.h"
 
 /* Items enter, are counted, and stay until the gate opens. */
 struct gate {
@@ -49,7 +48,7 @@ static void pass(void *arg)
 
 static void gate_wait(struct gate *g, const int *counter, int want)
 {
-	int64_t deadline = deadline_in(WAIT_MS);
+	int64_t deadline = PATIENCE;
 
 	pthread_mutex_lock(&g->lock);
 	while (*counter < want)

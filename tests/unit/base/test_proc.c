@@ -19,8 +19,8 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "tests/unit/base/patience.h"
 
-#define SOON deadline_in(20000)
 #define ARGV(...) ((const char *const[]){ __VA_ARGS__, NULL })
 #define SH(script) ARGV("sh", "-c", script)
 
@@ -29,7 +29,7 @@ static void expect_output(const char *const *argv, const char *want)
 	_sbuf_ struct sbuf out = SBUF(4096);
 	struct err err = { 0 };
 
-	if (proc_run(argv, &out, SOON, &err) < 0)
+	if (proc_run(argv, &out, PATIENCE, &err) < 0)
 		fail_msg("%s: %s", argv[0], err.msg);
 	assert_string_equal(out.data ? out.data : "", want);
 }
@@ -38,7 +38,7 @@ static void expect_failure(const char *const *argv, enum err_kind kind, const ch
 {
 	struct err err = { 0 };
 
-	assert_int_equal(proc_run(argv, NULL, SOON, &err), -1);
+	assert_int_equal(proc_run(argv, NULL, PATIENCE, &err), -1);
 	assert_int_equal(err.kind, kind);
 	assert_string_equal(err.msg, msg);
 }
@@ -70,7 +70,8 @@ static void output_beyond_the_bound_is_dropped(void **state)
 	_sbuf_ struct sbuf out = SBUF(5000);
 	struct err err = { 0 };
 
-	assert_int_equal(proc_run(ARGV("head", "-c", "1000000", "/dev/zero"), &out, SOON, &err), 0);
+	assert_int_equal(proc_run(ARGV("head", "-c", "1000000", "/dev/zero"), &out, PATIENCE, &err),
+			 0);
 	assert_true(out.overflow);
 	assert_true(out.len <= 5000);
 }
@@ -81,20 +82,20 @@ static void input_is_given(void **state)
 	_free_ char *big = xcalloc(500001, 1);
 	struct err err = { 0 };
 
-	assert_int_equal(proc_run_input(ARGV("cat"), "given", &out, SOON, &err), 0);
+	assert_int_equal(proc_run_input(ARGV("cat"), "given", &out, PATIENCE, &err), 0);
 	assert_string_equal(out.data, "given");
 	sbuf_reset(&out);
-	assert_int_equal(proc_run_input(ARGV("cat"), "", &out, SOON, &err), 0);
+	assert_int_equal(proc_run_input(ARGV("cat"), "", &out, PATIENCE, &err), 0);
 	assert_int_equal(out.len, 0);
 	/* more than a pipe holds */
 	memset(big, 'b', 500000);
-	assert_int_equal(proc_run_input(ARGV("wc", "-c"), big, &out, SOON, &err), 0);
+	assert_int_equal(proc_run_input(ARGV("wc", "-c"), big, &out, PATIENCE, &err), 0);
 	assert_string_equal(out.data, "500000\n");
 	/* a child that reads nothing */
-	assert_int_equal(proc_run_input(ARGV("true"), big, NULL, SOON, &err), 0);
+	assert_int_equal(proc_run_input(ARGV("true"), big, NULL, PATIENCE, &err), 0);
 	/* without input the end is read at once */
 	sbuf_reset(&out);
-	assert_int_equal(proc_run(ARGV("cat"), &out, SOON, &err), 0);
+	assert_int_equal(proc_run(ARGV("cat"), &out, PATIENCE, &err), 0);
 	assert_int_equal(out.len, 0);
 }
 
@@ -151,7 +152,7 @@ static void the_status_is_told(void **state)
 
 		assert_int_equal(proc_spawn(&spec, &p, &err), 0);
 		assert_true(p.pid > 0);
-		assert_int_equal(proc_wait(&p, SOON, &status, &err), 0);
+		assert_int_equal(proc_wait(&p, PATIENCE, &status, &err), 0);
 		assert_int_equal(p.pid, 0);
 		if (cases[i].signaled)
 			assert_int_equal(WTERMSIG(status), cases[i].signaled);
@@ -176,7 +177,7 @@ static void a_wait_that_ends_early_leaves_the_child(void **state)
 	assert_int_equal(err.kind, ERR_TIMEOUT);
 	assert_int_equal(kill(p.pid, 0), 0);
 	close(fds[1]);
-	assert_int_equal(proc_wait(&p, SOON, &status, &err), 0);
+	assert_int_equal(proc_wait(&p, PATIENCE, &status, &err), 0);
 	assert_true(WIFEXITED(status));
 }
 
@@ -215,7 +216,7 @@ static void descriptors_are_mapped(void **state)
 	assert_int_equal(io_read_full(out[0], text, 19), 0);
 	assert_string_equal(text, "from b from a done\n");
 	assert_int_equal(read(out[0], text, 1), 0);
-	assert_int_equal(proc_wait(&p, SOON, &status, &err), 0);
+	assert_int_equal(proc_wait(&p, PATIENCE, &status, &err), 0);
 	assert_int_equal(WEXITSTATUS(status), 0);
 	close(a[0]);
 	close(b[0]);
@@ -241,7 +242,7 @@ static void additions_to_the_environment_win(void **state)
 	close(out[1]);
 	assert_int_equal(io_read_full(out[0], text, 11), 0);
 	assert_string_equal(text, "added kept\n");
-	assert_int_equal(proc_wait(&p, SOON, &status, &err), 0);
+	assert_int_equal(proc_wait(&p, PATIENCE, &status, &err), 0);
 	assert_int_equal(WEXITSTATUS(status), 0);
 	close(out[0]);
 	assert_string_equal(getenv("A"), "inherited");
@@ -260,7 +261,7 @@ static void signals_are_as_by_default(void **state)
 	sigemptyset(&usr1);
 	sigaddset(&usr1, SIGUSR1);
 	assert_int_equal(sigprocmask(SIG_BLOCK, &usr1, &old), 0);
-	assert_int_equal(proc_run(ARGV("cat", "/proc/self/status"), &out, SOON, &err), 0);
+	assert_int_equal(proc_run(ARGV("cat", "/proc/self/status"), &out, PATIENCE, &err), 0);
 	ignored = strstr(out.data, "SigIgn:\t");
 	blocked = strstr(out.data, "SigBlk:\t");
 	assert_non_null(ignored);
@@ -279,7 +280,7 @@ static void no_child_and_no_descriptor_is_left(void **state)
 
 	close(before);
 	for (int i = 0; i < 20; i++)
-		proc_run_input(i % 2 ? ARGV("true") : ARGV("/nonexistent/x"), "in", NULL, SOON,
+		proc_run_input(i % 2 ? ARGV("true") : ARGV("/nonexistent/x"), "in", NULL, PATIENCE,
 			       &err);
 	after = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	close(after);

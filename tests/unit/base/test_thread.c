@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "tests/unit/base/patience.h"
 
 struct seen {
 	pthread_mutex_t lock;
@@ -103,7 +104,7 @@ static void detached_threads_run(void **state)
 	pthread_mutex_lock(&s.lock);
 	assert_int_equal(thread_detached("looker", look, &s, &err), 0);
 	while (!s.done)
-		assert_true(cond_wait_until(&s.changed, &s.lock, deadline_in(30000)));
+		assert_true(cond_wait_until(&s.changed, &s.lock, PATIENCE));
 	pthread_mutex_unlock(&s.lock);
 	assert_false(s.terminable);
 }

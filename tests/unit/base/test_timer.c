@@ -10,8 +10,8 @@
 #include "base/mem.h"
 #include "base/timer.h"
 #include "tests/unit/base/box.h"
+#include "tests/unit/base/patience.h"
 
-#define WAIT_MS 30000
 #define NEVER_MS (3600 * INT64_C(1000))
 
 struct note {
@@ -67,7 +67,7 @@ static void fires_once(void **state)
 
 	box_init(&box);
 	assert_int_not_equal(timer_start(all, 1, tell, &n), 0);
-	assert_true(box_wait(&box, 1, WAIT_MS));
+	assert_true(box_wait(&box, 1, PATIENCE_MS));
 	timers_free(all);
 	assert_int_equal(box.count, 1);
 }
@@ -83,7 +83,7 @@ static void a_sooner_one_does_not_wait_for_others(void **state)
 	box_init(&box);
 	id = timer_start(all, NEVER_MS, tell, &late);
 	assert_int_not_equal(timer_start(all, 1, tell, &soon), 0);
-	assert_true(box_wait(&box, 1, WAIT_MS));
+	assert_true(box_wait(&box, 1, PATIENCE_MS));
 	assert_string_equal(box.last, "soon");
 	assert_true(timer_cancel(all, id));
 	timers_free(all);
@@ -117,7 +117,7 @@ static void one_that_fired_cannot_be_cancelled(void **state)
 
 	box_init(&box);
 	id = timer_start(all, 0, tell, &n);
-	assert_true(box_wait(&box, 1, WAIT_MS));
+	assert_true(box_wait(&box, 1, PATIENCE_MS));
 	assert_false(timer_cancel(all, id));
 	timers_free(all);
 	timers_free(NULL);
@@ -145,7 +145,7 @@ static void one_may_start_another_until_they_end(void **state)
 
 	box_init(&box);
 	assert_int_not_equal(timer_start(c.all, 0, start_another, &c), 0);
-	assert_true(box_wait(&box, 1, WAIT_MS));
+	assert_true(box_wait(&box, 1, PATIENCE_MS));
 	assert_int_not_equal(c.next, 0);
 	/* the second one fires now, and its own is refused */
 	timers_free(c.all);

@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "tests/unit/cluster/cluster_member.h"
+#include "tests/unit/base/patience.h"
 
 #define MEMBERS 4
 
@@ -62,7 +63,7 @@ static inline struct err refuse(struct member_proc *m, const char *verb, json_t 
 
 static inline void await_up(struct member_proc *m)
 {
-	int64_t deadline = deadline_in(20000);
+	int64_t deadline = PATIENCE;
 	struct err err = { 0 };
 	json_t *j;
 
@@ -102,7 +103,7 @@ static inline void join(struct member_proc *m, struct member_proc *via)
 /* Waits until so many members show this role. */
 static inline void await_role(struct member_proc *m, const char *role, int count)
 {
-	int64_t deadline = deadline_in(30000);
+	int64_t deadline = PATIENCE;
 
 	for (;;) {
 		_json_ json_t *info = ask(m, "info", NULL);
@@ -150,7 +151,7 @@ static inline void put(struct member_proc *m, const char *key, const char *value
 
 static inline void await_value(struct member_proc *m, const char *key, const char *value)
 {
-	int64_t deadline = deadline_in(15000);
+	int64_t deadline = PATIENCE;
 
 	for (;;) {
 		struct err err = { 0 };

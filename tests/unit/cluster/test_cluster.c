@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/cluster/cluster_world.h"
+#include "tests/unit/base/patience.h"
 
 /* --- tests ------------------------------------------------------------------------------------ */
 
@@ -149,7 +150,7 @@ static void status_of(struct member_proc *m, const char *name, char ret[20])
 static void await_status(struct member_proc *m, const char *name, const char *status,
 			 const char *never)
 {
-	int64_t deadline = deadline_in(20000);
+	int64_t deadline = PATIENCE;
 	char now[20];
 
 	for (status_of(m, name, now); !str_eq(now, status); status_of(m, name, now)) {
@@ -251,7 +252,7 @@ static void test_nobody_guesses(void **state)
 
 static void await_fact(struct member_proc *m, const char *key, const char *status)
 {
-	int64_t deadline = deadline_in(15000);
+	int64_t deadline = PATIENCE;
 
 	for (;;) {
 		_json_ json_t *j = ask(m, "fact", json_pack("{s:s}", "key", key));

@@ -18,8 +18,9 @@
 #include "node/helper/verbs.h"
 #include "node/host/cgroup.h"
 #include "node/storage/storage.h"
+#include "tests/unit/base/patience.h"
 
-#define WAIT_MS 10000
+#define WAIT_MS PATIENCE_MS
 
 struct mover_world {
 	struct store_world w;

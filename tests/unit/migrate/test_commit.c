@@ -3,6 +3,7 @@
 #include "tests/unit/migrate/mover_world.h"
 
 #include "cluster/model/state.h"
+#include "tests/unit/base/patience.h"
 
 static void there_and_back(void **state)
 {
@@ -68,7 +69,7 @@ static void the_way_back_is_fenced(void **state)
 	assert_int_equal(commit_move(t->m, &mv, &err), 1);
 	late = mv;
 	mv.back = true;
-	assert_int_equal(commit_fence(t->m, &mv, deadline_in(WAIT_MS), &err), 1);
+	assert_int_equal(commit_fence(t->m, &mv, PATIENCE, &err), 1);
 	assert_int_equal(commit_back(t->m, &late, &err), 0);
 	assert_owner(t, "m2", 4);
 }
@@ -81,12 +82,12 @@ static void the_commit_is_fenced(void **state)
 
 	put_instance(t, "c1", "m1", 3);
 	assert_int_equal(commit_begin(t->m, &mv, &err), 0);
-	assert_int_equal(commit_fence(t->m, &mv, deadline_in(WAIT_MS), &err), 1);
+	assert_int_equal(commit_fence(t->m, &mv, PATIENCE, &err), 1);
 	assert_int_equal(commit_move(t->m, &mv, &err), 0);
 	assert_non_null(strstr(err.msg, "the move was called off"));
 	assert_owner(t, "m1", 3);
 	/* Where no row is, nothing can happen any more. */
-	assert_int_equal(commit_fence(t->m, &mv, deadline_in(WAIT_MS), &err), 1);
+	assert_int_equal(commit_fence(t->m, &mv, PATIENCE, &err), 1);
 }
 
 /* What has happened is not undone by who comes to fence it. */
@@ -116,8 +117,7 @@ static void a_fence_comes_too_late(void **state)
 		if (cases[i].returned)
 			assert_int_equal(commit_back(t->m, &mv, &err), 1);
 		note.back = cases[i].back;
-		assert_int_equal(commit_fence(t->m, &note, deadline_in(WAIT_MS), &err),
-				 cases[i].fenced);
+		assert_int_equal(commit_fence(t->m, &note, PATIENCE, &err), cases[i].fenced);
 		assert_string_equal(phase_of(t, &mv, phase), cases[i].phase);
 		commit_forget(t->m, &mv);
 	}
@@ -204,7 +204,7 @@ static void rows_tell_what_became_of_a_move(void **state)
 	assert_int_equal(commit_begin(t->m, &mv, &err), 0);
 	row = move_row(t->w.store, mv.id.op);
 	assert_int_equal(move_fate(t->w.store, row), FATE_OPEN);
-	assert_int_equal(commit_fence(t->m, &mv, deadline_in(WAIT_MS), &err), 1);
+	assert_int_equal(commit_fence(t->m, &mv, PATIENCE, &err), 1);
 	assert_int_equal(move_fate(t->w.store, row), FATE_GIVEN_UP);
 
 	assert_int_equal(commit_begin(t->m, &mv, &err), 0);

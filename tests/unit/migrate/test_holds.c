@@ -19,9 +19,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "migrate/holds.h"
+#include "tests/unit/base/patience.h"
 
 #define OP "11111111-2222-4333-8444-555555555555"
-#define WAIT_MS 3000
 
 struct world {
 	char dir[200];
@@ -92,7 +92,7 @@ static char verdict(int fd)
 {
 	char c = 0;
 
-	assert_true(readable(fd, WAIT_MS));
+	assert_true(readable(fd, PATIENCE_MS));
 	return read(fd, &c, 1) == 1 ? c : 0;
 }
 
@@ -106,7 +106,7 @@ static void verdicts_reach_those_who_wait(void **state)
 
 		assert_false(hold_here(h));
 		s = say(w, "hold source " OP " c1 7 4711\n");
-		assert_true(readable(hold_fd(h), WAIT_MS));
+		assert_true(readable(hold_fd(h), PATIENCE_MS));
 		hold_seen(h);
 		assert_true(hold_here(h));
 		assert_int_equal(hold_pid(h), 4711);
@@ -139,7 +139,7 @@ static void sides_are_told_apart(void **state)
 	struct hold *h = hold_new(w->holds, &source);
 	int s = say(w, "hold target " OP " c1 7 1\n");
 
-	assert_true(readable(w->strays, WAIT_MS));
+	assert_true(readable(w->strays, PATIENCE_MS));
 	assert_false(hold_here(h));
 	assert_false(w->stray.source);
 	hold_free(h);
@@ -152,7 +152,7 @@ static void strays_are_announced_and_can_be_taken(void **state)
 	int s = say(w, "hold source " OP " c1 7 \n");
 	struct hold *h;
 
-	assert_true(readable(w->strays, WAIT_MS));
+	assert_true(readable(w->strays, PATIENCE_MS));
 	assert_string_equal(w->stray.op, OP);
 	assert_string_equal(w->stray.name, "c1");
 	assert_int_equal(w->stray.epoch, 7);
@@ -170,7 +170,7 @@ static void one_left_waiting_becomes_a_stray(void **state)
 	struct hold *h = hold_new(w->holds, &source);
 	int s = say(w, "hold source " OP " c1 7 1\n");
 
-	assert_true(readable(hold_fd(h), WAIT_MS));
+	assert_true(readable(hold_fd(h), PATIENCE_MS));
 	hold_free(h);
 	assert_true(readable(w->strays, 0));
 	close(s);
@@ -182,11 +182,11 @@ static void a_script_that_dies_is_noticed(void **state)
 	struct hold *h = hold_new(w->holds, &source);
 	int s = say(w, "hold source " OP " c1 7 1\n");
 
-	assert_true(readable(hold_fd(h), WAIT_MS));
+	assert_true(readable(hold_fd(h), PATIENCE_MS));
 	hold_seen(h);
 	assert_true(hold_here(h));
 	close(s);
-	assert_true(readable(hold_fd(h), WAIT_MS));
+	assert_true(readable(hold_fd(h), PATIENCE_MS));
 	assert_false(hold_here(h));
 	hold_free(h);
 }
@@ -197,11 +197,11 @@ static void resumed_is_noted(void **state)
 	struct hold *h = hold_new(w->holds, &target);
 	int s = say(w, "resumed target " OP " c1 7 99\n");
 
-	assert_true(readable(hold_fd(h), WAIT_MS));
+	assert_true(readable(hold_fd(h), PATIENCE_MS));
 	assert_true(hold_resumed(h));
 	assert_false(hold_here(h));
 	assert_int_equal(hold_pid(h), 99);
-	assert_true(readable(s, WAIT_MS)); /* the end */
+	assert_true(readable(s, PATIENCE_MS)); /* the end */
 	close(s);
 	hold_free(h);
 }
@@ -225,7 +225,7 @@ static void interfaces_are_plugged_by_whom_it_concerns(void **state)
 	hold_seen(h);
 	hold_takes_plug(h);
 	s = say(w, "plug target " OP " c1 7 99\n");
-	assert_true(readable(hold_fd(h), WAIT_MS));
+	assert_true(readable(hold_fd(h), PATIENCE_MS));
 	assert_true(hold_plugs(h));
 	assert_false(hold_here(h));
 	assert_false(readable(s, 0));
@@ -238,7 +238,7 @@ static void interfaces_are_plugged_by_whom_it_concerns(void **state)
 	/* Who goes away lets it go on. */
 	hold_seen(h);
 	s = say(w, "plug target " OP " c1 7 99\n");
-	assert_true(readable(hold_fd(h), WAIT_MS));
+	assert_true(readable(hold_fd(h), PATIENCE_MS));
 	hold_free(h);
 	assert_int_equal(verdict(s), 0);
 	assert_false(readable(w->strays, 0));

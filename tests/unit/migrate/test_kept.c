@@ -4,6 +4,7 @@
 
 #include "cluster/model/state.h"
 #include "node/storage/kept.h"
+#include "tests/unit/base/patience.h"
 
 static struct move begun(struct mover_world *t, bool stop)
 {
@@ -70,7 +71,7 @@ static void the_disk_says_what_became_of_it(void **state)
 
 		put_row(t, cases[i].row);
 		make(path, cases[i].stage);
-		if (move_conclude(t->m, &mv, deadline_in(WAIT_MS), &err) < 0)
+		if (move_conclude(t->m, &mv, PATIENCE, &err) < 0)
 			fail_msg("case %zu: %s", i, err.msg);
 		assert_int_equal(store_get(t->w.store, ENT_INSTANCE, "c1", &row, &err), 0);
 		if (inst_is_suspended(row.doc) != cases[i].kept ||
@@ -94,7 +95,7 @@ static void an_instance_that_is_gone_has_no_row_to_be_written(void **state)
 	struct move mv = begun(t, true);
 	struct err err = { 0 };
 
-	if (move_conclude(t->m, &mv, deadline_in(WAIT_MS), &err) < 0)
+	if (move_conclude(t->m, &mv, PATIENCE, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_false(move_is_pending(t->m, "c1"));
 	json_decref(mv.spec);

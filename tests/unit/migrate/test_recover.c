@@ -6,6 +6,7 @@
 #include <poll.h>
 
 #include "cluster/model/state.h"
+#include "tests/unit/base/patience.h"
 
 /* What this member has of the instance. */
 static void make_volume(struct mover_world *t, const char *name)
@@ -63,7 +64,7 @@ static void conclude(struct mover_world *t, const struct move *mv)
 {
 	struct err err = { 0 };
 
-	if (move_conclude(t->m, mv, deadline_in(WAIT_MS), &err) < 0)
+	if (move_conclude(t->m, mv, PATIENCE, &err) < 0)
 		fail_msg("%s", err.msg);
 }
 
@@ -199,7 +200,7 @@ static void *conclude_main(void *arg)
 {
 	struct ending *e = arg;
 
-	e->rc = move_conclude_ended(e->t->m, "c1", WAIT_MS, &e->err);
+	e->rc = move_conclude_ended(e->t->m, "c1", PATIENCE_MS, &e->err);
 	return NULL;
 }
 
@@ -223,7 +224,7 @@ static void the_end_of_a_move_wakes_who_waits(void **state)
 
 static bool is_settled(struct mover_world *t)
 {
-	for (int64_t until = deadline_in(WAIT_MS); clock_ms() < until; poll(NULL, 0, 5)) {
+	for (int64_t until = PATIENCE; clock_ms() < until; poll(NULL, 0, 5)) {
 		if (!move_is_pending(t->m, "c1"))
 			return true;
 	}

@@ -3,6 +3,7 @@
 #include "tests/unit/migrate/mover_world.h"
 
 #include "cluster/op/operation.h"
+#include "tests/unit/base/patience.h"
 
 struct source_world {
 	struct mover_world t;
@@ -30,7 +31,7 @@ static int close_world(void **state)
 
 	op_end(s->op, NULL);
 	op_unref(s->op);
-	assert_true(ops_drain(s->ops, deadline_in(WAIT_MS)));
+	assert_true(ops_drain(s->ops, PATIENCE));
 	ops_free(s->ops);
 	mover_world_close(&s->t);
 	free(s);

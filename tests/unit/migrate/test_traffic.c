@@ -4,6 +4,7 @@
 
 #include "migrate/traffic.h"
 #include "tests/unit/migrate/stream/channel_pair.h"
+#include "tests/unit/base/patience.h"
 
 #define MAC "02:00:00:00:00:07"
 
@@ -77,7 +78,7 @@ static bool arrived(struct members *m, enum frame_type type, struct frame *ret)
 /* A new port of a bridge forwards a moment later. */
 static struct frame send_until_forwarded(struct members *m, uint8_t number)
 {
-	int64_t deadline = deadline_in(WIRE_MS);
+	int64_t deadline = PATIENCE;
 	struct err err = { 0 };
 	struct frame f;
 
@@ -99,13 +100,13 @@ static void it_goes_along(void **state)
 	/* before the sockets are there nothing reaches them */
 	assert_int_equal(wire_next(m.inside_there, 0), -1);
 	assert_int_equal(traffic_plug(m.target, &err), 0);
-	assert_int_equal(wire_next(m.inside_there, WIRE_MS), 1);
+	assert_int_equal(wire_next(m.inside_there, PATIENCE_MS), 1);
 	assert_true(says(-1, "bridge link show dev v1", "master br1"));
 	/* what comes late is given at once */
 	wire_send(m.peer, MAC, 2);
 	assert_int_equal(traffic_end(m.source, m.ch.a, &err), 0);
 	traffic_drain(m.target, m.ch.b);
-	while (wire_next(m.inside_there, WIRE_MS) == 1)
+	while (wire_next(m.inside_there, PATIENCE_MS) == 1)
 		;
 	assert_false(arrived(&m, FR_PING, &f)); /* the end was read, too */
 	assert_int_equal(wire_next(m.inside_here, 0), -1);
@@ -119,8 +120,8 @@ static void it_comes_back(void **state)
 	send_until_forwarded(&m, 1);
 	wire_send(m.peer, MAC, 2);
 	traffic_back(m.source);
-	assert_int_equal(wire_next(m.inside_here, WIRE_MS), 1);
-	while (wire_next(m.inside_here, WIRE_MS) != 2)
+	assert_int_equal(wire_next(m.inside_here, PATIENCE_MS), 1);
+	while (wire_next(m.inside_here, PATIENCE_MS) != 2)
 		;
 	assert_true(says(-1, "bridge link show dev v0", "master br0"));
 	assert_int_equal(wire_next(m.inside_there, 0), -1);
@@ -140,7 +141,7 @@ static void follows_until_the_target_speaks(void **state)
 	assert_int_equal(frame_send(m.ch.b, FR_PING, NULL, 0, &err), 0);
 	assert_int_equal(frame_send(m.ch.b, FR_RESUMED, NULL, 0, &err), 0);
 	assert_int_equal(frame_flush(m.ch.b, &err), 0);
-	assert_int_equal(traffic_follow(m.source, m.ch.a, deadline_in(WIRE_MS), &f, &err), 0);
+	assert_int_equal(traffic_follow(m.source, m.ch.a, PATIENCE, &f, &err), 0);
 	assert_int_equal(f.type, FR_RESUMED);
 	end(&m);
 }

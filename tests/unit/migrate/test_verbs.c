@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "node/host/pids.h"
+#include "tests/unit/base/patience.h"
 
 #define LATE_MS 1000
 
@@ -42,7 +43,7 @@ static void one_that_has_ended_has_no_answer(void **state)
 	struct err err = { 0 };
 
 	assert_int_equal(move_helper_fd(&h), -1);
-	assert_null(move_helper_end(&h, deadline_in(WAIT_MS), &err));
+	assert_null(move_helper_end(&h, PATIENCE, &err));
 	assert_int_equal(err.kind, ERR_INTERNAL);
 	move_helper_leave(&h);
 	move_helper_leave(&h);
@@ -108,7 +109,7 @@ static void one_that_is_late_is_named(void **state)
 	assert_string_equal(err.msg, "CRIU did not start within 1 s");
 	assert_false(h.runs);
 	assert_int_equal(read(pair[1], &(char){ 0 }, 1), 0);
-	assert_int_equal(poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, WAIT_MS), 1);
+	assert_int_equal(poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, PATIENCE_MS), 1);
 	close(fd);
 	close(pair[1]);
 }
@@ -119,16 +120,16 @@ static void one_that_stands_still_is_noticed(void **state)
 	struct move_helper stands = begun_by("exec sleep 1000");
 	struct err err = { 0 };
 
-	works.worked_ms = stands.worked_ms = clock_ms() - WAIT_MS;
+	works.worked_ms = stands.worked_ms = clock_ms() - PATIENCE_MS;
 	/* The first look sees what there was before. */
 	assert_int_equal(move_helper_check(&works, &err), 0);
-	works.worked_ms -= WAIT_MS;
+	works.worked_ms -= PATIENCE_MS;
 	works.work--;
 	assert_int_equal(move_helper_check(&works, &err), 0);
 	stands.work = pids_group_work(stands.h.proc.pid);
 	while (move_helper_check(&stands, &err) == 0) {
 		stands.work = pids_group_work(stands.h.proc.pid);
-		stands.worked_ms = clock_ms() - WAIT_MS;
+		stands.worked_ms = clock_ms() - PATIENCE_MS;
 	}
 	assert_int_equal(err.kind, ERR_TIMEOUT);
 	move_helper_kill(&works);
@@ -142,7 +143,7 @@ static void it_is_killed_with_all_that_it_has_begun(void **state)
 {
 	struct move_helper h = begun_by("setsid sh -c 'kill -STOP $$; sleep 1000' & wait");
 	pid_t pid = h.h.proc.pid, child = 0;
-	int64_t deadline = deadline_in(WAIT_MS);
+	int64_t deadline = PATIENCE;
 	struct err err = { 0 };
 	int fd;
 
@@ -158,7 +159,7 @@ static void it_is_killed_with_all_that_it_has_begun(void **state)
 	assert_true(fd >= 0);
 	move_helper_kill(&h);
 	assert_false(h.runs);
-	assert_int_equal(poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, WAIT_MS), 1);
+	assert_int_equal(poll(&(struct pollfd){ fd, POLLIN, 0 }, 1, PATIENCE_MS), 1);
 	close(fd);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers: bytes, files, several files, and those that come later. */
 #include "tests/unit/api/http/http_world.h"
+#include "tests/unit/base/patience.h"
 
 #define LARGE (700 << 10)
 
@@ -170,7 +171,7 @@ static void nobody_waits_for_it(void **state)
 	http_say_text(fd, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
 	head = http_hear_head(fd);
 	close(fd);
-	assert_true(box_wait(&gone, 1, 30000));
+	assert_true(box_wait(&gone, 1, PATIENCE_MS));
 	assert_true(late_is_abandoned(late));
 	reply_late_end(late, "x", 1);
 }

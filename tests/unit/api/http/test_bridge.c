@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A websocket that is joined with a descriptor, both ways, to the end of each. */
 #include "tests/unit/api/http/ws_client.h"
+#include "tests/unit/base/patience.h"
 
 static struct box over, lost;
 static struct bridge_opts how; /* of the next one */
@@ -73,7 +74,7 @@ static void finish(struct ends *e)
 {
 	close(e->ws);
 	close(e->fd);
-	assert_true(box_wait(&over, 1, 30000));
+	assert_true(box_wait(&over, 1, PATIENCE_MS));
 	bridge_unref(held);
 }
 
@@ -115,7 +116,7 @@ static void each_direction_ends_by_itself(void **state)
 	assert_heard(e.ws, WS_BINARY, "still here");
 	assert_int_equal(shutdown(e.fd, SHUT_WR), 0);
 	assert_heard(e.ws, WS_TEXT, "");
-	assert_true(box_wait(&over, 1, 30000));
+	assert_true(box_wait(&over, 1, PATIENCE_MS));
 	assert_heard(e.ws, WS_CLOSE, "\x03\xe8");
 	finish(&e);
 	assert_int_equal(over.count, 1);
@@ -145,7 +146,7 @@ static void only_in(void **state)
 	assert_string_equal(buf, "in");
 	ws_say(e.ws, WS_TEXT, "", 0);
 	assert_int_equal(recv(e.fd, &c, 1, 0), 0);
-	assert_true(box_wait(&over, 1, 30000));
+	assert_true(box_wait(&over, 1, PATIENCE_MS));
 	finish(&e);
 }
 
@@ -157,8 +158,8 @@ static void a_client_that_leaves_ends_it(void **state)
 	begin(&e, true, true, false);
 	close(e.ws);
 	e.ws = -1;
-	assert_true(box_wait(&lost, 1, 30000));
-	assert_true(box_wait(&over, 1, 30000));
+	assert_true(box_wait(&lost, 1, PATIENCE_MS));
+	assert_true(box_wait(&over, 1, PATIENCE_MS));
 	assert_int_equal(recv(e.fd, &c, 1, 0), 0);
 	finish(&e);
 }
@@ -172,11 +173,11 @@ static void what_outlives_its_client_is_read_to_the_end(void **state)
 	begin(&e, true, false, true);
 	close(e.ws);
 	e.ws = -1;
-	assert_true(box_wait(&lost, 1, 30000));
+	assert_true(box_wait(&lost, 1, PATIENCE_MS));
 	http_say(e.fd, data, 1 << 20);
 	assert_int_equal(over.count, 0);
 	assert_int_equal(shutdown(e.fd, SHUT_WR), 0);
-	assert_true(box_wait(&over, 1, 30000));
+	assert_true(box_wait(&over, 1, PATIENCE_MS));
 	assert_int_equal(bridge_read_bytes(held), 1 << 20);
 	finish(&e);
 }

@@ -8,6 +8,7 @@
 #include "api/http/req_int.h"
 #include "base/net/stream.h"
 #include "tests/unit/api/http/http_world.h"
+#include "tests/unit/base/patience.h"
 
 #define LARGE (700 << 10)
 #define ID "00000000-0000-4000-8000-000000000001"
@@ -322,7 +323,7 @@ static void a_form_that_comes_by_tls(void **state)
 	const struct creds *own = &world.w.cluster->creds;
 	struct err err = { 0 };
 	struct tls_ctx *tls = tls_client_new(own->server_cert, own->server_key, &err);
-	struct stream *s = stream_connect_tls(tls, address, NULL, deadline_in(30000), &err);
+	struct stream *s = stream_connect_tls(tls, address, NULL, PATIENCE, &err);
 	char answer[16] = "";
 
 	if (!s)

@@ -3,6 +3,7 @@
 #include "tests/unit/api/http/http_world.h"
 
 #include "base/net/stream.h"
+#include "tests/unit/base/patience.h"
 
 static struct box begun, ended;
 
@@ -73,7 +74,7 @@ static void becomes_a_stream(void **state)
 	assert_string_equal(buf, "one");
 	assert_string_equal(begun.last, "become");
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
-	assert_true(box_wait(&ended, 1, 30000));
+	assert_true(box_wait(&ended, 1, PATIENCE_MS));
 	assert_int_equal(recv(fd, buf, 1, 0), 0);
 	close(fd);
 }
@@ -87,7 +88,7 @@ static void what_was_sent_ahead_is_not_lost(void **state)
 	http_hear(fd, buf, 5);
 	assert_string_equal(buf, "ahead");
 	close(fd);
-	assert_true(box_wait(&ended, 1, 30000));
+	assert_true(box_wait(&ended, 1, PATIENCE_MS));
 }
 
 static void only_who_asks_for_it_gets_it(void **state)
@@ -109,7 +110,7 @@ static void the_end_of_the_server_is_its_end(void **state)
 
 	http_hear(fd, &c, 1);
 	server_stop(world.server);
-	assert_true(box_wait(&ended, 1, 30000));
+	assert_true(box_wait(&ended, 1, PATIENCE_MS));
 	assert_int_equal(recv(fd, &c, 1, 0), 0);
 	close(fd);
 }

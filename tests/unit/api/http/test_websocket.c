@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Websockets (RFC 6455), towards a client that makes its frames by hand. */
 #include "tests/unit/api/http/ws_client.h"
+#include "tests/unit/base/patience.h"
 
 static struct box messages, ends;
 static struct wsconn *held; /* what the last one was, while the test wants it */
@@ -71,7 +72,7 @@ static int join(void)
 static void leave(int fd)
 {
 	close(fd);
-	assert_true(box_wait(&ends, joined, 30000));
+	assert_true(box_wait(&ends, joined, PATIENCE_MS));
 }
 
 /* What comes back is what was said. */

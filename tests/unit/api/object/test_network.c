@@ -5,6 +5,7 @@
 #include <net/if.h>
 
 #include "base/proc.h"
+#include "tests/unit/base/patience.h"
 
 #define NEW "POST /1.0/networks"
 
@@ -14,7 +15,7 @@ static void make_interface(const char *name)
 	const char *const argv[] = { "ip", "link", "add", name, "type", "veth", NULL };
 	struct err err = { 0 };
 
-	if (proc_run(argv, NULL, deadline_in(30000), &err) < 0)
+	if (proc_run(argv, NULL, PATIENCE, &err) < 0)
 		fail_msg("%s", err.msg);
 }
 

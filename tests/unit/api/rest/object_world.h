@@ -9,6 +9,7 @@
 #include "api/api.h"
 #include "api/http/req_int.h"
 #include "api/rest/object.h"
+#include "tests/unit/base/patience.h"
 
 static inline json_t *parsed(const char *text)
 {
@@ -154,7 +155,7 @@ static inline void assert_event(struct object_world *t, int count, const char *a
 {
 	_json_ json_t *j = NULL;
 
-	assert_true(box_wait(&t->events, count, 5000));
+	assert_true(box_wait(&t->events, count, PATIENCE_MS));
 	j = parsed(t->events.last);
 	assert_string_equal(json_str(json_obj(j, "metadata"), "action", ""), action);
 	assert_string_equal(json_str(json_obj(j, "metadata"), "source", ""), url);

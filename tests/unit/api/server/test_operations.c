@@ -5,6 +5,7 @@
 #include "api/rest/op_sockets.h"
 #include "base/status.h"
 #include "cluster/member/tokens.h"
+#include "tests/unit/base/patience.h"
 
 #define STRANGE_ID "00000000-0000-4000-8000-000000000000"
 
@@ -112,7 +113,7 @@ static size_t count(struct api_world *t, const char *query, const char *status)
 /* Facts arrive in their own time. */
 static void await(struct api_world *t, const char *query, const char *status, size_t n)
 {
-	int64_t until = deadline_in(5000);
+	int64_t until = PATIENCE;
 	size_t is;
 
 	do {

@@ -8,6 +8,7 @@
 
 #include "api/work/job.h"
 #include "api/work/state.h"
+#include "tests/unit/base/patience.h"
 
 /* --- the table ------------------------------------------------------------------------------- */
 
@@ -75,7 +76,7 @@ static int teardown(void **state)
 {
 	struct world *t = *state;
 
-	assert_true(ops_drain(t->env.ops, deadline_in(5000)));
+	assert_true(ops_drain(t->env.ops, PATIENCE));
 	ops_free(t->env.ops);
 	world_close(&t->w);
 	free(t);
@@ -146,7 +147,7 @@ static void test_arguments_and_resources(void **state)
 	json_t *urls;
 
 	assert_non_null(op);
-	assert_true(box_wait(&t->box, 1, 5000));
+	assert_true(box_wait(&t->box, 1, PATIENCE_MS));
 	assert_string_equal(t->box.last, "hello");
 	shown = op_json(op);
 	assert_string_equal(json_str(shown, "description", ""), "Testing");
@@ -165,7 +166,7 @@ static void test_metadata(void **state)
 	struct op *op = job_start(&t->env, &o, &err);
 
 	assert_non_null(op);
-	assert_true(box_wait(&t->box, 1, 5000));
+	assert_true(box_wait(&t->box, 1, PATIENCE_MS));
 	assert_string_equal(t->box.last, "none");
 	shown = op_json(op);
 	assert_string_equal(json_str(json_obj(shown, "metadata"), "why", ""), "because");
@@ -202,7 +203,7 @@ static void test_descriptors(void **state)
 		assert_int_equal(op != NULL, i == 0);
 		if (op)
 			op_unref(op);
-		assert_true(i || box_wait(&t->box, 1, 5000));
+		assert_true(i || box_wait(&t->box, 1, PATIENCE_MS));
 		assert_true(i == 0 || fcntl(fd, F_GETFD) < 0);
 	}
 }
@@ -218,7 +219,7 @@ static void test_one_at_a_time(void **state)
 		assert_non_null(op);
 		op_unref(op);
 	}
-	assert_true(box_wait(&t->box, 20, 5000));
+	assert_true(box_wait(&t->box, 20, PATIENCE_MS));
 	assert_int_equal(t->most, 1);
 }
 

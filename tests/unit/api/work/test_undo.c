@@ -12,8 +12,8 @@
 #include "cluster/model/state.h"
 #include "node/image/image.h"
 #include "node/storage/storage.h"
+#include "tests/unit/base/patience.h"
 
-#define WAIT_MS 30000
 #define SEEN_MAX 200
 #define FP "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -43,7 +43,7 @@ static int teardown(void **state)
 static void wait_for_background(struct work_world *t)
 {
 	struct api_state *s = t->env.state;
-	int64_t deadline = deadline_in(WAIT_MS);
+	int64_t deadline = PATIENCE;
 
 	pthread_mutex_lock(&s->lock);
 	while (s->background)

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/net/connect.h"
+#include "tests/unit/base/patience.h"
 
 /* On a free port of loopback; its address as text. */
 static int listen_tcp(char address[32])
@@ -48,7 +49,7 @@ static void connects_and_tunes(void **state)
 	char address[32], host[64];
 	struct err err = { 0 };
 	int listener = listen_tcp(address);
-	int fd = connect_tcp(address, host, sizeof(host), deadline_in(5000), &err);
+	int fd = connect_tcp(address, host, sizeof(host), PATIENCE, &err);
 
 	assert_true(fd >= 0);
 	assert_string_equal(host, "127.0.0.1");
@@ -73,7 +74,7 @@ static void nobody_there_is_told(void **state)
 	int listener = listen_tcp(address);
 
 	close(listener);
-	assert_int_equal(connect_tcp(address, host, sizeof(host), deadline_in(5000), &err), -1);
+	assert_int_equal(connect_tcp(address, host, sizeof(host), PATIENCE, &err), -1);
 	assert_int_equal(err.kind, ERR_UNAVAILABLE);
 	assert_non_null(strstr(err.msg, address));
 	assert_int_equal(connect_tcp("nonsense", host, sizeof(host), 0, &err), -1);

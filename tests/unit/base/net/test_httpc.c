@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/net/httpc.h"
 #include "base/str.h"
+#include "tests/unit/base/patience.h"
 
 /* A server that reads `requests` heads (and what follows them at once), answers each with the next
  * text and closes; `seen` gets all that it read. */
@@ -165,7 +166,7 @@ static void stops_at_an_early_answer(void **state)
 
 	call.body_fd = io_temp_fd("/tmp", &err);
 	assert_int_equal(ftruncate(call.body_fd, 100 << 20), 0);
-	call.deadline = deadline_in(20000);
+	call.deadline = PATIENCE;
 	assert_int_equal(httpc_do(c, &call, 100, &r, &err), 0);
 	assert_int_equal(r.head.status, 413);
 	assert_string_equal(r.body.data, "big");
@@ -199,7 +200,7 @@ static void refuses_bad_answers(void **state)
 		struct http_reply r;
 		struct err err = { 0 };
 
-		call.deadline = deadline_in(5000);
+		call.deadline = PATIENCE;
 		assert_int_equal(httpc_do(c, &call, 100, &r, &err), -1);
 		assert_int_equal(err.kind, cases[i].kind);
 		assert_false(httpc_reusable(c));
@@ -258,7 +259,7 @@ static void upgrades(void **state)
 	struct stream *st;
 	struct err err;
 
-	st = httpc_upgrade(c, "/up", "echo", NULL, deadline_in(5000), &err);
+	st = httpc_upgrade(c, "/up", "echo", NULL, PATIENCE, &err);
 	assert_non_null(st);
 	assert_false(httpc_reusable(c));
 	assert_int_equal(stream_read_full(st, buf, 5, &err), 0);
@@ -279,7 +280,7 @@ static void upgrade_refused(void **state)
 	struct httpc *c = start(&s, answers);
 	struct err err = { 0 };
 
-	assert_null(httpc_upgrade(c, "/up", "echo", NULL, deadline_in(5000), &err));
+	assert_null(httpc_upgrade(c, "/up", "echo", NULL, PATIENCE, &err));
 	assert_int_equal(err.kind, ERR_BUSY);
 	assert_string_equal(err.msg, "c1 is busy elsewhere");
 	finish(&s, c);
@@ -470,7 +471,7 @@ static void another_protocol_is_no_upgrade(void **state)
 		struct httpc *c = start(&s, cases[i].answers);
 		struct err err = { 0 };
 
-		assert_null(httpc_upgrade(c, "/up", "echo", NULL, deadline_in(5000), &err));
+		assert_null(httpc_upgrade(c, "/up", "echo", NULL, PATIENCE, &err));
 		assert_true(err.kind != ERR_NONE);
 		assert_non_null(strstr(err.msg, cases[i].says));
 		assert_false(httpc_reusable(c));

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "tests/unit/base/net/echo.h"
+#include "tests/unit/base/patience.h"
 
 struct pump {
 	struct stream *a, *b;
@@ -35,7 +36,7 @@ static void pumps(void **state)
 	t = tls_client_new(NULL, NULL, &err);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	pump.a = stream_from_fd(pair[1]);
-	pump.b = stream_connect_tls(t, p.address, NULL, deadline_in(5000), &err);
+	pump.b = stream_connect_tls(t, p.address, NULL, PATIENCE, &err);
 	assert_non_null(pump.b);
 	pthread_create(&thread, NULL, pump_thread, &pump);
 	s = stream_from_fd(pair[0]);
@@ -80,8 +81,8 @@ static void between(struct ends *e)
 	e->pump = (struct pump){ stream_from_fd(one[1]), stream_from_fd(two[1]) };
 	e->left = stream_from_fd(one[0]);
 	e->right = stream_from_fd(two[0]);
-	stream_set_deadline(e->left, deadline_in(10000));
-	stream_set_deadline(e->right, deadline_in(10000));
+	stream_set_deadline(e->left, PATIENCE);
+	stream_set_deadline(e->right, PATIENCE);
 	assert_int_equal(pthread_create(&e->thread, NULL, pump_thread, &e->pump), 0);
 }
 

@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "tests/unit/base/net/echo.h"
+#include "tests/unit/base/patience.h"
 
 static void plain_both_ways(void **state)
 {
@@ -57,7 +58,7 @@ static void tls_both_ways(void **state)
 	assert_int_equal(x509_make("client", &cert, &key, &err), 0);
 	assert_int_equal(x509_fingerprint(cert, mine, &err), 0);
 	t = tls_client_new(cert, key, &err);
-	s = stream_connect_tls(t, p.address, p.fingerprint, deadline_in(5000), &err);
+	s = stream_connect_tls(t, p.address, p.fingerprint, PATIENCE, &err);
 	assert_non_null(s);
 	tls_unref(t);
 	assert_string_equal(stream_peer(s), p.fingerprint);
@@ -81,7 +82,7 @@ static void pin_is_checked(void **state)
 	memset(wrong, 'a', 64);
 	wrong[64] = '\0';
 	t = tls_client_new(NULL, NULL, &err);
-	assert_null(stream_connect_tls(t, p.address, wrong, deadline_in(5000), &err));
+	assert_null(stream_connect_tls(t, p.address, wrong, PATIENCE, &err));
 	assert_int_equal(err.kind, ERR_STRANGER);
 	tls_unref(t);
 	tls_peer_end(&p);

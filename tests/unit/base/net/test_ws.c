@@ -17,6 +17,7 @@
 #include "base/net/ws.h"
 #include "base/net/wskey.h"
 #include "base/str.h"
+#include "tests/unit/base/patience.h"
 
 /* The other end: does the handshake, sends `raw`, and collects unmasked payloads of what comes. */
 struct peer {
@@ -112,7 +113,7 @@ static struct ws *start(struct peer *p, const char *raw, size_t len, struct err 
 	p->got = SBUF(1 << 20);
 	pthread_create(&p->thread, NULL, serve, p);
 	c = httpc_new(stream_from_fd(pair[0]), "x");
-	w = ws_connect(c, "/ws", deadline_in(5000), err);
+	w = ws_connect(c, "/ws", PATIENCE, err);
 	httpc_free(c);
 	return w;
 }
@@ -131,7 +132,7 @@ static void expect(struct ws *w, int op, const char *text)
 	struct err err = { 0 };
 	size_t len;
 
-	assert_int_equal(ws_recv(w, &data, &len, deadline_in(5000), &err), op);
+	assert_int_equal(ws_recv(w, &data, &len, PATIENCE, &err), op);
 	if (text) {
 		assert_int_equal(len, strlen(text));
 		assert_string_equal(data, text);
@@ -235,7 +236,7 @@ static void refuses_bad_peers(void **state)
 	memset(&p, 0, sizeof(p));
 	w = start(&p, RAW("\x83\x00"), &err);
 	assert_non_null(w);
-	assert_int_equal(ws_recv(w, &data, &len, deadline_in(5000), &err), -1);
+	assert_int_equal(ws_recv(w, &data, &len, PATIENCE, &err), -1);
 	assert_int_equal(err.kind, ERR_UNAVAILABLE);
 	finish(&p, w);
 	sbuf_free(&p.got);
@@ -273,12 +274,11 @@ static void broken_protocols_end_it(void **state)
 		w = start(&p, raw.data, raw.len, &err);
 		assert_non_null(w);
 		expect(w, WS_TEXT, "ok");
-		if (ws_recv(w, &data, &len, deadline_in(5000), &err) != -1 ||
-		    err.kind != ERR_UNAVAILABLE)
+		if (ws_recv(w, &data, &len, PATIENCE, &err) != -1 || err.kind != ERR_UNAVAILABLE)
 			fail_msg("case %zu: %s", i, err.msg);
 		assert_null(data);
 		/* and so it stays */
-		assert_int_equal(ws_recv(w, &data, &len, deadline_in(5000), &err), -1);
+		assert_int_equal(ws_recv(w, &data, &len, PATIENCE, &err), -1);
 		finish(&p, w);
 		sbuf_free(&p.got);
 	}
@@ -311,7 +311,7 @@ static void lengths_of_each_form_go_both_ways(void **state)
 		_free_ char *got = NULL;
 		size_t len;
 
-		assert_int_equal(ws_recv(w, &got, &len, deadline_in(20000), &err), WS_BINARY);
+		assert_int_equal(ws_recv(w, &got, &len, PATIENCE, &err), WS_BINARY);
 		assert_int_equal(len, sizes[i]);
 		assert_int_equal(ws_send(w, WS_BINARY, data, sizes[i], &err), 0);
 		sbuf_printf(&want, sizes[i] > 100 ? "B:%zu\n" : "B:\n", sizes[i]);
@@ -333,7 +333,7 @@ static void an_end_without_a_close_is_an_end(void **state)
 	assert_non_null(w);
 	expect(w, WS_TEXT, "hi");
 	shutdown(p.fd, SHUT_WR);
-	assert_int_equal(ws_recv(w, &data, &len, deadline_in(5000), &err), WS_CLOSE);
+	assert_int_equal(ws_recv(w, &data, &len, PATIENCE, &err), WS_CLOSE);
 	assert_true(ws_pending(w));
 	finish(&p, w);
 	sbuf_free(&p.got);

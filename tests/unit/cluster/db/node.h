@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "cluster/db/db.h"
 #include "cluster/db/dqnode.h"
+#include "tests/unit/base/patience.h"
 
 struct lone_node {
 	char dir[64];
@@ -55,7 +56,7 @@ static inline void lone_node_stop(struct lone_node *n)
 /* Once it has elected itself. */
 static inline struct db *lone_node_db(struct lone_node *n)
 {
-	int64_t deadline = deadline_in(20000);
+	int64_t deadline = PATIENCE;
 	struct err err = { 0 };
 	struct db *d;
 

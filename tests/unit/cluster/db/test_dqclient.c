@@ -19,6 +19,7 @@
 #include "cluster/db/dqnode.h"
 #include "cluster/store/batch.h"
 #include "cluster/store/writer.h"
+#include "tests/unit/base/patience.h"
 
 struct world {
 	char dir[64];
@@ -383,21 +384,19 @@ static void test_forgotten_keys(void **state)
 	tx_put(later, ENT_INSTANCE, "c2", REV_ANY, doc);
 	assert_int_equal(writer_load(w, d, &err), 0);
 	writer_open(w, true);
-	assert_int_equal(ask_writer(w, d, wreq_new(first, deadline_in(5000)), &rev), ERR_NONE);
+	assert_int_equal(ask_writer(w, d, wreq_new(first, PATIENCE), &rev), ERR_NONE);
 	assert_int_equal(rev, 1);
 	later->base = 1;
-	assert_int_equal(ask_writer(w, d, wreq_new(later, deadline_in(5000)), &rev), ERR_NONE);
+	assert_int_equal(ask_writer(w, d, wreq_new(later, PATIENCE), &rev), ERR_NONE);
 	assert_int_equal(rev, 2);
 	/* Known keys are answered; the next leader knows those that are left. */
-	assert_int_equal(ask_writer(w, d, wreq_new(first, deadline_in(5000)), &rev), ERR_NONE);
+	assert_int_equal(ask_writer(w, d, wreq_new(first, PATIENCE), &rev), ERR_NONE);
 	assert_int_equal(rev, 1);
 	assert_int_equal(db_prune_done(d, 1, &err), 0);
 	assert_int_equal(writer_load(w, d, &err), 0);
-	assert_int_equal(ask_writer(w, d, wreq_new(first, deadline_in(5000)), &rev),
-			 ERR_UNAVAILABLE);
-	assert_int_equal(ask_writer(w, d, wreq_burn(first->id, 0, deadline_in(5000)), &rev),
-			 ERR_UNKNOWN);
-	assert_int_equal(ask_writer(w, d, wreq_new(later, deadline_in(5000)), &rev), ERR_NONE);
+	assert_int_equal(ask_writer(w, d, wreq_new(first, PATIENCE), &rev), ERR_UNAVAILABLE);
+	assert_int_equal(ask_writer(w, d, wreq_burn(first->id, 0, PATIENCE), &rev), ERR_UNKNOWN);
+	assert_int_equal(ask_writer(w, d, wreq_new(later, PATIENCE), &rev), ERR_NONE);
 	assert_int_equal(rev, 2);
 	assert_int_equal(replica_revision(r), 2);
 	writer_free(w);

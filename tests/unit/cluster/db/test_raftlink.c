@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "cluster/db/raftlink.h"
+#include "tests/unit/base/patience.h"
 
 #define PEERS_MAX 4
 #define QUIET_MS 700 /* longer than what a link takes for the time between two messages */
@@ -88,7 +89,7 @@ static void begin(struct world *w, int dials)
 
 static void await_peers(struct world *w, int n)
 {
-	int64_t deadline = deadline_in(20000);
+	int64_t deadline = PATIENCE;
 
 	pthread_mutex_lock(&w->lock);
 	while (w->n_peers < n)
@@ -98,7 +99,7 @@ static void await_peers(struct world *w, int n)
 
 static void await_end(struct world *w)
 {
-	int64_t deadline = deadline_in(20000);
+	int64_t deadline = PATIENCE;
 
 	pthread_mutex_lock(&w->lock);
 	while (!w->ended)

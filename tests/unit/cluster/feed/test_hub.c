@@ -7,8 +7,7 @@
 #include "base/net/tls.h"
 #include "cluster/feed/frame.h"
 #include "tests/unit/cluster/member/guest.h"
-
-#define AWAIT_MS 20000
+#include "tests/unit/base/patience.h"
 
 static struct store_world world;
 static struct guest guests[2]; /* n2 and n3, members */
@@ -102,7 +101,7 @@ static void say(struct visitor *v, const char *text)
 /* The first message of this type (NULL: of any), or NULL when the connection ended before. */
 static json_t *await(struct visitor *v, const char *type)
 {
-	int64_t deadline = deadline_in(AWAIT_MS);
+	int64_t deadline = PATIENCE;
 
 	for (;;) {
 		struct pollfd p = { stream_fd(fconn_stream(v->conn)), POLLIN, 0 };
@@ -162,7 +161,7 @@ static bool names_row(const json_t *msg, const char *table, const char *key)
 /* Until the leader shows this fact so. */
 static void await_fact(const char *key, const char *member, const char *status)
 {
-	int64_t deadline = deadline_in(AWAIT_MS);
+	int64_t deadline = PATIENCE;
 
 	for (;;) {
 		char claimed[NAME_SIZE] = "";

@@ -7,8 +7,7 @@
 #include "cluster/db/dqnode.h"
 #include "cluster/self/state.h"
 #include "tests/unit/cluster/store_world.h"
-
-#define AWAIT_MS 20000
+#include "tests/unit/base/patience.h"
 
 static struct store_world world;
 
@@ -80,7 +79,7 @@ static bool runs(void)
 /* Stopped, and nobody takes this member for the leader any more. */
 static void stop_node(void)
 {
-	int64_t deadline = deadline_in(AWAIT_MS);
+	int64_t deadline = PATIENCE;
 
 	cluster_node_stop(world.cluster);
 	assert_false(runs());
@@ -125,7 +124,7 @@ static unsigned latency_now(void)
 static void a_latency_counts_from_the_next_start(void **state)
 {
 	struct cluster_opts o = { .dir = world.dir };
-	int64_t deadline = deadline_in(AWAIT_MS);
+	int64_t deadline = PATIENCE;
 	struct err err = { 0 };
 
 	assert_int_equal(latency_now(), 50);

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "cluster/model/ref.h"
 #include "cluster/op/event.h"
+#include "tests/unit/base/patience.h"
 
 struct world {
 	struct store_world w;
@@ -77,7 +78,7 @@ static void test_lifecycle(void **state)
 							   .username = "root",
 							   .protocol = "unix",
 							   .context = context });
-	assert_true(box_wait(&t->box, 1, 5000));
+	assert_true(box_wait(&t->box, 1, PATIENCE_MS));
 	event = last(t);
 	assert_string_equal(json_str(event, "type", ""), "lifecycle");
 	assert_string_equal(json_str(event, "project", ""), "default");
@@ -101,13 +102,13 @@ static void test_operation_once(void **state)
 	_json_ json_t *event = NULL;
 
 	put_operation(t, "Running", "2026-01-01T00:00:00.000000001Z");
-	assert_true(box_wait(&t->box, 1, 5000));
+	assert_true(box_wait(&t->box, 1, PATIENCE_MS));
 	put_operation(t, "Running", "2026-01-01T00:00:00.000000001Z");
 	put_operation(t, "Success", "2026-01-01T00:00:00.000000003Z");
-	assert_true(box_wait(&t->box, 2, 5000));
+	assert_true(box_wait(&t->box, 2, PATIENCE_MS));
 	put_operation(t, "Late", "2026-01-01T00:00:00.000000002Z");
 	put_operation(t, "Last", "2026-01-01T00:00:00.000000004Z");
-	assert_true(box_wait(&t->box, 3, 5000));
+	assert_true(box_wait(&t->box, 3, PATIENCE_MS));
 	event = last(t);
 	assert_string_equal(json_str(json_obj(event, "metadata"), "status", ""), "Last");
 	assert_string_equal(json_str(event, "location", ""), "none");
@@ -126,12 +127,12 @@ static void test_types(void **state)
 	event_lifecycle(t->events,
 			&(struct event_source){ .action = "config-updated", .url = "/1.0" });
 	put_operation(t, "Running", "2026-01-01T00:00:00.000000001Z");
-	assert_true(box_wait(&all, 2, 5000));
-	assert_true(box_wait(&t->box, 1, 5000));
+	assert_true(box_wait(&all, 2, PATIENCE_MS));
+	assert_true(box_wait(&t->box, 1, PATIENCE_MS));
 	assert_int_equal(t->box.count, 1);
 	event_unlisten(t->events, ops);
 	put_operation(t, "Success", "2026-01-01T00:00:00.000000002Z");
-	assert_true(box_wait(&all, 3, 5000));
+	assert_true(box_wait(&all, 3, PATIENCE_MS));
 	assert_int_equal(t->box.count, 1);
 	event_unlisten(t->events, both);
 }
@@ -177,13 +178,13 @@ static void test_projects(void **state)
 		event_lifecycle(t->events, &(struct event_source){ .action = "instance-started",
 								   .url = url,
 								   .key = keys[i] });
-		assert_true(box_wait(&heard[i], 1, 5000));
+		assert_true(box_wait(&heard[i], 1, PATIENCE_MS));
 		str_copy(t->box.last, sizeof(t->box.last), heard[i].last);
 		expect(t, keys[i], projects[i]);
 		put_operation_on(t, projects[i], keys[i]);
-		assert_true(box_wait(&heard[i], 2, 5000));
+		assert_true(box_wait(&heard[i], 2, PATIENCE_MS));
 	}
-	assert_true(box_wait(&all, 6, 5000));
+	assert_true(box_wait(&all, 6, PATIENCE_MS));
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(heard[i].count, 2);
 		event_unlisten(t->events, l[i]);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cluster/op/operation.h"
+#include "tests/unit/base/patience.h"
 
 struct world {
 	struct store_world w;
@@ -27,7 +28,7 @@ static int teardown(void **state)
 {
 	struct world *t = *state;
 
-	assert_true(ops_drain(t->ops, deadline_in(5000)));
+	assert_true(ops_drain(t->ops, PATIENCE));
 	ops_free(t->ops);
 	world_close(&t->w);
 	free(t);
@@ -114,7 +115,7 @@ static void test_success(void **state)
 	char member[64];
 
 	op_on_end(op, on_end, &t->box);
-	assert_true(box_wait(&t->box, 1, 5000));
+	assert_true(box_wait(&t->box, 1, PATIENCE_MS));
 	assert_string_equal(t->box.last, "Success");
 	j = op_json(op);
 	assert_int_equal(json_int(j, "status_code", 0), 200);
@@ -142,7 +143,7 @@ static void test_failure(void **state)
 	_json_ json_t *j = NULL;
 
 	op_on_end(op, on_end, &t->box);
-	assert_true(box_wait(&t->box, 1, 5000));
+	assert_true(box_wait(&t->box, 1, PATIENCE_MS));
 	j = op_json(op);
 	assert_int_equal(json_int(j, "status_code", 0), 400);
 	assert_string_equal(json_str(j, "err", ""), "it is in the way");
@@ -194,7 +195,7 @@ static void test_not_cancellable(void **state)
 	op_end(op, NULL);
 	op_end(op, &err); /* the first end counts */
 	op_unref(op);
-	assert_true(ops_drain(t->ops, deadline_in(5000)));
+	assert_true(ops_drain(t->ops, PATIENCE));
 	ops_free(t->ops);
 	assert_int_equal(freed, 1);
 	t->ops = ops_new(t->w.store, t->w.pool, world_location, t->w.cluster);
@@ -235,7 +236,7 @@ static void test_same_key_in_order(void **state)
 						     .run = overlap,
 						     .arg = &o },
 				  &err));
-	assert_true(box_wait(&t->box, 50, 10000));
+	assert_true(box_wait(&t->box, 50, PATIENCE_MS));
 	assert_int_equal(o.overlaps, 0);
 }
 
@@ -257,7 +258,7 @@ static void test_drain(void **state)
 	_json_ json_t *ended = NULL, *done = NULL;
 
 	assert_non_null(open);
-	assert_true(ops_drain(t->ops, deadline_in(5000)));
+	assert_true(ops_drain(t->ops, PATIENCE));
 	assert_true(box_wait(&t->box, 1, 0));
 	ended = op_json(open);
 	assert_int_equal(json_int(ended, "status_code", 0), 401);

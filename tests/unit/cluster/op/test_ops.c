@@ -4,6 +4,7 @@
 
 #include "cluster/op/operation.h"
 #include "tests/unit/cluster/store_world.h"
+#include "tests/unit/base/patience.h"
 
 #define JOBS_MAX 68 /* that run and wait in the world's pool */
 
@@ -230,7 +231,7 @@ static void too_much_work_is_refused(void **state)
 	pthread_cond_broadcast(&g.opened);
 	pthread_mutex_unlock(&g.lock);
 	/* what was taken comes to an end, all of it */
-	assert_true(ops_drain(ops, deadline_in(20000)));
+	assert_true(ops_drain(ops, PATIENCE));
 	for (int i = 0; i < n; i++) {
 		_json_ json_t *j = op_json(v[i]);
 		const char *status = json_str(j, "status", "");

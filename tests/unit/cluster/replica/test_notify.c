@@ -15,6 +15,7 @@
 #include "base/sbuf.h"
 #include "base/thread.h"
 #include "cluster/replica/notify.h"
+#include "tests/unit/base/patience.h"
 
 struct watcher {
 	pthread_mutex_t lock;
@@ -62,7 +63,7 @@ static void on_event(void *arg, const char *text)
 
 static void await(struct watcher *w, int told)
 {
-	int64_t deadline = deadline_in(30000);
+	int64_t deadline = PATIENCE;
 
 	pthread_mutex_lock(&w->lock);
 	while (w->told < told)

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "cluster/db/done.h"
 #include "cluster/replica/replica.h"
+#include "tests/unit/base/patience.h"
 
 /* What a watcher was told, as text. */
 struct told {
@@ -48,7 +49,7 @@ static void told_fact(void *arg, enum fact f, const char *key, const char *membe
 
 static void assert_told(struct world *w, const char *want)
 {
-	int64_t deadline = deadline_in(5000);
+	int64_t deadline = PATIENCE;
 	bool same = false;
 
 	while (!same && clock_ms() < deadline) {

@@ -17,6 +17,7 @@
 #include "cluster/db/dqnode.h"
 #include "cluster/self/state.h"
 #include "cluster/store/tx.h"
+#include "tests/unit/base/patience.h"
 
 struct world {
 	char dir[64];
@@ -294,7 +295,7 @@ static void test_forgetful_leader(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(put(w->s, "c1", REV_ANY, "a", &rev, &err), 0);
 	forget_keys(w, rev - 1);
-	if (store_get_latest(w->s, ENT_INSTANCE, "c1", &row, deadline_in(10000), &err) < 0)
+	if (store_get_latest(w->s, ENT_INSTANCE, "c1", &row, PATIENCE, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_int_equal(row.rev, rev);
 	assert_int_equal(put(w->s, "c2", REV_NONE, "b", &rev, &err), 0);

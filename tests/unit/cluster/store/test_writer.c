@@ -5,6 +5,7 @@
 
 #include "cluster/store/writer.h"
 #include "tests/unit/cluster/db/node.h"
+#include "tests/unit/base/patience.h"
 
 static struct lone_node node;
 
@@ -179,8 +180,7 @@ static void what_is_burnt_never_comes(void **state)
 {
 	struct world *w = *state;
 	struct tx *t = putting("burnt", REV_NONE);
-	struct wreq *burn = wreq_burn(t->id, replica_revision(w->replica), deadline_in(20000)),
-		    *late;
+	struct wreq *burn = wreq_burn(t->id, replica_revision(w->replica), PATIENCE), *late;
 	int64_t rev;
 
 	writer_submit(w->writer, burn);
@@ -202,7 +202,7 @@ static void burning_what_came_says_so(void **state)
 
 	assert_int_equal(step(w), 0);
 	assert_int_equal(answer(w, q, &rev), ERR_NONE);
-	burn = wreq_burn(id, 0, deadline_in(20000));
+	burn = wreq_burn(id, 0, PATIENCE);
 	writer_submit(w->writer, burn);
 	assert_int_equal(step(w), 0);
 	assert_int_equal(answer(w, burn, &same), ERR_NONE);
@@ -284,8 +284,8 @@ static void a_forgotten_attempt_is_not_guessed_at(void **state)
 	assert_int_equal(db_prune_done(w->db, rev - 1, &err), 0);
 	assert_int_equal(writer_load(w->writer, w->db, &err), 0);
 	t->base = rev - 2;
-	q = wreq_new(t, deadline_in(20000));
-	burn = wreq_burn(t->id, rev - 2, deadline_in(20000));
+	q = wreq_new(t, PATIENCE);
+	burn = wreq_burn(t->id, rev - 2, PATIENCE);
 	writer_submit(w->writer, q);
 	writer_submit(w->writer, burn);
 	assert_int_equal(step(w), 0);

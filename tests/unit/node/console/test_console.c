@@ -12,6 +12,7 @@
 #include "node/container/logs.h"
 #include "node/container/terminal.h"
 #include "node/daemon/host.h"
+#include "tests/unit/base/patience.h"
 
 /* A shell on the console, with jobs, again and again. */
 static const char inittab[] = "console::respawn:-/bin/sh\n";
@@ -42,7 +43,7 @@ static void expect(int fd, const char *want)
 	char c;
 
 	while (!out.data || !str_ends(out.data, want)) {
-		if (poll(&pf, 1, WAIT_MS) <= 0 || read(fd, &c, 1) != 1)
+		if (poll(&pf, 1, PATIENCE_MS) <= 0 || read(fd, &c, 1) != 1)
 			fail_msg("\"%s\" instead of \"%s\"", out.data ? out.data : "", want);
 		sbuf_putc(&out, c);
 	}
@@ -83,7 +84,7 @@ static pid_t holder_of(const char *folder)
 
 static bool wait_no_holder(const char *folder)
 {
-	for (int64_t until = deadline_in(WAIT_MS); clock_ms() < until; poll(NULL, 0, 10)) {
+	for (int64_t until = PATIENCE; clock_ms() < until; poll(NULL, 0, 10)) {
 		if (!holder_of(folder))
 			return true;
 	}
@@ -225,7 +226,7 @@ static void test_log_is_bounded(void **state)
 	start_one(w, "k5");
 	fd = attach(w, "k5", 80, 25);
 	type(fd, "busybox seq 1 400000; echo last-$((5+5))\n");
-	for (int64_t until = deadline_in(3 * WAIT_MS); clock_ms() < until; poll(NULL, 0, 50)) {
+	for (int64_t until = deadline_in(3 * PATIENCE_MS); clock_ms() < until; poll(NULL, 0, 50)) {
 		free(log);
 		log = log_of(w, "k5");
 		if (strstr(log, "last-10"))
@@ -315,7 +316,7 @@ static void test_successor(void **state)
 	bare(folder);
 	first = holder_of(folder);
 	must(console_start(folder, spec, &err), &err);
-	for (int64_t until = deadline_in(WAIT_MS); clock_ms() < until && kill(first, 0) == 0;)
+	for (int64_t until = PATIENCE; clock_ms() < until && kill(first, 0) == 0;)
 		poll(NULL, 0, 10);
 	assert_int_equal(kill(first, 0), -1);
 	assert_true(holder_of(folder) > 0);
@@ -341,7 +342,7 @@ static int hang_up(const char *path)
 /* Waits until the log says so `times`. */
 static bool wait_log(const char *path, const char *what, int times)
 {
-	for (int64_t until = deadline_in(WAIT_MS); clock_ms() < until; poll(NULL, 0, 20)) {
+	for (int64_t until = PATIENCE; clock_ms() < until; poll(NULL, 0, 20)) {
 		struct err err;
 		_free_ char *log = io_read_file(path, 4096, NULL, &err);
 		int n = 0;

@@ -38,9 +38,10 @@
 #include "node/host/idmap.h"
 #include "node/host/pids.h"
 #include "node/node_int.h"
+#include "tests/unit/base/patience.h"
 
 #define BUSYBOX "/bin/busybox"
-#define WAIT_MS 20000
+#define WAIT_MS PATIENCE_MS
 
 /* Reaps what it starts, takes the halt signal, reboots on request. */
 static const char init_script[] =
@@ -78,7 +79,7 @@ static inline void on_change(void *arg, const char *name, const json_t *state)
 
 static inline bool wait_told(struct world *w, const char *status)
 {
-	struct timespec until = { .tv_sec = time(NULL) + WAIT_MS / 1000 };
+	struct timespec until = { .tv_sec = time(NULL) + PATIENCE_MS / 1000 };
 	bool ok;
 
 	pthread_mutex_lock(&w->lock);
@@ -123,7 +124,7 @@ static inline void make_root(const char *root)
 		_free_ char *to = xasprintf("%s/bin/busybox", root);
 		const char *const cp[] = { "cp", BUSYBOX, to, NULL };
 
-		must(proc_run(cp, NULL, deadline_in(WAIT_MS), &err), &err);
+		must(proc_run(cp, NULL, PATIENCE, &err), &err);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(applets); i++) {
 		_free_ char *path = xasprintf("%s/bin/%s", root, applets[i]);
@@ -194,7 +195,7 @@ static inline bool end_all(const char *cg)
 
 static inline void clean_up(const char *dir, const char *cg)
 {
-	int64_t deadline = deadline_in(WAIT_MS);
+	int64_t deadline = PATIENCE;
 	bool ended;
 	struct err err;
 
@@ -318,7 +319,7 @@ static inline void on_done(void *arg, int status, const struct err *err)
 
 static inline int wait_done(struct ended *e)
 {
-	struct timespec until = { .tv_sec = time(NULL) + WAIT_MS / 1000 };
+	struct timespec until = { .tv_sec = time(NULL) + PATIENCE_MS / 1000 };
 	int status;
 
 	pthread_mutex_lock(&e->lock);

@@ -4,6 +4,7 @@
 #include "node/container/steps.h"
 #include "node/daemon/host.h"
 #include "tests/unit/node/container/container_world.h"
+#include "tests/unit/base/patience.h"
 
 #include <net/if.h>
 
@@ -97,7 +98,7 @@ static void test_ends_by_itself(void **state)
 /* True once it runs again with another init. */
 static bool wait_new_init(struct world *w, const char *name, pid_t former)
 {
-	for (int64_t until = deadline_in(WAIT_MS); clock_ms() < until; poll(NULL, 0, 20)) {
+	for (int64_t until = PATIENCE; clock_ms() < until; poll(NULL, 0, 20)) {
 		pid_t pid = container_pid(w->n, name);
 
 		if (pid && pid != former && container_status(w->n, name) == STATUS_RUNNING)
@@ -160,7 +161,7 @@ static void test_keep(void **state)
 		else
 			assert_int_equal(kill(first, SIGKILL), 0);
 		if (cases[i].daemon_gone) {
-			assert_int_equal(poll(&init, 1, WAIT_MS), 1);
+			assert_int_equal(poll(&init, 1, PATIENCE_MS), 1);
 			open_node(w);
 			must(node_recover(w->n, known, &err), &err);
 		}
@@ -295,7 +296,7 @@ static void test_hold(void **state)
 	must(container_hold(w->n, "d6", true, &err), &err);
 	told = w->tellings;
 	kill(container_pid(w->n, "d6"), SIGKILL);
-	must(container_gone(w->n, "d6", deadline_in(WAIT_MS), &err), &err);
+	must(container_gone(w->n, "d6", PATIENCE, &err), &err);
 	assert_int_equal(w->tellings, told);
 	assert_int_equal(container_pid(w->n, "d6"), 0);
 	{

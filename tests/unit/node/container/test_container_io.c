@@ -4,6 +4,7 @@
 #include "node/container/exec.h"
 #include "node/container/file.h"
 #include "tests/unit/node/container/container_world.h"
+#include "tests/unit/base/patience.h"
 
 /* What file_get told of a path. */
 struct got {
@@ -196,7 +197,7 @@ static void test_signal_and_kill(void **state)
 	e = container_exec(w->n, &es, on_done, &never, &err);
 	assert_non_null(e);
 	exec_free(e);
-	for (int64_t until = deadline_in(WAIT_MS); clock_ms() < until; poll(NULL, 0, 20)) {
+	for (int64_t until = PATIENCE; clock_ms() < until; poll(NULL, 0, 20)) {
 		_sbuf_ struct sbuf out = SBUF(65536);
 
 		run(w, "d2", json_pack("[s]", "ps"), &out);

@@ -20,9 +20,9 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "node/container/systemd.h"
+#include "tests/unit/base/patience.h"
 
 #define SERVICE "run/systemd/system/service.d/zzz-dunlin.conf"
-#define HOOK_MS 20000
 #define LOOKS 5000
 #define MANAGER "run/systemd/system.conf.d/zzz-dunlin.conf"
 
@@ -212,7 +212,7 @@ static int take_line(void *arg, const char *key, const char *value, struct err *
 	if (str_eq(key, "lxc.hook.mount")) {
 		setenv("LXC_ROOTFS_MOUNT", arg, 1);
 		assert_int_equal(proc_run((const char *const[]){ "/bin/sh", "-c", command, NULL },
-					  NULL, deadline_in(HOOK_MS), err),
+					  NULL, PATIENCE, err),
 				 0);
 	}
 	assert_null(strchr(value, '\n'));

@@ -144,7 +144,7 @@ static void a_nic_comes_changes_and_goes(void **state)
 	struct link_info link;
 	struct err err;
 
-	must(proc_run(bridge, NULL, deadline_in(WAIT_MS), &err), &err);
+	must(proc_run(bridge, NULL, PATIENCE, &err), &err);
 	start(w, "[]");
 	must(update(w, "[" NIC("1400") "]", &err), &err);
 	must(link_get("dtest7", &link, &err), &err);
@@ -216,7 +216,7 @@ static void limits_that_are_none_change_nothing(void **state)
 static void what_came_is_there_after_a_reboot(void **state)
 {
 	struct world *w = *state;
-	int64_t deadline = deadline_in(WAIT_MS);
+	int64_t deadline = PATIENCE;
 	struct err err;
 	pid_t first;
 

@@ -17,9 +17,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/criu/gate.h"
+#include "tests/unit/base/patience.h"
 
 #define DIR_NAME "/tmp/test-gate-XXXXXX"
-#define DEADLINE_MS 20000
 
 /* Reads its options as CRIU does, into a file. */
 static pid_t start_reader(const char *dir)
@@ -65,7 +65,7 @@ static void make(struct place *p)
 	assert_false(criu_gate_await(p->gate, -1, 0));
 	p->reader = start_reader(p->dir);
 	close(CRIU_GATE_FD);
-	assert_true(criu_gate_await(p->gate, -1, deadline_in(DEADLINE_MS)));
+	assert_true(criu_gate_await(p->gate, -1, PATIENCE));
 }
 
 static void remove_all(struct place *p)
@@ -121,7 +121,7 @@ static void a_reader_that_has_ended_is_not_waited_for(void **state)
 	if (child == 0)
 		_exit(0);
 	fd = (int)syscall(SYS_pidfd_open, child, 0);
-	assert_false(criu_gate_await(gate, fd, deadline_in(DEADLINE_MS)));
+	assert_false(criu_gate_await(gate, fd, PATIENCE));
 	assert_int_equal(waitpid(child, &status, 0), child);
 	close(fd);
 	close(gate);

@@ -19,9 +19,9 @@
 #include "base/str.h"
 #include "node/criu/criu.h"
 #include "node/node_int.h"
+#include "tests/unit/base/patience.h"
 
 #define NAME "c1"
-#define WAIT_MS 20000
 
 struct world {
 	struct node n;
@@ -79,7 +79,7 @@ static void a_tracer_is_noticed_and_waited_for(void **state)
 	int64_t began = clock_ms();
 
 	assert_false(criu_holds(&w->n, NAME));
-	assert_int_equal(criu_await(&w->n, NAME, deadline_in(WAIT_MS), &err), 0);
+	assert_int_equal(criu_await(&w->n, NAME, PATIENCE, &err), 0);
 	assert_int_equal(ptrace(PTRACE_SEIZE, w->task, 0, 0), 0);
 	assert_true(criu_holds(&w->n, NAME));
 	assert_false(criu_holds(&w->n, "c2"));
@@ -90,7 +90,7 @@ static void a_tracer_is_noticed_and_waited_for(void **state)
 	assert_int_equal(ptrace(PTRACE_INTERRUPT, w->task, 0, 0), 0);
 	assert_int_equal(waitpid(w->task, NULL, __WALL), w->task);
 	assert_int_equal(ptrace(PTRACE_DETACH, w->task, 0, 0), 0);
-	assert_int_equal(criu_await(&w->n, NAME, deadline_in(WAIT_MS), &err), 0);
+	assert_int_equal(criu_await(&w->n, NAME, PATIENCE, &err), 0);
 	assert_false(criu_holds(&w->n, NAME));
 }
 
@@ -126,11 +126,9 @@ static void what_runs_is_killed_frozen_or_not(void **state)
 		pthread_t thread;
 
 		if (frozen)
-			assert_int_equal(cgroup_freeze(w->cgroup, NAME, true, deadline_in(WAIT_MS),
-						       &err),
-					 0);
+			assert_int_equal(cgroup_freeze(w->cgroup, NAME, true, PATIENCE, &err), 0);
 		assert_int_equal(pthread_create(&thread, NULL, reap_main, &r), 0);
-		if (criu_kill_payload(&w->n, NAME, deadline_in(WAIT_MS), &err) < 0)
+		if (criu_kill_payload(&w->n, NAME, PATIENCE, &err) < 0)
 			fail_msg("%s", err.msg);
 		pthread_join(thread, NULL);
 		assert_true(r.gone);
@@ -158,7 +156,7 @@ static void await_command(pid_t pid)
 {
 	_free_ char *path = xasprintf("/proc/%d/cmdline", pid);
 
-	for (int64_t until = deadline_in(WAIT_MS); clock_ms() < until; poll(NULL, 0, 2)) {
+	for (int64_t until = PATIENCE; clock_ms() < until; poll(NULL, 0, 2)) {
 		struct err err;
 		_free_ char *line = io_read_file(path, 1000, NULL, &err);
 
@@ -193,7 +191,7 @@ static void a_restorer_without_a_parent_is_found(void **state)
 
 		await_command(r.pid);
 		assert_int_equal(pthread_create(&thread, NULL, reap_main, &r), 0);
-		if (criu_kill_tree(&w->n, NAME, deadline_in(WAIT_MS), &err) < 0)
+		if (criu_kill_tree(&w->n, NAME, PATIENCE, &err) < 0)
 			fail_msg("%s", err.msg);
 		/* The others end by another signal. */
 		kill(r.pid, SIGTERM);

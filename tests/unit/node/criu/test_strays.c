@@ -22,8 +22,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/criu/strays.h"
+#include "tests/unit/base/patience.h"
 
-#define AWAIT_MS 30000
 #define SCRIPT "(read x <\"$3/never\") & echo ready; "
 
 struct world {
@@ -94,7 +94,7 @@ static void a_fork_of_a_killed_one_is_killed(void **state)
 
 	begin(w, "dump", "wait");
 	kill(w->pid, SIGKILL);
-	assert_true(all_ended(w, AWAIT_MS));
+	assert_true(all_ended(w, PATIENCE_MS));
 	strays_end(s);
 }
 
@@ -106,7 +106,7 @@ static void forks_of_forks_are_killed(void **state)
 
 	begin(w, "dump", "((read x <\"$3/never\") & wait) & wait");
 	kill(w->pid, SIGKILL);
-	assert_true(all_ended(w, AWAIT_MS));
+	assert_true(all_ended(w, PATIENCE_MS));
 	strays_end(s);
 }
 

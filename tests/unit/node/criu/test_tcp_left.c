@@ -21,9 +21,9 @@
 #include "base/mem.h"
 #include "node/criu/tcp_left.h"
 #include "node/netlink/link.h"
+#include "tests/unit/base/patience.h"
 
 #define PORT 4711
-#define WAIT_MS 10000
 
 /* How a client finds the server, and what is then left of the connection. */
 static const struct way {
@@ -175,7 +175,7 @@ static void the_peer_of_a_lost_connection_is_told(void **state)
 		close(taken);
 		assert_int_equal(poll(&pf, 1, 0), 0);
 		assert_true(tcp_left_reset(&left[0]));
-		assert_int_equal(poll(&pf, 1, WAIT_MS), 1);
+		assert_int_equal(poll(&pf, 1, PATIENCE_MS), 1);
 		assert_int_equal(getsockopt(client, SOL_SOCKET, SO_ERROR, &gone, &len), 0);
 		assert_int_equal(gone, ECONNRESET);
 		close(client);

@@ -25,8 +25,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/criu/watches.h"
-
-#define AWAIT_MS 30000
+#include "tests/unit/base/patience.h"
 
 struct world {
 	char dir[40];
@@ -116,7 +115,7 @@ static int handles(const struct world *w)
 
 static void forget_names(const struct world *w)
 {
-	int64_t deadline = deadline_in(AWAIT_MS);
+	int64_t deadline = PATIENCE;
 	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
 
 	assert_true(fd >= 0);

@@ -3,6 +3,7 @@
 #include "tests/unit/node/network/wire.h"
 
 #include "node/device/catcher.h"
+#include "tests/unit/base/patience.h"
 
 #define MAC "02:00:00:00:00:07"
 #define ALL "ff:ff:ff:ff:ff:ff"
@@ -48,7 +49,7 @@ static bool has_come(struct catcher *c, int ms)
 /* A new port of a bridge forwards a moment later. */
 static size_t read_sent(struct catcher *c, int peer, const char *to, uint8_t number)
 {
-	int64_t deadline = deadline_in(WIRE_MS);
+	int64_t deadline = PATIENCE;
 	size_t n;
 
 	do {
@@ -79,7 +80,7 @@ static void what_comes_meanwhile_is_given_later(void **state)
 	assert_int_equal(caught[CATCHER_HEAD + ETH_HLEN], 5);
 	assert_int_equal(wire_next(inside, 0), -1);
 	catcher_give(c, caught, CATCHER_HEAD + 64);
-	assert_int_equal(wire_next(inside, WIRE_MS), 5);
+	assert_int_equal(wire_next(inside, PATIENCE_MS), 5);
 
 	connect_it(spec, true);
 	assert_int_equal(master_of("v0"), bridge);
@@ -108,7 +109,7 @@ static void plugging_keeps_the_order(void **state)
 	assert_int_equal(catcher_plug(c, &err), 0);
 	for (uint8_t i = 2; i < 100; i++) {
 		/* some of the first may have been late */
-		while ((got = wire_next(inside, WIRE_MS)) == 1)
+		while ((got = wire_next(inside, PATIENCE_MS)) == 1)
 			;
 		assert_int_equal(got, i);
 	}
@@ -177,7 +178,7 @@ static void odd_records_are_passed_over(void **state)
 	r[CATCHER_HEAD + 13] = WIRE_TYPE & 0xff;
 	r[CATCHER_HEAD + ETH_HLEN] = 77;
 	catcher_give(c, r, sizeof(r));
-	assert_int_equal(wire_next(inside, WIRE_MS), 77);
+	assert_int_equal(wire_next(inside, PATIENCE_MS), 77);
 	catcher_free(c);
 	close(inside);
 	must("ip link del v0");

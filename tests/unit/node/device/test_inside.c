@@ -24,8 +24,7 @@
 #include "base/str.h"
 #include "node/device/inside.h"
 #include "node/helper/helper.h"
-
-#define RUN_MS 60000
+#include "tests/unit/base/patience.h"
 
 /* {root, source, steps: [["mount"|"unmount", path, file?], ...], look} -> {error, theirs, seen}:
  * `seen` is what a file reads in the end, `error` what the last step said, `theirs` that it is no
@@ -152,8 +151,7 @@ static void mounts_and_unmounts(void **state)
 		_json_ json_t *request = json_pack("{ss,ss,so,ss}", "root", w->root, "source",
 						   w->source, "steps", steps, "look",
 						   cases[i].look);
-		_json_ json_t *answer =
-			helper_run("helper-act", request, NULL, 0, deadline_in(RUN_MS), &err);
+		_json_ json_t *answer = helper_run("helper-act", request, NULL, 0, PATIENCE, &err);
 		const char *error = json_str(answer, "error", "");
 
 		if (!answer)

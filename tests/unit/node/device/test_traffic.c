@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "node/device/port.h"
 #include "node/network/network_int.h"
+#include "tests/unit/base/patience.h"
 
 #define NIC(name, host, bridge)                                                                 \
 	"{\"device\":\"" name "\",\"type\":\"nic\",\"name\":\"" name "\",\"host_name\":\"" host \
@@ -125,7 +126,7 @@ static void announces_its_addresses(void **state)
 	_json_ json_t *none = json_object();
 	struct err err = { 0 };
 	_close_ int at = listen_at("v1p"), fd = announce_open(&err);
-	int64_t deadline = deadline_in(20000);
+	int64_t deadline = PATIENCE;
 
 	assert_true(fd >= 0);
 	must("ip link set v1 master br0");
@@ -146,7 +147,7 @@ static void says_when_a_port_does_not_forward_yet(void **state)
 	_json_ json_t *none = json_object();
 	struct err err = { 0 };
 	_close_ int fd = announce_open(&err);
-	int64_t deadline = deadline_in(20000);
+	int64_t deadline = PATIENCE;
 
 	must("ip link add br1 type bridge stp_state 1 forward_delay 2000");
 	must("ip link set br1 up");

@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "node/helper/verbs.h"
 #include "node/host/watch.h"
+#include "tests/unit/base/patience.h"
 
 /* One that does nothing until it is killed, or its test forgot it. */
 static json_t *wait_here(const json_t *request, struct err *err)
@@ -36,7 +37,7 @@ static void test_error_travels(void **state)
 		json_pack("{ss,ss,ss}", "name", "nobody", "lxcpath", "/nonexistent", "op", "get");
 	struct err err = { 0 };
 
-	assert_null(helper_run("helper-file", request, NULL, 0, deadline_in(10000), &err));
+	assert_null(helper_run("helper-file", request, NULL, 0, PATIENCE, &err));
 	assert_int_equal(err.kind, ERR_INVALID);
 	assert_true(strstr(err.msg, "id map") != NULL);
 }
@@ -61,7 +62,7 @@ static void test_killed(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	assert_int_equal(helper_begin(&h, "helper-wait", request, pair, 1, &err), 0);
 	kill(h.proc.pid, SIGKILL);
-	assert_null(helper_end(&h, deadline_in(10000), &err));
+	assert_null(helper_end(&h, PATIENCE, &err));
 	assert_int_equal(err.kind, ERR_INTERNAL);
 	assert_true(strstr(err.msg, "signal 9") != NULL);
 	close(pair[0]);

@@ -20,7 +20,6 @@
 #include "node/netlink/link.h"
 #include "tests/unit/node/network/netns.h"
 
-#define WAIT_MS 30000
 #define ID "op-1 c1 7"
 
 struct world {
@@ -179,7 +178,7 @@ static int take(struct world *w, const char *said)
 	size_t n = 0;
 	int s;
 
-	if (poll(&pf, 1, WAIT_MS) != 1)
+	if (poll(&pf, 1, PATIENCE_MS) != 1)
 		fail_msg("nobody says \"%s\"", said);
 	s = accept(w->listener, NULL, NULL);
 	while (n + 1 < sizeof(line) && !memchr(line, '\n', n)) {
@@ -323,7 +322,7 @@ static void plugs_in_where_the_container_goes_on(void **state)
 /* Read in this namespace; the processes that the script leaves do the rest. */
 static void wait_for(const struct world *w, const char *path, const char *text)
 {
-	int64_t deadline = deadline_in(WAIT_MS);
+	int64_t deadline = PATIENCE;
 	struct err err;
 
 	while (clock_ms() < deadline) {
@@ -453,7 +452,7 @@ static void await_byte(int fd, ssize_t want)
 	struct pollfd pf = { .fd = fd, .events = POLLIN };
 	char byte;
 
-	assert_int_equal(poll(&pf, 1, WAIT_MS), 1);
+	assert_int_equal(poll(&pf, 1, PATIENCE_MS), 1);
 	assert_int_equal(read(fd, &byte, 1), want);
 }
 

@@ -12,9 +12,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/host/pids.h"
+#include "tests/unit/base/patience.h"
 
 #define NS_OF_S 1000000000LL
-#define WAIT_MS 20000
 
 /* A process that waits for a signal; `blocked` is not delivered. */
 static pid_t start_waiter(int blocked)
@@ -112,7 +112,7 @@ static void stopped_and_continued(void **state)
 
 static void who_waits_for_a_new_program_is_seen(void **state)
 {
-	int64_t deadline = deadline_in(WAIT_MS);
+	int64_t deadline = PATIENCE;
 	int fds[2];
 	pid_t pid, child;
 

@@ -17,8 +17,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/str.h"
-
-#define RUN_MS 20000
+#include "tests/unit/base/patience.h"
 
 /* Commands of the test's own, split at blanks. */
 static inline int run_in(int netns, struct sbuf *out, const char *fmt, ...)
@@ -40,7 +39,7 @@ static inline int run_in(int netns, struct sbuf *out, const char *fmt, ...)
 	argv[n] = NULL;
 	if (netns >= 0)
 		assert_int_equal(setns(netns, CLONE_NEWNET), 0);
-	rc = proc_run((const char *const *)argv, out, deadline_in(RUN_MS), &err);
+	rc = proc_run((const char *const *)argv, out, PATIENCE, &err);
 	assert_int_equal(setns(here, CLONE_NEWNET), 0);
 	if (rc < 0)
 		print_message("%s: %s\n", argv[0], err.msg);

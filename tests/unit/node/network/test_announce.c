@@ -17,6 +17,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "node/network/network_int.h"
+#include "tests/unit/base/patience.h"
 
 #define OLD "00:16:3e:00:00:01"
 #define NEW "00:16:3e:00:00:02"
@@ -30,12 +31,12 @@ static int ip_command(struct sbuf *out, const char *line)
 
 	n = str_split(copy, ' ', (char **)argv + 1, ARRAY_SIZE(argv) - 2);
 	argv[n + 1] = NULL;
-	return proc_run(argv, out, deadline_in(10000), &err);
+	return proc_run(argv, out, PATIENCE, &err);
 }
 
 static void await(const char *line, const char *text)
 {
-	int64_t deadline = deadline_in(10000);
+	int64_t deadline = PATIENCE;
 
 	for (;;) {
 		_sbuf_ struct sbuf out = SBUF(64 << 10);

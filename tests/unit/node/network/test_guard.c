@@ -8,6 +8,7 @@
 #include "node/host/watch.h"
 #include "node/network/network_int.h"
 #include "node/node_int.h"
+#include "tests/unit/base/patience.h"
 
 #define WAIT_S 60
 #define NFT "/usr/sbin/nft"
@@ -68,7 +69,7 @@ static void nft(const char *rules)
 	static const char *const argv[] = { NFT, "-f", "-", NULL };
 	struct err err = { 0 };
 
-	if (proc_run_input(argv, rules, NULL, deadline_in(RUN_MS), &err) < 0)
+	if (proc_run_input(argv, rules, NULL, PATIENCE, &err) < 0)
 		fail_msg("%s: %s", rules, err.msg);
 }
 

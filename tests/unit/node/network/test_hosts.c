@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/network/dnsmasq_int.h"
+#include "tests/unit/base/patience.h"
 
 #define MAC1 "00:16:3e:00:00:01"
 #define MAC2 "00:16:3e:00:00:02"
@@ -215,7 +216,7 @@ static void leases_that_are_being_written_are_taken_for_former_ones(void **state
 	put(w, "dnsmasq.leases", "");
 	assert_false(dnsmasq_has_former(w->dir));
 	/* The clock of files is a coarse one: it must have moved on. */
-	for (int64_t deadline = deadline_in(5000); !dnsmasq_has_former(w->dir);) {
+	for (int64_t deadline = PATIENCE; !dnsmasq_has_former(w->dir);) {
 		assert_true(deadline_left(deadline) > 0);
 		fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 		assert_int_equal(write(fd, "x\n", 2), 2);

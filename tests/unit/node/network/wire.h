@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 
 #include "node/device/port.h"
+#include "tests/unit/base/patience.h"
 
 #define WIRE_TYPE 0x88b5 /* for experiments, IEEE 802 */
-#define WIRE_MS 20000
 
 /* New interfaces have nothing to say of their own. */
 static inline void wire_silence(void)

@@ -19,8 +19,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "node/helper/verbs.h"
-
-#define RUN_MS 60000
+#include "tests/unit/base/patience.h"
 
 struct world {
 	char dir[64], root[96];
@@ -111,7 +110,7 @@ static json_t *ask(struct world *w, const char *request, const char *given, char
 		assert_int_equal(io_write_full(theirs, given, strlen(given)), 0);
 		assert_int_equal(lseek(theirs, 0, SEEK_SET), 0);
 	}
-	answer = helper_run("helper-file", r, &theirs, 1, deadline_in(RUN_MS), err);
+	answer = helper_run("helper-file", r, &theirs, 1, PATIENCE, err);
 	close(take_fd(&theirs));
 	memset(content, 0, 64);
 	if (!given && answer && (got = io_recv_fd(ours)) >= 0)
