@@ -47,6 +47,13 @@ static void keep(struct traffic *t, const void *records, size_t len)
 		sbuf_add(&t->kept, records, len);
 }
 
+static void give_kept(struct traffic *t)
+{
+	catcher_open(t->catcher);
+	catcher_give(t->catcher, (const uint8_t *)t->kept.data, t->kept.len);
+	sbuf_reset(&t->kept);
+}
+
 /* --- source ------------------------------------------------------------------------------- */
 
 int traffic_send(struct traffic *t, struct channel *ch, struct err *err)
@@ -92,8 +99,7 @@ void traffic_back(struct traffic *t)
 {
 	struct err err;
 
-	catcher_give(t->catcher, (const uint8_t *)t->kept.data, t->kept.len);
-	sbuf_reset(&t->kept);
+	give_kept(t);
 	if (catcher_plug(t->catcher, &err) < 0)
 		log_err(LOG_DEBUG, "interface of a container that did not move", &err);
 }
@@ -117,8 +123,7 @@ void traffic_take(struct traffic *t, const struct frame *f)
 int traffic_plug(struct traffic *t, struct err *err)
 {
 	assert(!t->plugged);
-	catcher_give(t->catcher, (const uint8_t *)t->kept.data, t->kept.len);
-	sbuf_reset(&t->kept);
+	give_kept(t);
 	t->plugged = true;
 	return catcher_plug(t->catcher, err);
 }

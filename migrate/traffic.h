@@ -3,9 +3,9 @@
  *
  * The source catches it from the moment at which the interfaces leave their bridges, and sends it
  * once the move is committed, until it hears that the container runs at the target. That one gives
- * it to the restored container before the interfaces are on their bridges there, and so does the
- * source when it goes on here. In between nothing has been answered: no host has both the
- * addresses and the sockets.
+ * it to the restored container before anything that comes later, and so does the source when it
+ * goes on here. In between nothing has been answered: no host has both the addresses and the
+ * sockets.
  */
 #pragma once
 #include "migrate/stream/frame.h"

@@ -123,9 +123,11 @@ void catcher_listen(struct catcher *c)
 
 /* --- frames ------------------------------------------------------------------------------- */
 
+/* Nobody hears himself. */
 static bool is_wanted(const struct catcher *c, const struct place *at, const uint8_t *frame)
 {
-	return !c->own_only || memcmp(frame, at->mac, MAC_LEN) == 0;
+	return memcmp(frame + MAC_LEN, at->mac, MAC_LEN) != 0 &&
+	       (!c->own_only || memcmp(frame, at->mac, MAC_LEN) == 0);
 }
 
 static size_t read_place(struct catcher *c, struct place *at, uint8_t *buf, size_t size)
@@ -190,6 +192,14 @@ void catcher_give(struct catcher *c, const uint8_t *records, size_t len)
 			give_one(c, at, records + CATCHER_HEAD, n);
 		records += CATCHER_HEAD + n;
 		len -= CATCHER_HEAD + n;
+	}
+}
+
+void catcher_open(struct catcher *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->v[i].tap >= 0)
+			port_open(c->v[i].host_name, c->v[i].bridge);
 	}
 }
 

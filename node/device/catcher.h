@@ -30,8 +30,12 @@ int catcher_fd(const struct catcher *c);
 void catcher_listen(struct catcher *c);
 /* Records of what has come; their length. At least CATCHER_RECORD_MAX bytes of room. */
 size_t catcher_read(struct catcher *c, uint8_t *buf, size_t size);
+/* The container can be heard: what it answers to what it is given, and its questions where its
+ * neighbours are, which it would only ask again a second later. What comes for it is still
+ * caught. */
+void catcher_open(struct catcher *c);
 /* Gives them to the container, by its ports, on their bridges or not. What is no record, or for no
  * port of its, ends it, or is passed over. */
 void catcher_give(struct catcher *c, const uint8_t *records, size_t len);
-/* The ports go onto their bridges, after what waits at their stand-ins. */
+/* The ports are on their bridges, after what waits at their stand-ins. */
 int catcher_plug(struct catcher *c, struct err *err);

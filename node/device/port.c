@@ -52,15 +52,32 @@ int port_check_bridge(const char *name, struct err *err)
 }
 
 /* The bridge may have the address at the port it had before, or at the VXLAN port. */
-static int point_bridge(const struct link_info *host, int index, struct err *err)
+static int point_bridge(const struct link_info *host, int index, bool sticky, struct err *err)
 {
-	struct fdb_entry e = { .of_bridge = true };
+	struct fdb_entry e = { .of_bridge = true, .sticky = sticky };
 	_close_ int nl = -1;
 
 	if (!port_mac(host, e.mac))
 		return 0;
 	nl = nl_open(err);
 	return nl < 0 ? -1 : fdb_change(nl, index, FDB_REPLACE, &e, err);
+}
+
+void port_open(const char *host_name, const char *bridge)
+{
+	char stand_in[IFNAMSIZ];
+	struct link_info host;
+	struct err none;
+	int index;
+
+	port_stand_in(host_name, stand_in);
+	index = (int)if_nametoindex(stand_in);
+	if (!index || link_get(host_name, &host, &none) < 0)
+		return;
+	/* Where that fails frames only come out of their order. */
+	point_bridge(&host, index, true, &none);
+	if (!host.master)
+		link_set_master(host_name, bridge, &none);
 }
 
 int port_plug(const char *host_name, const char *bridge, struct err *err)
@@ -77,7 +94,7 @@ int port_plug(const char *host_name, const char *bridge, struct err *err)
 		return -1;
 	if (host.master != wanted && link_set_master(host_name, wanted ? bridge : NULL, err) < 0)
 		return -1;
-	return wanted ? point_bridge(&host, host.index, err) : 0;
+	return wanted ? point_bridge(&host, host.index, false, err) : 0;
 }
 
 /* In both directions the one comes before the other goes: what is lost now, its sender only sends
@@ -97,6 +114,6 @@ int port_connect(const char *host_name, const char *bridge, bool on, struct err 
 	if (index && on)
 		link_set_master(stand_in, NULL, &none);
 	else if (index && link_get(host_name, &host, &none) == 0)
-		point_bridge(&host, index, &none);
+		point_bridge(&host, index, false, &none);
 	return rc;
 }

@@ -14,6 +14,9 @@ bool port_is_ours(const struct link_info *host);
 bool port_mac(const struct link_info *host, uint8_t ret[MAC_LEN]);
 /* "": none. On: the bridge is told where the container's hardware address is. */
 int port_plug(const char *host_name, const char *bridge, struct err *err);
+/* Where there is a stand-in: all that the container says gets through, and what comes for it still
+ * goes to the stand-in, until port_plug(), which also tells what fails. */
+void port_open(const char *host_name, const char *bridge);
 /* ERR_NOT_FOUND, or ERR_INVALID for what takes no ports. */
 int port_check_bridge(const char *name, struct err *err);
 

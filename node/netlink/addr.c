@@ -138,7 +138,8 @@ int fdb_change(int nl, int index, enum fdb_how how, const struct fdb_entry *e, s
 {
 	struct ndmsg n = { .ndm_family = AF_BRIDGE,
 			   .ndm_ifindex = index,
-			   .ndm_flags = e->of_bridge ? NTF_MASTER : NTF_SELF,
+			   .ndm_flags = (e->of_bridge ? NTF_MASTER : NTF_SELF) |
+					(e->sticky ? NTF_STICKY : 0),
 			   .ndm_state = e->of_bridge ? NUD_NOARP : NUD_NOARP | NUD_PERMANENT };
 	char mac[MAC_TEXT_SIZE], what[80];
 	struct nlmsg m;

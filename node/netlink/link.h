@@ -95,6 +95,7 @@ struct fdb_entry {
 	uint8_t mac[MAC_LEN];
 	struct ip dst;  /* family 0: none */
 	bool of_bridge; /* entry of the bridge for this port, not of the device */
+	bool sticky;    /* of the bridge: stays, wherever it is heard (Linux 4.20) */
 };
 int fdb_each(int index, int (*fn)(void *arg, const struct fdb_entry *e), void *arg,
 	     struct err *err);

@@ -53,15 +53,20 @@ static inline int wire_open(const char *name)
 	return fd;
 }
 
-static inline void wire_send(int fd, const char *to, uint8_t number)
+static inline void wire_send_from(int fd, const char *from, const char *to, uint8_t number)
 {
 	uint8_t frame[64] = { [ETH_HLEN] = number };
 
 	assert_true(mac_parse(to, frame));
-	frame[6] = 2;
+	assert_true(mac_parse(from, frame + MAC_LEN));
 	frame[12] = WIRE_TYPE >> 8;
 	frame[13] = WIRE_TYPE & 0xff;
 	assert_int_equal(send(fd, frame, sizeof(frame), 0), sizeof(frame));
+}
+
+static inline void wire_send(int fd, const char *to, uint8_t number)
+{
+	wire_send_from(fd, "02:00:00:00:00:00", to, number);
 }
 
 /* The number of the next frame that came; -1: none in that time. */
