@@ -133,28 +133,34 @@ int64_t pids_group_work(pid_t group)
 	return work;
 }
 
-/* Where a thread sleeps, as kernels call it. */
-static const char *const in_vfork[] = { "kernel_clone", "wait_for_vfork_done" };
-
-bool pids_waits_for_vfork(const char *proc, pid_t pid)
+/* Whether one of its threads sleeps in one of those, as kernels call them, to which compilers add;
+ * up to NULL. */
+static bool sleeps_in(const char *proc, pid_t pid, const char *const *names)
 {
 	_free_ char *path = xasprintf("%s/%d/task", proc, (int)pid);
 	DIR *d = opendir(path);
-	bool waits = false;
+	bool sleeps = false;
 	struct dirent *e;
 
-	while (d && !waits && (e = readdir(d))) {
+	while (d && !sleeps && (e = readdir(d))) {
 		_free_ char *file = xasprintf("%s/%s/wchan", path, e->d_name);
 		struct err err;
 		_free_ char *where =
 			e->d_name[0] == '.' ? NULL : io_read_file(file, PROC_FILE_MAX, NULL, &err);
 
-		for (size_t i = 0; where && i < ARRAY_SIZE(in_vfork); i++)
-			waits |= str_eq(where, in_vfork[i]);
+		for (size_t i = 0; where && names[i]; i++)
+			sleeps |= strstr(where, names[i]) != NULL;
 	}
 	if (d)
 		closedir(d);
-	return waits;
+	return sleeps;
+}
+
+bool pids_waits_for_vfork(const char *proc, pid_t pid)
+{
+	static const char *const in_vfork[] = { "kernel_clone", "wait_for_vfork_done", NULL };
+
+	return sleeps_in(proc, pid, in_vfork);
 }
 
 void pids_each_fd(pid_t pid, void (*fn)(void *arg, pid_t pid, const char *fd, const char *target),
@@ -260,10 +266,13 @@ bool pids_blocks_signal(pid_t pid, int sig)
 
 bool pids_takes_signal(pid_t pid, int sig)
 {
+	/* What sigwait(3) waits for is not shown as blocked meanwhile. */
+	static const char *const in_sigwait[] = { "sigtimedwait", NULL };
 	_free_ char *s = read_proc(pid, "status");
 
 	return sig == SIGKILL ||
-	       ((signal_mask(s, "\nSigBlk:") | signal_mask(s, "\nSigCgt:")) >> (sig - 1) & 1);
+	       ((signal_mask(s, "\nSigBlk:") | signal_mask(s, "\nSigCgt:")) >> (sig - 1) & 1) ||
+	       sleeps_in("/proc", pid, in_sigwait);
 }
 
 int pids_signal(int pidfd, int sig)

@@ -17,7 +17,8 @@ int64_t pids_started_ns(pid_t pid); /* wall clock; now when unknown */
  * not tell or nobody has reaped it. */
 int pids_exit_status(int pidfd);
 bool pids_blocks_signal(pid_t pid, int sig);
-/* By a handler, or it fetches those that it blocks. An init gets no others, signal(7). */
+/* By a handler, or it fetches those that it blocks, or waits for some. An init gets no others,
+ * signal(7). */
 bool pids_takes_signal(pid_t pid, int sig);
 int pids_signal(int pidfd, int sig);
 bool pids_is_stopped(pid_t pid); /* by Ctrl-Z, SIGSTOP */

@@ -136,10 +136,35 @@ static void one_that_does_not_listen_is_not_asked(void **state)
 	close(pidfd);
 }
 
+/* busybox' and others: none is blocked as long as it waits, and none has a handler. */
+static void one_that_waits_for_signals_is_asked(void **state)
+{
+	pid_t pid = fork();
+	int pidfd, status, got, rc;
+	struct err err;
+	sigset_t set;
+
+	if (pid == 0) {
+		sigfillset(&set);
+		sigprocmask(SIG_SETMASK, &set, NULL);
+		_exit(sigwait(&set, &got) == 0 ? got : 0);
+	}
+	pidfd = pids_open(pid, &err);
+	/* Before it waits for it, it blocks that of systemd. */
+	while (pids_blocks_signal(pid, SIGRTMIN + 3) || !pids_takes_signal(pid, SIGPWR))
+		sched_yield();
+	rc = halt_ask(pid, pidfd, 0, &err);
+	assert_int_equal(rc, 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), SIGPWR);
+	close(pidfd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_that_does_not_listen_is_not_asked),
+		cmocka_unit_test(one_that_waits_for_signals_is_asked),
 		cmocka_unit_test(each_init_in_its_way),
 	};
 
