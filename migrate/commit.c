@@ -212,10 +212,12 @@ enum move_fate move_fate(struct store *s, const json_t *row)
 
 	if (!row || store_get(s, ENT_INSTANCE, name, &inst, &ignored) < 0)
 		return FATE_NONE;
-	/* One that ran has not arrived before it runs. */
-	if (check_owner(&inst, target, epoch + 1, &ignored) == 0)
-		return json_bool(row, "runs", false) && !move_runs_at(s, name, target) ? FATE_OPEN
-										       : FATE_MADE;
+	if (check_owner(&inst, target, epoch + 1, &ignored) == 0) {
+		/* One that ran has not arrived before it runs. */
+		if (!json_bool(row, "runs", false) || move_runs_at(s, name, target))
+			return FATE_MADE;
+		return now ? FATE_OPEN : FATE_ARRIVES;
+	}
 	if (check_owner(&inst, json_str(row, "source", ""), epoch, &ignored) == 0)
 		return now ? FATE_OPEN : FATE_GIVEN_UP;
 	return FATE_NONE;

@@ -113,6 +113,7 @@ bool move_is_pending(struct mover *m, const char *name);
 enum move_fate {
 	FATE_NONE, /* that was no move, or nobody knows any more */
 	FATE_OPEN,
+	FATE_ARRIVES, /* the source is done with it, and it is not yet known to run at the target */
 	FATE_MADE,
 	FATE_GIVEN_UP,
 };

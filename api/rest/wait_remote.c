@@ -16,6 +16,7 @@
 #define LOOK_MS 500     /* for a fact that vanished, of which no event tells */
 #define UNSEEN_MS 3000  /* a fact that has not come by then does not exist */
 #define DECIDE_MS 60000 /* for who may finish a move, or call it off */
+#define ARRIVE_MS 10000 /* for a target that is the only one left in a move; it may not run */
 
 /* Held by the listener's side and by its timer, which looks again and again. */
 struct remote {
@@ -25,9 +26,10 @@ struct remote {
 	struct event_listener *listener;
 	char id[40];
 	int64_t deadline, unseen_until;
-	int64_t decide_until; /* 0: it is not gone yet */
-	json_t *op;           /* as it was last seen */
-	json_t *move;         /* likewise, the row; under the lock */
+	enum move_fate fate;
+	int64_t fate_since; /* 0: it is not gone yet */
+	json_t *op;         /* as it was last seen */
+	json_t *move;       /* likewise, the row; under the lock */
 };
 
 void wait_answer(struct late *own, const json_t *op)
@@ -142,10 +144,14 @@ static void look_at_row(struct remote *w)
 static enum move_fate fate(struct remote *w, int64_t now)
 {
 	enum move_fate fate = move_fate(w->env->store, w->move);
+	int64_t patience = fate == FATE_OPEN      ? DECIDE_MS
+			   : fate == FATE_ARRIVES ? ARRIVE_MS
+						  : INT64_MAX;
 
-	if (!w->decide_until)
-		w->decide_until = now + DECIDE_MS;
-	return fate == FATE_OPEN && now >= w->decide_until ? FATE_NONE : fate;
+	if (!w->fate_since || fate != w->fate)
+		w->fate_since = now;
+	w->fate = fate;
+	return now - w->fate_since >= patience ? FATE_NONE : fate;
 }
 
 /* True when it has been answered. */

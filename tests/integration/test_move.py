@@ -543,8 +543,8 @@ def test_cut_link_before_commit(cluster, launch, client, world):
     wait_for_fault(m, "move_source_before_commit", logged)
     cluster.cut(cluster[1])
     m.kill(signal.SIGKILL)
+    m.start()  # whoever has asked for the move asks it again
     t.join()
-    m.start()
     wait_for("running on m1", lambda: status_of(m, name) == ("m1", "Running"), 40)
     cluster.mend(cluster[1])
     wait_for("a consistent world", lambda: world.problems() == [], 30)

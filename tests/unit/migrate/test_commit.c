@@ -216,6 +216,7 @@ static void rows_tell_what_became_of_a_move(void **state)
 	commit_forget(t->m, &mv);
 	assert_int_equal(move_fate(t->w.store, row), FATE_MADE);
 	store_fact_put(t->w.store, FACT_INSTANCE, "c1", NULL);
+	assert_int_equal(move_fate(t->w.store, row), FATE_ARRIVES);
 	/* Who was stopped is there when the row says so. */
 	json_put_bool(row, "runs", false);
 	assert_int_equal(move_fate(t->w.store, row), FATE_MADE);

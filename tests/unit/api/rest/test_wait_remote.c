@@ -35,6 +35,8 @@ static void goes_on_until_something_is_known(void **state)
 		/* a move ends without its member */
 		{ { .seen = true, .fate = FATE_OPEN }, WAIT_ON },
 		{ { .overdue = true, .fate = FATE_OPEN }, WAIT_ON },
+		{ { .seen = true, .fate = FATE_ARRIVES }, WAIT_ON },
+		{ { .seen = true, .late = true, .fate = FATE_ARRIVES }, WAIT_GONE },
 		{ { .seen = true, .late = true, .fate = FATE_OPEN }, WAIT_GONE },
 		{ { .seen = true, .cut_off = true, .fate = FATE_OPEN }, WAIT_CUT_OFF },
 		{ { .seen = true, .fate = FATE_MADE }, WAIT_MADE },
