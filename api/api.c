@@ -13,6 +13,7 @@
 #include "api/work/icache.h"
 #include "api/work/job.h"
 #include "api/work/netsync.h"
+#include "api/work/outlook.h"
 #include "api/work/recover.h"
 #include "api/work/state.h"
 #include "api/work/task.h"
@@ -58,6 +59,8 @@ void api_instance_changed(void *arg, const char *name, const json_t *state)
 	if (!env->store)
 		return;
 	store_fact_put(env->store, FACT_INSTANCE, name, state);
+	if (!status_is_alive(status_by_name(json_str(state, "status", NULL))))
+		store_fact_put(env->store, FACT_MOVE, name, NULL);
 	if (env->state && status_by_name(json_str(state, "status", NULL)) == STATUS_STOPPED)
 		instance_ended(env, name);
 }
@@ -90,6 +93,7 @@ int api_init(struct api_env *env, struct err *err)
 	s->addresses = address_book_new();
 	s->instances = icache_new();
 	s->disks = disk_usage_new();
+	s->outlook = outlook_new();
 	s->info = serverinfo_new();
 	s->net = netsync_new(env);
 	s->started_ms = clock_ms();
@@ -142,6 +146,7 @@ void api_stop(struct api_env *env)
 	serverinfo_free(s->info);
 	icache_free(s->instances);
 	disk_usage_free(s->disks);
+	outlook_free(s->outlook);
 	address_book_free(s->addresses);
 	keylock_free(s->locks);
 	localconf_free(s->conf);

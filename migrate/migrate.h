@@ -63,6 +63,9 @@ struct move_plan {
 /* One that is there already is not added again. */
 void move_plan_add(struct move_plan *p, enum move_kind allows, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* What one that does not run adds: only what forbids a cold move counts; kept: its memory is kept
+ * (docs/stateful.md). */
+void move_plan_stopped(bool kept, struct move_plan *p);
 /* How many forbid that one. */
 size_t move_plan_count(const struct move_plan *p, enum move_kind kind);
 /* What forbids that one: as many as fit, and how many more there are; returns buf. */
@@ -73,6 +76,9 @@ json_t *move_plan_json(const struct move_plan *p);
  * processes hold. Nothing is changed. */
 int move_plan(struct mover *m, const struct row *instance, const char *target,
 	      struct move_plan *ret, struct err *err);
+/* What stands in the way of one that runs here, whichever member it would move to; {.kind =
+ * MOVE_LIVE} when nothing does. */
+void move_outlook(struct mover *m, const char *name, struct move_plan *ret);
 /* Of those allowed; one that is stopped moves cold whatever is allowed. MOVE_REFUSED when none is
  * possible. ret_why: what forbids better ones. */
 enum move_kind move_choose(const struct move_plan *p, unsigned modes, bool runs, char *ret_why,

@@ -152,11 +152,9 @@ int move_recover(struct mover *m, struct err *err)
 
 /* --- facts -------------------------------------------------------------------------------- */
 
-json_t *move_facts(struct mover *m)
+/* Those that stay as they are. */
+static json_t *lasting_facts(struct mover *m)
 {
-	struct err err;
-	_free_ char *lsm = io_read_file(LSM_FILE, 4096, NULL, &err);
-	_json_ json_t *load = node_load(m->o.node);
 	json_t *facts;
 
 	pthread_mutex_lock(&m->lock);
@@ -168,10 +166,20 @@ json_t *move_facts(struct mover *m)
 	facts = json_deep_copy(m->facts);
 	pthread_mutex_unlock(&m->lock);
 	json_put_str(facts, "member", mover_member(m));
+	json_put_str(facts, "no_live", m->trouble);
+	return facts;
+}
+
+json_t *move_facts(struct mover *m)
+{
+	struct err err;
+	_free_ char *lsm = io_read_file(LSM_FILE, 4096, NULL, &err);
+	_json_ json_t *load = node_load(m->o.node);
+	json_t *facts = lasting_facts(m);
+
 	json_put_int(facts, "page_size", sysconf(_SC_PAGESIZE));
 	json_put_str(facts, "lsm", lsm ? lsm : "");
 	json_object_set_new(facts, "confinement", apparmor_facts("/sys"));
-	json_put_str(facts, "no_live", m->trouble);
 	json_object_set_new(facts, TRAFFIC_FACT, json_true());
 	json_put_int(facts, "memory_free", json_int(json_obj(load, "memory"), "free", 0));
 	space_facts(m, facts);
@@ -298,19 +306,22 @@ void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 	plan_compare(own, target_facts, json_str(pool, "driver", ""), ret);
 	plan_space(target_facts, &need, ret);
 	if (init == 0) {
-		if (volume_is_kept(m->o.node, pool, name))
-			move_plan_add(ret, MOVE_REFUSED,
-				      "its memory is kept on this member since a stateful stop: "
-				      "start it, and move it then");
-		if (ret->kind < MOVE_REFUSED) {
-			*ret = (struct move_plan){ 0 };
-			move_plan_add(ret, MOVE_COLD, "the instance is stopped");
-		}
+		move_plan_stopped(volume_is_kept(m->o.node, pool, name), ret);
 		return;
 	}
 	plan_confinement(label, own, target_facts, ret);
 	look_at_tasks(m, name, ret);
 	look_at_translated(m, name, ret);
+	plan_memory(move_memory(m, name), pace_rate(m->pace), ret);
+}
+
+void move_outlook(struct mover *m, const char *name, struct move_plan *ret)
+{
+	_json_ json_t *own = lasting_facts(m);
+
+	*ret = (struct move_plan){ .kind = MOVE_LIVE };
+	plan_source(own, ret);
+	look_at_tasks(m, name, ret);
 	plan_memory(move_memory(m, name), pace_rate(m->pace), ret);
 }
 

@@ -78,6 +78,18 @@ void move_plan_add(struct move_plan *p, enum move_kind allows, const char *fmt, 
 		p->reasons[p->kept++] = r;
 }
 
+void move_plan_stopped(bool kept, struct move_plan *p)
+{
+	if (kept)
+		move_plan_add(p, MOVE_REFUSED,
+			      "its memory is kept on its member since a stateful stop: start it, "
+			      "and move it then");
+	if (p->kind == MOVE_REFUSED)
+		return;
+	*p = (struct move_plan){ 0 };
+	move_plan_add(p, MOVE_COLD, "the instance is stopped");
+}
+
 size_t move_plan_count(const struct move_plan *p, enum move_kind kind)
 {
 	size_t n = 0;
@@ -213,6 +225,11 @@ static void criu_fits(const json_t *f, struct move_plan *ret)
 			      name_of(f), kernel, need);
 }
 
+void plan_source(const json_t *source, struct move_plan *ret)
+{
+	criu_fits(source, ret);
+}
+
 static void criu_is_as_new(const json_t *s, const json_t *t, struct move_plan *ret)
 {
 	const char *a = json_str(s, "criu_version", ""), *b = json_str(t, "criu_version", "");
@@ -306,7 +323,7 @@ void plan_compare(const json_t *source, const json_t *target, const char *driver
 {
 	*ret = (struct move_plan){ .kind = MOVE_LIVE };
 	can_be_there(source, target, driver, ret);
-	criu_fits(source, ret);
+	plan_source(source, ret);
 	criu_fits(target, ret);
 	criu_is_as_new(source, target, ret);
 	kernel_fits(source, target, ret);

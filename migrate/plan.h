@@ -14,6 +14,9 @@
 void plan_compare(const json_t *source, const json_t *target, const char *driver,
 		  struct move_plan *ret);
 
+/* Adds what the source itself stands in the way of. */
+void plan_source(const json_t *source, struct move_plan *ret);
+
 /* Adds that the target cannot confine its processes as they are here: by AppArmor profile `label`;
  * NULL: by none. */
 void plan_confinement(const char *label, const json_t *source, const json_t *target,

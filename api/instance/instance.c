@@ -8,6 +8,7 @@
 #include "api/work/icache.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
+#include "api/work/outlook.h"
 #include "api/work/usage.h"
 #include "base/arch.h"
 #include "base/clock.h"
@@ -151,12 +152,15 @@ int h_instance_get(struct req *r)
 {
 	_json_ json_t *writable = NULL;
 	_row_ struct row row = { 0 };
+	enum status status;
 	json_t *j;
 
 	if (instance_get(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
 	j = instance_json(req_env(r)->store, NULL, row.doc);
-	instance_put_status(j, instance_status(req_env(r), row.doc));
+	status = instance_status(req_env(r), row.doc);
+	instance_put_status(j, status);
+	json_object_set_new(j, "dunlin_move", outlook_of(req_env(r), row.doc, status));
 	if (req_recursion(r) > 0)
 		add_full(r, row.doc, j);
 	writable = instance_writable(row.doc);
@@ -216,6 +220,7 @@ static const struct json_field put_fields[] = {
 	{ "project", JW_STR, false },
 	{ "expanded_config", JW_OBJ, false },
 	{ "expanded_devices", JW_OBJ, false },
+	{ "dunlin_move", JW_OBJ, false },
 	{ NULL, 0, 0 },
 };
 

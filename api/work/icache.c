@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/work/instance.h"
+#include "api/work/outlook.h"
 #include "api/work/spec.h"
 #include "api/work/state.h"
 #include "base/clock.h"
@@ -19,8 +20,17 @@
 #define RECHECK_MS 1000
 #define OBJECT_MAX (8 << 20)
 
+/* What its member tells of it. */
+static const enum fact told_kinds[] = { FACT_INSTANCE, FACT_MOVE };
+
+struct told {
+	char *text;
+	bool heard; /* in this refresh */
+};
+
 struct entry {
-	char *name, *member, *fact, *second_name;
+	char *name, *member, *second_name;
+	struct told told[ARRAY_SIZE(told_kinds)];
 	int64_t rev;
 	json_t *doc; /* the row, for rendering the state */
 	json_t *uses;
@@ -30,7 +40,6 @@ struct entry {
 	char *state; /* status, backups, state, snapshots: how it goes on for recursion 2 */
 	size_t head_len, state_len, status_len; /* status_len: of state, what recursion 1 shows */
 	enum member_life life;
-	bool has_fact;
 	bool new_doc, stale; /* what is to be rendered: all of it, or the state */
 };
 
@@ -55,7 +64,8 @@ static void entry_free(struct entry *e)
 {
 	free(e->name);
 	free(e->member);
-	free(e->fact);
+	for (size_t i = 0; i < ARRAY_SIZE(told_kinds); i++)
+		free(e->told[i].text);
 	free(e->second_name);
 	free(e->head);
 	free(e->state);
@@ -136,18 +146,32 @@ static void render_head(const struct api_env *env, json_t *profiles, struct entr
 	sum_limits(e, json_obj(j, "expanded_config"));
 }
 
-static void render_state(const struct api_env *env, struct entry *e)
+/* NULL: nothing is told, or nothing that still counts. */
+static json_t *told_of(const struct entry *e, enum fact f)
 {
 	struct err err;
-	_json_ json_t *fact = e->fact && e->life != LIFE_OFFLINE
-				      ? json_parse(e->fact, strlen(e->fact), "fact", &err)
-				      : NULL;
-	_json_ json_t *state = instance_state_json(env, e->doc, fact);
+
+	for (size_t i = 0; i < ARRAY_SIZE(told_kinds); i++) {
+		const char *text = e->told[i].text;
+
+		if (told_kinds[i] == f && text && e->life != LIFE_OFFLINE)
+			return json_parse(text, strlen(text), "fact", &err);
+	}
+	return NULL;
+}
+
+static void render_state(const struct api_env *env, struct entry *e)
+{
+	_json_ json_t *fact = told_of(e, FACT_INSTANCE), *move = told_of(e, FACT_MOVE);
+	_json_ json_t *state = instance_state_json(env, e->doc, fact), *outlook = NULL;
 	struct sbuf b = SBUF(OBJECT_MAX);
 
 	e->status = instance_status_of(e->life, fact);
 	instance_put_status(state, e->status);
-	sbuf_printf(&b, ",\"status\":\"%s\",\"status_code\":%d", status_name(e->status), e->status);
+	outlook = outlook_json(e->doc, e->status, move);
+	sbuf_printf(&b, ",\"status\":\"%s\",\"status_code\":%d,\"dunlin_move\":",
+		    status_name(e->status), e->status);
+	json_append(&b, outlook);
 	e->status_len = b.len;
 	sbuf_puts(&b, ",\"backups\":null,\"snapshots\":null,\"state\":");
 	json_append(&b, state);
@@ -238,7 +262,9 @@ static void renew(struct refresh *r, struct entry *e)
 		render_head(r->env, r->profiles, e);
 	e->stale |= e->new_doc || life != e->life;
 	e->life = life;
-	e->has_fact = e->new_doc = false;
+	e->new_doc = false;
+	for (size_t i = 0; i < ARRAY_SIZE(told_kinds); i++)
+		e->told[i].heard = false;
 }
 
 static int by_name(const void *key, const void *entry)
@@ -246,19 +272,26 @@ static int by_name(const void *key, const void *entry)
 	return strcmp(key, (*(struct entry *const *)entry)->name);
 }
 
+struct hearing {
+	struct icache *c;
+	size_t which; /* of told_kinds */
+};
+
 static void take_fact(void *arg, const char *key, const char *member, const char *text)
 {
-	struct icache *c = arg;
+	struct hearing *h = arg;
+	struct icache *c = h->c;
 	struct entry **found = c->n ? bsearch(key, c->v, c->n, sizeof(*c->v), by_name) : NULL;
 	struct entry *e = found ? *found : NULL;
+	struct told *t = e ? &e->told[h->which] : NULL;
 
 	if (!e || !str_eq(member, e->member))
 		return;
-	e->has_fact = true;
-	if (str_eq(e->fact, text))
+	t->heard = true;
+	if (str_eq(t->text, text))
 		return;
-	free(e->fact);
-	e->fact = xstrdup(text);
+	free(t->text);
+	t->text = xstrdup(text);
 	e->stale = true;
 }
 
@@ -293,16 +326,27 @@ static void refresh_rows(const struct api_env *env, struct icache *c)
 	json_decref(r.lives);
 }
 
+static void forget_untold(struct entry *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(told_kinds); i++) {
+		if (e->told[i].heard || !e->told[i].text)
+			continue;
+		free(take_ptr(e->told[i].text));
+		e->stale = true;
+	}
+}
+
 static void refresh_facts(const struct api_env *env, struct icache *c)
 {
-	store_each_fact(env->store, FACT_INSTANCE, take_fact, c);
+	for (size_t i = 0; i < ARRAY_SIZE(told_kinds); i++) {
+		struct hearing h = { c, i };
+
+		store_each_fact(env->store, told_kinds[i], take_fact, &h);
+	}
 	for (size_t i = 0; i < c->n; i++) {
 		struct entry *e = c->v[i];
 
-		if (!e->has_fact && e->fact) {
-			free(take_ptr(e->fact));
-			e->stale = true;
-		}
+		forget_untold(e);
 		if (e->stale || !e->state)
 			render_state(env, e);
 	}

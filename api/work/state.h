@@ -12,6 +12,7 @@ struct keylock;
 struct timers;
 struct localconf;
 struct netsync;
+struct outlook;
 struct serverinfo;
 
 struct job_kind;
@@ -25,6 +26,7 @@ struct api_state {
 	struct address_book *addresses;
 	struct icache *instances;
 	struct disk_usage *disks;
+	struct outlook *outlook;
 	struct serverinfo *info;
 	struct localconf *conf;
 	struct netsync *net;
@@ -34,7 +36,7 @@ struct api_state {
 	pthread_cond_t idle;
 	int background;
 	bool stopping;
-	bool host_stops; /* instances are stopped with their host (boot.h); atomic */
+	bool host_stops;     /* instances are stopped with their host (boot.h); atomic */
 	uint64_t expansions; /* how often profiles were expanded for one instance; atomic */
 	unsigned gathering;  /* tasks that are due already, a bit each; atomic */
 	json_t *images;      /* until recovery: what was here before any request could bring more */

@@ -26,6 +26,16 @@ static void time_line(const char *label, const char *rfc3339)
 	line(label, text);
 }
 
+/* Servers that are not ours do not say. */
+static void print_move(const json_t *move)
+{
+	const char *why = json_str(move, "reason", "");
+	_free_ char *text = xasprintf("%s%s%s%s", json_str(move, "kind", ""), *why ? " (" : "", why,
+				      *why ? ")" : "");
+
+	line("Moves", text);
+}
+
 static void print_head(const json_t *i)
 {
 	const json_t *state = json_obj(i, "state");
@@ -41,6 +51,7 @@ static void print_head(const json_t *i)
 		line("Location", location);
 	if (json_int(state, "pid", 0) > 0)
 		printf("PID: %" PRId64 "\n", json_int(state, "pid", 0));
+	print_move(json_obj(i, "dunlin_move"));
 	line("Description", json_str(i, "description", ""));
 	time_line("Created", json_str(i, "created_at", NULL));
 	time_line("Last Used", json_str(i, "last_used_at", NULL));

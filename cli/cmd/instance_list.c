@@ -98,6 +98,8 @@ const struct column instance_columns[] = {
 	COL("STATE", cell_upper, "status", .letter = 's')
 	COL("SNAPSHOTS", cell_count, "snapshots", .letter = 'S', .need = STATE)
 	COL("TYPE", cell_instance_type, "type", .letter = 't')
+	COL("MOVES", cell_text, "dunlin_move/kind", .letter = 'v')
+	COL("WHY NOT LIVE", cell_text, "dunlin_move/reason", .letter = 'w')
 	COL("CPU USAGE", cell_cpu_seconds, "state/cpu/usage", .letter = 'u', .need = USAGE)
 	{ .header = NULL },
 };
@@ -131,6 +133,8 @@ static bool has_key(const json_t *inst, const char *key, const char *pattern)
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		if (strcmp(key, fields[i]) == 0)
 			return matches(pattern, json_str(inst, key, ""));
+	if (strcmp(key, "moves") == 0)
+		return matches(pattern, json_str(json_obj(inst, "dunlin_move"), "kind", ""));
 	v = json_str(json_obj(inst, "expanded_config"), key, NULL);
 	if (!v)
 		v = json_str(json_obj(inst, "config"), key, NULL);
@@ -160,10 +164,10 @@ static const char *default_columns(struct client *cl, const struct args *a, stru
 		return NULL;
 	clustered = json_bool(json_obj(server, "environment"), "server_clustered", false);
 	if (args_flag(a, "all-projects"))
-		return fast ? "ensacPtL" : clustered ? "ens46tSL" : "ens46tS";
+		return fast ? "ensacPtL" : clustered ? "ens46tSLv" : "ens46tS";
 	if (fast)
 		return clustered ? "nsacPtL" : "nsacPt";
-	return clustered ? "ns46tSL" : "ns46tS";
+	return clustered ? "ns46tSLv" : "ns46tS";
 }
 
 const char *instance_letters(struct client *cl, struct err *err)

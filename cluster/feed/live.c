@@ -93,7 +93,7 @@ static void collect(void *arg, enum fact f, const char *key, const char *member,
  * so since then. */
 static char *absent_text(const struct claim *k, int64_t since)
 {
-	if (k->f == FACT_OPERATION || !json_is_object(k->doc))
+	if (k->f == FACT_OPERATION || k->f == FACT_MOVE || !json_is_object(k->doc))
 		return NULL;
 	if (k->f != FACT_MEMBER) {
 		json_put_str(k->doc, "status", status_name(STATUS_ERROR));

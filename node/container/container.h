@@ -38,7 +38,9 @@ int container_rename(struct node *n, const char *name, const char *new_name, str
  * are as before. What else differs waits for the next start. Nothing to do for a stopped one. */
 int container_update(struct node *n, const json_t *spec, struct err *err);
 enum status container_status(struct node *n, const char *name);
-pid_t container_pid(struct node *n, const char *name);	    /* init as seen here; 0 when stopped */
+pid_t container_pid(struct node *n, const char *name); /* init as seen here; 0 when stopped */
+/* Names of those that run, as keys; new reference. */
+json_t *container_running(struct node *n);
 /* LXD's instance state: status, status_code, pid, processes, cpu{usage}, memory{usage,...},
  * disk{root{usage}}, network{eth0{addresses[],counters{},hwaddr,host_name,mtu,state,type}}. */
 json_t *container_state(struct node *n, const char *name);

@@ -84,6 +84,19 @@ struct ct *ct_get(struct node *n, const char *name, bool make)
 	return c;
 }
 
+json_t *container_running(struct node *n)
+{
+	json_t *names = json_object();
+
+	pthread_mutex_lock(&n->containers->lock);
+	for (const struct ct *c = n->containers->list; c; c = c->next) {
+		if (c->pid > 0)
+			json_object_set_new(names, c->name, json_true());
+	}
+	pthread_mutex_unlock(&n->containers->lock);
+	return names;
+}
+
 void ct_put(struct node *n, struct ct *c)
 {
 	bool last;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which way a container moves; and near-live: its files go ahead, then it is stopped for a moment."""
 
+import csv
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +11,9 @@ import pytest
 
 from cluster import ApiError, wait_for
 from moves import in_background, last_move, move, status_of, wait_for_fault
+
+
+OUTLOOK_S = 120  # each is looked at every five seconds, on a member that has the time
 
 
 def sticky(member, name):
@@ -263,3 +268,30 @@ def test_bandwidth_bounds_files_and_counts_at_once(cluster, launch, bandwidth):
     bandwidth("")
     finish()
     cluster[0].shows(name, location="m2")
+
+
+def test_lists_show_how_instances_would_move(cluster, launch):
+    """Every member, without being asked to look: an obstacle that comes and goes is in the list a moment later."""
+    name = launch("weathervane", "--target", "m1")
+
+    def wait_until(member, kind, why):
+        def shown():
+            rows = list(csv.reader(member.cli("list", name, "-c", "nvw", "-f", "csv").stdout.splitlines()))
+            return rows and rows[0][1] == kind and why in rows[0][2]
+        wait_for(f"{member.name} to list it as {kind}", shown, OUTLOOK_S, step=0.2)
+
+    def listed(kind):
+        return json.loads(cluster[2].cli("list", name, f"moves={kind}", "-f", "json").stdout)
+    for m in cluster.members:
+        wait_until(m, "live", "")
+    cluster[0].cli("exec", name, "--", "sh", "-c", "unshare -u sleep 1000 </dev/null >/dev/null 2>&1 &")
+    wait_until(cluster[2], "near-live", "sleep (process")
+    told = listed("near-live")[0]["dunlin_move"]
+    assert told["kind"] == "near-live" and "has a UTS" in told["reason"]
+    assert listed("live") == []
+    info = cluster[2].cli("info", name).stdout
+    assert "\nMoves: near-live (" in info and "sleep (process" in info
+    cluster[0].cli("exec", name, "--", "sh", "-c", "kill $(ps | awk '/sleep 1000$/ { print $1 }')")
+    wait_until(cluster[2], "live", "")
+    cluster[2].cli("stop", "--force", name)
+    wait_until(cluster[2], "cold", "the instance is stopped")

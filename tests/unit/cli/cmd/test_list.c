@@ -38,6 +38,7 @@ static const char instances[] =
 	"[{\"name\": \"web10\", \"status\": \"Running\", \"type\": \"container\", "
 	"\"ephemeral\": true, \"location\": \"m1\", \"architecture\": \"x86_64\", "
 	"\"profiles\": [\"default\", \"web\"], "
+	"\"dunlin_move\": {\"kind\": \"near-live\", \"reason\": \"it has a debugger\"}, "
 	"\"config\": {\"volatile.base_image\": \"0123456789abcdef\"}, "
 	"\"expanded_config\": {\"user.role\": \"front\", \"limits.memory\": \"1MiB\"}, "
 	"\"expanded_devices\": {\"root\": {\"pool\": \"fast\"}}, "
@@ -63,6 +64,10 @@ static void lists_instances(void **state)
 		{ "nDmMNpu", NULL, "web2,,,,,,\nweb10,1.00KiB,512.00KiB,50.0%,3,42,2s\n" },
 		{ "nP", "web10", "web10,\"default\nweb\"\n" },
 		{ "n,user.role", NULL, "web2,\nweb10,front\n" },
+		/* A server that is not ours says nothing. */
+		{ "nvw", NULL, "web2,,\nweb10,near-live,it has a debugger\n" },
+		{ "n", "moves=near-live", "web10\n" },
+		{ "n", "moves=live", "" },
 		{ "n", "web", "web2\nweb10\n" },
 		{ "n", "status=running", "web10\n" },
 		{ "n", "state=STOPPED", "web2\n" },
