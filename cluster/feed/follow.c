@@ -319,7 +319,7 @@ static int turn(struct follow *f, struct err *err)
 		return -1;
 	if (f->over)
 		return err_set(err, ERR_UNAVAILABLE, "the leader closed the feed");
-	if (clock_ms() - fconn_heard_ms(f->conn) > SILENCE_MS)
+	if (fconn_silent_ms(f->conn) > SILENCE_MS)
 		return err_set(err, ERR_TIMEOUT, "the leader is silent");
 	say(f);
 	return fconn_flush(f->conn, err);

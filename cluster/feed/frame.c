@@ -208,6 +208,13 @@ bool fconn_pending(const struct fconn *c)
 	return stream_pending(c->stream);
 }
 
+int64_t fconn_silent_ms(const struct fconn *c)
+{
+	struct pollfd p = { stream_fd(c->stream), POLLIN, 0 };
+
+	return fconn_pending(c) || poll(&p, 1, 0) > 0 ? 0 : clock_ms() - c->heard;
+}
+
 short fconn_events(const struct fconn *c)
 {
 	return c->head || c->read_wants_write ? POLLIN | POLLOUT : POLLIN;

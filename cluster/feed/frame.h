@@ -43,6 +43,9 @@ void fconn_send(struct fconn *c, struct frame *own_frame);
 size_t fconn_queued(const struct fconn *c); /* bytes */
 int64_t fconn_heard_ms(const struct fconn *c);
 int64_t fconn_said_ms(const struct fconn *c);
+/* How long the other side has said nothing: 0 when something is there to be read, however late this
+ * side is to read it. */
+int64_t fconn_silent_ms(const struct fconn *c);
 /* Writes what the socket takes. */
 int fconn_flush(struct fconn *c, struct err *err);
 /* Reads what is there, some 100 KiB at most, so that nobody else waits for long: fconn_pending()

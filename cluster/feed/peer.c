@@ -346,7 +346,7 @@ void peer_check(struct peer *p, int64_t now)
 	int64_t silence = p->hub->offline_ms < SILENCE_MS ? p->hub->offline_ms : SILENCE_MS;
 	int64_t limit = p->greeted ? silence : HELLO_MS;
 
-	if (now - fconn_heard_ms(p->conn) > limit)
+	if (fconn_silent_ms(p->conn) > limit)
 		peer_drop(p, "it is silent");
 	else if (p->greeted && now - fconn_said_ms(p->conn) >= PING_MS)
 		peer_send(p, ping_frame(p->hub));

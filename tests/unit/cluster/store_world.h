@@ -74,3 +74,10 @@ static inline void world_put(struct store_world *w, enum entity e, const char *k
 	if (store_commit(w->store, tx, 0, NULL, &err) < 0)
 		fail_msg("%s", err.msg);
 }
+
+/* Nobody who is made up counts as offline, however long a slow machine takes. */
+static inline void world_calm(struct store_world *w)
+{
+	world_put(w, ENT_CONFIG, "cluster.offline_threshold",
+		  json_pack("{s:s}", "value", "3600"));
+}

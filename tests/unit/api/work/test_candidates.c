@@ -43,6 +43,7 @@ static int open_world(void **state)
 {
 	work_world_open(&world);
 	world_start(&world.w);
+	world_calm(&world.w);
 	remove_self();
 	return 0;
 }

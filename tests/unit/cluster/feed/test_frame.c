@@ -200,7 +200,10 @@ static void times_are_noted(void **state)
 	assert_in_range(now - heard, 0, 60000);
 	while (clock_ms() == now)
 		;
+	assert_true(fconn_silent_ms(e->conn) > 0);
+	/* What was not read yet was said all the same. */
 	write_text(e->raw, "{}");
+	assert_int_equal(fconn_silent_ms(e->conn), 0);
 	assert_int_equal(fconn_fill(e->conn, got, e, &err), 0);
 	assert_true(fconn_heard_ms(e->conn) > heard);
 	assert_true(fconn_said_ms(e->conn) == said);

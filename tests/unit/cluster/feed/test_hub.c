@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The leader's side of the feed, towards members that are played by the test over real TLS. */
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -18,7 +19,9 @@ static int open_world(void **state)
 	static const char *const addresses[] = { "127.0.0.1:2", "127.0.0.1:3" };
 	struct err err = { 0 };
 
+	signal(SIGPIPE, SIG_IGN);
 	world_enable(&world);
+	world_calm(&world);
 	for (int i = 0; i < 2; i++) {
 		_json_ json_t *body = NULL, *answer = NULL;
 
@@ -43,7 +46,7 @@ static int close_world(void **state)
 struct visitor {
 	struct fconn *conn;
 	json_t *msgs; /* as they came, those that were looked at taken out */
-	bool ended;
+	bool greeted, ended;
 };
 
 static struct stream *connect_as(const char *cert, const char *key)
@@ -98,11 +101,24 @@ static void say(struct visitor *v, const char *text)
 		assert_int_equal(fconn_flush(v->conn, &err), 0);
 }
 
+/* As a member does every second: one that says nothing for long is given up. */
+static void ping(struct visitor *v)
+{
+	_sbuf_ struct sbuf b = SBUF(FRAME_MAX);
+	struct err ignored;
+
+	sbuf_puts(&b, "{\"t\":\"ping\"}");
+	fconn_send(v->conn, frame_new(&b));
+	fconn_flush(v->conn, &ignored);
+}
+
 /* The first message of this type (NULL: of any), or NULL when the connection ended before. */
 static json_t *await(struct visitor *v, const char *type)
 {
 	int64_t deadline = PATIENCE;
 
+	if (v->greeted)
+		ping(v);
 	for (;;) {
 		struct pollfd p = { stream_fd(fconn_stream(v->conn)), POLLIN, 0 };
 		struct err err = { 0 };
@@ -134,6 +150,7 @@ static void greet(struct visitor *v, const struct guest *g)
 
 	visit(v, g);
 	say(v, HELLO("0"));
+	v->greeted = true;
 	for (; more; json_decref(msg)) {
 		msg = await(v, "facts");
 		assert_non_null(msg);
@@ -156,6 +173,17 @@ static bool names_row(const json_t *msg, const char *table, const char *key)
 		    str_eq(json_string_value(json_array_get(item, 1)), key))
 			return true;
 	return false;
+}
+
+/* The next rows in which this one is: others change at any time, as the roles of members. */
+static json_t *await_row(struct visitor *v, const char *table, const char *key)
+{
+	json_t *rows;
+
+	while ((rows = await(v, "rows")) && !names_row(rows, table, key))
+		json_decref(rows);
+	assert_non_null(rows);
+	return rows;
 }
 
 /* Until the leader shows this fact so. */
@@ -200,17 +228,19 @@ static void a_greeting_is_answered_with_all_there_is(void **state)
 /* Who has been here before is told only what it missed. */
 static void who_knows_something_is_told_the_rest(void **state)
 {
-	_free_ char *hello = xasprintf(HELLO("%lld"), (long long)store_revision(world.store));
+	_free_ char *hello = NULL;
 	_json_ json_t *rows = NULL;
 	struct visitor v;
 
+	world_put(&world, ENT_PROFILE, "known", json_object());
+	hello = xasprintf(HELLO("%lld"), (long long)store_revision(world.store));
 	world_put(&world, ENT_PROFILE, "missed", json_object());
 	visit(&v, &guests[0]);
 	say(&v, hello);
 	rows = await(&v, "rows");
 	assert_false(json_bool(rows, "full", true));
-	assert_int_equal(json_array_size(json_arr(rows, "rows")), 1);
 	assert_true(names_row(rows, "profiles", "missed"));
+	assert_false(names_row(rows, "profiles", "known"));
 	leave(&v);
 }
 
@@ -283,11 +313,7 @@ static void one_that_connects_again_replaces_itself(void **state)
 	greet(&new, &guests[0]);
 	assert_null(await(&old, "bye"));
 	world_put(&world, ENT_PROFILE, "after", json_object());
-	{
-		_json_ json_t *rows = await(&new, "rows");
-
-		assert_true(names_row(rows, "profiles", "after"));
-	}
+	json_decref(await_row(&new, "profiles", "after"));
 	leave(&old);
 	leave(&new);
 }
@@ -305,12 +331,11 @@ static void every_commit_is_told(void **state)
 		_json_ json_t *rows = NULL;
 
 		world_put(&world, ENT_PROFILE, key, json_object());
-		rows = await(&v, "rows");
-		assert_true(names_row(rows, "profiles", key));
+		rows = await_row(&v, "profiles", key);
 		assert_true(json_int(rows, "rev", 0) > last);
 		last = json_int(rows, "rev", 0);
 	}
-	assert_int_equal(last, store_revision(world.store));
+	assert_true(last <= store_revision(world.store));
 	leave(&v);
 }
 
@@ -421,6 +446,7 @@ static void an_event_comes_after_what_was_changed_before_it(void **state)
 		store_event(world.store, mark);
 		for (bool told = false; !told; json_decref(take_ptr(msg))) {
 			msg = await(&v, NULL);
+			assert_non_null(msg);
 			changed |= str_eq(json_str(msg, "t", ""), "facts") && tells(msg, mark);
 			told = str_eq(json_str(msg, "t", ""), "event");
 		}
