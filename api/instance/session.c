@@ -13,7 +13,7 @@
 #include "node/container/container.h"
 #include "node/container/exec.h"
 
-#define CONNECT_MS 5000
+#define CONNECT_MS 30000 /* four connections of a client, on a busy host */
 
 const char *const session_slot_names[] = { "0", "1", "2", "control" };
 
