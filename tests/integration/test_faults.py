@@ -30,7 +30,7 @@ def crash(cluster, member, fault, action, *args):
 def test_launch(cluster, world, fault, action):
     crash(cluster, 0, fault, action, "launch", "test", "victim", "--target", "m1")
     cluster.settle()
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    wait_for("a consistent world", lambda: world.problems() == [])
     if any(u.endswith("/victim") for u in cluster[2].api("GET", "/1.0/instances")):
         i = cluster[2].instance("victim")
         assert i["status"] in ("Running", "Stopped")
@@ -46,7 +46,7 @@ def test_launch(cluster, world, fault, action):
 def test_stop(cluster, launch, world, fault):
     launch("victim2", "--target", "m1")
     crash(cluster, 0, fault, "crash", "stop", "victim2")
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    wait_for("a consistent world", lambda: world.problems() == [])
     assert cluster[2].instance("victim2")["status"] == "Stopped"
     cluster[2].cli("start", "victim2")
 
@@ -55,7 +55,7 @@ def test_stop(cluster, launch, world, fault):
 def test_delete(cluster, launch, world, fault):
     launch("victim3", "--target", "m1")
     crash(cluster, 0, fault, "crash", "delete", "--force", "victim3")
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    wait_for("a consistent world", lambda: world.problems() == [])
     wait_for("it is gone", lambda: cluster[2].cli("delete", "--force", "victim3", check=False) and
              not any(u.endswith("/victim3") for u in cluster[2].api("GET", "/1.0/instances")))
     assert world.problems() == []
@@ -70,7 +70,7 @@ def test_rename(cluster, launch, world, action):
     cluster[0].cli("stop", "--force", name)
     crash(cluster, 0, "rename_after_files", action, "rename", name, "victim5")
     wait_for("a settled instance",
-             lambda: cluster[2].cli("start", name, check=False).returncode == 0, 20)
+             lambda: cluster[2].cli("start", name, check=False).returncode == 0)
     assert cluster[2].cli("exec", name, "--", "cat", "/root/mark").stdout == "kept\n"
     assert world.problems() == []
     cluster[2].cli("delete", "--force", name)
@@ -138,7 +138,7 @@ def test_helper_killed_during_start(cluster, world):
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    wait_for("a consistent world", lambda: world.problems() == [])
     cluster[0].cli("delete", "--force", "hk", check=False)
     assert world.problems() == []
 
@@ -156,7 +156,7 @@ def test_random_kills_of_the_daemon(cluster, world):
         m.kill()
         p.wait(30)
         m.start()
-        wait_for("a consistent world", lambda: world.problems() == [], 20)
+        wait_for("a consistent world", lambda: world.problems() == [])
         cluster[2].cli("delete", "--force", "rk", check=False)
         wait_for("it is gone", lambda: "rk" not in world.rows())
         assert world.problems() == []

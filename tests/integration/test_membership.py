@@ -57,12 +57,12 @@ def test_unproved_refusals_change_nothing(cluster):
     mark = m.log.stat().st_size
     impostor = Impostor(m)
     try:
-        wait_for("an island", lambda: m.api("GET", "/1.0")["environment"]["dunlin_island"], 40)
+        wait_for("an island", lambda: m.api("GET", "/1.0")["environment"]["dunlin_island"])
         with pytest.raises(TimeoutError):
             wait_for("harm", lambda: "removed" in m.log_since(mark) or not any((m.dir / "database").iterdir()), 13)
     finally:
         impostor.end()
-    cluster.settle(60)
+    cluster.settle()
     assert not is_removed(m) and not json.loads((m.dir / "member.json").read_text())["removed"]
 
 
@@ -97,7 +97,7 @@ def test_who_does_not_know_himself_does_not_start(cluster, damage):
         path.write_text(whole)
         m.start()
     assert not [p for p in files if not p.exists() and p.parent.name not in ("database", "fd")]
-    cluster.settle(60)
+    cluster.settle()
     assert m.state("kept")["pid"] == init
     m.cli("delete", "--force", "kept")
 
@@ -129,13 +129,13 @@ def test_removed_member_keeps_all_and_can_join_again(own_cluster):
     assert is_removed(m)
     nothing_lost()
     m.join(a)
-    c.settle(60)
+    c.settle()
     assert not is_removed(m) and "runs" not in str(a.api("GET", "/1.0/instances"))
     nothing_lost()
     mark = m.log.stat().st_size
     m.kill()
     m.start()
-    wait_for("it says what is left", lambda: "volume of no known instance" in m.log_since(mark), 60)
+    wait_for("it says what is left", lambda: "volume of no known instance" in m.log_since(mark))
     nothing_lost()
     r = a.cli("launch", "test", "stopped", "--target", "m3", check=False)
     assert r.returncode == 1 and "earlier instance" in r.stderr
@@ -153,13 +153,13 @@ def test_removed_while_away(own_cluster):
     c = own_cluster
     a, m = c[0], c[2]
     m.kill()
-    wait_for("it is missed", lambda: members(a)["m3"]["status"] == "Offline", 40)
+    wait_for("it is missed", lambda: members(a)["m3"]["status"] == "Offline")
     a.cli("config", "trust", "add", "--name", "laptop")
     a.cli("cluster", "add", "m9")
     assert "2 unused tokens" in a.cli("cluster", "remove", "m3", "--force", "--yes").stdout
     assert "token" not in json.dumps(a.api("GET", "/1.0/operations?recursion=1"))
     m.start()
-    wait_for("it hears of it", lambda: is_removed(m), 40)
+    wait_for("it hears of it", lambda: is_removed(m))
     assert any((m.dir / "database").iterdir())
 
 
@@ -173,11 +173,11 @@ def test_another_server_certificate_is_no_removal(own_cluster):
         (m.dir / f"server.{end}").write_bytes(getattr(other, end).read_bytes())
     mark = m.log.stat().st_size
     m.start()
-    wait_for("a word of it", lambda: "refused by a member" in m.log_since(mark) or is_removed(m), 40)
+    wait_for("a word of it", lambda: "refused by a member" in m.log_since(mark) or is_removed(m))
     assert not is_removed(m) and "put the old server.crt" in m.log_since(mark)
     m.kill()
     for end, content in old.items():
         (m.dir / f"server.{end}").write_bytes(content)
     m.start()
-    own_cluster.settle(60)
+    own_cluster.settle()
     m.cli("profile", "create", "after")

@@ -346,8 +346,8 @@ def test_fault_loses_nothing_and_runs_nothing_twice(cluster, launch, client, wor
     committed = fault in AFTER_COMMIT
     want = "m2" if committed else "m1"
     wait_for(f"{name} on {want}, running", lambda: (
-        cluster[2].instance(name)["location"], cluster[2].instance(name)["status"]) == (want, "Running"), 40)
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+        cluster[2].instance(name)["location"], cluster[2].instance(name)["status"]) == (want, "Running"))
+    wait_for("a consistent world", lambda: world.problems() == [])
     assert talk.finish()["error"] == ""
     if action == "error" and not committed:
         assert result.returncode == 1 and fault in result.stderr
@@ -390,9 +390,9 @@ def test_stopped_for_its_move_runs_again(cluster, launch, world, fault, member, 
         assert told in result.stdout + result.stderr and result.returncode == (told[:2] != "m2"), result
         m.wait_gone()
         m.start()
-    wait_for(f"{name} on {want}, running", lambda: status_of(cluster[2], name) == (want, "Running"), 40)
+    wait_for(f"{name} on {want}, running", lambda: status_of(cluster[2], name) == (want, "Running"))
     assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    wait_for("a consistent world", lambda: world.problems() == [])
     if action == "error":
         assert result.returncode == (0 if want == "m2" else 1), result.stderr
         cluster.restart(m)
@@ -419,8 +419,8 @@ def test_process_of_a_move_is_killed(cluster, launch, world, victim, member):
     # A CRIU that dies while its code is in a process takes the process along: the user is told so.
     if victim == "criu-dump" and "did not survive the move, and has stopped on m1" in ends[0].stderr:
         cluster[2].cli("start", name)
-    wait_for("running again", lambda: cluster[2].instance(name)["status"] == "Running", 60)
-    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    wait_for("running again", lambda: cluster[2].instance(name)["status"] == "Running")
+    wait_for("a consistent world", lambda: world.problems() == [])
     assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
     cluster[2].cli("restart", "--force", name)
     move(cluster[2], name, "m3")
@@ -441,9 +441,9 @@ def test_a_killed_restore_leaves_no_process(cluster, launch, world, count):
         return len(there) >= count or not mover.is_alive()
     wait_for("the restore", kill_it, 30, step=0.001)
     mover.join(MOVE_S)
-    wait_for("running again", lambda: cluster[2].instance(name)["status"] == "Running", 60)
-    wait_for("a consistent world", lambda: world.problems() == [], 30)
-    wait_for("the end of the restore", lambda: list(world.restorers()) == [], 30)
+    wait_for("running again", lambda: cluster[2].instance(name)["status"] == "Running")
+    wait_for("a consistent world", lambda: world.problems() == [])
+    wait_for("the end of the restore", lambda: list(world.restorers()) == [])
 
 
 def test_a_move_tells_that_its_instance_has_died(cluster, launch, world):
@@ -505,9 +505,9 @@ def test_criu_is_killed_and_connections_go_on(cluster, launch, client, world, la
     threading.Event().wait(later_ms / 1000)
     os.kill(pid, signal.SIGKILL)
     mover.join(MOVE_S)
-    wait_for("running", lambda: cluster[2].instance(name)["status"] == "Running", 60)
+    wait_for("running", lambda: cluster[2].instance(name)["status"] == "Running")
     assert (talk.finish()["error"], listener.finish()["end"]) == ("", "flows")
-    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    wait_for("a consistent world", lambda: world.problems() == [])
 
 
 def test_target_helper_dies_between_commit_and_resume(cluster, launch, world):
@@ -523,9 +523,9 @@ def test_target_helper_dies_between_commit_and_resume(cluster, launch, world):
             os.kill(pid, signal.SIGKILL)
     cluster.restart(cluster[0])
     mover.join(MOVE_S)
-    wait_for("m2 owns it", lambda: cluster[2].instance(name)["location"] == "m2", 60)
-    wait_for("settled", lambda: cluster[2].instance(name)["status"] in ("Running", "Stopped"), 60)
-    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    wait_for("m2 owns it", lambda: cluster[2].instance(name)["location"] == "m2")
+    wait_for("settled", lambda: cluster[2].instance(name)["status"] in ("Running", "Stopped"))
+    wait_for("a consistent world", lambda: world.problems() == [])
     if cluster[2].instance(name)["status"] == "Stopped":
         cluster[2].cli("start", name)
     assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
@@ -545,9 +545,9 @@ def test_cut_link_before_commit(cluster, launch, client, world):
     m.kill(signal.SIGKILL)
     m.start()  # whoever has asked for the move asks it again
     t.join()
-    wait_for("running on m1", lambda: status_of(m, name) == ("m1", "Running"), 40)
+    wait_for("running on m1", lambda: status_of(m, name) == ("m1", "Running"))
     cluster.mend(cluster[1])
-    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    wait_for("a consistent world", lambda: world.problems() == [])
     assert talk.finish()["error"] == ""
 
 
@@ -567,4 +567,4 @@ def test_leader_dies_during_a_move(cluster, launch, client, world):
     move(others[1], name, others[1].name)
     others[0].shows(name, location=others[1].name)
     leader.start()
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    wait_for("a consistent world", lambda: world.problems() == [])

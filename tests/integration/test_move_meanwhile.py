@@ -34,7 +34,7 @@ def test_what_goes_in_waits_for_the_end_of_the_move(cluster, launch, world, tmp_
     assert status_of(cluster[2], name) == (where, "Running")
     for m in cluster[0], cluster[2]:
         assert cluster[2].cli("exec", name, "--", "cat", f"/pushed-{m.name}").stdout == "pushed\n"
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    wait_for("a consistent world", lambda: world.problems() == [])
 
 
 def test_what_cannot_wait_any_longer_is_told_so(cluster, launch, world):
@@ -51,7 +51,7 @@ def test_what_cannot_wait_any_longer_is_told_so(cluster, launch, world):
     cluster.restart(cluster[0])
     assert mover().returncode == 1
     assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    wait_for("a consistent world", lambda: world.problems() == [])
 
 
 @pytest.mark.parametrize("mode", ["interactive", "non-interactive"])
@@ -68,7 +68,7 @@ def test_a_move_may_end_commands(cluster, launch, world, mode):
     assert end.returncode != 0 and f"the session was ended by a move of {name}" in end.stderr, end
     assert status_of(cluster[0], name) == ("m2", "Running")
     assert "sleep 1004" not in cluster[0].cli("exec", name, "--", "ps").stdout
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    wait_for("a consistent world", lambda: world.problems() == [])
 
 
 def stop_helper(cluster):
@@ -115,7 +115,7 @@ def test_a_move_waits_for_the_end_of_the_one_before(cluster, launch, world, firs
     assert (move(cluster[2], name, "m2", check=False).returncode == 0) == (first == "succeeds")
     move(cluster[2], name, "m2" if first == "fails" else "m1")
     assert cluster[2].cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    wait_for("a consistent world", lambda: world.problems() == [])
     cluster.restart(cluster[1])
 
 
@@ -153,7 +153,7 @@ def test_files_of_a_stopped_one_wait_for_its_move(cluster, launch, world, tmp_pa
     cluster.settle()
     move(cluster[2], name, "m2")
     assert cluster[2].cli("file", "pull", f"{name}/pushed", "-").stdout == "pushed\n"
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    wait_for("a consistent world", lambda: world.problems() == [])
 
 
 def test_a_new_daemon_lets_nobody_in_before_the_move_is_settled(cluster, launch, world):
@@ -164,5 +164,5 @@ def test_a_new_daemon_lets_nobody_in_before_the_move_is_settled(cluster, launch,
     for m in (cluster[0], cluster[2]):
         assert m.cli("exec", name, "--", "echo", "alive").stdout == "alive\n"
     held.end(signal.SIGCONT)
-    wait_for("running on m1", lambda: status_of(cluster[2], name) == ("m1", "Running"), 40)
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    wait_for("running on m1", lambda: status_of(cluster[2], name) == ("m1", "Running"))
+    wait_for("a consistent world", lambda: world.problems() == [])

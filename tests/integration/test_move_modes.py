@@ -129,9 +129,9 @@ def test_whatever_fails_it_runs_on_one_member(cluster, launch, world, fault, mem
     if action == "crash":
         m.wait_gone()
         m.start()
-    wait_for(f"{name} on {want}, running", lambda: status_of(cluster[2], name) == (want, "Running"), 60)
+    wait_for(f"{name} on {want}, running", lambda: status_of(cluster[2], name) == (want, "Running"))
     assert cluster[2].cli("exec", name, "--", "cat", "/kept").stdout == "kept\n"
-    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    wait_for("a consistent world", lambda: world.problems() == [])
     if action == "error":
         assert result.returncode == (1 if want == "m1" else 0), result.stderr
         assert want == "m2" or fault in result.stderr
@@ -152,11 +152,11 @@ def test_a_cut_link_leaves_it_where_it_was(cluster, launch, world, mode):
     cluster.cut(cluster[1])
     result = mover()
     assert result.returncode == 1 and "lost m2 during the move" in result.stderr, result
-    wait_for("running on m1", lambda: status_of(cluster[2], name) == ("m1", "Running"), 60)
+    wait_for("running on m1", lambda: status_of(cluster[2], name) == ("m1", "Running"))
     assert (cluster[0].state(name)["pid"] == init) == (mode == "near-live")
     cluster.mend(cluster[1])
     cluster.restart(cluster[1])
-    wait_for("a consistent world", lambda: world.problems() == [], 60)
+    wait_for("a consistent world", lambda: world.problems() == [])
     cluster.settle()
     move(cluster[2], name, "m2", "--mode", mode)
 
@@ -190,7 +190,7 @@ def test_what_does_not_stop_in_time_goes_on(cluster, reluctant, world):
     wait_for("a consistent world", lambda: world.problems() == [])
     os.kill(init, signal.SIGUSR1)
     again = wait_for("its new start", lambda: cluster[0].state(name)["pid"] not in (init, 0) and
-                     cluster[0].state(name)["pid"], 60)
+                     cluster[0].state(name)["pid"])
     assert move(cluster[2], name, "m2", "--mode", "near-live", check=False).returncode == 1
     assert cluster[0].state(name)["pid"] == again
     cluster[2].cli("stop", "--force", name)
@@ -203,7 +203,7 @@ def test_what_does_not_stop_in_time_goes_on(cluster, reluctant, world):
 
 def stopping(cluster, name):
     """Once the container has been asked."""
-    wait_for("the stop", lambda: status_of(cluster[0], name) == ("m1", "Stopping"), 60)
+    wait_for("the stop", lambda: status_of(cluster[0], name) == ("m1", "Stopping"))
 
 
 def test_a_daemon_that_dies_while_it_waits_for_the_stop(cluster, reluctant, world):
@@ -213,11 +213,11 @@ def test_a_daemon_that_dies_while_it_waits_for_the_stop(cluster, reluctant, worl
     cluster[0].kill(signal.SIGKILL)
     assert mover().returncode == 1
     cluster[0].start()
-    wait_for("the end of the move", lambda: list((cluster[0].dir / "moves").iterdir()) == [], 60)
+    wait_for("the end of the move", lambda: list((cluster[0].dir / "moves").iterdir()) == [])
     assert status_of(cluster[0], name) == ("m1", "Running") and cluster[0].state(name)["pid"] == init
     os.kill(init, signal.SIGUSR1)
-    wait_for("its new start", lambda: cluster[0].state(name)["pid"] not in (init, 0), 60)
-    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    wait_for("its new start", lambda: cluster[0].state(name)["pid"] not in (init, 0))
+    wait_for("a consistent world", lambda: world.problems() == [])
 
 
 def test_what_comes_while_it_stops_finds_it_on_the_target(cluster, reluctant, world):
@@ -232,7 +232,7 @@ def test_what_comes_while_it_stops_finds_it_on_the_target(cluster, reluctant, wo
     assert [(e.returncode, e.stdout) for e in (b() for b in begun)] == [(0, "ran\n")] * 2
     assert pull().returncode == 0
     assert status_of(cluster[2], name) == ("m2", "Running")
-    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    wait_for("a consistent world", lambda: world.problems() == [])
 
 
 @pytest.fixture

@@ -58,9 +58,9 @@ def test_both_or_neither(cluster, old, world, fault, member, action, want):
         m.wait_gone()
         m.start()
     end = {"new": "m2"} if want else {"old": "m1"}
-    wait_for(str(end), lambda: places(cluster[2]) == end, 40)
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
-    wait_for("no other files", lambda: {name for _, name in folders(cluster)} == set(end), 20)
+    wait_for(str(end), lambda: places(cluster[2]) == end)
+    wait_for("a consistent world", lambda: world.problems() == [])
+    wait_for("no other files", lambda: {name for _, name in folders(cluster)} == set(end))
     assert {m for m, _ in folders(cluster)} == set(end.values())
     if action == "error":
         assert result.returncode == (0 if want else 1), result.stderr
@@ -94,7 +94,7 @@ def test_nobody_gets_either_name_meanwhile(cluster, old, world):
     cluster.restart(cluster[1])
     assert mover().returncode == 1
     wait_for("the old name", lambda: places(cluster[2]) == {"old": "m1"})
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    wait_for("a consistent world", lambda: world.problems() == [])
     cluster.settle()
 
 
@@ -117,4 +117,4 @@ def test_files_in_the_way_of_the_new_name(cluster, old, world, pool):
     cluster[0].cli("delete", "new")
     refused = moved(cluster[2])
     assert refused.returncode == 1 and "running" in refused.stderr, refused
-    wait_for("a consistent world", lambda: world.problems() == [], 20)
+    wait_for("a consistent world", lambda: world.problems() == [])

@@ -90,6 +90,10 @@ def test_a_reused_address_is_reached_at_once(cluster, launch, neighbour):
             macs.add(mac_of(cluster, name))
             assert ping(netns, "10.98.0.50", 2)
             cluster[0].cli("delete", "--force", name)
+            # Who gives out the only address next has to know that it is free.
+            for m in cluster.members:
+                wait_for(f"{name} to be gone for {m.name}",
+                         lambda m=m: m.request("GET", f"/1.0/instances/{name}")[0] == 404)
         assert len(macs) == 3
         run("ip", "netns", "del", netns)
     finally:

@@ -97,7 +97,7 @@ def test_it_goes_on_where_it_stood(cluster, holder, world, client):
     name = "risen"
     try:
         reboot(world, m)
-        wait_for("it to go on", lambda: status_of(others, name) == ("m1", "Running"), 60)
+        wait_for("it to go on", lambda: status_of(others, name) == ("m1", "Running"))
         m.shows(name, stateful=False)
         assert kept_in(m, name, "plain") == []
         assert talk.finish(stop=False)["error"], "a connection of then must not seem to live"
@@ -223,8 +223,8 @@ def test_whatever_fails_it_is_whole(cluster, holder, world, fault, action):
         reboot(world, m)
     # One that stopped in the moment in which its host died may be started with it.
     want = ["Running", "Stopped"] if runs is None else ["Running"] if runs else ["Stopped"]
-    wait_for(f"it to be {want}", lambda: status_of(m, name) in [("m1", w) for w in want], 60)
-    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    wait_for(f"it to be {want}", lambda: status_of(m, name) in [("m1", w) for w in want])
+    wait_for("a consistent world", lambda: world.problems() == [])
     if action == "error":
         cluster.restart(m)
     if not runs:
@@ -233,7 +233,7 @@ def test_whatever_fails_it_is_whole(cluster, holder, world, fault, action):
     m.shows(name, stateful=False)
     assert say(m, name) == (1 if lost else before + 1)
     assert say(m, name, "sum") == "ok" and kept_in(m, name) == []
-    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    wait_for("a consistent world", lambda: world.problems() == [])
 
 
 def test_damaged_memory_is_told_and_can_be_given_up(cluster, holder, world):
@@ -249,7 +249,7 @@ def test_damaged_memory_is_told_and_can_be_given_up(cluster, holder, world):
     said = m.cli("start", name, check=False).stderr
     assert f"dunlin start --stateless {name}" in said, said
     assert status_of(m, name) == ("m1", "Stopped") and m.instance(name)["stateful"]
-    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    wait_for("a consistent world", lambda: world.problems() == [])
     core.write_bytes(whole)
     m.cli("start", name)
     assert say(m, name, "sum") == "ok"

@@ -232,7 +232,7 @@ def test_a_missing_instance_costs_no_commit(cluster):
             with pytest.raises(ApiError) as e:
                 leader.api(method, "/1.0/instances/none", None if method in ("GET", "DELETE") else {})
             assert e.value.status == 404, method
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 10, "a commit is given up after 20 s"
     finally:
         for m in others:
             os.kill(m.pid(), signal.SIGCONT)
@@ -290,12 +290,12 @@ def test_deleted_pools_leave_every_member(cluster):
         cluster[0].cli("storage", "create", name, driver)
         for m in cluster.members:
             wait_for(f"{m.name} to hear of {name}", lambda m=m: f"/1.0/storage-pools/{name}" in m.api(
-                "GET", "/1.0/storage-pools"), 60)
+                "GET", "/1.0/storage-pools"))
             cluster[0].api("GET", f"/1.0/storage-pools/{name}/resources?target={m.name}")
             assert (m.dir / "storage-pools" / name).is_dir()
         cluster[1].cli("storage", "delete", name)
         for m in cluster.members:
-            wait_for(f"{name} to leave {m.name}", lambda m=m: not (m.dir / "storage-pools" / name).exists(), 60)
+            wait_for(f"{name} to leave {m.name}", lambda m=m: not (m.dir / "storage-pools" / name).exists())
 
 
 def test_messages_are_whole(cluster, launch):

@@ -188,13 +188,13 @@ def test_nothing_is_lost_when_a_move_fails(cluster, debian, client, world, fault
         m.wait_gone()
         m.start()
     wait_for(f"{d.name} on {want}, running", lambda: (
-        cluster[2].instance(d.name)["location"], cluster[2].instance(d.name)["status"]) == (want, "Running"), 60)
+        cluster[2].instance(d.name)["location"], cluster[2].instance(d.name)["status"]) == (want, "Running"))
     cluster.settle()
     d.works()
     move(cluster[2], d.name, "m3")
     d.works()
     assert talk.finish()["error"] == ""
-    wait_for("a consistent world", lambda: world.problems() == [], 30)
+    wait_for("a consistent world", lambda: world.problems() == [])
     if action == "error":
         cluster.restart(m)
 

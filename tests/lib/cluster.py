@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMBER_PORT = 8443
-START_TIMEOUT = 30
+PATIENCE = 60  # seconds for what comes for sure: the machine may be slow, and others use it
 
 
 class CommandError(Exception):
@@ -35,7 +35,7 @@ def run(*argv, check=True, timeout=120, **kw):
     return result
 
 
-def wait_for(what, condition, timeout=20, step=0.02):
+def wait_for(what, condition, timeout=PATIENCE, step=0.02):
     """Polls a condition that has no event to wait for; the value it returned."""
     deadline = time.monotonic() + timeout
     while True:
@@ -93,7 +93,7 @@ class Member:
                 start_new_session=True)
         (self.cluster.dir / f"{self.name}.pid").write_text(str(self.process.pid))
         if wait:
-            self.verb("waitready", "--timeout", START_TIMEOUT)
+            self.verb("waitready", "--timeout", PATIENCE)
         return self
 
     def pid(self):
@@ -104,7 +104,7 @@ class Member:
         os.kill(self.pid(), sig)
         self.wait_gone()
 
-    def wait_gone(self, timeout=30):
+    def wait_gone(self, timeout=PATIENCE):
         pid = self.pid()
         if self.process and self.process.pid == pid:
             self.process.wait(timeout)
@@ -282,7 +282,7 @@ class Cluster:
                 run("umount", "-l", target, check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
 
-    def settle(self, timeout=30):
+    def settle(self, timeout=PATIENCE):
         """Waits until every running member sees all running members online, a leader, and three voters."""
         up = [m for m in self.members if m.running()]
 

@@ -40,14 +40,14 @@ class Terminal:
         self.output += data
         return bool(data)
 
-    def expect(self, text, timeout=30):
+    def expect(self, text, timeout=60):
         deadline = time.monotonic() + timeout
         while text.encode() not in self.output:
             if time.monotonic() > deadline or not self.read(0.1):
                 raise AssertionError(f"{text!r} was not shown: {self.output.decode(errors='replace')}")
         self.output = self.output.split(text.encode(), 1)[1]
 
-    def finish(self, timeout=30):
+    def finish(self, timeout=60):
         """The exit status, once all output has been read."""
         deadline = time.monotonic() + timeout
         while self.read(0.1) and self.process.poll() is None:

@@ -124,12 +124,15 @@ static inline void await_role(struct member_proc *m, const char *role, int count
 
 static inline struct member_proc *leader_of(struct world *w)
 {
-	for (int i = 0; i < MEMBERS; i++) {
+	int64_t deadline = PATIENCE;
+
+	for (int i = 0; clock_ms() < deadline; i = (i + 1) % MEMBERS) {
 		struct err err = { 0 };
 		_json_ json_t *info = w->m[i].pid ? member_ask(&w->m[i], "info", NULL, &err) : NULL;
 
 		if (json_bool(info, "leading", false))
 			return &w->m[i];
+		poll(NULL, 0, 5);
 	}
 	fail_msg("nobody leads");
 	return NULL;

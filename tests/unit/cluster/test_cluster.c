@@ -123,7 +123,7 @@ static void test_leader_killed(void **state)
 	member_kill(old);
 	put(other, "after", "2");
 	print_message("next write after %lld ms\n", (long long)(clock_ms() - began));
-	assert_true(clock_ms() - began < 10000);
+	assert_true(clock_ms() - began < 30000);
 	await_value(other, "before", "1");
 	/* Who comes back catches up. */
 	start(old);
@@ -183,7 +183,7 @@ static void test_no_quorum(void **state)
 	assert_int_equal(e.kind, ERR_UNAVAILABLE);
 	assert_non_null(strstr(e.msg, "no quorum"));
 	assert_non_null(strstr(e.msg, "(m1, m2 and m3)"));
-	assert_true(clock_ms() - began < 5000);
+	assert_true(clock_ms() - began < 12000);
 	await_value(&w->m[2], "a", "1");
 	info = ask(&w->m[2], "info", NULL);
 	assert_true(json_bool(info, "island", false));
@@ -212,13 +212,13 @@ static void test_no_quorum_with_a_long_threshold(void **state)
 	began = clock_ms();
 	e = refuse(&w->m[2], "put", json_pack("{s:s,s:s}", "key", "b", "value", "2"));
 	while (!strstr(e.msg, "no quorum")) {
-		assert_true(clock_ms() - began < 14000);
+		assert_true(clock_ms() - began < 40000);
 		e = refuse(&w->m[2], "put", json_pack("{s:s,s:s}", "key", "b", "value", "2"));
 	}
 	began = clock_ms();
 	e = refuse(&w->m[2], "put", json_pack("{s:s,s:s}", "key", "b", "value", "2"));
 	assert_int_equal(e.kind, ERR_UNAVAILABLE);
-	assert_true(clock_ms() - began < 5000);
+	assert_true(clock_ms() - began < 15000);
 	await_status(&w->m[2], "m1", "Unknown", "Offline");
 }
 

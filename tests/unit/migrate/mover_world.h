@@ -96,6 +96,7 @@ static inline void mover_world_close(struct mover_world *t)
 {
 	struct err err;
 
+	io_remove_tree(t->m->shm, &err);
 	mover_free(t->m);
 	node_stop(t->node);
 	pool_free(take_ptr(t->w.pool));
