@@ -59,6 +59,24 @@ int io_write_full(int fd, const void *buf, size_t len)
 	return 0;
 }
 
+int io_write_at(int fd, const void *buf, size_t len, off_t at)
+{
+	const char *p = buf;
+
+	while (len) {
+		ssize_t n = pwrite(fd, p, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		p += n;
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
 char *io_read_file(const char *path, size_t max, size_t *ret_len, struct err *err)
 {
 	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -14,6 +14,7 @@
 /* All of len or -1 with errno; a short read at end of file is -1 with errno 0. */
 int io_read_full(int fd, void *buf, size_t len);
 int io_write_full(int fd, const void *buf, size_t len);
+int io_write_at(int fd, const void *buf, size_t len, off_t at);
 
 /* The whole file as a NUL-terminated string, at most max bytes; the caller frees. */
 char *io_read_file(const char *path, size_t max, size_t *ret_len, struct err *err);

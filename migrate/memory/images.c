@@ -463,7 +463,7 @@ static int take_chunk(struct image_target *t, const struct frame *frame, struct 
 	if (only_grows(name) ? at < (uint64_t)f->done || at > FILE_MAX_BYTES
 			     : at != (uint64_t)f->done)
 		return err_set(err, ERR_INVALID, "migration stream: a gap in image %s", name);
-	if (pwrite(t->fd, frame->data + 9 + name_len, len, (off_t)at) != (ssize_t)len)
+	if (io_write_at(t->fd, frame->data + 9 + name_len, len, (off_t)at) < 0)
 		return err_sys(err, "write image %s", name);
 	f->done = (off_t)(at + len);
 	t->taken += (int64_t)len;

@@ -370,7 +370,7 @@ static int take_data(struct sync_target *t, const struct frame *f, struct err *e
 
 	if (t->fd < 0 || at > t->file.size || len > t->file.size - at)
 		return err_set(err, ERR_INVALID, "migration stream: data outside of a file");
-	if (pwrite(t->fd, f->data + 8, len, (off_t)at) != (ssize_t)len)
+	if (io_write_at(t->fd, f->data + 8, len, (off_t)at) < 0)
 		return err_sys(err, "write %s", t->file.path);
 	return 0;
 }

@@ -178,22 +178,6 @@ static int set_attrs(int at, const char *name, struct archive_entry *ae)
 	return utimensat(at, name, times, AT_SYMLINK_NOFOLLOW);
 }
 
-static int write_at(int fd, const char *data, size_t len, int64_t off)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, data, len, off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		data += n;
-		len -= n;
-		off += n;
-	}
-	return 0;
-}
-
 static int make_file(int at, const char *name, struct image_entry *e, struct err *err)
 {
 	_close_ int fd =
@@ -206,7 +190,7 @@ static int make_file(int at, const char *name, struct image_entry *e, struct err
 	if (fd < 0)
 		return err_sys(err, "image: create \"%.200s\"", e->path);
 	while ((rc = image_entry_data(e, &data, &len, &off, err)) > 0) {
-		if (write_at(fd, data, len, off) < 0)
+		if (io_write_at(fd, data, len, off) < 0)
 			return err_sys(err, "image: write \"%.200s\"", e->path);
 		end = off + (int64_t)len;
 	}

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -110,6 +111,32 @@ static void writing_to_nobody_fails(void **state)
 	assert_int_equal(io_write_full(fds[1], "x", 0), 0);
 	close(fds[1]);
 	signal(SIGPIPE, SIG_DFL);
+}
+
+/* The part that there is room for is no success, and the error is that of the rest. */
+static void writing_at_a_place_goes_on_to_the_cause(void **state)
+{
+	_free_ char *path = xasprintf("%s/at", dir);
+	struct rlimit was, small;
+	char data[100] = "abc", back[100];
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_int_equal(io_write_at(fd, data, sizeof(data), 50), 0);
+	assert_int_equal(io_write_at(fd, data, 0, 5000), 0);
+	assert_int_equal(pread(fd, back, sizeof(back), 50), sizeof(back));
+	assert_memory_equal(back, data, sizeof(data));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	small = (struct rlimit){ 200, was.rlim_max };
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &small);
+	assert_int_equal(io_write_at(fd, data, sizeof(data), 150), -1);
+	assert_int_equal(errno, EFBIG);
+	setrlimit(RLIMIT_FSIZE, &was);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 200);
+	close(fd);
+	unlink(path);
+	assert_int_equal(io_write_at(-1, data, 1, 0), -1);
 }
 
 static void reading_a_file_keeps_its_limit(void **state)
@@ -486,6 +513,7 @@ int main(void)
 		cmocka_unit_test(a_short_read_is_told_from_an_error),
 		cmocka_unit_test(pieces_are_put_together),
 		cmocka_unit_test(writing_to_nobody_fails),
+		cmocka_unit_test(writing_at_a_place_goes_on_to_the_cause),
 		cmocka_unit_test(reading_a_file_keeps_its_limit),
 		cmocka_unit_test(reading_ends_at_the_limit),
 		cmocka_unit_test(reading_odd_files),
