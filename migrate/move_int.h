@@ -175,6 +175,8 @@ void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 /* Bytes that will go into the images of what runs: not the cache of files. */
 int64_t move_memory(struct mover *m, const char *name);
 void space_facts(struct mover *m, json_t *facts); /* what is free here; space.c */
+/* To why a move has failed, before anything of it is removed: what is full here, if anything is. */
+void space_explain(struct mover *m, const struct move *mv, struct err *err);
 json_t *hello_exchange(struct mover *m, struct channel *c, bool first, struct err *err);
 
 /* --- verbs.c: the helper processes of a move -------------------------------------------- */

@@ -431,6 +431,7 @@ void move_serve(struct mover *m, struct stream *own_stream)
 
 	assert(own_stream);
 	if (rc < 0) {
+		space_explain(m, &k.mv, &err);
 		log_err(LOG_WARN, "take an instance", &err);
 		frame_fail(k.ch, &err);
 	}

@@ -228,7 +228,9 @@ int source_begin(struct source *s, struct err *err)
 		frame_busy(s->ch, false);
 	}
 	if (frame_expect(s->ch, FR_READY, &f, 0, err) < 0)
-		return channel_is_lost(s->ch) ? -1 : err_wrap(err, "%s", s->mv.target);
+		return channel_is_lost(s->ch) ? -1
+					      : err_wrap(err, "%s cannot take %s", s->mv.target,
+							 s->mv.id.name);
 	source_stage(s, "prepare");
 	return 0;
 }
@@ -427,6 +429,8 @@ static int run_all(struct source *s, struct err *err)
 
 	move_begin(s->m, &s->mv);
 	rc = run(s, err);
+	if (rc == 0)
+		space_explain(s->m, &s->mv, err);
 	if (rc == 0 && s->ch && channel_is_lost(s->ch))
 		err_wrap(err, "lost %s during the move", s->mv.target);
 	end(s, rc, err);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Room for an instance on the member that it moves to. */
+#include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -7,6 +9,8 @@
 #include "migrate/move_int.h"
 #include "migrate/plan.h"
 #include "node/storage/storage.h"
+
+#define FULL_BYTES (1 << 20)
 
 static int64_t free_in(struct mover *m, const struct row *row)
 {
@@ -32,6 +36,39 @@ void space_facts(struct mover *m, json_t *facts)
 		json_put_int(pools, rows.v[i].key, free_in(m, &rows.v[i]));
 	rows_free(&rows);
 	json_object_set_new(facts, "pools", pools);
+}
+
+/* Names the folder when it is full. */
+static bool explain(struct mover *m, const char *folder, struct err *err)
+{
+	struct statvfs v;
+	uint64_t bytes;
+	char left[16];
+
+	if (statvfs(folder, &v) < 0)
+		return false;
+	bytes = (uint64_t)v.f_bavail * v.f_frsize;
+	if (v.f_files && !v.f_favail)
+		err_wrap(err, "%s can make no more files in %s (%s free)", mover_member(m), folder,
+			 str_of_size(bytes, left));
+	else if (bytes < FULL_BYTES)
+		err_wrap(err, "%s has no room left in %s (%s free)", mover_member(m), folder,
+			 str_of_size(bytes, left));
+	else
+		return false;
+	return true;
+}
+
+void space_explain(struct mover *m, const struct move *mv, struct err *err)
+{
+	_free_ char *volume = mv->pool ? volume_path(m->o.node, mv->pool, mv->id.name) : NULL;
+	_free_ char *images = move_images(m, mv);
+
+	/* The folder that it is in, for it may be gone, or not be there yet. */
+	if (volume)
+		*strrchr(volume, '/') = '\0';
+	if (!(volume && explain(m, volume, err)) && !explain(m, images, err))
+		explain(m, m->notes, err);
 }
 
 void plan_space(const json_t *target, const struct plan_need *need, struct move_plan *ret)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which way a container moves; and near-live: its files go ahead, then it is stopped for a moment."""
 
+import contextlib
 import csv
 import json
 import os
@@ -9,7 +10,7 @@ import subprocess
 
 import pytest
 
-from cluster import ApiError, wait_for
+from cluster import ApiError, run, wait_for
 from moves import in_background, last_move, move, status_of, wait_for_fault
 
 
@@ -233,6 +234,54 @@ def test_what_comes_while_it_stops_finds_it_on_the_target(cluster, reluctant, wo
     assert pull().returncode == 0
     assert status_of(cluster[2], name) == ("m2", "Running")
     wait_for("a consistent world", lambda: world.problems() == [])
+
+
+# What is full, how, and on which member; the last one has room until the container writes a lot at its end.
+FULL = [
+    ("live", 1, "pool", "size=64k"),
+    ("near-live", 1, "pool", "size=64k"),
+    ("cold", 1, "pool", "size=64k"),
+    ("cold", 0, "notes", "nr_inodes=1"),
+    ("live", 1, "notes", "nr_inodes=1"),
+    ("near-live", 1, "pool", "size=3m"),
+]
+
+
+@contextlib.contextmanager
+def full(member, what, options):
+    """A folder of the member into which not much goes."""
+    folder = member.dir / {"pool": "storage-pools/default/containers", "notes": "moves"}[what]
+    run("mount", "-t", "tmpfs", "-o", f"mode=711,{options}", "full", folder)
+    try:
+        yield folder
+    finally:
+        run("umount", "-l", folder)
+
+
+def test_a_full_disk_leaves_it_where_it_was(cluster, launch, tmp_path, world):
+    """It goes on, nothing is left, and the error says what has no room where."""
+    name = launch("hoarder", "--target", "m2")  # its pool is made there for the first one
+    move(cluster[2], name, "m1")
+    cluster[0].cli("exec", name, "--", "sh", "-c", "head -c 1000000 /dev/urandom >/big")
+    cluster[0].cli("stop", "--force", name)
+    script = tmp_path / "init"
+    script.write_text("trap 'head -c 4000000 /dev/urandom >/late; sync; exit 0' PWR\ntouch /up\n"
+                      "while :; do sleep 1000 & wait $!; done\n")
+    cluster[0].cli("file", "push", str(script), f"{name}/hoard")
+    cluster[0].cli("config", "set", name, "raw.lxc=lxc.init.cmd = /bin/sh /hoard")
+    cluster[0].cli("start", name)
+    wait_for("its trap", lambda: cluster[0].cli("exec", name, "--", "ls", "/up", check=False).returncode == 0, 60)
+    for mode, at, what, options in FULL:
+        with full(cluster[at], what, options) as folder:
+            cluster[0].cli("exec", name, "--", "rm", "-f", "/late")
+            result = move(cluster[2], name, "m2", "--mode", mode, check=False)
+            assert result.returncode == 1, (mode, what, result.stdout)
+            for words in (f"m{at + 1} ", f" in {folder} (", " free)", "No space left on device"):
+                assert words in result.stderr, (mode, what, result.stderr)
+            wait_for("it to go on", lambda: status_of(cluster[0], name) == ("m1", "Running"), 60)
+        wait_for("a consistent world", lambda: world.problems() == [], 60)
+    cluster[0].cli("exec", name, "--", "rm", "/late")
+    assert "(live)" in move(cluster[2], name, "m2", "--mode", "live").stdout
 
 
 @pytest.fixture

@@ -145,11 +145,9 @@ class Fault:
         self.met.append(self.victim)
 
     def fill(self):
-        """Nothing more can be written where its containers, or the images of their memory, go."""
-        m = self.member()
-        folder = m.dir / "storage-pools/default/containers" if self.victim.endswith("pool") else \
-            Path("/dev/shm") / (m.dir / "node-id").read_text().strip()
-        run("mount", "-t", "tmpfs", "-o", "size=64k,mode=711", "full", folder)
+        """No file can be made where its containers, or the daemon's notes of moves, go."""
+        folder = self.member().dir / FOLDERS[self.victim.split()[-1]]
+        run("mount", "-t", "tmpfs", "-o", "nr_inodes=1,mode=711", "full", folder)
         self.undo.callback(run, "umount", "-l", folder)
         self.met.append(folder)
 
@@ -188,6 +186,9 @@ PRESENT = {
 }
 STOPPED = ["dump helper", "dumping CRIU", "source's hook", "restore helper", "restoring CRIU", "target's hook"]
 LINKS = ["source's link", "target's link"]
+FOLDERS = {"pool": "storage-pools/default/containers", "notes": "moves"}
+FULL = ["target's pool", "target's notes", "source's notes"]
 ROWS = [(moment, victim, "kill") for victim, moments in PRESENT.items() for moment in moments] + \
     [(moment, victim, "stop") for victim in STOPPED for moment in PRESENT[victim]] + \
-    [(moment, link, "cut") for link in LINKS for moment in MOMENTS]
+    [(moment, link, "cut") for link in LINKS for moment in MOMENTS] + \
+    [("begun", folder, "fill") for folder in FULL]
