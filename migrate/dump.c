@@ -84,13 +84,13 @@ static int follow_dump(struct source *s, struct err *err)
 		int n = poll(pf, ARRAY_SIZE(pf), FRAME_PING_MS);
 
 		if (clock_ms() >= deadline)
-			return err_set(err, ERR_TIMEOUT, "CRIU did not dump %s in time",
-				       s->mv.id.name);
+			return err_set(err, ERR_TIMEOUT, "CRIU on %s did not dump %s in time",
+				       s->mv.source, s->mv.id.name);
 		hold_seen(s->hold);
 		if (pf[1].revents && !hold_here(s->hold))
 			return helper_failed(s, err);
 		if (move_helper_check(&s->helper, err) < 0)
-			return -1;
+			return err_wrap(err, "%s could not dump %s", s->mv.source, s->mv.id.name);
 		if (pf[3].revents && frame_check(s->ch, err) < 0)
 			return -1;
 		if (n == 0 &&
@@ -108,14 +108,21 @@ static int check_helper(struct source *s, struct err *err)
 {
 	_json_ json_t *ok = move_helper_end(&s->helper, deadline_in(1000), err);
 
-	if (!ok)
-		return err_wrap(err, "%s", s->mv.source);
-	if (*json_str(ok, "again", ""))
-		return err_set(err, ERR_INTERNAL, "%s: %s", s->mv.source,
-			       json_str(ok, "cause", ""));
+	if (ok && *json_str(ok, "again", ""))
+		err_set(err, ERR_INTERNAL, "%s", json_str(ok, "cause", ""));
+	if (!ok || *json_str(ok, "again", ""))
+		return err_wrap(err, "%s let go of %s while %s restored it", s->mv.source,
+				s->mv.id.name, s->mv.target);
 	log_warn("the dumped processes were killed before the move ended", "instance",
 		 s->mv.id.name);
 	return 0;
+}
+
+static int target_failed(const struct source *s, struct err *err)
+{
+	return channel_is_lost(s->ch) ? -1
+				      : err_wrap(err, "%s could not restore %s", s->mv.target,
+						 s->mv.id.name);
 }
 
 static int await_prepared(struct source *s, struct err *err)
@@ -131,7 +138,9 @@ static int await_prepared(struct source *s, struct err *err)
 		if (pf[1].revents && check_helper(s, err) < 0)
 			return -1;
 		if (pf[0].revents)
-			return frame_expect(s->ch, FR_PREPARED, &f, 0, err);
+			return frame_expect(s->ch, FR_PREPARED, &f, 0, err) < 0
+				       ? target_failed(s, err)
+				       : 0;
 		if (n == 0 || clock_ms() >= deadline)
 			return err_set(err, ERR_TIMEOUT, "%s does not answer any more",
 				       s->mv.target);
@@ -211,9 +220,7 @@ int source_dump(struct source *s, struct err *err)
 		return -1;
 	source_stage(s, "rootfs_delta");
 	if (await_prepared(s, err) < 0)
-		return channel_is_lost(s->ch) ? -1
-					      : err_wrap(err, "%s could not restore %s",
-							 s->mv.target, s->mv.id.name);
+		return -1;
 	source_stage(s, "restore");
 	if (check_outside(s, err) < 0)
 		return -1;
