@@ -86,6 +86,7 @@ const struct job_kind *job_of_state(const struct api_env *env, enum inst_state s
 #include "api/work/job.def"
 #undef JOB
 int rename_check(struct job *j, struct err *err);
+int stop_check(struct job *j, struct err *err);
 int move_job_check(struct job *j, struct err *err);
 int delete_check(struct job *j, struct err *err);
 int create_undo(struct job *j, enum job_phase phase, struct err *err);

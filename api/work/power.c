@@ -390,11 +390,28 @@ int instance_change_state(const struct api_env *env, const char *name,
 	return 0;
 }
 
-/* Arguments: a client's {"action", "force", "timeout"}. */
+/* A clean stop has the lock of the instance for as long as it takes: one by force ends it first. */
+int stop_check(struct job *j, struct err *err)
+{
+	struct state_change change;
+	struct err ignored;
+
+	if (state_change_parse(j->args, &change, err) < 0)
+		return -1;
+	if (change.force && container_status(j->env->node, j->name) == STATUS_STOPPING &&
+	    container_stop(j->env->node, j->name, true, -1, &ignored) == 0)
+		json_put_bool(j->args, "cut", true);
+	return 0;
+}
+
+/* Arguments: a client's {"action", "force", "timeout"}; "cut": stop_check() has stopped it. */
 int state_run(struct job *j, struct err *err)
 {
 	struct state_change change;
 
+	if (json_bool(j->args, "cut", false) &&
+	    container_status(j->env->node, j->name) == STATUS_STOPPED)
+		return 0;
 	if (state_change_parse(j->args, &change, err) < 0)
 		return -1;
 	return instance_change_state(j->env, j->name, &change, j->op, err);

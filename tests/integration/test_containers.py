@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from cluster import ApiError, run, wait_for
+from moves import in_background
 
 
 def test_unprivileged_by_default(cluster, launch):
@@ -86,6 +87,17 @@ def test_stop_of_one_that_ignores_the_signal_ends_in_time(cluster, launch):
     assert r.returncode == 1 and name in r.stderr + r.stdout
     assert cluster[0].instance(name)["status"] == "Running"
     cluster[0].cli("stop", "--force", name)
+
+
+def test_a_removal_by_force_cuts_a_clean_stop_short(cluster, launch, world):
+    name = launch("stubborn", "--target", "m1", "-c", "raw.lxc=lxc.init.cmd = /bin/sleep 1000")
+    stop = in_background(lambda: cluster[2].cli("stop", name, "--timeout", "1000", check=False))
+    cluster[1].shows(name, "Stopping")
+    cluster[1].cli("delete", "--force", name)
+    assert stop().returncode == 0
+    with pytest.raises(ApiError):
+        cluster[1].instance(name)
+    assert world.problems() == []
 
 
 def test_end_from_inside_is_noticed(cluster, launch, world):
