@@ -73,6 +73,17 @@ static void fail(struct remote *w, int code, const char *what, const char *why)
 		reply_late_end(late, b.data, b.len);
 }
 
+/* The operation may go on where it is. */
+static void fail_cut_off(struct remote *w)
+{
+	struct err err;
+
+	if (!cluster_explain_cut_off(w->env->cluster, &err))
+		err_set(&err, ERR_UNAVAILABLE, "no member leads the cluster");
+	err_wrap(&err, "how it ends is not known here");
+	fail(w, 503, "Operation", err.msg);
+}
+
 /* A move that went on, or back, without the member that had the operation. */
 static void tell_move(struct remote *w, bool made)
 {
@@ -187,8 +198,7 @@ static bool look(struct remote *w)
 		tell_move(w, v.fate == FATE_MADE);
 		break;
 	case WAIT_CUT_OFF:
-		fail(w, 503, "Operation",
-		     "no member leads the cluster: how it ends is not known here");
+		fail_cut_off(w);
 		break;
 	}
 	return true;
