@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory that is kept while an instance is stopped: it goes on where it stood, whatever happened meanwhile."""
 
-import contextlib
-import os
-import shutil
-import signal
 import stat
-from pathlib import Path
 
 import pytest
 
@@ -45,36 +40,6 @@ def kept_in(m, name, pool="default"):
     return sorted(f.name for f in folder_of(m, name, pool).glob("memory*"))
 
 
-def reboot(world, m):
-    """As far as a daemon can tell: nothing runs, nothing is in RAM, and the boot is another one."""
-    if m.running():
-        m.kill()
-    wait_for("the end of all", lambda: not kill_all(world, m))
-    shutil.rmtree(m.dir / "run")
-    shutil.rmtree(Path("/dev/shm") / world.cgroup_name(m), ignore_errors=True)
-    (m.dir / "boot-id").unlink()
-    m.start()
-    m.cluster.settle()
-
-
-def kill_all(world, m):
-    """What there was to kill: in the member's network, and in the cgroups of its containers, frozen or not."""
-    pids = set(run("ip", "netns", "pids", m.netns).stdout.split()) | set(map(str, world.restorers()))
-    for top in m.cluster.cgroups():
-        if os.path.basename(top) != world.cgroup_name(m):
-            continue
-        for folder, _, files in os.walk(top):
-            for name in ("freezer.state", "cgroup.freeze"):
-                if name in files:
-                    with contextlib.suppress(OSError):
-                        Path(folder, name).write_text("THAWED" if name == "freezer.state" else "0")
-            pids |= set(Path(folder, "cgroup.procs").read_text().split())
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
-    return pids
-
-
 def test_it_goes_on_where_it_stood(cluster, holder, world, client):
     """Over a boot of its host, under another name: memory, files, listening sockets, timers, addresses."""
     m, others = cluster[0], cluster[2]
@@ -96,7 +61,7 @@ def test_it_goes_on_where_it_stood(cluster, holder, world, client):
     m.cli("rename", name, "risen")
     name = "risen"
     try:
-        reboot(world, m)
+        world.reboot(m)
         wait_for("it to go on", lambda: status_of(others, name) == ("m1", "Running"))
         m.shows(name, stateful=False)
         assert kept_in(m, name, "plain") == []
@@ -220,7 +185,7 @@ def test_whatever_fails_it_is_whole(cluster, holder, world, fault, action):
         cluster.settle()
     if action == "reboot":
         runs = runs_then
-        reboot(world, m)
+        world.reboot(m)
     # One that stopped in the moment in which its host died may be started with it.
     want = ["Running", "Stopped"] if runs is None else ["Running"] if runs else ["Stopped"]
     wait_for(f"it to be {want}", lambda: status_of(m, name) in [("m1", w) for w in want])

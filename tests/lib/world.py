@@ -5,11 +5,15 @@ World(cluster).problems() compares each member's processes, links, cgroups, moun
 the rows place there, and returns a list of sentences; empty when all agree.
 """
 
+import contextlib
 import json
 import os
+import shutil
+import signal
 from pathlib import Path
 
-from cluster import run
+from cluster import run, wait_for
+
 
 def read_text(path):
     """Of a file that may vanish at any moment."""
@@ -105,3 +109,31 @@ class World:
         lines = Path("/proc/self/mounts").read_text().splitlines()
         left = [line.split()[1] for line in lines if line.split()[1].startswith(f"{self.cluster.dir}/")]
         return [f"mounts on the host: {left}"] if left else []
+
+    def reboot(self, m):
+        """As far as a daemon can tell: nothing runs, nothing is in RAM, and the boot is another one."""
+        if m.running():
+            m.kill()
+        wait_for("the end of all", lambda: not self.kill_all(m))
+        shutil.rmtree(m.dir / "run")
+        shutil.rmtree(Path("/dev/shm") / self.cgroup_name(m), ignore_errors=True)
+        (m.dir / "boot-id").unlink()
+        m.start()
+        self.cluster.settle()
+
+    def kill_all(self, m):
+        """What there was to kill: in the member's network, and in the cgroups of its containers, frozen or not."""
+        pids = set(run("ip", "netns", "pids", m.netns).stdout.split()) | set(map(str, self.restorers()))
+        for top in self.cluster.cgroups():
+            if os.path.basename(top) != self.cgroup_name(m):
+                continue
+            for folder, _, files in os.walk(top):
+                for name in ("freezer.state", "cgroup.freeze"):
+                    if name in files:
+                        with contextlib.suppress(OSError):
+                            Path(folder, name).write_text("THAWED" if name == "freezer.state" else "0")
+                pids |= set(Path(folder, "cgroup.procs").read_text().split())
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        return pids
