@@ -14,6 +14,7 @@
 #define DECIDED_MS 30000 /* until the source has decided */
 #define RESUME_MS 20000
 #define HELPER_MS 20000
+#define PAGER_MS 1000
 
 int sink_helper_failed(struct sink *k, struct err *err)
 {
@@ -22,6 +23,18 @@ int sink_helper_failed(struct sink *k, struct err *err)
 	if (ok)
 		err_set(err, ERR_INTERNAL, "the restore ended too early");
 	return -1;
+}
+
+/* One that has ended has brought everything, or never will. */
+int sink_check_pager(struct sink *k, struct err *err)
+{
+	struct pollfd pf = { .fd = move_helper_fd(&k->pager), .events = POLLIN };
+	_json_ json_t *done = NULL;
+
+	if (pf.fd < 0 || poll(&pf, 1, 0) <= 0)
+		return 0;
+	done = move_helper_end(&k->pager, deadline_in(PAGER_MS), err);
+	return done ? 0 : err_wrap(err, "fetch the memory of %s", k->mv.id.name);
 }
 
 /* Its sockets are there: the action script leaves the rest of its network to us. */
@@ -74,7 +87,7 @@ static int await_resumed(struct sink *k, struct err *err)
 
 static int resume(struct sink *k, struct err *err)
 {
-	if (fault_point(move_target_after_commit, err) < 0)
+	if (fault_point(move_target_after_commit, err) < 0 || sink_check_pager(k, err) < 0)
 		return -1;
 	if (k->mv.lazy)
 		fetch_begin(k->m, &k->mv, true);

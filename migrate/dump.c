@@ -35,7 +35,8 @@ static int prepare(struct source *s, struct err *err)
 	if (move_images_make(s->m, &s->mv, err) < 0 || reserve(s, dir, err) < 0)
 		return -1;
 	s->images = image_source_new(dir, err);
-	return s->images ? move_helper_start(s->m, &s->helper, "helper-dump", &s->mv, err) : -1;
+	return s->images ? move_helper_start(s->m, &s->helper, "helper-dump", &s->mv, NULL, err)
+			 : -1;
 }
 
 int source_dump_prepare(struct source *s, struct err *err)

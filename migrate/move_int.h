@@ -45,6 +45,7 @@ struct move {
 };
 
 struct fetch;
+struct vault; /* node/criu/vault.h */
 
 struct mover {
 	struct mover_opts o;
@@ -189,9 +190,10 @@ struct move_helper {
 	int sock;                /* -1 once it has begun its work */
 	int64_t work, worked_ms; /* move_helper_check */
 };
-/* Starts it and waits until it is ready to begin. */
+/* Starts it and waits until it is ready to begin. vault: what a helper that restores without memory
+ * gets, else NULL. */
 int move_helper_start(struct mover *m, struct move_helper *h, const char *verb,
-		      const struct move *mv, struct err *err);
+		      const struct move *mv, const struct vault *vault, struct err *err);
 /* The rest of it: until it says that it is, at most MS; it ends when it does not. WHAT names it in
  * the error. */
 int move_helper_await(struct move_helper *h, const char *what, int ms, struct err *err);

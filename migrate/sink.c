@@ -18,6 +18,7 @@
 #include "migrate/sink.h"
 #include "node/container/steps.h"
 #include "node/criu/criu.h"
+#include "node/criu/vault.h"
 #include "node/image/image.h"
 #include "node/storage/storage.h"
 
@@ -119,6 +120,23 @@ static int64_t reserve_bytes(const struct sink *k)
 	return k->memory < IMAGES_RESERVE_MAX ? k->memory : IMAGES_RESERVE_MAX;
 }
 
+/* Only they, and the monitor, have what is in the vault. */
+static int start_helpers(struct sink *k, struct err *err)
+{
+	struct vault vault;
+	int rc;
+
+	if (!k->mv.lazy)
+		return move_helper_start(k->m, &k->helper, "helper-restore", &k->mv, NULL, err);
+	if (vault_new(&vault, err) < 0)
+		return -1;
+	rc = move_helper_start(k->m, &k->pager, "helper-pages", &k->mv, &vault, err);
+	if (rc == 0)
+		rc = move_helper_start(k->m, &k->helper, "helper-restore", &k->mv, &vault, err);
+	vault_close(&vault);
+	return rc;
+}
+
 static int make_live(struct sink *k, struct err *err)
 {
 	_free_ char *dir = move_images(k->m, &k->mv);
@@ -137,9 +155,7 @@ static int make_live(struct sink *k, struct err *err)
 		return -1;
 	hold_takes_plug(k->hold);
 	k->traffic = traffic_new(k->mv.spec);
-	if (k->mv.lazy && move_helper_start(k->m, &k->pager, "helper-pages", &k->mv, err) < 0)
-		return -1;
-	return move_helper_start(k->m, &k->helper, "helper-restore", &k->mv, err);
+	return start_helpers(k, err);
 }
 
 static int prepare(struct sink *k, struct err *err)
@@ -294,14 +310,18 @@ static int await_restored(struct sink *k, struct err *err)
 	struct pollfd pf[] = {
 		{ .fd = hold_fd(k->hold), .events = POLLIN },
 		{ .fd = move_helper_fd(&k->helper), .events = POLLIN },
+		{ .events = POLLIN },
 	};
 	int64_t deadline = deadline_in(RESTORE_MS);
 
 	while (!hold_here(k->hold)) {
+		pf[2].fd = move_helper_fd(&k->pager);
 		poll(pf, ARRAY_SIZE(pf), FRAME_PING_MS);
 		hold_seen(k->hold);
 		if (pf[1].revents && !hold_here(k->hold))
 			return sink_helper_failed(k, err);
+		if (sink_check_pager(k, err) < 0)
+			return -1;
 		if (move_helper_check(&k->helper, err) < 0)
 			return -1;
 		if (clock_ms() >= deadline)
@@ -340,8 +360,8 @@ static int restore(struct sink *k, struct err *err)
 		rc = move_helper_go(&k->helper, err);
 	if (rc == 0)
 		rc = await_restored(k, err);
-	/* It has what it needed to be allowed, and goes on by itself. */
-	move_helper_leave(&k->pager);
+	/* It has what it needed to be allowed. */
+	move_helper_call_off(&k->pager);
 	if (join_syncer(k, rc < 0 ? &(struct err){ 0 } : err) < 0)
 		rc = -1;
 	frame_busy(k->ch, false);

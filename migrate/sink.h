@@ -27,6 +27,8 @@ struct sink {
 
 /* The rest is in arrive.c. Why the restore has ended; returns -1. */
 int sink_helper_failed(struct sink *k, struct err *err);
+/* Post-copy: whether its memory can still come. */
+int sink_check_pager(struct sink *k, struct err *err);
 /* It has been committed: the restored processes go on; or it is started if it shall run. */
 int sink_finish_live(struct sink *k, struct err *err);
 int sink_finish_cold(struct sink *k, struct err *err);

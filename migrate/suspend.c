@@ -106,7 +106,7 @@ static int prepare(struct suspend *s, struct err *err)
 
 	if (kept_begin(kept, err) < 0)
 		return -1;
-	return move_helper_start(s->m, &s->helper, "helper-dump", &s->mv, err);
+	return move_helper_start(s->m, &s->helper, "helper-dump", &s->mv, NULL, err);
 }
 
 /* 1: it should be tried again, as err says. */

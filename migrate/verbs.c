@@ -13,6 +13,8 @@
 #include "migrate/move_int.h"
 #include "node/container/steps.h"
 #include "node/criu/criu.h"
+#include "node/criu/pages.h"
+#include "node/criu/vault.h"
 #include "node/device/port.h"
 #include "node/host/cgroup.h"
 #include "node/host/pids.h"
@@ -67,11 +69,11 @@ int move_helper_await(struct move_helper *h, const char *what, int ms, struct er
 }
 
 int move_helper_start(struct mover *m, struct move_helper *h, const char *verb,
-		      const struct move *mv, struct err *err)
+		      const struct move *mv, const struct vault *vault, struct err *err)
 {
 	_json_ json_t *request = request_of(m, mv, err);
 	_close_ int theirs = -1;
-	int pair[2];
+	int pair[2], extra[] = { -1, vault ? vault->in : -1, vault ? vault->out : -1 };
 
 	assert(!h->runs);
 	h->sock = -1;
@@ -80,8 +82,9 @@ int move_helper_start(struct mover *m, struct move_helper *h, const char *verb,
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(err, "socket pair");
 	h->sock = pair[0];
-	theirs = pair[1];
-	if (helper_begin(&h->h, verb, request, &theirs, 1, err) < 0) {
+	theirs = extra[0] = pair[1];
+	static_assert(PAGES_FD_OUT == HELPER_FD_EXTRA + ARRAY_SIZE(extra) - 1, "as pages.h says");
+	if (helper_begin(&h->h, verb, request, extra, vault ? ARRAY_SIZE(extra) : 1, err) < 0) {
 		close(take_fd(&h->sock));
 		return -1;
 	}

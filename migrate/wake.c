@@ -151,7 +151,7 @@ static int restore(struct wake *w, struct err *err)
 	w->hold = hold_new(w->m->holds, &w->mv.id);
 	if (move_images_make(w->m, &w->mv, err) < 0 ||
 	    container_prepare(w->m->o.node, w->mv.spec, false, err) < 0 ||
-	    move_helper_start(w->m, &w->helper, "helper-restore", &w->mv, err) < 0 ||
+	    move_helper_start(w->m, &w->helper, "helper-restore", &w->mv, NULL, err) < 0 ||
 	    move_helper_go(&w->helper, err) < 0 ||
 	    await(w, hold_here, deadline_in(patience), err) < 0)
 		return -1;

@@ -4,8 +4,8 @@
  * It is ready when it listens, at CRIU's socket, too; a byte tells it that a restore begins. What
  * it has asked for stays in the queue until its answer is complete; whoever comes to carry bytes
  * gets the whole queue anew. When all has come it lets go of the tasks. If anything else ends it,
- * the container is killed: its tasks would read zeros. The keeper, a process with the same
- * descriptors, sees to that; for as long as it has them nobody reads anything.
+ * the container is killed. The keeper, a process with the same descriptors, sees to that; when it
+ * is killed, too, the vault has them, and a daemon sees to it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -51,6 +51,7 @@ struct pager {
 	bool *over;    /* shared with the keeper: it may go */
 
 	struct uffd u;
+	struct vault vault;
 	struct page_msg *queue;
 	size_t n, sent;
 	struct page_msg head; /* of the answer that comes in */
@@ -413,7 +414,8 @@ json_t *helper_pages(const json_t *request, struct err *err)
 			   .criu = -1,
 			   .daemon = HELPER_FD_EXTRA,
 			   .allowed = -1,
-			   .u = { .fault = fault, .arg = &p },
+			   .vault = { PAGES_FD_IN, PAGES_FD_OUT },
+			   .u = { .fault = fault, .arg = &p, .vault = &p.vault },
 			   .data = xcalloc(PAGES_BYTES_MAX, 1) };
 	bool begun;
 	int rc = prepare(&p, err);
@@ -423,6 +425,10 @@ json_t *helper_pages(const json_t *request, struct err *err)
 	begun = p.u.tasks != NULL;
 	if (rc < 0 && begun)
 		kill_container(&p);
+	uffd_done(&p.u);
+	/* Else they wait until they are dead. */
+	if (rc == 0)
+		vault_empty(&p.vault);
 	if (begun || rc == 0)
 		note_result(rc < 0 ? "error" : "bytes",
 			    rc < 0 ? json_string(err->msg) : json_integer((json_int_t)p.bytes));
@@ -430,6 +436,5 @@ json_t *helper_pages(const json_t *request, struct err *err)
 		*p.over = true;
 	if (p.daemon >= 0)
 		end_allowance(&p);
-	uffd_done(&p.u);
 	return rc < 0 ? NULL : json_pack("{sI}", "bytes", (json_int_t)p.bytes);
 }

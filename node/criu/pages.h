@@ -32,6 +32,10 @@
 #define PAGES_RESULT "pages.json" /* by the pager when it ends: {"pages"} or {"error"} */
 #define PAGES_BYTES_MAX (256 << 10) /* in one message */
 #define PAGES_PING_MS 1000
+/* Descriptors of the helpers of a restore, behind HELPER_FD_EXTRA: their vault (vault.h). */
+#define PAGES_FD_IN 6
+#define PAGES_FD_OUT 7
+#define PAGES_FD_KEPT 102 /* in the monitor */
 
 enum page_cmd { PAGE_GET = 1, PAGE_DATA, PAGE_GONE, PAGE_PING, PAGE_ALL, PAGE_FAILED };
 

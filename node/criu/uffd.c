@@ -55,11 +55,18 @@ static struct uffd_task *add_task(struct uffd *u, int own_fd, int64_t number)
 	return t;
 }
 
+static int keep(const struct uffd *u, const struct uffd_task *t, struct err *err)
+{
+	return u->vault ? vault_put(u->vault, t->fd, err) : 0;
+}
+
 int uffd_add(struct uffd *u, int own_fd, int64_t number, struct err *err)
 {
 	struct uffd_task *t = add_task(u, own_fd, number);
 
 	assert(number > 0);
+	if (keep(u, t, err) < 0)
+		return -1;
 	if (uffd_image(u, number))
 		return err_set(err, ERR_INVALID, "process %lld was restored twice",
 			       (long long)number);
@@ -112,12 +119,13 @@ static int take_fault(struct uffd *u, struct uffd_task *t, uint64_t address, str
 	return 0;
 }
 
-static void take_fork(struct uffd *u, struct uffd_task *t, int own_fd)
+static int take_fork(struct uffd *u, struct uffd_task *t, int own_fd, struct err *err)
 {
 	struct uffd_task *child = add_task(u, own_fd, t->number);
 
 	assert(child->fd != t->fd);
 	lazy_parts_copy(&child->missing, &t->missing);
+	return keep(u, child, err);
 }
 
 static int take_event(struct uffd *u, struct uffd_task *t, const struct uffd_msg *m,
@@ -127,8 +135,7 @@ static int take_event(struct uffd *u, struct uffd_task *t, const struct uffd_msg
 	case UFFD_EVENT_PAGEFAULT:
 		return take_fault(u, t, m->arg.pagefault.address, err);
 	case UFFD_EVENT_FORK:
-		take_fork(u, t, (int)m->arg.fork.ufd);
-		return 0;
+		return take_fork(u, t, (int)m->arg.fork.ufd, err);
 	case UFFD_EVENT_REMAP:
 		lazy_parts_move(&t->missing, m->arg.remap.from, m->arg.remap.to, m->arg.remap.len);
 		return 0;

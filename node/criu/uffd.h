@@ -3,6 +3,7 @@
  * pages out. */
 #pragma once
 #include "node/criu/lazy.h"
+#include "node/criu/vault.h"
 
 struct uffd_task {
 	int fd;
@@ -15,6 +16,7 @@ struct uffd {
 	struct uffd_task *tasks;
 	struct lazy_image *images;
 	size_t nimages;
+	const struct vault *vault; /* has a copy of each task's descriptor; NULL: there is none */
 	/* The page that was dumped at `at`, in that block, is waited for. */
 	void (*fault)(void *arg, struct lazy_image *image, struct lazy_block *b, uint64_t at);
 	void *arg;

@@ -37,6 +37,7 @@
 #include "node/criu/pages.h"
 #include "node/criu/strays.h"
 #include "node/criu/tcp_left.h"
+#include "node/criu/vault.h"
 #include "node/criu/watches.h"
 #include "node/criu/yard.h"
 #include "node/device/port.h"
@@ -432,18 +433,21 @@ json_t *helper_dump(const json_t *request, struct err *err)
 
 /* --- restore ------------------------------------------------------------------------------ */
 
-/* The monitor inherits every descriptor that is open here. */
-static void clean_process(void)
+/* The monitor inherits every descriptor that is open here: the vault is meant for it. */
+static int clean_process(const struct job *j, struct err *err)
 {
 	int null = open("/dev/null", O_RDWR);
 
 	setsid();
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	syscall(SYS_close_range, 3, CRIU_GATE_FD - 1, 0);
 	syscall(SYS_close_range, CRIU_GATE_FD + 1, ~0U, 0);
+	if (j->lazy && vault_keep(PAGES_FD_OUT, PAGES_FD_KEPT, err) < 0)
+		return -1;
+	syscall(SYS_close_range, 3, CRIU_GATE_FD - 1, 0);
 	signal(SIGPIPE, SIG_DFL);
 	umask(INSIDE_UMASK);
+	return 0;
 }
 
 static int mount_root(const struct job *j, struct err *err)
@@ -490,8 +494,7 @@ static int restore_worker(const struct job *j)
 	struct err err = { 0 };
 	struct lxc_container *c;
 
-	clean_process();
-	c = prepare(j, "target", &err);
+	c = clean_process(j, &err) < 0 ? NULL : prepare(j, "target", &err);
 	if (c && mount_root(j, &err) == 0 && restore(j, c, &err) == 0)
 		return 0;
 	note_failure(j, &err);

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory that follows a container which runs on the target already."""
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from cluster import wait_for
 from moves import in_background, last_move, move, processes_of, status_of
+from world import read_text
 
 
 LAZY = ("-c", "migration.memory=post-copy")
@@ -138,18 +142,85 @@ def online(member, name):
     return member.api("GET", f"/1.0/cluster/members/{name}")["status"] == "Online"
 
 
+def kill(member, *verbs):
+    """Those of its helpers and CRIUs, at once: none sees another one's end."""
+    pids = [pid for pid, what in processes_of(member) if what in verbs]
+    for sig in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sig)
+    assert pids, f"no {verbs} on {member.name}"
+
+
+def waits_for_memory(world, member, name):
+    """A process that needs a page."""
+    return any("userfault" in read_text(f"/proc/{pid}/wchan") for pid in world.payload_pids(member, name))
+
+
+ASK = """
+import socket, sys
+s = socket.create_connection((sys.argv[1], 7000))
+s.sendall(b"sum\\n")
+print(s.recv(100).decode())
+"""
+
+
 def test_it_never_runs_with_memory_that_is_not_its_own(cluster, launch, slow, world):
+    """Not even when its pager, that one's keeper and the daemon are killed together: its processes wait."""
     end = launch_and_move(cluster, launch, "lost")
-    for pid, what in processes_of(cluster[1]):
-        if what == "helper-pages":
-            os.kill(pid, signal.SIGKILL)
+    m2 = cluster[1]
+    address, logged = m2.address_of("lost"), m2.log.stat().st_size
+    m2.kill()
+    kill(m2, "helper-pages")
+    with subprocess.Popen(m2.in_netns(sys.executable, "-c", ASK, address), text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as asks:
+        try:
+            wait_for("a process that waits", lambda: waits_for_memory(world, m2, "lost"))
+            m2.start()
+            wait_for("stopped on m2", lambda: status_of(cluster[2], "lost") == ("m2", "Stopped"))
+        finally:
+            asks.kill()
+        assert asks.stdout.read().strip() == "", "it told a sum of what it did not have"
     ended = end()
     assert ended.returncode == 1 and "memory" in ended.stderr
-    wait_for("stopped on m2", lambda: status_of(cluster[2], "lost") == ("m2", "Stopped"))
+    wait_for("the reason", lambda: "the process that fetched its memory is gone" in m2.log_since(logged))
+    cluster.settle()
     wait_for("a consistent world", lambda: world.problems() == [])
     slow()
     cluster[2].cli("start", "lost")
     move(cluster[2], "lost", "m1")
+
+
+def test_the_source_needs_no_criu_for_it(cluster, launch, slow, world):
+    """Its frozen processes are the image, whoever has dumped them."""
+    end = launch_and_move(cluster, launch, "held")
+    kill(cluster[0], "criu-dump", "helper-dump")
+    slow()
+    ended = end()
+    assert ended.returncode == 0, ended.stderr
+    assert memory_is_whole(cluster[2], "held")
+    wait_for("a consistent world", lambda: world.problems() == [])
+
+
+def test_a_host_that_goes_down_takes_memory_along(cluster, launch, slow, world):
+    """The source's: it is killed, with the reason. The target's: it starts anew with its host."""
+    m1, m2, m3 = cluster
+    end = launch_and_move(cluster, launch, "down")
+    logged = m2.log.stat().st_size
+    world.reboot(m1)
+    wait_for("stopped on m2", lambda: status_of(m3, "down") == ("m2", "Stopped"))
+    end()
+    wait_for("the reason", lambda: "its memory was lost on the member that it came from" in m2.log_since(logged))
+    wait_for("a consistent world", lambda: world.problems() == [])
+    m3.cli("start", "down")
+    end = in_background(lambda: move(m3, "down", "m1", check=False))
+    wait_for("it on m1", lambda: status_of(m3, "down") == ("m1", "Running"))
+    world.reboot(m1)
+    ended = end()
+    assert ended.returncode == 1 and "memory" in ended.stderr
+    wait_for("it to run again", lambda: status_of(m3, "down") == ("m1", "Running"))
+    wait_for("a consistent world", lambda: world.problems() == [])
+    assert memory_is_whole(m3, "down")
 
 
 def test_a_stop_needs_no_memory(cluster, launch, slow, world):

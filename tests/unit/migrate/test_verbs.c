@@ -27,7 +27,7 @@ static void a_helper_that_cannot_begin_says_why(void **state)
 		mv.spec = spec;
 		assert_int_equal(
 			move_helper_start(t->m, &h, source ? "helper-dump" : "helper-restore", &mv,
-					  &err),
+					  NULL, &err),
 			-1);
 		assert_non_null(strstr(err.msg, source ? "criu.conf" : "the restore"));
 		move_helper_leave(&h);
