@@ -9,6 +9,7 @@
 #pragma once
 #include "cluster/cluster.h"
 #include "cluster/op/operation.h"
+#include "migrate/memory/way.h"
 #include "node/node.h"
 
 struct mover; /* what moves need; one a daemon */
@@ -59,6 +60,8 @@ struct move_plan {
 	size_t kept;                /* only the first MOVE_REASONS_MAX are */
 	struct move_reason reasons[MOVE_REASONS_MAX];
 	char note[240]; /* what does not go along, and forbids nothing; "": nothing */
+	enum memory_way way; /* of its memory in a live move */
+	char way_why[240];   /* "": it does not go anywhere */
 };
 /* One that is there already is not added again. */
 void move_plan_add(struct move_plan *p, enum move_kind allows, const char *fmt, ...)
@@ -70,7 +73,8 @@ void move_plan_stopped(bool kept, struct move_plan *p);
 size_t move_plan_count(const struct move_plan *p, enum move_kind kind);
 /* What forbids that one: as many as fit, and how many more there are; returns buf. */
 const char *move_plan_text(const struct move_plan *p, enum move_kind kind, char *buf, size_t size);
-/* {kind, reason, reasons[...], more, note, modes {live {possible, reasons[...], more}, ...}} */
+/* {kind, reason, reasons[...], more, note, memory, memory_reason,
+ * modes {live {possible, reasons[...], more}, ...}} */
 json_t *move_plan_json(const struct move_plan *p);
 /* Pre-flight on the source: asks the target for its facts and compares, looks at what the
  * processes hold. Nothing is changed. */

@@ -173,6 +173,9 @@ static inline const char *mover_member(const struct mover *m)
 /* move_plan() with what is known by then: the instance's pool and the target's facts. */
 void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 		    const json_t *target_facts, struct move_plan *ret);
+/* Adds which way the memory of what runs goes there, and what that forbids. */
+void plan_way(struct mover *m, const struct move *mv, const json_t *target_facts,
+	      struct move_plan *ret);
 /* Bytes that will go into the images of what runs: not the cache of files. */
 int64_t move_memory(struct mover *m, const char *name);
 void space_facts(struct mover *m, json_t *facts); /* what is free here; space.c */

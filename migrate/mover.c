@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,6 +15,7 @@
 #include "migrate/move_int.h"
 #include "migrate/plan.h"
 #include "migrate/traffic.h"
+#include "node/container/keys.h"
 #include "node/container/steps.h"
 #include "node/criu/criu.h"
 #include "node/device/port.h"
@@ -25,6 +27,7 @@
 
 #define FACTS_MS 10000
 #define COUNT_MS 2000 /* of files; who has more is not kept waiting for it */
+#define WAY_KEY "migration.memory"
 #define LSM_FILE "/sys/kernel/security/lsm"
 
 static void no_live(struct mover *m, const struct err *err)
@@ -295,6 +298,36 @@ static struct plan_need need_of(struct mover *m, const char *name, const json_t 
 							 deadline_in(COUNT_MS)) };
 }
 
+static int64_t files_max(void)
+{
+	struct rlimit r;
+
+	return getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_max <= INT32_MAX ? (int64_t)r.rlim_max
+									     : INT32_MAX;
+}
+
+void plan_way(struct mover *m, const struct move *mv, const json_t *target_facts,
+	      struct move_plan *ret)
+{
+	struct way_facts f = {
+		.memory = move_memory(m, mv->id.name),
+		.speed = pace_rate(m->pace),
+		.target_free = json_int(target_facts, "memory_free", 0),
+		.source_files = files_max(),
+		.no_post_copy = json_str(target_facts, "no_post_copy", "the target is too old"),
+	};
+	const char *wish = keys_text(&instance_keys, json_obj(mv->spec, "config"), WAY_KEY);
+	enum memory_way way;
+	struct err err;
+
+	if (container_pid(m->o.node, mv->id.name) == 0)
+		return;
+	if (way_parse(wish, &way, &err) < 0)
+		way = WAY_COUNT;
+	ret->way = way_choose(way, &f, ret->way_why, sizeof(ret->way_why));
+	plan_memory(&f, ret);
+}
+
 void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 		    const json_t *target_facts, struct move_plan *ret)
 {
@@ -312,22 +345,28 @@ void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 	plan_confinement(label, own, target_facts, ret);
 	look_at_tasks(m, name, ret);
 	look_at_translated(m, name, ret);
-	plan_memory(move_memory(m, name), pace_rate(m->pace), ret);
 }
 
 void move_outlook(struct mover *m, const char *name, struct move_plan *ret)
 {
 	_json_ json_t *own = lasting_facts(m);
+	_json_ json_t *spec = container_spec(m->o.node, name);
+	/* The best that there could be. */
+	_json_ json_t *target = json_pack("{sI,ss}", "memory_free", (json_int_t)INT64_MAX,
+					  "no_post_copy", "");
+	struct move mv = { .spec = spec };
 
+	str_copy(mv.id.name, sizeof(mv.id.name), name);
 	*ret = (struct move_plan){ .kind = MOVE_LIVE };
 	plan_source(own, ret);
 	look_at_tasks(m, name, ret);
-	plan_memory(move_memory(m, name), pace_rate(m->pace), ret);
+	plan_way(m, &mv, target, ret);
 }
 
 int move_plan(struct mover *m, const struct row *instance, const char *target,
 	      struct move_plan *ret, struct err *err)
 {
+	struct move mv = { .id.epoch = 0 };
 	_json_ json_t *facts = NULL, *spec = NULL, *pool = NULL;
 	char address[256];
 
@@ -340,6 +379,9 @@ int move_plan(struct mover *m, const struct row *instance, const char *target,
 	spec = m->o.spec(m->o.arg, instance->doc, NULL, &pool, err);
 	if (!spec)
 		return -1;
+	mv.spec = spec;
+	str_copy(mv.id.name, sizeof(mv.id.name), instance->key);
 	move_plan_with(m, instance->key, pool, facts, ret);
+	plan_way(m, &mv, facts, ret);
 	return 0;
 }

@@ -148,6 +148,8 @@ json_t *move_plan_json(const struct move_plan *p)
 	json_put_str(told, "reason", move_plan_text(p, MOVE_LIVE, text, sizeof(text)));
 	json_object_set_new(told, "modes", modes);
 	json_put_str(told, "note", p->note);
+	json_put_str(told, "memory", *p->way_why ? way_name(p->way) : "");
+	json_put_str(told, "memory_reason", p->way_why);
 	return told;
 }
 
@@ -331,14 +333,15 @@ void plan_compare(const json_t *source, const json_t *target, const char *driver
 	modules_fit(source, target, ret);
 }
 
-void plan_memory(int64_t bytes, int64_t rate, struct move_plan *ret)
+void plan_memory(const struct way_facts *f, struct move_plan *ret)
 {
-	int64_t still_s = rate ? bytes / rate : 0;
+	int64_t still_s = f->speed ? way_still_ms(ret->way, f) / 1000 : 0;
 	char size[16];
 
+	str_of_size((uint64_t)f->memory, size);
 	if (still_s > STILL_MAX_S)
 		move_plan_add(ret, MOVE_NEAR_LIVE,
 			      "it would stand still for %lld s, more than %d, while its memory of "
 			      "%s is sent at the cluster's move.bandwidth",
-			      (long long)still_s, STILL_MAX_S, str_of_size((uint64_t)bytes, size));
+			      (long long)still_s, STILL_MAX_S, size);
 }

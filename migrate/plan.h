@@ -41,9 +41,9 @@ struct plan_tasks {
 /* Adds what forbids a live move. A process that ends meanwhile forbids nothing. */
 void plan_tasks(const struct plan_tasks *t, struct move_plan *ret);
 
-/* How long it would stand still while so much memory is sent at so many bytes a second; 0: no
- * bound. Longer than half a minute is not what "live" is for. */
-void plan_memory(int64_t bytes, int64_t rate, struct move_plan *ret);
+/* How long it would stand still for its memory, the way that the plan has chosen, where a bound is
+ * set. Longer than half a minute is not what "live" is for. */
+void plan_memory(const struct way_facts *f, struct move_plan *ret);
 
 /* The same for what processes share, as the kernel has it: the real /proc only. */
 void plan_related(const struct plan_tasks *t, struct move_plan *ret);

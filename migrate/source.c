@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,7 +19,6 @@
 #include "cluster/model/state.h"
 #include "migrate/plan.h"
 #include "migrate/source.h"
-#include "node/container/keys.h"
 #include "node/container/steps.h"
 #include "node/device/port.h"
 #include "node/host/cgroup.h"
@@ -33,7 +31,6 @@
 #define CUT_MS 10000
 #define PASSES_MAX 4
 #define PASS_SMALL 64 /* changes after which another pass is not worth it */
-#define WAY_KEY "migration.memory"
 #define END_MS 500  /* of an init that was let go broken */
 
 #define WHY_MAX 300 /* of the 500 bytes of an error; the operation has all */
@@ -107,37 +104,6 @@ static int end_sessions(struct source *s, struct err *err)
 	return rc;
 }
 
-static int64_t files_max(void)
-{
-	struct rlimit r;
-
-	return getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_max <= INT32_MAX ? (int64_t)r.rlim_max
-									     : INT32_MAX;
-}
-
-/* Which way its memory goes. */
-static int choose_way(struct source *s, const json_t *theirs, struct err *err)
-{
-	struct way_facts f = {
-		.memory = s->memory,
-		.speed = pace_rate(s->m->pace),
-		.target_free = json_int(theirs, "memory_free", 0),
-		.source_files = files_max(),
-		.no_post_copy = json_str(theirs, "no_post_copy", "the target is too old"),
-	};
-	const char *wish = keys_text(&instance_keys, json_obj(s->mv.spec, "config"), WAY_KEY);
-	enum memory_way way;
-	char why[WHY_MAX];
-
-	if (way_parse(wish, &way, err) < 0)
-		return -1;
-	s->way = way_choose(way, &f, why, sizeof(why));
-	s->mv.lazy = s->way == WAY_POST_COPY;
-	json_put_str(s->report, "memory", way_name(s->way));
-	json_put_str(s->report, "memory_reason", why);
-	return 0;
-}
-
 /* Which way it goes. */
 static int choose(struct source *s, struct err *err)
 {
@@ -148,6 +114,7 @@ static int choose(struct source *s, struct err *err)
 	if (!facts || end_sessions(s, err) < 0)
 		return -1;
 	move_plan_with(s->m, s->mv.id.name, s->mv.pool, facts, &plan);
+	plan_way(s->m, &s->mv, facts, &plan);
 	s->kind = move_choose(&plan, s->modes, s->runs, why, sizeof(why));
 	if (s->kind == MOVE_REFUSED)
 		return refuse(s, &plan, why, err);
@@ -157,8 +124,11 @@ static int choose(struct source *s, struct err *err)
 	s->mv.frozen = s->mv.live && container_status(s->m->o.node, s->mv.id.name) == STATUS_FROZEN;
 	json_put_str(s->report, "kind", move_kind_name(s->kind));
 	json_put_str(s->report, "reason", why);
-	if (s->mv.live && choose_way(s, facts, err) < 0)
-		return -1;
+	if (s->mv.live) {
+		s->mv.lazy = plan.way == WAY_POST_COPY;
+		json_put_str(s->report, "memory", way_name(plan.way));
+		json_put_str(s->report, "memory_reason", plan.way_why);
+	}
 	op_set(s->op, "migration", json_copy(s->report));
 	return 0;
 }

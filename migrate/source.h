@@ -2,7 +2,6 @@
 /* migrate/source.h - what a move is made of on its source; shared by source*.c. */
 #pragma once
 #include "migrate/memory/images.h"
-#include "migrate/memory/way.h"
 #include "migrate/move_int.h"
 #include "migrate/rootfs/sync.h"
 #include "migrate/traffic.h"
@@ -30,7 +29,6 @@ struct source {
 	struct stages stages;
 	json_t *report; /* "migration" of the operation's metadata */
 	int64_t began_ms, froze_ms, downtime_ms, memory;
-	enum memory_way way; /* of a live move */
 	int64_t pages_bytes, pages_ms; /* that followed */
 	bool end_sessions; /* of commands from outside */
 	bool forwards;     /* the target takes traffic */

@@ -82,6 +82,7 @@ static int show_plan(const struct ask *ask, const json_t *plan)
 	/* A group as target: the server chooses one of its members. */
 	const char *target = json_str(plan, "target", ask->target);
 	const char *kind = json_str(plan, "kind", "unknown");
+	const char *memory = json_str(plan, "memory", "");
 	bool running = json_bool(plan, "running", true);
 	bool any = json_bool(json_obj(modes, kind), "possible", false);
 	/* One that is stopped moves whatever is asked for. */
@@ -98,6 +99,8 @@ static int show_plan(const struct ask *ask, const json_t *plan)
 		show_modes(modes);
 	else
 		show_reasons(plan);
+	if (goes && *memory && str_eq(best ? kind : ask->mode, LIVE))
+		printf("memory: %s (%s)\n", memory, json_str(plan, "memory_reason", ""));
 	if (goes && *json_str(plan, "note", ""))
 		printf("note: %s\n", json_str(plan, "note", ""));
 	return goes ? 0 : 1;

@@ -32,6 +32,8 @@ static const char *post_copy_cannot(const struct way_facts *f)
 {
 	if (*f->no_post_copy)
 		return f->no_post_copy;
+	if (f->speed && f->speed < WAY_SPEED_MIN)
+		return "what is waited for would take seconds at the cluster's move.bandwidth";
 	if (f->target_free < f->memory)
 		return "the target has not enough RAM";
 	return f->memory / PIPE_BYTES * 2 > f->source_files - FILES_SPARE
@@ -65,6 +67,12 @@ int way_parse(const char *word, enum memory_way *ret, struct err *err)
 		return err_set(err, ERR_INVALID, "\"%.40s\" is no way for memory to move", word);
 	*ret = (enum memory_way)way;
 	return 0;
+}
+
+int64_t way_still_ms(enum memory_way way, const struct way_facts *f)
+{
+	assert(way < WAY_COUNT);
+	return ways[way].ms(f);
 }
 
 enum memory_way way_choose(enum memory_way wish, const struct way_facts *f, char *ret_why,

@@ -119,10 +119,15 @@ static void a_plan_tells_what_stands_against_each(void **state)
 	const json_t *live;
 
 	assert_string_equal(json_str(plain, "note", "?"), "");
+	assert_string_equal(json_str(plain, "memory", "?"), "");
 	str_copy(plan.note, sizeof(plan.note), "two will end");
+	plan.way = WAY_POST_COPY;
+	str_copy(plan.way_why, sizeof(plan.way_why), "it is large");
 	j = move_plan_json(&plan);
 	live = json_obj(json_obj(j, "modes"), "live");
 	assert_string_equal(json_str(j, "note", ""), "two will end");
+	assert_string_equal(json_str(j, "memory", ""), "post-copy");
+	assert_string_equal(json_str(j, "memory_reason", ""), "it is large");
 
 	assert_string_equal(json_str(j, "kind", ""), "cold");
 	assert_false(allows(j, "live"));

@@ -167,18 +167,21 @@ static void much_memory_over_a_slow_link_is_not_moved_live(void **state)
 {
 	static const struct {
 		int64_t bytes, rate;
+		enum memory_way way;
 		enum move_kind kind;
 	} rows[] = {
-		{ INT64_MAX, 0, MOVE_LIVE },
-		{ 300 << 20, 10 << 20, MOVE_LIVE },
-		{ 310 << 20, 10 << 20, MOVE_NEAR_LIVE },
-		{ 0, 64 << 10, MOVE_LIVE },
+		{ INT64_MAX / 2, 0, WAY_PLAIN, MOVE_LIVE },
+		{ 300 << 20, 10 << 20, WAY_PLAIN, MOVE_LIVE },
+		{ 320 << 20, 10 << 20, WAY_PLAIN, MOVE_NEAR_LIVE },
+		{ 320 << 20, 10 << 20, WAY_POST_COPY, MOVE_LIVE },
+		{ 0, 64 << 10, WAY_PLAIN, MOVE_LIVE },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct move_plan plan = { 0 };
+		struct move_plan plan = { .way = rows[i].way };
+		struct way_facts f = { .memory = rows[i].bytes, .speed = rows[i].rate };
 
-		plan_memory(rows[i].bytes, rows[i].rate, &plan);
+		plan_memory(&f, &plan);
 		assert_int_equal(plan.kind, rows[i].kind);
 		if (plan.kind != MOVE_LIVE)
 			assert_non_null(strstr(plan.reasons[0].text, "31 s"));

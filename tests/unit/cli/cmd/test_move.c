@@ -165,6 +165,21 @@ static const struct dialogue plans_cases[] = {
 	  NULL },
 	{ "move c1 --target m2 --dry-run",
 	  NULL,
+	  { SAYS(PLAN, "{\"kind\":\"live\",\"memory\":\"post-copy\","
+		       "\"memory_reason\":\"as configured\",\"modes\":{\"live\":" YES
+		       ",\"cold\":" YES "}}") },
+	  "c1 would move to m2: live\nlive: possible\ncold: possible\n"
+	  "memory: post-copy (as configured)\n",
+	  NULL },
+	{ "move c1 --target m2 --dry-run --cold",
+	  NULL,
+	  { SAYS(PLAN, "{\"kind\":\"live\",\"memory\":\"post-copy\","
+		       "\"memory_reason\":\"as configured\",\"modes\":{\"live\":" YES
+		       ",\"cold\":" YES "}}") },
+	  "c1 would move to m2: cold\nlive: possible\ncold: possible\n",
+	  NULL },
+	{ "move c1 --target m2 --dry-run",
+	  NULL,
 	  { SAYS(PLAN, NEAR) },
 	  "c1 would move to m2: near-live\n" NEAR_TEXT,
 	  NULL },

@@ -26,6 +26,7 @@ static void large_ones_are_fetched_afterwards(void **state)
 		{ 256, 0, 8000, 20000, "", WAY_POST_COPY },
 		{ 4096, 0, 8000, 20000, "", WAY_POST_COPY },
 		{ 16, 10 * MIB, 8000, 20000, "", WAY_POST_COPY }, /* a slow link */
+		{ 16, MIB - 1, 8000, 20000, "", WAY_PLAIN }, /* too slow for what is waited for */
 		{ 50, 4000 * MIB, 8000, 20000, "", WAY_PLAIN },
 		{ 256, 0, 8000, 20000, "its kernel is old", WAY_PLAIN },
 		{ 4096, 0, 4000, 20000, "", WAY_PLAIN },
@@ -62,6 +63,17 @@ static void what_is_wished_for_is_done_where_it_is_possible(void **state)
 	assert_string_equal(why, "m2 is too old");
 }
 
+static void standing_still_is_what_counts(void **state)
+{
+	struct way_facts f = { .memory = 4096 * MIB };
+
+	assert_in_range(way_still_ms(WAY_PLAIN, &f), 10000, 11000);
+	assert_in_range(way_still_ms(WAY_POST_COPY, &f), 400, 600);
+	f.speed = 100 * MIB;
+	assert_in_range(way_still_ms(WAY_PLAIN, &f), 40000, 41000);
+	assert_in_range(way_still_ms(WAY_POST_COPY, &f), 400, 600);
+}
+
 static void ways_have_words(void **state)
 {
 	static const struct {
@@ -91,6 +103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(large_ones_are_fetched_afterwards),
 		cmocka_unit_test(what_is_wished_for_is_done_where_it_is_possible),
+		cmocka_unit_test(standing_still_is_what_counts),
 		cmocka_unit_test(ways_have_words),
 	};
 
