@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The database node of this member: started and stopped as the identity and the leader say. */
+#include "cluster/member/dbnode.h"
+
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
@@ -14,7 +16,6 @@
 #include "cluster/db/dqnode.h"
 #include "cluster/member/keeper.h"
 #include "cluster/member/member.h"
-#include "cluster/self/state.h"
 #include "cluster/store/writer.h"
 
 #define DB_DIR "database"

@@ -13,6 +13,7 @@
 #include "cluster/db/dqclient.h"
 #include "cluster/db/dqnode.h"
 #include "cluster/feed/hub.h"
+#include "cluster/member/dbnode.h"
 #include "cluster/member/roles.h"
 #include "cluster/model/group.h"
 #include "cluster/replica/settings.h"

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/feed/follow.h"
+#include "cluster/member/dbnode.h"
 #include "cluster/member/keeper.h"
 #include "cluster/member/member.h"
 #include "cluster/store/tx.h"

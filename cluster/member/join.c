@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "cluster/feed/follow.h"
+#include "cluster/member/dbnode.h"
 #include "cluster/member/keeper.h"
 #include "cluster/member/member.h"
 #include "cluster/store/store.h"

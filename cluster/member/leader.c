@@ -12,6 +12,7 @@
 #include "cluster/db/dqnode.h"
 #include "cluster/feed/follow.h"
 #include "cluster/feed/hub.h"
+#include "cluster/member/dbnode.h"
 #include "cluster/store/writer.h"
 
 #define POLL_MS 100

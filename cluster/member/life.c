@@ -13,6 +13,7 @@
 #include "cluster/db/dqnode.h"
 #include "cluster/feed/follow.h"
 #include "cluster/feed/hub.h"
+#include "cluster/member/dbnode.h"
 #include "cluster/member/duties.h"
 #include "cluster/member/keeper.h"
 #include "cluster/member/leader.h"

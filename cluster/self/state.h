@@ -92,14 +92,5 @@ void cluster_self(struct cluster *c, struct identity *ret); /* a copy */
 void cluster_show_identity(struct cluster *c);
 /* Certificates anew from disk, and everything that shows them. */
 int cluster_reload_creds(struct cluster *c, struct err *err);
-struct dqnode *cluster_node(struct cluster *c); /* counted reference or NULL: dqnode_unref() */
 bool cluster_stopping(struct cluster *c);
-
-/* dbnode.c: the database node as the identity says. */
-int cluster_node_start(struct cluster *c, struct err *err);
-void cluster_node_stop(struct cluster *c);
-/* The stopped node's folder gets the name database.old. */
-int cluster_node_set_aside(struct cluster *c, struct err *err);
-/* Its folder is relied on from here on. */
-int cluster_node_ready(struct cluster *c, struct err *err);
 char *cluster_path(const struct cluster *c, const char *name); /* under dir */

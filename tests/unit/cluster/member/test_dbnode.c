@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "cluster/db/dqnode.h"
-#include "cluster/self/state.h"
+#include "cluster/member/dbnode.h"
 #include "tests/unit/cluster/store_world.h"
 #include "tests/unit/base/patience.h"
 

@@ -15,7 +15,7 @@
 #include "base/str.h"
 #include "cluster/db/db.h"
 #include "cluster/db/dqnode.h"
-#include "cluster/self/state.h"
+#include "cluster/member/dbnode.h"
 #include "cluster/store/tx.h"
 #include "tests/unit/base/patience.h"
 
