@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* console. */
+#include "cli/cmd/console.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +26,7 @@ static json_t *console_body(void)
 	return body;
 }
 
-int console_attach(struct client *cl, const char *name, struct err *err)
+int console_enter(struct client *cl, const char *name, struct err *err)
 {
 	_free_ char *path = api_path("instances/%s/console", name);
 	struct api_call call = API_CALL("POST", path);
@@ -62,7 +63,7 @@ int c_console(struct cli *c, struct err *err)
 		return err_set(err, ERR_INVALID, "--type \"%.40s\": containers have \"console\"",
 			       type);
 	if (!args_flag(&c->args, "show-log"))
-		return console_attach(cl, name, err);
+		return console_enter(cl, name, err);
 	fflush(stdout);
 	path = api_path("instances/%s/console", name);
 	return api_download(cl, path, STDOUT_FILENO, NULL, &reply, err);

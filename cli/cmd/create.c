@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cmd/cmds.h"
+#include "cli/cmd/console.h"
 #include "cli/form/keys.h"
 #include "cli/form/kv.h"
 #include "cli/net/client.h"
@@ -273,7 +274,7 @@ int c_launch(struct cli *c, struct err *err)
 
 	if (!name)
 		return -1;
-	return args_flag(&c->args, "console") ? console_attach(cl, name, err) : 0;
+	return args_flag(&c->args, "console") ? console_enter(cl, name, err) : 0;
 }
 
 /* What belongs to one instance alone stays with it. */

@@ -9,29 +9,14 @@
 #include "base/status.h"
 #include "base/str.h"
 #include "cli/cmd/cmds.h"
+#include "cli/cmd/console.h"
 #include "cli/form/kv.h"
 #include "cli/form/term.h"
 #include "cli/net/client.h"
 #include "cli/net/instance.h"
 #include "cli/net/remote.h"
 
-json_t *instance_read(struct client *cl, const char *name, struct err *err)
-{
-	_free_ char *path = NULL;
-	json_t *inst;
-
-	if (!*name) {
-		err_set(err, ERR_INVALID, "the name of the instance is missing");
-		return NULL;
-	}
-	path = api_path("instances/%s", name);
-	inst = api_get(cl, path, err);
-	if (!inst)
-		instance_missing(cl, name, err);
-	return inst;
-}
-
-json_t *instance_names(struct client *cl, struct err *err)
+static json_t *instance_names(struct client *cl, struct err *err)
 {
 	_json_ json_t *urls = api_get(cl, "/1.0/instances", err);
 	json_t *names, *url;
@@ -73,10 +58,9 @@ static json_t *begin_action(struct client *cl, const char *name, const json_t *b
 	return op;
 }
 
-int instance_act(struct client *cl, const char *name, const char *action, bool force,
-		 int64_t timeout_s, struct err *err)
+static int stop_by_force(struct client *cl, const char *name, struct err *err)
 {
-	_json_ json_t *body = state_body(action, force, timeout_s);
+	_json_ json_t *body = state_body("stop", true, -1);
 	_json_ json_t *op = begin_action(cl, name, body, err);
 	_json_ json_t *done = op ? api_wait(cl, op, err) : NULL;
 
@@ -277,7 +261,7 @@ static int act_on(struct cli *c, const char *action, struct err *err)
 	if (j.failed || !console)
 		return j.failed;
 	cl = client_open(c, j.v[0].remote, err);
-	return cl ? console_attach(cl, j.v[0].name, err) : -1;
+	return cl ? console_enter(cl, j.v[0].name, err) : -1;
 }
 
 int c_start(struct cli *c, struct err *err)
@@ -329,7 +313,7 @@ static int delete_one(struct cli *c, struct client *cl, const char *name, struct
 				       "instance \"%s\" is protected: unset "
 				       "security.protection.delete first",
 				       name);
-		if (instance_act(cl, name, "stop", true, -1, err) < 0)
+		if (stop_by_force(cl, name, err) < 0)
 			return -1;
 		if (json_bool(inst, "ephemeral", false))
 			return 0;

@@ -13,3 +13,19 @@ int instance_missing(struct client *cl, const char *name, struct err *err)
 		err_set(err, ERR_NOT_FOUND, "no instance \"%.80s\" (see dunlin list)", name);
 	return -1;
 }
+
+json_t *instance_read(struct client *cl, const char *name, struct err *err)
+{
+	_free_ char *path = NULL;
+	json_t *inst;
+
+	if (!*name) {
+		err_set(err, ERR_INVALID, "the name of the instance is missing");
+		return NULL;
+	}
+	path = api_path("instances/%s", name);
+	inst = api_get(cl, path, err);
+	if (!inst)
+		instance_missing(cl, name, err);
+	return inst;
+}
