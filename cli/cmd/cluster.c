@@ -60,7 +60,7 @@ int c_cluster_add(struct cli *c, struct err *err)
 	name = two ? args_pos(&c->args, 1) : name;
 	json_put_str(body, "server_name", name);
 	call.json = body;
-	op = api_start(cl, &call, err);
+	op = api_begin(cl, &call, err);
 	if (!op)
 		return -1;
 	token = token_text(json_obj(op, "metadata"), "server_name", name);

@@ -36,7 +36,7 @@ int console_enter(struct client *cl, const char *name, struct err *err)
 	int r;
 
 	call.json = body;
-	op = api_start(cl, &call, err);
+	op = api_begin(cl, &call, err);
 	if (!op)
 		return instance_missing(cl, name, err);
 	s.op = op;

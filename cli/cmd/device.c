@@ -166,7 +166,7 @@ static json_t *read_devices(struct cli *c, struct object *o, struct err *err)
 
 	if (object_open(c, args_pos(&c->args, 0), o, err) < 0)
 		return NULL;
-	obj = object_get(o, err);
+	obj = object_read(o, err);
 	if (obj)
 		devices_of(obj);
 	return obj;

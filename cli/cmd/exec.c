@@ -91,7 +91,7 @@ static int run(struct client *cl, const char *name, const char *const *argv, boo
 	if (!body)
 		return -1;
 	call.json = body;
-	op = api_start(cl, &call, err);
+	op = api_begin(cl, &call, err);
 	if (!op)
 		return instance_missing(cl, name, err);
 	s.op = op;

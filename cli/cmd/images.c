@@ -103,7 +103,7 @@ int c_image_info(struct cli *c, struct err *err)
 
 	if (object_open(c, args_pos(&c->args, 0), &o, err) < 0)
 		return -1;
-	i = object_get(&o, err);
+	i = object_read(&o, err);
 	if (!i)
 		return -1;
 	printf("Fingerprint: %s\n", json_str(i, "fingerprint", ""));

@@ -223,7 +223,7 @@ static int move_to_member(struct cli *c, struct client *cl, const struct ask *as
 	if (args_value(a, "storage"))
 		json_put_str(body, "pool", args_value(a, "storage"));
 	call.json = body;
-	begun = api_start(cl, &call, err);
+	begun = api_begin(cl, &call, err);
 	if (!begun)
 		return instance_missing(cl, ask->name, err);
 	op = api_wait(cl, begun, err);

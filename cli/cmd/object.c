@@ -42,7 +42,7 @@ int c_show(struct cli *c, struct err *err)
 
 	if (object_open(c, args_pos(&c->args, 0), &o, err) < 0)
 		return -1;
-	obj = object_get(&o, err);
+	obj = object_read(&o, err);
 	if (!obj)
 		return -1;
 	out = shown(&o, obj, args_flag(&c->args, "expanded"));
@@ -118,7 +118,7 @@ int c_get(struct cli *c, struct err *err)
 
 	if (open_for_key(c, &o, &first, err) < 0)
 		return -1;
-	obj = object_get(&o, err);
+	obj = object_read(&o, err);
 	if (!obj)
 		return -1;
 	key = args_pos(&c->args, first);

@@ -22,7 +22,7 @@ int c_profile_copy(struct cli *c, struct err *err)
 
 	if (!cl || object_open(c, args_pos(&c->args, 0), &o, err) < 0)
 		return -1;
-	from = object_get(&o, err);
+	from = object_read(&o, err);
 	if (!from)
 		return -1;
 	body = pick_fields(from, o.kind->put);

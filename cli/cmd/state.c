@@ -52,7 +52,7 @@ static json_t *begin_action(struct client *cl, const char *name, const json_t *b
 	json_t *op;
 
 	call.json = body;
-	op = api_start(cl, &call, err);
+	op = api_begin(cl, &call, err);
 	if (!op)
 		instance_missing(cl, name, err);
 	return op;

@@ -73,7 +73,7 @@ int c_storage_volume_info(struct cli *c, struct err *err)
 
 	if (object_open(c, args_pos(&c->args, 0), &o, err) < 0)
 		return -1;
-	volume = object_get(&o, err);
+	volume = object_read(&o, err);
 	if (!volume)
 		return object_missing(&o, err);
 	path = xasprintf("%.*s/state", (int)strcspn(o.path, "?"), o.path);
@@ -123,7 +123,7 @@ int c_storage_info(struct cli *c, struct err *err)
 	json_object_set_new(out, "info", info);
 	if (object_open(c, args_pos(&c->args, 0), &o, err) < 0)
 		return -1;
-	pool = object_get(&o, err);
+	pool = object_read(&o, err);
 	res = pool ? pool_resources(c, &o, err) : NULL;
 	if (!res)
 		return -1;

@@ -133,7 +133,7 @@ static int add_token(struct client *cl, struct err *err)
 	body = request_body(&c->args, given);
 	json_put_bool(body, "token", true);
 	call.json = body;
-	op = api_start(cl, &call, err);
+	op = api_begin(cl, &call, err);
 	if (!op)
 		return -1;
 	meta = json_obj(op, "metadata");

@@ -380,7 +380,7 @@ int api_send(struct client *cl, const struct api_call *call, struct http_reply *
 	return answer_error(cl, ret, call->stranger, err);
 }
 
-json_t *api_start(struct client *cl, const struct api_call *call, struct err *err)
+json_t *api_begin(struct client *cl, const struct api_call *call, struct err *err)
 {
 	_reply_ struct http_reply reply = { 0 };
 

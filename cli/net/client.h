@@ -63,7 +63,7 @@ json_t *api_get(struct client *cl, const char *path, struct err *err);
 /* *ret_etag (may be NULL when the server sent none) is freed by the caller. */
 json_t *api_get_etag(struct client *cl, const char *path, char **ret_etag, struct err *err);
 /* The operation as the server first answered it, without waiting; its "id" is set. */
-json_t *api_start(struct client *cl, const struct api_call *call, struct err *err);
+json_t *api_begin(struct client *cl, const struct api_call *call, struct err *err);
 /* The body of a GET to a file; *ret holds the headers, and is freed by the caller. */
 int api_download(struct client *cl, const char *path, int fd, const char *progress,
 		 struct http_reply *ret, struct err *err);

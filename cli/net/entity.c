@@ -218,7 +218,7 @@ int object_missing(const struct object *o, struct err *err)
 	return -1;
 }
 
-json_t *object_get(const struct object *o, struct err *err)
+json_t *object_read(const struct object *o, struct err *err)
 {
 	json_t *obj = api_get(o->cl, o->path, err);
 

@@ -44,7 +44,7 @@ int object_open_as(struct cli *c, const struct entity *kind, const char *arg, st
 void object_close(struct object *o);
 #define _object_ __attribute__((cleanup(object_close)))
 
-json_t *object_get(const struct object *o, struct err *err);
+json_t *object_read(const struct object *o, struct err *err);
 /* Servers answer "not found" in many words: names the object where the message does not. -1. */
 int object_missing(const struct object *o, struct err *err);
 /* Reads, lets `change` alter, and writes back the object; again when it changed meanwhile. */
