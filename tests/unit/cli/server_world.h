@@ -291,7 +291,8 @@ static inline void world_answers(struct world *w, const struct answer *answers, 
 {
 	assert(n <= WORLD_ANSWERS);
 	memset(w->answers, 0, sizeof(w->answers));
-	memcpy(w->answers, answers, n * sizeof(*answers));
+	if (n)
+		memcpy(w->answers, answers, n * sizeof(*answers));
 	sbuf_reset(&w->asked);
 }
 
@@ -448,6 +449,25 @@ static inline void world_add_remote(struct world *w, const char *name, const cha
 	assert(c && conf_add(c, name, w->tls.address, pin, NULL, &err) == 0);
 	assert(conf_save(c, &err) == 0);
 	conf_free(c);
+}
+
+/* A command without its words, for what lies below commands. */
+static inline struct cli *world_cli(struct world *w)
+{
+	struct cli *c = xnew(struct cli);
+	struct err err;
+
+	c->conf = conf_load(w->socket, &err);
+	assert(c->conf);
+	c->quiet = true;
+	return c;
+}
+
+static inline void world_end_cli(struct cli *c)
+{
+	client_close_all(c);
+	conf_free(c->conf);
+	free(c);
 }
 
 static inline int world_set_up(void **state)

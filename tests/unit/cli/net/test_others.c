@@ -7,23 +7,6 @@
 #define MEMBERS "GET /1.0/cluster/members?recursion=1"
 #define PATH "/1.0/instances/c1"
 
-static struct cli *open_cli(struct world *w)
-{
-	struct cli *c = xnew(struct cli);
-	struct err err;
-
-	c->conf = conf_load(w->socket, &err);
-	assert_non_null(c->conf);
-	return c;
-}
-
-static void close_cli(struct cli *c)
-{
-	client_close_all(c);
-	conf_free(c->conf);
-	free(c);
-}
-
 /* The text under "at" of what is got, or its error; the caller frees. */
 static char *get_from(const struct others *o)
 {
@@ -36,7 +19,7 @@ static char *get_from(const struct others *o)
 static void a_socket_has_its_own_daemon_alone(void **state)
 {
 	struct world *w = *state;
-	struct cli *c = open_cli(w);
+	struct cli *c = world_cli(w);
 	struct err err;
 	_others_ struct others o = others_of(client_open(c, REMOTE_LOCAL, &err));
 	_free_ char *got = NULL;
@@ -46,7 +29,7 @@ static void a_socket_has_its_own_daemon_alone(void **state)
 	WORLD_ANSWER(w, ONCE("GET " PATH, "starting", 503), SAYS("GET " PATH, "{\"at\":\"m1\"}"));
 	got = get_from(&o);
 	assert_string_equal(got, "m1");
-	close_cli(c);
+	world_end_cli(c);
 }
 
 static void a_member_is_asked_in_its_place(void **state)
@@ -61,7 +44,7 @@ static void a_member_is_asked_in_its_place(void **state)
 	struct others o;
 
 	world_add_remote(w, "far", w->tls.fingerprint);
-	c = open_cli(w);
+	c = world_cli(w);
 	WORLD_ANSWER(w, SAYS(MEMBERS, members), SAYS("GET " PATH, "{\"at\":\"m3\"}"));
 	o = others_of(client_open(c, "far", &err));
 	assert_int_equal(json_array_size(o.members), 3);
@@ -75,14 +58,14 @@ static void a_member_is_asked_in_its_place(void **state)
 	_free_ char *refused = get_from(&o);
 	assert_string_equal(refused, "no such instance");
 	others_done(&o);
-	close_cli(c);
+	world_end_cli(c);
 }
 
 /* One that does not tell whom it has beside it is asked again itself. */
 static void a_lone_server_is_asked_again(void **state)
 {
 	struct world *w = *state;
-	struct cli *c = open_cli(w);
+	struct cli *c = world_cli(w);
 	struct err err;
 	_others_ struct others o = { 0 };
 	_free_ char *got = NULL;
@@ -92,7 +75,7 @@ static void a_lone_server_is_asked_again(void **state)
 	assert_null(o.members);
 	got = get_from(&o);
 	assert_string_equal(got, "m1");
-	close_cli(c);
+	world_end_cli(c);
 }
 
 int main(void)
