@@ -24,6 +24,9 @@ OPTION = re.compile(r'\bjson_(?:str|int|bool|obj|arr|object_get)\((\w+),\s*"([\w
 OPTIONS = re.compile(r"options|(?:\w+_)?(?:dev|device|root|nic|disk)")
 TABLE_OF_TYPE = re.compile(r"&(device_\w+\.keys)\b")
 EACH_DEVICE = re.compile(r'\bjson_object_foreach\([^;]*?devices"?\)*,\s*\w+(?:->\w+)?,\s*(\w+)\)')
+# A function that asks for the key that it is given: whoever calls it reads.
+FUNCTION = re.compile(r"^(?:static )?[A-Za-z_][\w *]*?\b(\w+)\(([^;{}#]*)\)\n\{\n(.*?)^\}", re.M | re.S)
+BY_NAME = re.compile(r"\bkeys_(?:text|bool|number|get|read|read_value)\(&(\w+(?:\.keys)?),[^;\"]*?, (\w+)[,)]")
 READERS = ("node/", "cluster/", "api/", "migrate/")
 HEAD = """<!-- SPDX-License-Identifier: Apache-2.0 -->
 # Configuration keys
@@ -130,6 +133,26 @@ class Reads:
         for m in () if inside else TABLE_OF_TYPE.finditer(text):
             say(m, f"{m[1]} is one type's table: ask by an operation (node/device/device.h)")
 
+    def askers(self, text):
+        """[(pattern of a call of a function that reads the key it is given, the set that it reads of)]"""
+        for name, head, body in FUNCTION.findall(text):
+            given = [re.findall(r"\w+", p)[-1] for p in head.split(",") if re.search(r"\w", p)]
+            for m in BY_NAME.finditer(body):
+                if m[2] in given:
+                    before = given.index(m[2]) * r"[^,;\"]*,\s*"
+                    yield re.compile(rf'\b{name}\({before}(?:"([\w.]+)"|(\w+)[\[,)])'), m[1]
+
+    def check_asked(self, text, say):
+        """The key is said at the call, or by a variable of the file that was given one."""
+        for call, table in self.askers(text):
+            for m in call.finditer(text):
+                variable = rf'\bchar \*(?:const )?{m[2]}(?:\[\])? = ((?:[^;"]|"[\w.]+")*);'
+                said = [m[1]] if m[1] else re.findall(r'"([\w.]+)"', " ".join(re.findall(variable, text)))
+                for key in said:
+                    row = self.find(self.rows_of_set(table), key)
+                    if not row or row.refused:
+                        say(m, f'"{key}" is no row of the table of {table}')
+
     def check(self, report):
         for path, text in self.sources.items():
             def say(m, advice, path=path, text=text):
@@ -151,6 +174,7 @@ class Reads:
                 if (lower or m[2] != "NULL") and self.find(self.rows, m[1]):
                     say(m, f'read "{m[1]}" by its table: keys_text() and its like know the default')
             self.check_options(path, text, say)
+            self.check_asked(text, say)
             for m in self.literal.finditer(text) if self.literal else ():
                 row = self.find(self.rows, m[1])
                 if not row or row.refused:

@@ -8,6 +8,12 @@ TABLES = [
     ("node/device/device.def", "DEVICE", "node/device/{}.c", "device_{}", ["type", r"\bdev|\bnics?\b|\broot\b"]),
     ("node/network/type.def", "NETWORK", "node/network/{}.c", "network_{}", ["type", r"\bnet"]),
 ]
+# Words that others have for something else, the kernel (links, file systems) and the API (states, choices): where
+# they are compared like this, or anywhere.
+ALIKE = {"bridge": r'\bkind\b|RTA_DATA', "overlay": r'"nfs"', "none": "", "disk": r"\bwant\b|\busage\b"}
+NOT_LISTED = ("bridge", "none")
+COMPARED = r'\b(?:str_\w+|strn?(?:case)?cmp)\s*\([^;{]*"NAME"|\bcase .*"NAME"'
+LISTED = r'^\s*(?:(?:"[^"]*"|NULL),?\s*)*"NAME"\s*,?\s*(?:(?:"[^"]*"|NULL),?\s*)*\}?$'
 FREE = ("tests/", "bench/")
 EXAMPLE = re.compile(r'" *dunlind? ')  # for people, who have to name one
 COMMENT_OR_LITERAL = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.S)
@@ -32,6 +38,13 @@ def statements(text, table):
         yield line, re.sub("\0(\\d+)\0", lambda m: literals[int(m[1])], part)
 
 
+def decides(name, statement):
+    """Whatever the variable is called: a value is compared with the name, or the name is one of a list of words."""
+    patterns = (COMPARED,) if name in NOT_LISTED else (COMPARED, LISTED)
+    found = any(re.search(p.replace("NAME", name), statement) for p in patterns)
+    return found and (name not in ALIKE or not re.search(ALIKE[name], statement))
+
+
 def check_table(table, texts, report):
     path, macro, file, symbol, about = table
     for name in re.findall(rf"^{macro}\((\w+),", texts.get(path, ""), re.M):
@@ -43,7 +56,7 @@ def check_table(table, texts, report):
                 continue
             for line, statement in statements(text, other.endswith(".def")):
                 named = any(word.search(x) and not EXAMPLE.match(x) for x in LITERAL.findall(statement))
-                if named and all(re.search(x, statement, re.I) for x in about) or \
+                if named and all(re.search(x, statement, re.I) for x in about) or decides(name, statement) or \
                         re.search(rf"\b{symbol.format(name)}\b", statement):
                     report(other, line, "owner", f"{name} is known in {own} alone: ask an operation or a flag of it")
 

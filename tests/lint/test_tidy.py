@@ -169,6 +169,8 @@ READER = 'x = keys_text(&a_keys, json_obj(d, "config"), "{}");\n'
 LIVE = {"node/a/keys.def": KEY.format("speed", "LIVE")}
 PACE = {"node/a/keys.def": KEY.format("car.pace", "LIVE")}
 DEVICE = {"node/device/device.def": KEY.format("pool", "LIVE"), "node/device/r.c": 'option(options, "pool");'}
+ASKER = "static const char *option(const json_t *o, const char *name)\n{\n" \
+        "\treturn keys_text(&device_any.keys, o, name);\n}\n"
 TYPES = "".join(KEY.format("speed", "LIVE").replace("any", name) for name in ("car", "boat"))
 OPTION = 'OPT("fast", "quick", 0, OPT_FLAG, NULL, "Fast")\n'
 COMMANDS = 'CMD("go", 0, 0, "fast", c_go, "", "Go")\nCMD("stop", 0, 0, "", c_stop, "", "Stop")\n'
@@ -218,6 +220,11 @@ TREES = [  # (rule, path, tree): one violation each
                                              '\tf(json_int(v, "pool", 0));'}),
     ("key", "api/b.c", {**DEVICE, "api/b.c": 'keys_text(&device_nic.keys, v, "pool");'}),
     ("key", "node/device/b.c", {**DEVICE, "node/device/b.c": 'json_bool(options, "pool", true);'}),
+    ("key", "node/device/b.c", {**DEVICE, "node/device/b.c": ASKER + 'x = option(o, "pool");\ny = option(o, "pol");'}),
+    ("key", "node/device/b.c", {**DEVICE, "node/device/b.c": ASKER + 'const char *const all[] = { "pool", "pol" };\n'
+                                                             'option(o, all[i]);'}),
+    ("key", "node/device/b.c", {**DEVICE, "node/device/b.c": ASKER + 'const char *name = v4 ? "pool" : "pol";\n'
+                                                             'option(o, name);'}),
     ("key", "cluster/b.c", {**PACE, "api/c.c": '"car.pace"',
                             "cluster/m/k.c": TABLE("").replace("a_keys", "server_keys"),
                             "cluster/b.c": 'setting_get(c->store, "cluster.pace");'}),
@@ -245,7 +252,9 @@ TREES = [  # (rule, path, tree): one violation each
     ("unused", "base/a.h", {"base/keys.def": "", "base/a.h": "int f(void);\n"}),
     ("unused", "base/a.h", {"base/keys.def": "", "base/a.h": "int f(void);\n", "base/a.c": "int f(void)\n{\n}\n"}),
 ]
-QUIET = {**STATES, **DEVICE, "node/device/c.c": 'json_str(dev, "pool", NULL); keys_text(&device_a.keys, d, "pool");',
+QUIET = {**STATES, **DEVICE,
+         "node/device/d.c": ASKER + 'const char *name = "pool";\noption(o, name); option(o, other);',
+         "node/device/c.c": 'json_str(dev, "pool", NULL); keys_text(&device_a.keys, d, "pool");',
          "api/d.c": 'json_object_foreach(leases, name, v)\n\tjson_str(v, "pool", NULL); json_str(dev, "device", "");',
           "node/b.c": 'log_info("ready", "n", 1); x = "it is ready"; y = STATUS_RUNNING;',
          "cluster/c.c": '[DB_READY] = "ready",', "tests/a.c": '"Running"',
@@ -302,6 +311,9 @@ def owner_faults(path, text):
     ("node/daemon/a.c", 1, 'p = json_pack("{s:{s:s}}", "networks", "type", "star");\n'),
     ("cli/form/opts.def", 1, 'OPT("nettype", "Type of network: star (default)")\n'),
     ("api/object/a.c", 1, "if (type == &network_star)\n\tb();\n"),
+    ("migrate/a.c", 1, 'if (str_eq(v, "thin"))\n\tb();\n'),
+    ("cli/cmd/a.c", 1, 'return strcmp(word, "plug") == 0;\n'),
+    ("api/a.c", 1, 'static const char *const words[] = { "x", "star", NULL };\n'),
 ])
 def test_owners(path, line, text):
     assert owner_faults(path, text) == [(path, line, "owner")]
@@ -315,7 +327,8 @@ def test_owners(path, line, text):
     ("cli/help.def", 'HELP("network create", "A type: ", "dunlin network create net --type star")\n'),
     ("node/daemon/init.c", 'static const char usage[] = "  dunlind init --storage-backend thin\\n";\n'),
     ("node/device/plug.c", 'const struct device_ops device_plug = { .type = "plug" };\n'),
-    ("node/network/a.c", 'if (str_eq(l.kind, "star"))\n\treturn;\n'),
+    ("node/network/a.c", 'if (str_eq(l.kind, "bridge"))\n\treturn;\n'),
+    ("api/a.c", 'put(j, "thin", 1); x = json_obj(state, "plug");\n'),
     ("cli/cmd/a.c", 'source = json_pack("{s:s}", "type", "plug");\n'),
     ("cli/cmd/a.c", 'COL("TYPE", cell_text, "type") COL("DEVICE", cell_usage, "state/plug/root/usage")\n'),
 ])
