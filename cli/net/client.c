@@ -389,30 +389,6 @@ json_t *api_begin(struct client *cl, const struct api_call *call, struct err *er
 	return http_reply_metadata(&reply, err);
 }
 
-json_t *api_run(struct client *cl, const struct api_call *call, struct err *err)
-{
-	_reply_ struct http_reply reply = { 0 };
-	_json_ json_t *meta = NULL;
-
-	if (api_send(cl, call, &reply, err) < 0)
-		return NULL;
-	meta = http_reply_metadata(&reply, err);
-	if (!meta || reply.head.status != 202)
-		return take_ptr(meta);
-	return api_wait(cl, meta, err);
-}
-
-int api_do(struct client *cl, const char *method, const char *path, const json_t *body,
-	   struct err *err)
-{
-	struct api_call call = API_CALL(method, path);
-	_json_ json_t *done = NULL;
-
-	call.json = body;
-	done = api_run(cl, &call, err);
-	return done ? 0 : -1;
-}
-
 json_t *api_get_etag(struct client *cl, const char *path, char **ret_etag, struct err *err)
 {
 	struct api_call call = API_CALL("GET", path);

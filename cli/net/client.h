@@ -54,11 +54,6 @@ struct api_call {
 /* Answers with an error status fail with the server's message. The caller frees the reply. */
 int api_send(struct client *cl, const struct api_call *call, struct http_reply *ret,
 	     struct err *err);
-/* Metadata of the answer; of an operation, its final object, when it succeeded. */
-json_t *api_run(struct client *cl, const struct api_call *call, struct err *err);
-/* api_run() without the result. `body` may be NULL. */
-int api_do(struct client *cl, const char *method, const char *path, const json_t *body,
-	   struct err *err);
 json_t *api_get(struct client *cl, const char *path, struct err *err);
 /* *ret_etag (may be NULL when the server sent none) is freed by the caller. */
 json_t *api_get_etag(struct client *cl, const char *path, char **ret_etag, struct err *err);
@@ -69,7 +64,12 @@ int api_download(struct client *cl, const char *path, int fd, const char *progre
 		 struct http_reply *ret, struct err *err);
 struct ws *api_websocket(struct client *cl, const char *path, struct err *err);
 
-/* cli/net/wait.c: waits for the operation to end, with its progress on the terminal; Ctrl-C cancels
+/* cli/net/wait.c: metadata of the answer; of an operation, its final object, when it succeeded. */
+json_t *api_run(struct client *cl, const struct api_call *call, struct err *err);
+/* api_run() without the result. `body` may be NULL. */
+int api_do(struct client *cl, const char *method, const char *path, const json_t *body,
+	   struct err *err);
+/* Waits for the operation to end, with its progress on the terminal; Ctrl-C cancels
  * it when it may be. The final operation object, or NULL with the operation's error; ERR_UNKNOWN
  * when the server does not tell any more how it ends. */
 json_t *api_wait(struct client *cl, const json_t *op, struct err *err);
