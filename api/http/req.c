@@ -8,7 +8,7 @@
 #include "api/http/req_int.h"
 #include "api/http/server_int.h"
 #include "base/mem.h"
-#include "base/net/wskey.h"
+#include "base/net/handshake.h"
 #include "base/str.h"
 
 #define JSON_FILE_MAX (4 << 20)

@@ -12,7 +12,7 @@
 #include "api/http/conn.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/net/wskey.h"
+#include "base/net/handshake.h"
 #include "base/str.h"
 
 #define MESSAGE_MAX (8 << 20)

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "api/work/background.h"
-#include "api/work/bootorder.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
+#include "api/work/order.h"
 #include "api/work/state.h"
 #include "api/work/task.h"
 #include "base/clock.h"

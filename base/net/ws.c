@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/net/wskey.h"
+#include "base/net/handshake.h"
 #include "base/rng.h"
 
 #define MESSAGE_MAX (16 << 20)

@@ -35,7 +35,7 @@ CONFINED = {
     "lxc/*": ["node/*/verb*.c", "node/host/lxc_*.c"],
     "dqlite.h": ["cluster/db/dqnode.c"],
     "sqlite3.h": ["cluster/member/life.c", "cluster/replica/*.c", "cluster/db/*.c"],
-    "openssl/*": ["base/net/tls.c", "base/net/x509.c", "base/net/certinfo.c", "base/net/wskey.c",
+    "openssl/*": ["base/net/tls.c", "base/net/x509.c", "base/net/certinfo.c", "base/net/handshake.c",
                   "base/digest.c", "base/rng.c"],
     "uv.h": ["base/*.c", "api/http/*.c"],
     "jansson.h": ["base/json*.c", "base/json*.h"],

@@ -27,7 +27,7 @@
 
 #include "base/io.h"
 #include "base/mem.h"
-#include "base/net/wskey.h"
+#include "base/net/handshake.h"
 #include "base/sbuf.h"
 #include "base/str.h"
 #include "cli/commands.h"

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/net/ws.h"
-#include "base/net/wskey.h"
+#include "base/net/handshake.h"
 #include "base/str.h"
 #include "tests/unit/base/patience.h"
 

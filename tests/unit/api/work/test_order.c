@@ -2,7 +2,7 @@
 /* Which instances start and stop with their host, and in which order. */
 #include "tests/unit/api/work/work_world.h"
 
-#include "api/work/bootorder.h"
+#include "api/work/order.h"
 
 static struct work_world world;
 

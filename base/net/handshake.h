@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base/net/wskey.h - the websocket handshake's answer to a key (RFC 6455 section 4.2.2). */
+/* base/net/handshake.h - the websocket handshake's answer to a key (RFC 6455 section 4.2.2). */
 #pragma once
 
 #define WS_ACCEPT_SIZE 29

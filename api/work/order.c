@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/work/bootorder.h"
+#include "api/work/order.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api/work/bootorder.h - which instances of this member start with their host or stop with it, and
+/* api/work/order.h - which instances of this member start with their host or stop with it, and
  * in which order: the highest priority first, then by name. */
 #pragma once
 #include "api/work/env.h"

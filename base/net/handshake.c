@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/net/wskey.h"
+#include "base/net/handshake.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "base/net/wskey.h"
+#include "base/net/handshake.h"
 
 /* The example of RFC 6455, 1.3, and others by openssl(1). */
 static void answers_keys(void **state)
