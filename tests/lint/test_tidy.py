@@ -430,6 +430,13 @@ def test_names_of_others_are_listed_while_they_are_used():
 PARTS = {"base/part.def": 'PART(wheel, 4, "round")\n', "base/part.h": "#define PART(name, count, doc) #name count\n"}
 
 
+FILLED = "static const struct {{\n\tconst char *name; /* it */\n\tint count;\n}} parts[] = {{\n" \
+         "#define PIECE(name_, count_) {{ #name_, count_ }},\n}};\n{};\n"
+SHARED = "const struct part parts[] = {{\n#define PIECE(n, c) {{ fn_##n, #n, c }},\n}};\n{};\nx->fn(1, 2);\n"
+
+STRUCT = "struct part {\n\tint (*fn)(int a, int b);\n\tconst char *name;\n\tint count;\n};\n"
+
+
 def column_faults(tree):
     found = []
     columns.check(tree, tree, lambda path, line, rule, advice: found.append((rule, path, line)))
@@ -439,6 +446,10 @@ def column_faults(tree):
 @pytest.mark.parametrize("rule,path,tree", [
     ("column", "base/part.def", {**PARTS, "base/part.h": "#define PART(name, count, doc) #name\n"}),
     ("column", "base/part.def", {**PARTS, "base/part.h": "#define PART(name, ...) #name\n"}),
+    ("column", "base/b.c", {"base/b.c": FILLED.format("*p = parts[0].name")}),
+    ("column", "base/b.c", {"base/b.c": FILLED.format("parts[0].name; p.count = 1")}),
+    ("column", "base/b.c", {"base/b.c": FILLED.replace("#name_, count_", ".count = count_").format("")}),
+    ("column", "base/b.c", {"base/b.c": SHARED.format("p->name"), "base/b.h": STRUCT}),
     ("text", "api/a.c", {**PARTS, "api/a.c": 'if (str_starts(err->msg, "no "))'}),
     ("text", "migrate/a.c", {**PARTS, "migrate/a.c": "return strstr(req_err.msg, word);"}),
     ("text", "api/a.c", {**PARTS, "api/a.c": "if (memmem(err->msg, 3, word, 2))"}),
@@ -448,11 +459,13 @@ def column_faults(tree):
     ("text", "base/err.c", {**PARTS, "base/err.c": "bool f(struct err *err) { return strstr(err->msg, word); }\n"}),
 ])
 def test_columns(rule, path, tree):
-    assert column_faults(tree) == [(rule, path, 1)]
+    assert [fault[:2] for fault in column_faults(tree)] == [(rule, path)]
 
 
 @pytest.mark.parametrize("tree", [
     {**PARTS, "base/part.c": "#define PART(...)\n"},
+    {"base/b.c": FILLED.format("f(parts[0].name, p->count == 1)")},
+    {"base/b.c": SHARED.format("p->name"), "base/c.c": "x->count;", "base/b.h": STRUCT},
     {**PARTS, "base/part.h": "#define PART(name, ...) #name\n", "api/a.c": "#define PART(name, rest, doc) rest\n"},
     {**PARTS, "api/a.c": 'if (err->kind == ERR_CONFLICT) log(err->msg);'},
     {**PARTS, "api/a.c": "str_copy(text, sizeof(text), err->msg); n = strlen(err->msg);"
