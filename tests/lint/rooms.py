@@ -7,6 +7,7 @@ LIST = "tests/lint/rooms.txt"
 ROW = re.compile(r"([\w/]+):((?: [\w/]+)*) *\| (\S.*)")
 INCLUDE = re.compile(r'\s*#\s*include\s*"([^"]+)"')
 FREE, UNIT = ("tests/", "bench/"), "tests/unit/"
+ENDINGS = ("", "s", "rs")  # tokens beside token, handlers beside handle: another word
 
 
 class Rooms:
@@ -77,8 +78,12 @@ class Rooms:
                     self.report(LIST, self.line[room], "rooms", f"{room} does not use {seen}: take it out")
 
     def check_name(self, path, texts):
-        """`conn_read.c` beside `conn.c`, or `conn_write.c`, is in want of a room, or of a name of its own."""
+        """`conn_read.c` beside `conn.c`, or `conn_write.c`, is in want of a room, or of a name of its own; so is
+        `connfile.c`."""
         folder, stem = str(Path(path).parent), Path(path).stem
+        for other in self.stems[folder] if "_" not in stem else ():
+            if stem.startswith(other) and stem[len(other):] not in ENDINGS:
+                self.report(path, 1, "room", f"drop the neighbour's prefix {other}")
         head = stem.rpartition("_")[0]
         if not head or stem.endswith("_int"):
             return

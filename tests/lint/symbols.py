@@ -52,6 +52,32 @@ def calls(objects):
     return graph
 
 
+def check_twice(objects, report):
+    """What links both programs' rooms, as unit tests do, would get the one for the other."""
+    homes = defaultdict(list)
+    for path, (defined, _) in sorted(objects.items()):
+        for symbol in defined - {"main"}:
+            homes[symbol].append(path)
+    for symbol, paths in sorted(homes.items()):
+        if len(paths) > 1:
+            report(paths[-1] + ".c", 1, "twice", f"{symbol} is in {paths[0]}.c, too: call it something else")
+
+
+PROTOTYPE = re.compile(r"^(?!static|typedef|#)[A-Za-z_][\w \*]*?\b(\w+)\([^{}]*?\)(?: *__attribute__.*)?;", re.M)
+OFFERS = ("cluster/cluster.h",)  # what a whole floor offers, in whichever of its rooms
+
+
+def check_headers(objects, texts, report):
+    """A header tells of its own room: what a room below told of one above would be a way up."""
+    homes = {symbol: str(Path(path).parent) for path, (defined, _) in objects.items() for symbol in defined}
+    for path, text in texts.items():
+        room = str(Path(path).parent)
+        for m in PROTOTYPE.finditer(text) if path.endswith(".h") and path not in OFFERS else ():
+            if homes.get(m[1], room) != room:
+                report(path, text.count("\n", 0, m.start()) + 1, "header", f"{m[1]}() is in {homes[m[1]]}: "
+                       "declare it there")
+
+
 def variables(objects, path):
     """What of a file is writable, by the sections."""
     nm = ["nm", "-f", "sysv", f"{objects}/{path}.o"]
@@ -142,7 +168,10 @@ def check(objects, texts, report):
         if path.endswith(".c") and str(Path(path).parent) in symbols.sees and path[:-2] not in read \
                 and not path.startswith("node/hook/"):  # programs of their own
             report(path, 1, "symbols", f"there is no object of it in {objects}: build first (make)")
-    symbols.graph = calls({path: found for path, found in read.items() if str(Path(path).parent) in symbols.sees})
+    ours = {path: found for path, found in read.items() if str(Path(path).parent) in symbols.sees}
+    symbols.graph = calls(ours)
+    check_twice(ours, report)
+    check_headers(ours, {p: t for p, t in texts.items() if str(Path(p).parent) in symbols.sees}, report)
     symbols.check_arrows()
     symbols.check_circles(texts[LIST])
     check_globals(objects, symbols.graph, texts, report)

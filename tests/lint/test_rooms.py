@@ -46,6 +46,11 @@ def test_two_files_of_one_prefix_are_told():
                        "node/host/net_int.h": "", "node/host/nets.c": ""})
 
 
+def test_a_neighbours_name_begins_no_other():
+    assert told(**{"node/host/net.c": "", "node/host/netfile.h": ""}) == [("node/host/netfile.h", 1, "room")]
+    assert not told(**{"node/host/net.c": "", "node/host/nets.c": "", "node/pool/netfile.c": ""})
+
+
 def test_unit_tests_mirror_the_rooms():
     assert not told(**{"tests/unit/node/host/test_pids.c": ""})
 

@@ -52,6 +52,9 @@ def test_what_is_seen_leads_no_further(tmp_path):
                             "base/net/tls.c": "void tls(void) {}\n"}),
     ("node/pool/a.c", "circle", RING),
     ("node/pool/a.c", "circle", TABLE),
+    ("node/top/all.c", "twice", {"node/pool/pool.c": TREE["node/pool/pool.c"] + "void same(void) {}\n",
+                                 "node/top/all.c": TREE["node/top/all.c"] + "void same(void) {}\n"}),
+    ("node/host/host.h", "header", {"node/host/host.h": "void pids(void);\nint pool(int a,\n\tint b);\n"}),
     ("node/pool/late.c", "symbols", {"node/pool/late.c": ""}),
     ("node/pool/n.c", "global", {"node/pool/n.c": "int n;\nint f(void) { return n++; }\n"}),
     ("node/pool/n.c", "global", {"node/pool/n.c": "int f(void) { static int n = 1; return n++; }\n"}),
@@ -83,4 +86,4 @@ def test_rows_of_circles_are_true(tmp_path, row):
 def test_the_command_is_another_program(tmp_path):
     tree = {"node/host/kill.c": "void show(void);\nvoid kill_it(void) { show(); }\n",
             "node/host/show.c": "void show(void) {}\n", "cli/show.c": "void show(void) {}\n"}
-    assert not told(tmp_path, tree, LIST + "cli: | the command\n")[0]
+    assert told(tmp_path, tree, LIST + "cli: | the command\n")[0] == [("node/host/show.c", "twice")]
