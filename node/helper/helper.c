@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/helper/helper.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 
 #define ANSWER_MAX (16 << 20)
 #define LOG_MAX 4096
+#define VERB_PREFIX "helper-"
 
 /* Answers and logs are memory files, not pipes: a helper never blocks on a reader, and a
  * process that inherited one keeps nobody waiting for an end of file. */
@@ -38,6 +40,18 @@ static void close_files(struct helper *h)
 		close(take_fd(&h->log));
 }
 
+/* A program that was started for a verb and did not take it goes on as if it had been given none:
+ * it would start itself for ever. */
+static bool is_helper(void)
+{
+	struct err err;
+	size_t len = 0;
+	_free_ char *words = io_read_file("/proc/self/cmdline", ANSWER_MAX, &len, &err);
+
+	return words && strlen(words) + 1 < len &&
+	       str_starts(words + strlen(words) + 1, VERB_PREFIX);
+}
+
 static int spawn(struct helper *h, const char *verb, const char *tie, int in, const int *extra,
 		 int nextra, struct err *err)
 {
@@ -46,6 +60,9 @@ static int spawn(struct helper *h, const char *verb, const char *tie, int in, co
 				  .fds = { -1, h->log, h->log, in, h->out },
 				  .nfds = HELPER_FD_EXTRA + nextra };
 
+	assert(str_starts(verb, VERB_PREFIX));
+	if (is_helper())
+		return err_set(err, ERR_INTERNAL, "%s: a helper starts no other helper", verb);
 	if (nextra > PROC_FDS_MAX - HELPER_FD_EXTRA)
 		return err_set(err, ERR_INTERNAL, "%s: too many descriptors", verb);
 	for (int i = 0; i < nextra; i++)

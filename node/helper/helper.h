@@ -4,7 +4,8 @@
  * Whatever forks, enters namespaces or calls liblxc's start, stop, exec, checkpoint and restore
  * runs in a helper: single-threaded, JSON on descriptor 3 in, JSON on descriptor 4 out, stderr
  * captured, a deadline, killable with its process group. Extra descriptors follow from 5. The
- * answer is {"ok": ...} or {"error": {"kind","message"}}.
+ * name of a verb begins with "helper-", and a helper starts no other. The answer is {"ok": ...}
+ * or {"error": {"kind","message"}}.
  */
 #pragma once
 #include "base/json.h"

@@ -26,8 +26,14 @@ static json_t *wait_here(const json_t *request, struct err *err)
 	return NULL;
 }
 
+static json_t *begin_another(const json_t *request, struct err *err)
+{
+	return helper_run("helper-wait", request, NULL, 0, PATIENCE, err);
+}
+
 static const struct helper_verb own_verbs[] = {
 	{ "helper-wait", wait_here },
+	{ "helper-another", begin_another },
 	{ NULL, NULL },
 };
 
@@ -50,6 +56,17 @@ static void test_unknown_verb(void **state)
 	assert_int_equal(helper_main(helper_verbs, 1, argv), -1);
 	assert_int_equal(helper_main(helper_verbs, 2, argv), -1);
 	assert_int_equal(helper_main(helper_verbs, 2, other), -1);
+}
+
+/* Nor does a program that was started as one and does not know it. */
+static void test_helper_starts_no_other(void **state)
+{
+	_json_ json_t *request = json_object();
+	struct err err = { 0 };
+
+	assert_null(helper_run("helper-another", request, NULL, 0, PATIENCE, &err));
+	assert_int_equal(err.kind, ERR_INTERNAL);
+	assert_non_null(strstr(err.msg, "a helper starts no other helper"));
 }
 
 static void test_killed(void **state)
@@ -139,9 +156,13 @@ static void test_watch(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_error_travels), cmocka_unit_test(test_unknown_verb),
-		cmocka_unit_test(test_killed),        cmocka_unit_test(test_deadline),
-		cmocka_unit_test(test_watch),         cmocka_unit_test(test_too_many_descriptors),
+		cmocka_unit_test(test_error_travels),
+		cmocka_unit_test(test_unknown_verb),
+		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_watch),
+		cmocka_unit_test(test_too_many_descriptors),
+		cmocka_unit_test(test_helper_starts_no_other),
 	};
 	int rc = helper_main(helper_verbs, argc, argv);
 
