@@ -45,6 +45,17 @@ static int option(int fd, int level, int name)
 	return getsockopt(fd, level, name, &v, &len) == 0 ? v : -1;
 }
 
+/* CRIU 4.2 binds it without its link, which the kernel does not take. */
+static bool is_connection_of_link(int fd)
+{
+	struct sockaddr_in6 own = { 0 }, peer;
+	socklen_t own_len = sizeof(own), peer_len = sizeof(peer);
+
+	return getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 &&
+	       own.sin6_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&own.sin6_addr) &&
+	       getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0;
+}
+
 void task_socket(const struct task *t, int pidfd, const char *number)
 {
 	int64_t n = -1;
@@ -63,6 +74,9 @@ void task_socket(const struct task *t, int pidfd, const char *number)
 	if (domain == AF_INET && type == SOCK_DGRAM && option(fd, IPPROTO_UDP, UDP_CORK) > 0)
 		task_refuse(t, "holds back the rest of a datagram (UDP_CORK), which CRIU cannot "
 			       "carry over");
+	if (protocol == IPPROTO_TCP && is_connection_of_link(fd))
+		task_refuse(t, "has a connection of a link-local address, which CRIU cannot carry "
+			       "over");
 	for (size_t i = 0; i < ARRAY_SIZE(carried_sockets); i++) {
 		if (domain == carried_sockets[i].domain && fits(carried_sockets[i].type, type) &&
 		    fits(carried_sockets[i].protocol, protocol))

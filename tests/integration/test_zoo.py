@@ -38,6 +38,8 @@ REFUSED = {
     "rds": ["rds (process", "family 21"],
     "bluetooth": ["bluetooth (process", "family 31"],
     "pppoe": ["pppoe (process", "family 24"],
+    "tcp6-link": ["tcp6-link (process", "link-local"],
+    "tcp6-link-any": ["tcp6-link-any (process", "link-local"],
     "tcp-tls": ["tcp-tls (process", "TLS"],
     "mptcp": ["mptcp (process", "Multipath"],
     "mptcp-connected": ["mptcp-connected (process", "Multipath"],

@@ -222,6 +222,92 @@ static bool tcp6_make(void)
 	return zoo_readable(fd);
 }
 
+/* An address of eth0 that means nothing without it, and is no longer tentative. */
+static bool find_link_local(char text[33], unsigned *index)
+{
+	unsigned prefix, scope, flags;
+	FILE *f = fopen("/proc/net/if_inet6", "re");
+	char name[IFNAMSIZ];
+	bool found = false;
+
+	while (f && !found && fscanf(f, "%32s %x %x %x %x %15s", text, index, &prefix, &scope,
+				     &flags, name) == 6)
+		found = scope == 0x20 && !(flags & 0x40) && strcmp(name, "eth0") == 0;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static bool link_local(struct sockaddr_in6 *ret)
+{
+	char text[33];
+	unsigned index;
+	int tries = 0;
+
+	while (!find_link_local(text, &index)) {
+		NEED(tries++ < 1000);
+		poll(NULL, 0, 10);
+	}
+	*ret = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_scope_id = index };
+	for (int i = 0; i < 16; i++)
+		NEED(sscanf(text + 2 * i, "%2hhx", &ret->sin6_addr.s6_addr[i]) == 1);
+	return true;
+}
+
+static bool tcp6_link_listen_make(void)
+{
+	struct sockaddr_in6 at;
+
+	NEED(link_local(&at));
+	NEED((listener = socket(AF_INET6, SOCK_STREAM, 0)) >= 0);
+	NEED(bind(listener, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(listener, 4) == 0);
+	return true;
+}
+
+static bool tcp6_link_listen_same(void)
+{
+	struct sockaddr_in6 at;
+	socklen_t len = sizeof(at);
+	int s;
+
+	NEED(getsockname(listener, (struct sockaddr *)&at, &len) == 0);
+	NEED((s = socket(AF_INET6, SOCK_STREAM, 0)) >= 0);
+	NEED(connect(s, (struct sockaddr *)&at, sizeof(at)) == 0);
+	close(s);
+	return true;
+}
+
+static bool tcp6_link_make(void)
+{
+	struct sockaddr_in6 at;
+	socklen_t len = sizeof(at);
+
+	NEED(tcp6_link_listen_make());
+	NEED(getsockname(listener, (struct sockaddr *)&at, &len) == 0);
+	NEED((fd = socket(AF_INET6, SOCK_STREAM, 0)) >= 0);
+	NEED(connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0);
+	NEED((other = accept(listener, NULL, NULL)) >= 0);
+	NEED(write(other, "hello", 5) == 5);
+	return zoo_readable(fd);
+}
+
+static bool tcp6_link_any_make(void)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6 }, at;
+	socklen_t len = sizeof(any);
+
+	NEED(link_local(&at));
+	NEED((listener = socket(AF_INET6, SOCK_STREAM, 0)) >= 0);
+	NEED(bind(listener, (struct sockaddr *)&any, len) == 0 && listen(listener, 4) == 0);
+	NEED(getsockname(listener, (struct sockaddr *)&any, &len) == 0);
+	at.sin6_port = any.sin6_port;
+	NEED((fd = socket(AF_INET6, SOCK_STREAM, 0)) >= 0);
+	NEED(connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0);
+	NEED((other = accept(listener, NULL, NULL)) >= 0);
+	NEED(write(other, "hello", 5) == 5);
+	return zoo_readable(fd);
+}
+
 static bool tcp_unopened_make(void)
 {
 	NEED((fd = socket(AF_INET, SOCK_STREAM, 0)) >= 0);
@@ -333,6 +419,20 @@ static bool udp_same(void)
 	return true;
 }
 
+static bool udp6_link_make(void)
+{
+	struct sockaddr_in6 at;
+	socklen_t len = sizeof(at);
+
+	NEED(link_local(&at));
+	NEED((fd = socket(AF_INET6, SOCK_DGRAM, 0)) >= 0);
+	NEED((other = socket(AF_INET6, SOCK_DGRAM, 0)) >= 0);
+	NEED(bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0);
+	NEED(getsockname(fd, (struct sockaddr *)&at, &len) == 0);
+	NEED(connect(other, (struct sockaddr *)&at, sizeof(at)) == 0);
+	return true;
+}
+
 /* The protocol allows it to be lost. */
 static bool udp_unread_make(void)
 {
@@ -417,6 +517,10 @@ const struct state zoo_streams[] = {
 	{ "tcp-connecting", tcp_connecting_make, still_open },
 	{ "tcp-waiting", tcp_waiting_make, NULL },
 	{ "tcp6", tcp6_make, tcp_same },
+	{ "tcp6-link", tcp6_link_make, tcp_same },
+	{ "tcp6-link-any", tcp6_link_any_make, tcp_same },
+	{ "tcp6-link-open", tcp6_link_listen_make, tcp6_link_listen_same },
+	{ "udp6-link", udp6_link_make, udp_same },
 	{ "tcp-unopened", tcp_unopened_make, still_open },
 	{ "tcp-urgent", tcp_urgent_make, tcp_urgent_same },
 	{ "tcp-tls", tcp_tls_make, NULL },
