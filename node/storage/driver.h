@@ -64,6 +64,21 @@ struct storage_ops {
 	 * without this copies: its volumes need their image no more. */
 	char *(*stands_on)(const struct storage_pool *p, const char *volume);
 
+	/* A copy of its data as they are now, while nobody writes to them; then it is kept, whole
+	 * and on the disk, until it is removed, or the volume is: 0 as well when it is gone. */
+	int (*snapshot)(const struct storage_pool *p, const char *volume, const char *id,
+			struct err *err);
+	int (*snapshot_keep)(const struct storage_pool *p, const char *volume, const char *id,
+			     struct err *err);
+	int (*snapshot_remove)(const struct storage_pool *p, const char *volume, const char *id,
+			       struct err *err);
+	/* Goes back to a snapshot, which stays: what fails for want of space is in the first; the
+	 * second may be called again until it succeeds, and drops the memory that is kept. */
+	int (*restore_prepare)(const struct storage_pool *p, const char *volume, const char *id,
+			       struct err *err);
+	int (*restore)(const struct storage_pool *p, const char *volume, struct err *err);
+	int (*restore_drop)(const struct storage_pool *p, const char *volume, struct err *err);
+
 	/* Helpers only: the root of a spec's container at mountpoint. The working directory is an
 	 * empty folder for what the driver needs on the way (rootfs.h). */
 	int (*mount)(const json_t *spec, const char *mountpoint, struct err *err);

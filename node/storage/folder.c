@@ -24,8 +24,6 @@
 #define USAGE_ENTRIES 200000 /* beyond that the walk costs more than the number is worth */
 #define USAGE_DEPTH 100
 #define USAGE_LOOK 256 /* entries between looks at the clock */
-#define TEMP_PREFIX ".tmp-"
-#define DELETED_PREFIX ".deleted-"
 
 static char *volumes_of(const struct storage_pool *p)
 {
@@ -178,17 +176,17 @@ json_t *folder_pool_usage(const struct storage_pool *p, struct err *err)
 	return usage;
 }
 
-int folder_recover(const struct storage_pool *p, struct err *err)
+/* What was half-made or half-removed in a folder, by its name. */
+static int drop_hidden(const struct storage_pool *p, const char *folder, struct err *err)
 {
-	_free_ char *volumes = volumes_of(p);
-	DIR *d = opendir(volumes);
+	DIR *d = opendir(folder);
 	struct dirent *e;
 	int rc = 0;
 
 	while (rc == 0 && d && (e = readdir(d))) {
-		_free_ char *path = xasprintf("%s/%s", volumes, e->d_name);
+		_free_ char *path = xasprintf("%s/%s", folder, e->d_name);
 
-		if (!str_starts(e->d_name, TEMP_PREFIX) && !str_starts(e->d_name, DELETED_PREFIX))
+		if (!str_starts(e->d_name, FOLDER_TEMP) && !str_starts(e->d_name, FOLDER_DELETED))
 			continue;
 		log_info("leftover of an interrupted job removed", "path", path);
 		rc = p->driver->ops->folder->drop(path, err);
@@ -196,6 +194,31 @@ int folder_recover(const struct storage_pool *p, struct err *err)
 	if (d)
 		closedir(d);
 	return rc;
+}
+
+static int recover_volume(const struct storage_pool *p, const char *volume, struct err *err)
+{
+	_free_ char *path = folder_path(p, volume);
+	_free_ char *snapshots = folder_snapshots(p, volume);
+
+	return drop_hidden(p, path, err) < 0 ? -1 : drop_hidden(p, snapshots, err);
+}
+
+int folder_recover(const struct storage_pool *p, struct err *err)
+{
+	_free_ char *volumes = volumes_of(p);
+	_json_ json_t *names = NULL;
+	json_t *v;
+	size_t i;
+
+	if (drop_hidden(p, volumes, err) < 0)
+		return -1;
+	names = folder_list(p);
+	json_array_foreach(names, i, v) {
+		if (recover_volume(p, json_string_value(v), err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 json_t *folder_list(const struct storage_pool *p)
@@ -210,6 +233,11 @@ json_t *folder_list(const struct storage_pool *p)
 char *folder_path(const struct storage_pool *p, const char *volume)
 {
 	return xasprintf("%s/containers/%s", p->source, volume);
+}
+
+char *folder_snapshots(const struct storage_pool *p, const char *volume)
+{
+	return xasprintf("%s/containers/%s/snapshots", p->source, volume);
 }
 
 char *folder_data_path(const struct storage_pool *p, const char *volume)
@@ -273,7 +301,7 @@ int folder_create(const struct storage_pool *p, const char *volume, const char *
 	assert(volume[0] != '.');
 	if (io_exists(path))
 		return err_set(err, ERR_CONFLICT, "volume \"%s\" exists", volume);
-	temp = hidden_path(p, TEMP_PREFIX, volume);
+	temp = hidden_path(p, FOLDER_TEMP, volume);
 	if (build(p, temp, volume, image_root, err) == 0)
 		return 0;
 	p->driver->ops->folder->drop(temp, &ignored);
@@ -283,7 +311,7 @@ int folder_create(const struct storage_pool *p, const char *volume, const char *
 int folder_remove(const struct storage_pool *p, const char *volume, struct err *err)
 {
 	_free_ char *path = folder_path(p, volume);
-	_free_ char *hidden = hidden_path(p, DELETED_PREFIX, volume);
+	_free_ char *hidden = hidden_path(p, FOLDER_DELETED, volume);
 
 	assert(volume[0] != '.');
 	if (rename(path, hidden) < 0)

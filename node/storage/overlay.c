@@ -70,6 +70,30 @@ static int make(const char *volume, const char *image_root, struct err *err)
 	return symlink(image_root, note) < 0 ? err_sys(err, "create %s", note) : 0;
 }
 
+static int forget_origin(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	lremovexattr(path, "trusted.overlay.origin");
+	lremovexattr(path, "trusted.overlay.nlink");
+	return 0;
+}
+
+/* What an upper layer remembers of inodes, of its own and of those below. */
+static int forget_inodes(const char *upper, struct err *err)
+{
+	lremovexattr(upper, "trusted.overlay.uuid");
+	if (nftw(upper, forget_origin, WALK_FDS, FTW_PHYS | FTW_MOUNT) < 0)
+		return err_sys(err, "walk through the upper layer");
+	return 0;
+}
+
+/* The index is of the inodes of the layer that was there. */
+static int forget_work(const char *volume, struct err *err)
+{
+	_free_ char *work = xasprintf("%s/" WORK, volume);
+
+	return io_remove_tree(work, err) < 0 ? -1 : io_folder(work, 0700, err);
+}
+
 static char *image_of(const char *volume)
 {
 	_free_ char *note = xasprintf("%s/" IMAGE, volume);
@@ -105,20 +129,13 @@ static int try_mount(const char *mountpoint)
 		     ",index=on,nfs_export=on,metacopy=off,redirect_dir=on,xino=off");
 }
 
-static int forget_origin(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	lremovexattr(path, "trusted.overlay.origin");
-	return 0;
-}
-
 /* Same content, other inodes: a folder of the upper layer that remembers another one below is no
  * longer merged with it. */
 static int forget_lower(struct err *err)
 {
-	lremovexattr(VOLUME "/" UPPER, "trusted.overlay.uuid");
-	if (nftw(VOLUME "/" UPPER, forget_origin, WALK_FDS, FTW_PHYS | FTW_MOUNT) < 0)
-		return err_sys(err, "walk through the upper layer");
-	return io_remove_tree(VOLUME "/" WORK "/index", err);
+	return forget_inodes(VOLUME "/" UPPER, err) < 0
+		       ? -1
+		       : io_remove_tree(VOLUME "/" WORK "/index", err);
 }
 
 static int mount_merged(const char *mountpoint)
@@ -165,6 +182,8 @@ static const struct folder_ops folder = {
 	.make = make,
 	.drop = io_remove_tree,
 	.stands_on = image_of,
+	.detach = forget_inodes,
+	.replaced = forget_work,
 };
 
 /* The others name inodes of this file system. */

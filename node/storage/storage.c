@@ -345,6 +345,68 @@ int volume_rename(struct node *n, const json_t *pool, const char *name, const ch
 	return p.driver->ops->rename(&p, name, new_name, err);
 }
 
+static int open_volume(struct storage_pool *ret, struct node *n, const json_t *pool,
+		       const char *name, struct err *err)
+{
+	return pool_open(ret, n, pool, err) < 0 ? -1 : check_volume_name(name, err);
+}
+
+int volume_snapshot(struct node *n, const json_t *pool, const char *name, const char *id,
+		    struct err *err)
+{
+	_pool_ struct storage_pool p = { 0 };
+
+	if (open_volume(&p, n, pool, name, err) < 0 || check_volume_name(id, err) < 0)
+		return -1;
+	return p.driver->ops->snapshot(&p, name, id, err);
+}
+
+int volume_snapshot_keep(struct node *n, const json_t *pool, const char *name, const char *id,
+			 struct err *err)
+{
+	_pool_ struct storage_pool p = { 0 };
+
+	if (open_volume(&p, n, pool, name, err) < 0 || check_volume_name(id, err) < 0)
+		return -1;
+	return p.driver->ops->snapshot_keep(&p, name, id, err);
+}
+
+int volume_snapshot_delete(struct node *n, const json_t *pool, const char *name, const char *id,
+			   struct err *err)
+{
+	_pool_ struct storage_pool p = { 0 };
+
+	if (open_volume(&p, n, pool, name, err) < 0 || check_volume_name(id, err) < 0)
+		return -1;
+	return p.driver->ops->snapshot_remove(&p, name, id, err);
+}
+
+int volume_restore_prepare(struct node *n, const json_t *pool, const char *name, const char *id,
+			   struct err *err)
+{
+	_pool_ struct storage_pool p = { 0 };
+
+	if (open_volume(&p, n, pool, name, err) < 0 || check_volume_name(id, err) < 0)
+		return -1;
+	return p.driver->ops->restore_prepare(&p, name, id, err);
+}
+
+int volume_restore(struct node *n, const json_t *pool, const char *name, struct err *err)
+{
+	_pool_ struct storage_pool p = { 0 };
+
+	return open_volume(&p, n, pool, name, err) < 0 ? -1 : p.driver->ops->restore(&p, name, err);
+}
+
+int volume_restore_drop(struct node *n, const json_t *pool, const char *name, struct err *err)
+{
+	_pool_ struct storage_pool p = { 0 };
+
+	if (open_volume(&p, n, pool, name, err) < 0)
+		return -1;
+	return p.driver->ops->restore_drop(&p, name, err);
+}
+
 int64_t volume_usage(struct node *n, const json_t *pool, const char *name, int64_t deadline)
 {
 	_pool_ struct storage_pool p = { 0 };

@@ -31,6 +31,24 @@ bool volume_is_kept(struct node *n, const json_t *pool, const char *name);
 /* Allocated bytes of its data; -1 when they cannot be counted by the deadline. */
 int64_t volume_usage(struct node *n, const json_t *pool, const char *name, int64_t deadline);
 
+/* A copy of a volume's data as they are now, under an id of the caller's: who could write to them
+ * stands still. Then it is kept, whole and on the disk; it is renamed and deleted with the volume.
+ */
+int volume_snapshot(struct node *n, const json_t *pool, const char *name, const char *id,
+		    struct err *err);
+int volume_snapshot_keep(struct node *n, const json_t *pool, const char *name, const char *id,
+			 struct err *err);
+/* Kept or not; 0 as well when it is gone. */
+int volume_snapshot_delete(struct node *n, const json_t *pool, const char *name, const char *id,
+			   struct err *err);
+/* Has what a snapshot holds ready to take the place of the volume's data; then they are replaced,
+ * and kept memory goes with the old ones: 0 as well when that is done, or nothing is ready. Or the
+ * volume stays as it is. */
+int volume_restore_prepare(struct node *n, const json_t *pool, const char *name, const char *id,
+			   struct err *err);
+int volume_restore(struct node *n, const json_t *pool, const char *name, struct err *err);
+int volume_restore_drop(struct node *n, const json_t *pool, const char *name, struct err *err);
+
 /* The driver of a pool for which none is named. */
 const char *storage_driver_default(void);
 /* "overlay, dir": all of them, the default first; the caller frees. */

@@ -276,6 +276,106 @@ static void holds_its_image(void **state, const char *driver)
 	end(&t);
 }
 
+/* --- snapshots ------------------------------------------------------------------------------ */
+
+static int snapshot(struct under_test *t, const char *volume, const char *id)
+{
+	if (volume_snapshot(&t->w->n, t->pool, volume, id, &t->err) < 0)
+		return -1;
+	return volume_snapshot_keep(&t->w->n, t->pool, volume, id, &t->err);
+}
+
+static int restore(struct under_test *t, const char *volume, const char *id)
+{
+	if (volume_restore_prepare(&t->w->n, t->pool, volume, id, &t->err) < 0)
+		return -1;
+	return volume_restore(&t->w->n, t->pool, volume, &t->err);
+}
+
+static bool spoils(const char *root)
+{
+	_free_ char *made = xasprintf("%s/made", root), *later = xasprintf("%s/later", root);
+	_free_ char *etc = xasprintf("%s/etc", root);
+	struct err err;
+
+	return io_remove_tree(etc, &err) == 0 && unlink(made) == 0 && mkdir(later, 0700) == 0;
+}
+
+static bool is_spoilt(const char *root)
+{
+	return stat_below(root, "etc").st_ino == 0 && stat_below(root, "later").st_ino != 0;
+}
+
+static void goes_back(void **state, const char *driver)
+{
+	struct under_test t;
+
+	begin(&t, state, driver);
+	create(&t, "c1", t.w->image);
+	check_ok(snapshot(&t, "c1", "new"), &t.err);
+	assert_true(inside(&t, "c1", true, changes));
+	check_ok(snapshot(&t, "c1", "changed"), &t.err);
+	assert_int_equal(snapshot(&t, "c1", "changed"), -1);
+	assert_int_equal(t.err.kind, ERR_CONFLICT);
+	assert_true(inside(&t, "c1", true, spoils));
+	check_ok(volume_rename(&t.w->n, t.pool, "c1", "c2", &t.err), &t.err);
+	for (int i = 0; i < 2; i++) {
+		check_ok(restore(&t, "c2", "changed"), &t.err);
+		assert_true(inside(&t, "c2", true, is_changed));
+		assert_true(inside(&t, "c2", true, spoils));
+		assert_true(inside(&t, "c2", true, is_spoilt));
+	}
+	check_ok(restore(&t, "c2", "new"), &t.err);
+	assert_true(inside(&t, "c2", true, is_image));
+	assert_true(inside(&t, "c2", false, is_shifted_image));
+	/* What is done is not done again. */
+	check_ok(volume_restore(&t.w->n, t.pool, "c2", &t.err), &t.err);
+	assert_true(inside(&t, "c2", true, is_image));
+	for (int i = 0; i < 2; i++)
+		check_ok(volume_snapshot_delete(&t.w->n, t.pool, "c2", "new", &t.err), &t.err);
+	assert_int_equal(restore(&t, "c2", "new"), -1);
+	assert_true(inside(&t, "c2", true, is_image));
+	check_ok(restore(&t, "c2", "changed"), &t.err);
+	assert_true(inside(&t, "c2", true, is_changed));
+	delete (&t, "c2");
+	create(&t, "c2", t.w->image);
+	assert_int_equal(restore(&t, "c2", "changed"), -1);
+	delete (&t, "c2");
+	end(&t);
+}
+
+/* Neither a half-made snapshot nor what was ready for a restore counts. */
+static void gives_up_half_of_it(void **state, const char *driver)
+{
+	struct under_test t;
+	_free_ char *path = NULL;
+	int entries;
+
+	begin(&t, state, driver);
+	create(&t, "c1", t.w->image);
+	path = volume_path(&t.w->n, t.pool, "c1");
+	entries = count_all(path);
+	check_ok(snapshot(&t, "c1", "new"), &t.err);
+	assert_true(inside(&t, "c1", true, changes));
+	check_ok(volume_snapshot(&t.w->n, t.pool, "c1", "half", &t.err), &t.err);
+	check_ok(storage_recover(&t.w->n, &t.err), &t.err);
+	assert_int_equal(volume_snapshot_keep(&t.w->n, t.pool, "c1", "half", &t.err), -1);
+	check_ok(volume_snapshot(&t.w->n, t.pool, "c1", "half", &t.err), &t.err);
+	check_ok(volume_snapshot_delete(&t.w->n, t.pool, "c1", "half", &t.err), &t.err);
+	check_ok(volume_restore_prepare(&t.w->n, t.pool, "c1", "new", &t.err), &t.err);
+	check_ok(volume_restore_drop(&t.w->n, t.pool, "c1", &t.err), &t.err);
+	check_ok(volume_restore(&t.w->n, t.pool, "c1", &t.err), &t.err);
+	assert_true(inside(&t, "c1", true, is_changed));
+	check_ok(volume_restore_prepare(&t.w->n, t.pool, "c1", "new", &t.err), &t.err);
+	check_ok(storage_recover(&t.w->n, &t.err), &t.err);
+	check_ok(volume_restore(&t.w->n, t.pool, "c1", &t.err), &t.err);
+	assert_true(inside(&t, "c1", true, is_image));
+	check_ok(volume_snapshot_delete(&t.w->n, t.pool, "c1", "new", &t.err), &t.err);
+	assert_int_equal(count_all(path), entries);
+	delete (&t, "c1");
+	end(&t);
+}
+
 /* --- a daemon that dies --------------------------------------------------------------------- */
 
 static void make_and_delete(struct under_test *t, int tell)
@@ -351,6 +451,8 @@ static const struct {
 	{ "is counted", is_counted },
 	{ "is listed", is_listed },
 	{ "holds its image", holds_its_image },
+	{ "goes back to its snapshots", goes_back },
+	{ "gives up half of a snapshot", gives_up_half_of_it },
 	{ "survives kills", survives_kills },
 };
 
