@@ -338,6 +338,9 @@ void move_plan_with(struct mover *m, const char *name, const json_t *pool,
 
 	plan_compare(own, target_facts, json_str(pool, "driver", ""), ret);
 	plan_space(target_facts, &need, ret);
+	if (store_count(m->store, ENT_SNAPSHOT, name) > 0)
+		move_plan_add(ret, MOVE_REFUSED,
+			      "it has snapshots, which stay on their member: delete them first");
 	if (init == 0) {
 		move_plan_stopped(volume_is_kept(m->o.node, pool, name), ret);
 		return;

@@ -9,6 +9,7 @@
 #include "api/work/instance.h"
 #include "api/work/job.h"
 #include "api/work/outlook.h"
+#include "api/work/snapshot.h"
 #include "api/work/usage.h"
 #include "base/arch.h"
 #include "base/clock.h"
@@ -144,7 +145,8 @@ static json_t *full_state(const struct api_env *env, const json_t *doc)
 static void add_full(struct req *r, const json_t *doc, json_t *j)
 {
 	json_object_set_new(j, "backups", json_null());
-	json_object_set_new(j, "snapshots", json_null());
+	json_object_set_new(j, "snapshots",
+			    snapshots_json(req_env(r)->store, json_str(doc, "name", "")));
 	json_object_set_new(j, "state", full_state(req_env(r), doc));
 }
 
@@ -243,11 +245,18 @@ static json_t *changed_writable(struct req *r, const json_t *doc, const json_t *
 	return w;
 }
 
-static int check_put(struct req *r, const json_t *body)
+/* It has a body of its own: nothing else of it is looked at. LXD's clients name its instance,
+ * too. */
+static int start_restore(struct req *r, const json_t *body)
 {
-	if (!str_empty(json_str(body, "restore", "")))
-		return err_set(req_err(r), ERR_UNSUPPORTED, "snapshots are not implemented");
-	return 0;
+	const char *name = json_str(body, "restore", ""), *slash = strrchr(name, '/');
+	struct job_order o = { .kind = &jobs[JOB_RESTORE], .name = req_ref(r, 0) };
+
+	if (json_bool(body, "stateful", false))
+		return err_set(req_err(r), ERR_UNSUPPORTED,
+			       "snapshots with memory are not implemented");
+	o.own_args = json_pack("{s:s}", "snapshot", slash ? slash + 1 : name);
+	return reply_job(r, &o);
 }
 
 /* What clients send back, but can't change. */
@@ -301,9 +310,10 @@ int h_instance_put(struct req *r)
 	_json_ json_t *next = NULL, *args = NULL;
 	_row_ struct row row = { 0 };
 
-	if (!body || check_put(r, body) < 0 ||
-	    instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
+	if (!body || instance_get_here(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0)
 		return -1;
+	if (!str_empty(json_str(body, "restore", "")))
+		return start_restore(r, body);
 	next = next_writable(r, &row, body);
 	if (!next)
 		return -1;
@@ -340,8 +350,11 @@ int h_instance_patch(struct req *r)
 	struct instance_change c = { patched, &p };
 	_row_ struct row row = { 0 };
 
-	if (!p.body || check_put(r, p.body) < 0 ||
-	    instance_get(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0 ||
+	if (!p.body)
+		return -1;
+	if (!str_empty(json_str(p.body, "restore", "")))
+		return err_set(req_err(r), ERR_INVALID, "\"restore\" is for a PUT");
+	if (instance_get(req_env(r), req_ref(r, 0), &row, req_err(r)) < 0 ||
 	    job_call(req_env(r),
 		     &(struct job_order){ .kind = &jobs[JOB_UPDATE],
 					  .name = row.key,

@@ -232,6 +232,12 @@ int h_volume_snapshots_get(struct req *r)
 	return get_volume(r, &row) < 0 ? -1 : reply_sync(r, json_array());
 }
 
+int h_volume_snapshots_post(struct req *r)
+{
+	return err_set(req_err(r), ERR_UNSUPPORTED,
+		       "snapshots of volumes are not implemented: make one of the instance");
+}
+
 /* The settings that LXD's drivers have here are those of the root disk. */
 static int check_config(struct req *r, const json_t *config)
 {
@@ -286,7 +292,8 @@ int h_volume_put(struct req *r)
 	if (!body || get_volume(r, &row) < 0)
 		return -1;
 	if (!str_empty(json_str(body, "restore", "")))
-		return err_set(req_err(r), ERR_UNSUPPORTED, "snapshots are not implemented");
+		return err_set(req_err(r), ERR_UNSUPPORTED,
+			       "a volume goes back to a snapshot with its instance: restore that");
 	volume = volume_writable(row.doc);
 	if (check_etag(r, volume) < 0)
 		return -1;

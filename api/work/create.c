@@ -6,6 +6,7 @@
 #include "api/work/icache.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
+#include "api/work/snapshot.h"
 #include "api/work/spec.h"
 #include "base/fault.h"
 #include "base/mem.h"
@@ -38,7 +39,7 @@ static int delete_rows(const struct api_env *env, const json_t *doc, struct err 
 	if (!str_eq(json_str(row.doc, "uuid", ""), json_str(doc, "uuid", "")))
 		return 0;
 	tx_delete(tx, ENT_INSTANCE, name, REV_ANY);
-	if (address_release(env, name, tx, err) < 0)
+	if (address_release(env, name, tx, err) < 0 || snapshots_release(env, name, tx, err) < 0)
 		return -1;
 	return store_commit(env->store, tx, 0, NULL, err);
 }

@@ -4,6 +4,7 @@
 #include "api/work/address.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
+#include "api/work/snapshot.h"
 #include "api/work/spec.h"
 #include "base/fault.h"
 #include "base/mem.h"
@@ -52,6 +53,7 @@ static int delete_all(const struct api_env *env, const struct row *row, const st
 		return -1;
 	tx_delete(tx, ENT_INSTANCE, row->key, REV_ANY);
 	if (address_release(env, row->key, tx, err) < 0 ||
+	    snapshots_release(env, row->key, tx, err) < 0 ||
 	    store_commit_surely(env->store, tx, 0, err) < 0)
 		return -1;
 	store_fact_put(env->store, FACT_INSTANCE, row->key, NULL);

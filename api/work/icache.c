@@ -7,6 +7,7 @@
 
 #include "api/work/instance.h"
 #include "api/work/outlook.h"
+#include "api/work/snapshot.h"
 #include "api/work/spec.h"
 #include "api/work/state.h"
 #include "base/clock.h"
@@ -32,6 +33,7 @@ struct entry {
 	char *name, *member, *second_name;
 	struct told told[ARRAY_SIZE(told_kinds)];
 	int64_t rev;
+	uint64_t snapshots, snapshots_now; /* digest of their revisions: as rendered, as they are */
 	json_t *doc; /* the row, for rendering the state */
 	json_t *uses;
 	uint64_t memory_bytes, memory_percent, cpus;
@@ -164,6 +166,7 @@ static void render_state(const struct api_env *env, struct entry *e)
 {
 	_json_ json_t *fact = told_of(e, FACT_INSTANCE), *move = told_of(e, FACT_MOVE);
 	_json_ json_t *state = instance_state_json(env, e->doc, fact), *outlook = NULL;
+	_json_ json_t *snapshots = e->snapshots ? snapshots_json(env->store, e->name) : json_null();
 	struct sbuf b = SBUF(OBJECT_MAX);
 
 	e->status = instance_status_of(e->life, fact);
@@ -173,7 +176,9 @@ static void render_state(const struct api_env *env, struct entry *e)
 		    status_name(e->status), e->status);
 	json_append(&b, outlook);
 	e->status_len = b.len;
-	sbuf_puts(&b, ",\"backups\":null,\"snapshots\":null,\"state\":");
+	sbuf_puts(&b, ",\"backups\":null,\"snapshots\":");
+	json_append(&b, snapshots);
+	sbuf_puts(&b, ",\"state\":");
 	json_append(&b, state);
 	free(e->state);
 	e->state_len = b.len;
@@ -260,7 +265,9 @@ static void renew(struct refresh *r, struct entry *e)
 
 	if (e->new_doc || r->all)
 		render_head(r->env, r->profiles, e);
-	e->stale |= e->new_doc || life != e->life;
+	e->stale |= e->new_doc || life != e->life || e->snapshots != e->snapshots_now ||
+		    (r->all && e->snapshots);
+	e->snapshots = e->snapshots_now;
 	e->life = life;
 	e->new_doc = false;
 	for (size_t i = 0; i < ARRAY_SIZE(told_kinds); i++)
@@ -272,6 +279,22 @@ static int by_name(const void *key, const void *entry)
 	return strcmp(key, (*(struct entry *const *)entry)->name);
 }
 
+static struct entry *find_entry(const struct icache *c, const char *name)
+{
+	struct entry **found = c->n ? bsearch(name, c->v, c->n, sizeof(*c->v), by_name) : NULL;
+
+	return found ? *found : NULL;
+}
+
+static void take_snapshot(void *arg, const char *key, int64_t rev, const char *instance)
+{
+	struct entry *e = find_entry(arg, instance);
+
+	/* In no order; a revision is of one change. */
+	if (e)
+		e->snapshots_now += (uint64_t)rev * 1099511628211u;
+}
+
 struct hearing {
 	struct icache *c;
 	size_t which; /* of told_kinds */
@@ -280,9 +303,7 @@ struct hearing {
 static void take_fact(void *arg, const char *key, const char *member, const char *text)
 {
 	struct hearing *h = arg;
-	struct icache *c = h->c;
-	struct entry **found = c->n ? bsearch(key, c->v, c->n, sizeof(*c->v), by_name) : NULL;
-	struct entry *e = found ? *found : NULL;
+	struct entry *e = find_entry(h->c, key);
 	struct told *t = e ? &e->told[h->which] : NULL;
 
 	if (!e || !str_eq(member, e->member))
@@ -320,6 +341,9 @@ static void refresh_rows(const struct api_env *env, struct icache *c)
 	while (r.at < r.old_n)
 		entry_free(r.old[r.at++]);
 	free(r.old);
+	for (size_t i = 0; i < c->n; i++)
+		c->v[i]->snapshots_now = 0;
+	store_each_index(env->store, ENT_SNAPSHOT, take_snapshot, c);
 	for (size_t i = 0; i < c->n; i++)
 		renew(&r, c->v[i]);
 	json_decref(r.profiles);

@@ -89,12 +89,17 @@ int rename_check(struct job *j, struct err *err);
 int stop_check(struct job *j, struct err *err);
 int move_job_check(struct job *j, struct err *err);
 int delete_check(struct job *j, struct err *err);
+int take_check(struct job *j, struct err *err);
+int restore_check(struct job *j, struct err *err);
 int create_undo(struct job *j, enum job_phase phase, struct err *err);
 int update_undo(struct job *j, enum job_phase phase, struct err *err);
 int rename_undo(struct job *j, enum job_phase phase, struct err *err);
 int move_job_undo(struct job *j, enum job_phase phase, struct err *err);
+int restore_undo(struct job *j, enum job_phase phase, struct err *err);
+int take_undo(struct job *j, enum job_phase phase, struct err *err);
 int image_import_undo(struct job *j, enum job_phase phase, struct err *err);
 int rename_settle(const struct api_env *env, const struct row *row, struct err *err);
+int restore_settle(const struct api_env *env, const struct row *row, struct err *err);
 int move_job_settle(const struct api_env *env, const struct row *row, struct err *err);
 /* Ends a deletion, or takes back a creation, that a crash cut off: volume, container, row. */
 int removal_settle(const struct api_env *env, const struct row *row, struct err *err);
@@ -161,6 +166,8 @@ struct instance_change {
 	json_t *(*next)(void *arg, const struct row *row, struct err *err); /* NULL with err */
 	void *arg;
 };
+/* As a part of the job: the row with what is put in place, checked as an update is. */
+int instance_replace(struct job *j, const struct instance_change *c, struct err *err);
 /* Makes a running instance of this member like its row and its profiles. */
 int instance_apply(const struct api_env *env, const char *name, struct expanded *x,
 		   struct err *err);

@@ -9,6 +9,7 @@
 #include "api/work/instance.h"
 #include "api/work/job.h"
 #include "api/work/netsync.h"
+#include "api/work/snapshot.h"
 #include "api/work/spec.h"
 #include "api/work/state.h"
 #include "api/work/task.h"
@@ -283,6 +284,7 @@ void task_recover(const struct api_env *env, const char *unused)
 		log_err(LOG_WARN, "moves that were cut off are not settled", &err);
 	settle_pools(env);
 	settle_instances(env);
+	snapshots_settle_later(env);
 	warn_of_all_volumes(env);
 	settle_images(env, env->state->images);
 	json_decref(env->state->images);

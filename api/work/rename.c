@@ -6,6 +6,7 @@
 #include "api/work/icache.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
+#include "api/work/snapshot.h"
 #include "api/work/spec.h"
 #include "base/fault.h"
 #include "base/mem.h"
@@ -45,7 +46,8 @@ static int rename_rows(const struct api_env *env, const struct row *row, const c
 	json_put_str(row->doc, "name", new_name);
 	tx_delete(tx, ENT_INSTANCE, row->key, row->rev);
 	tx_put(tx, ENT_INSTANCE, new_name, REV_NONE, row->doc);
-	if (address_rename(env, row->key, new_name, tx, err) < 0)
+	if (address_rename(env, row->key, new_name, tx, err) < 0 ||
+	    snapshots_rename(env, row->key, new_name, tx, err) < 0)
 		return -1;
 	return store_commit_surely(env->store, tx, 0, err);
 }

@@ -106,6 +106,13 @@ static int put(struct update *u, struct err *err)
 	return rc;
 }
 
+int instance_replace(struct job *j, const struct instance_change *c, struct err *err)
+{
+	struct update u = { .j = j, .c = *c, .x = &j->x, .old = &j->old };
+
+	return put(&u, err);
+}
+
 static json_t *as_before(void *arg, const struct row *row, struct err *err)
 {
 	return json_incref(arg);

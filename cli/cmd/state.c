@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "cli/cmd/cmds.h"
 #include "cli/cmd/console.h"
+#include "cli/cmd/snapshot.h"
 #include "cli/form/kv.h"
 #include "cli/form/term.h"
 #include "cli/net/client.h"
@@ -293,16 +294,24 @@ static bool is_protected(const json_t *inst)
 	return on;
 }
 
+/* With --interactive: does the user want that? */
+static bool confirm(struct cli *c, const char *noun, const char *name, struct err *err)
+{
+	_free_ char *question = xasprintf("Delete %s %s?", noun, name);
+
+	if (!args_flag(&c->args, "interactive") || term_confirm(question))
+		return true;
+	err_set(err, ERR_CANCELLED, "%s \"%s\": not deleted", noun, name);
+	return false;
+}
+
 static int delete_one(struct cli *c, struct client *cl, const char *name, struct err *err)
 {
 	_json_ json_t *inst = instance_read(cl, name, err);
-	_free_ char *question = xasprintf("Delete instance %s?", name);
 	_free_ char *path = api_path("instances/%s", name);
 
-	if (!inst)
+	if (!inst || !confirm(c, "instance", name, err))
 		return -1;
-	if (args_flag(&c->args, "interactive") && !term_confirm(question))
-		return err_set(err, ERR_CANCELLED, "instance \"%s\": not deleted", name);
 	if (!has_status(inst, STATUS_STOPPED) && !has_status(inst, STATUS_ERROR)) {
 		if (!args_flag(&c->args, "force"))
 			return err_set(err, ERR_CONFLICT,
@@ -321,6 +330,11 @@ static int delete_one(struct cli *c, struct client *cl, const char *name, struct
 	return api_do(cl, "DELETE", path, NULL, err);
 }
 
+static int delete_snapshot(struct cli *c, struct client *cl, const char *name, struct err *err)
+{
+	return confirm(c, "snapshot", name, err) ? snapshot_delete(cl, name, err) : -1;
+}
+
 int c_delete(struct cli *c, struct err *err)
 {
 	int status = 0;
@@ -329,7 +343,8 @@ int c_delete(struct cli *c, struct err *err)
 		const char *name;
 		struct client *cl = client_of(c, args_pos(&c->args, i), &name, err);
 
-		if (cl && delete_one(c, cl, name, err) == 0)
+		if (cl && (snapshot_is_named(name) ? delete_snapshot(c, cl, name, err)
+						   : delete_one(c, cl, name, err)) == 0)
 			continue;
 		fprintf(stderr, "Error: %s\n", err->msg);
 		status = 1;
@@ -346,6 +361,8 @@ int c_rename(struct cli *c, struct err *err)
 
 	if (!cl)
 		return -1;
+	if (snapshot_is_named(name))
+		return snapshot_rename(cl, name, to, err);
 	path = api_path("instances/%s", name);
 	json_put_str(body, "name", to);
 	return api_do(cl, "POST", path, body, err) < 0 ? instance_missing(cl, name, err) : 0;

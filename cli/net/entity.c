@@ -26,6 +26,14 @@ static const struct entity server = {
 	.words = "config", .noun = "server", .put = "config", .map = "config", .show_put = true
 };
 
+/* All of it is shown; the server refuses to change more than its end. */
+static const struct entity snapshot = {
+	.words = "config",
+	.noun = "snapshot",
+	.put = "expires_at architecture config devices ephemeral profiles stateful",
+	.map = "config",
+};
+
 static bool begins_with(const char *words, const char *first)
 {
 	size_t len = strlen(first);
@@ -163,6 +171,16 @@ static int resolve_fingerprint(struct object *o, const char *const names[2], str
 
 static int resolve_instance(struct object *o, const char *const names[2], struct err *err)
 {
+	const char *slash = strchr(names[0], '/');
+
+	if (slash) {
+		_free_ char *instance = xstrndup(names[0], (size_t)(slash - names[0]));
+
+		o->kind = &snapshot;
+		o->name = xstrdup(names[0]);
+		o->path = api_path("instances/%s/snapshots/%s", instance, slash + 1);
+		return 0;
+	}
 	if (*names[0])
 		return resolve_name(o, names, err);
 	o->kind = &server;

@@ -73,6 +73,21 @@ static int wait_without_role(struct cluster *c, const char *name, struct err *er
 	return 0;
 }
 
+static int forget_instance(struct cluster *c, struct tx *t, const struct row *row, struct err *err)
+{
+	_rows_ struct rows leases = { 0 }, snapshots = { 0 };
+
+	tx_delete(t, ENT_INSTANCE, row->key, row->rev);
+	if (store_list(c->store, ENT_ADDRESS, row->key, &leases, err) < 0 ||
+	    store_list(c->store, ENT_SNAPSHOT, row->key, &snapshots, err) < 0)
+		return -1;
+	for (size_t k = 0; k < leases.n; k++)
+		lease_free(t, &leases.v[k]);
+	for (size_t k = 0; k < snapshots.n; k++)
+		tx_delete(t, ENT_SNAPSHOT, snapshots.v[k].key, snapshots.v[k].rev);
+	return 0;
+}
+
 static int forget_instances(struct cluster *c, struct tx *t, const char *name, struct err *err)
 {
 	_rows_ struct rows instances = { 0 };
@@ -80,13 +95,8 @@ static int forget_instances(struct cluster *c, struct tx *t, const char *name, s
 	if (store_list(c->store, ENT_INSTANCE, name, &instances, err) < 0)
 		return -1;
 	for (size_t i = 0; i < instances.n; i++) {
-		_rows_ struct rows leases = { 0 };
-
-		tx_delete(t, ENT_INSTANCE, instances.v[i].key, instances.v[i].rev);
-		if (store_list(c->store, ENT_ADDRESS, instances.v[i].key, &leases, err) < 0)
+		if (forget_instance(c, t, &instances.v[i], err) < 0)
 			return -1;
-		for (size_t k = 0; k < leases.n; k++)
-			lease_free(t, &leases.v[k]);
 	}
 	return 0;
 }

@@ -3,9 +3,12 @@
  * run. Pure: works on the document of a row.
  *
  *   creating --> ready <--> renaming      renaming: on disk, by its old or its new name
- *      |           |  ^         |
- *      |           |  |         v         moving: renamed, for a move that is not committed;
+ *      |         ^ |  ^         |
+ *      |         | |  |         v         moving: renamed, for a move that is not committed;
  *      +-> deleting   +------ moving              its commit, and calling it off, make it ready
+ *            ^   |
+ *            |   v                        restoring: as it was, or as a snapshot says
+ *          restoring
  *
  * A row in any state but ready belongs to a job of its member. When that was cut off, recovery of
  * the member settles it as the table of jobs says for that state (api/work/job.def); only a

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "node/container/limits.h"
 #include "node/container/lxcconf.h"
+#include "node/container/snapshots.h"
 #include "node/netlink/link.h"
 
 static const struct key rows[] = {

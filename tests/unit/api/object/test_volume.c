@@ -143,7 +143,7 @@ static void what_is_refused(void **state)
 		{ "PUT " P1 "/container/c1", "{'location':'m2'}", 400, "location" },
 		{ "PUT " P1 "/container/c1", "{'name':'c2'}", 400, "name" },
 		{ "PUT " P1 "/container/c1", "{'project':'web'}", 400, "project" },
-		{ "PUT " P1 "/container/c1", "{'restore':'snap0'}", 501, "snapshots" },
+		{ "PUT " P1 "/container/c1", "{'restore':'snap0'}", 501, "snapshot" },
 		{ "PUT " P1 "/container/c1", "{'nonsense':1}", 400, "nonsense" },
 		{ "PUT " P1 "/container/c9", "{}", 404, "c9" },
 		{ "POST " P1 "/container/c1", "{'name':'c4'}", 400, "move that" },

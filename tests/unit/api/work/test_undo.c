@@ -8,6 +8,7 @@
 #include "api/work/background.h"
 #include "api/work/instance.h"
 #include "api/work/job.h"
+#include "api/work/snapshot.h"
 #include "api/work/spec.h"
 #include "cluster/model/state.h"
 #include "node/image/image.h"
@@ -97,6 +98,8 @@ static const char *look(struct work_world *t, char seen[SEEN_MAX])
 	struct err err = { 0 };
 	_json_ json_t *pool = spec_pool_of(&t->env, "default", &err);
 	_json_ json_t *volumes = volume_list(t->env.node, pool);
+	_free_ char *volume = volume_path(t->env.node, pool, "c1");
+	_free_ char *copies = xasprintf("%s/snapshots", volume);
 	struct sbuf b = SBUF(SEEN_MAX);
 	_rows_ struct rows rows = { 0 };
 	json_t *v;
@@ -108,6 +111,10 @@ static const char *look(struct work_world *t, char seen[SEEN_MAX])
 			    json_str(json_obj(rows.v[i].doc, "config"), "user.a", "?"));
 	json_array_foreach(volumes, i, v)
 		sbuf_printf(&b, "volume %s, ", json_string_value(v));
+	if (store_count(t->w.store, ENT_SNAPSHOT, NULL))
+		sbuf_puts(&b, "snapshot, ");
+	if (io_exists(copies))
+		sbuf_puts(&b, "its copy, ");
 	if (image_present(t->env.node, FP))
 		sbuf_puts(&b, "image, ");
 	str_copy(seen, SEEN_MAX, b.data ? b.data : "");
@@ -130,6 +137,7 @@ static void clear(struct work_world *t)
 		if (store_get(t->w.store, ENT_INSTANCE, names[i], &row, &err) < 0)
 			continue;
 		tx_delete(tx, ENT_INSTANCE, names[i], REV_ANY);
+		tx_delete(tx, ENT_SNAPSHOT, "c1/s0", REV_ANY);
 		assert_int_equal(store_commit(t->w.store, tx, 0, NULL, &err), 0);
 	}
 	storage_delete_image(t->env.node, FP, &err);
@@ -183,6 +191,35 @@ static void leave_instance(struct work_world *t)
 	put_image(t);
 }
 
+/* Its row and, from some time on, its copy. */
+static void leave_snapshot(struct work_world *t)
+{
+	struct err err = { 0 };
+	_json_ json_t *pool = spec_pool_of(&t->env, "default", &err);
+
+	put(t, "c1", "ready", NULL, NULL);
+	put_volume(t, "c1");
+	world_put(&t->w, ENT_SNAPSHOT, "c1/s0",
+		  json_pack("{s:s, s:s, s:s, s:b}", "instance", "c1", "name", "s0", "id", "0011",
+			    SNAPSHOT_MAKING, true));
+	if (far >= JOB_MADE &&
+	    (volume_snapshot(t->env.node, pool, "c1", "0011", &err) < 0 ||
+	     volume_snapshot_keep(t->env.node, pool, "c1", "0011", &err) < 0))
+		fail_msg("%s", err.msg);
+}
+
+/* Nothing is decided yet: it is as it was. */
+static void leave_restore(struct work_world *t)
+{
+	json_t *doc = instance(t, "c1", "old");
+
+	json_put_str(doc, "state", "restoring");
+	json_object_set_new(doc, "restore",
+			    json_pack("{s:s, s:b}", "snapshot", "s0", "restart", 0));
+	world_put(&t->w, ENT_INSTANCE, "c1", doc);
+	put_volume(t, "c1");
+}
+
 static void leave_update(struct work_world *t)
 {
 	json_t *doc = instance(t, "c1", "new");
@@ -219,6 +256,10 @@ static const struct {
 	[JOB_MOVE] = { leave_move, "c1 ready old, volume c1, ", "c1 ready old, volume c1, ",
 		       "c1 ready old, volume c1, " },
 	[JOB_DELETE] = { leave_deletion, NULL, NULL, NULL },
+	[JOB_SNAPSHOT] = { leave_snapshot, "c1 ready old, volume c1, ", "c1 ready old, volume c1, ",
+			   "c1 ready old, volume c1, " },
+	[JOB_RESTORE] = { leave_restore, "c1 ready old, volume c1, ", "c1 ready old, volume c1, ",
+			  "c1 ready old, volume c1, " },
 	[JOB_IMAGE_IMPORT] = { leave_import, "", "", NULL },
 };
 
@@ -249,8 +290,8 @@ static void check(struct work_world *t, enum job_id id)
 	assert_int_not_equal(before[0], '\0');
 	k.check = NULL;
 	k.run = come_so_far;
-	o.own_args = json_pack("{s:o, s:s, s:s}", "doc", instance(t, "c1", "old"), "new_name", "c2",
-			       "fingerprint", FP);
+	o.own_args = json_pack("{s:o, s:s, s:s, s:s}", "doc", instance(t, "c1", "old"), "new_name",
+			       "c2", "fingerprint", FP, "name", "s0");
 	assert_int_equal(job_call(&t->env, &o, &err), -1);
 	/* what it failed with is what is told, whatever came of taking back */
 	assert_string_equal(err.msg, "it failed");

@@ -110,7 +110,8 @@ static void what_belongs_to_an_object_is_in_its_project(void **state)
 static void a_kind_says_whether_projects_part_it(void **state)
 {
 	static const enum entity in_projects[] = { ENT_INSTANCE, ENT_IMAGE,   ENT_ALIAS,
-						   ENT_PROFILE,  ENT_NETWORK, ENT_ADDRESS };
+						   ENT_PROFILE,  ENT_NETWORK, ENT_ADDRESS,
+						   ENT_SNAPSHOT };
 
 	for (enum entity e = 0; e < ENT_MAX; e++) {
 		enum scope scope = SCOPE_GLOBAL;

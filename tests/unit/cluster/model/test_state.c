@@ -19,7 +19,8 @@ static json_t *row_in(const char *word)
 	return doc;
 }
 
-static const char *const words[] = { "creating", "ready", "deleting", "renaming", "moving" };
+static const char *const words[] = { "creating", "ready",  "deleting",
+				     "renaming", "moving", "restoring" };
 
 /* The words are in the rows of clusters that exist. */
 static void test_words(void **state)
@@ -52,9 +53,9 @@ static void test_words_that_are_none(void **state)
 static void test_transitions(void **state)
 {
 	static const char *const may[] = {
-		/* creating ready deleting renaming moving */
-		[INST_CREATING] = ".xx..", [INST_READY] = ".xxx.",  [INST_DELETING] = "..x..",
-		[INST_RENAMING] = ".x..x", [INST_MOVING] = ".x...",
+		/* creating ready deleting renaming moving restoring */
+		[INST_CREATING] = ".xx...", [INST_READY] = ".xxx.x",  [INST_DELETING] = "..x...",
+		[INST_RENAMING] = ".x..x.", [INST_MOVING] = ".x....", [INST_RESTORING] = ".xx...",
 	};
 
 	for (int from = 0; from < INST_FOREIGN; from++) {
