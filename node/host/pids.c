@@ -125,7 +125,8 @@ int64_t pids_group_work(pid_t group)
 	uint64_t pid;
 
 	while (d && (e = readdir(d))) {
-		if (str_to_u64(e->d_name, INT32_MAX, &pid) && getpgid((pid_t)pid) == group)
+		if (str_to_u64(e->d_name, INT32_MAX, &pid) &&
+		    (getpgid((pid_t)pid) == group || descends((pid_t)pid, group)))
 			work += pids_work((pid_t)pid);
 	}
 	if (d)

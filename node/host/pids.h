@@ -28,7 +28,8 @@ int64_t pids_status_number(const char *status, const char *key);
 void pids_kill_offspring(pid_t pid);
 /* A number that grows as long as the process does anything at all; 0 when it is gone. */
 int64_t pids_work(pid_t pid);
-int64_t pids_group_work(pid_t group); /* of all in a process group */
+/* Of all in a process group, and of what they have begun elsewhere. */
+int64_t pids_group_work(pid_t group);
 /* A thread of it waits until its child has begun another program or ended (vfork(2)); until then
  * it cannot be stopped. */
 bool pids_waits_for_vfork(const char *proc, pid_t pid); /* proc: "/proc" */

@@ -3,14 +3,17 @@
 #include "tests/unit/migrate/mover_world.h"
 
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "migrate/sink.h"
 #include "node/host/pids.h"
 #include "tests/unit/base/patience.h"
 
 #define LATE_MS 1000
+#define MUCH_WORK 100 /* more than a shell does that waits */
 
 /* Of a container that is not here: it tells so before it may begin. */
 static void a_helper_that_cannot_begin_says_why(void **state)
@@ -114,6 +117,38 @@ static void one_that_is_late_is_named(void **state)
 	close(pair[1]);
 }
 
+/* A pager that has brought everything says so; any other end means that it never will. */
+static void a_pager_that_has_failed_is_noticed(void **state)
+{
+	static const struct {
+		const char *script, *answer;
+		int rc;
+	} rows[] = {
+		{ "exec sleep 1000", "", 0 },
+		{ "exit 0", "{\"ok\":{\"bytes\":1}}", 0 },
+		{ "exit 1", "", -1 },
+		{ "kill -9 $$", "", -1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct sink k = { .mv = a_move(), .pager = begun_by(rows[i].script) };
+		struct pollfd pf = { .fd = move_helper_fd(&k.pager), .events = POLLIN };
+		struct err err = { 0 };
+
+		k.pager.h.out = memfd_create("answer", MFD_CLOEXEC);
+		assert_int_equal(
+			io_write_full(k.pager.h.out, rows[i].answer, strlen(rows[i].answer)), 0);
+		if (i > 0)
+			assert_int_equal(poll(&pf, 1, PATIENCE_MS), 1);
+		assert_int_equal(sink_check_pager(&k, &err), rows[i].rc);
+		if (rows[i].rc < 0)
+			assert_non_null(strstr(err.msg, "fetch the memory of"));
+		/* It is not asked twice. */
+		assert_int_equal(sink_check_pager(&k, &err), 0);
+		move_helper_kill(&k.pager);
+	}
+}
+
 static void one_that_stands_still_is_noticed(void **state)
 {
 	struct move_helper works = begun_by("while :; do :; done");
@@ -136,6 +171,18 @@ static void one_that_stands_still_is_noticed(void **state)
 	move_helper_kill(&stands);
 	/* One that does not run has nothing to do. */
 	assert_int_equal(move_helper_check(&stands, &err), 0);
+}
+
+/* A restore has a session of its own, for what stays of it. */
+static void what_it_has_begun_elsewhere_works_for_it(void **state)
+{
+	struct move_helper h = begun_by("setsid sh -c 'while :; do :; done' & wait");
+	int64_t first = pids_group_work(h.h.proc.pid), work = first, deadline = PATIENCE;
+
+	while (work < first + MUCH_WORK && clock_ms() < deadline)
+		work = pids_group_work(h.h.proc.pid);
+	move_helper_kill(&h);
+	assert_true(work >= first + MUCH_WORK);
 }
 
 /* Also one that has left its process group, and one that is stopped. */
@@ -170,7 +217,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(one_that_has_ended_has_no_answer),
 		cmocka_unit_test(the_go_is_said_once),
 		cmocka_unit_test(one_that_is_late_is_named),
+		cmocka_unit_test(a_pager_that_has_failed_is_noticed),
 		cmocka_unit_test(one_that_stands_still_is_noticed),
+		cmocka_unit_test(what_it_has_begun_elsewhere_works_for_it),
 		cmocka_unit_test(it_is_killed_with_all_that_it_has_begun),
 	};
 
