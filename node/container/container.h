@@ -21,7 +21,7 @@ int node_recover(struct node *n, const json_t *places, struct err *err);
  *   "name", "hostname" (as processes inside see it; else the name), "uuid", "architecture",
  *   "config": {expanded configuration},
  *   "privileged": bool, "idmap": {"base": 1000000, "size": 65536},
- *   "rootfs": {"driver": "dir|overlay", "volume": "/abs/path", "image": "/abs/images/FP.root"},
+ *   "rootfs": {"driver" (driver.def), "volume": "/abs/path", "image": "/abs/images/FP.root"},
  *   "devices": [{"type", "device", ...}] (node/device/device.h)
  * }
  */

@@ -50,8 +50,8 @@ int vxlan_port(const char *bridge, struct link_info *ret, struct err *err);
 int vxlan_forwarding(const char *bridge, const json_t *macs, struct err *err);
 
 /* From the bridge, its forwarding entries and the containers' addresses ({mac: ipv4}). */
-int overlay_routes(const char *bridge, const json_t *ips, struct err *err);
-int overlay_routes_remove(const char *bridge, struct err *err);
+int routes_set(const char *bridge, const json_t *ips, struct err *err);
+int routes_remove(const char *bridge, struct err *err);
 
 int firewall_ensure(const struct net *net, struct err *err);
 int firewall_remove(const char *name, struct err *err);

@@ -75,7 +75,7 @@ static int ensure(const struct net *net, struct err *err)
 
 static int remove_all(const char *bridge, struct err *err)
 {
-	return overlay_routes_remove(bridge, err) < 0 ? -1 : vxlan_remove(bridge, err);
+	return routes_remove(bridge, err) < 0 ? -1 : vxlan_remove(bridge, err);
 }
 
 const struct network_ops network_overlay = {
@@ -86,5 +86,5 @@ const struct network_ops network_overlay = {
 	.ensure = ensure,
 	.remove = remove_all,
 	.forwarding = vxlan_forwarding,
-	.route = overlay_routes,
+	.route = routes_set,
 };

@@ -156,7 +156,7 @@ static int want_container(void *arg, const struct fdb_entry *e)
 	return 0;
 }
 
-int overlay_routes(const char *bridge, const json_t *ips, struct err *err)
+int routes_set(const char *bridge, const json_t *ips, struct err *err)
 {
 	_json_ json_t *want = json_object();
 	struct builder b = { .want = want, .ips = ips };
@@ -173,7 +173,7 @@ int overlay_routes(const char *bridge, const json_t *ips, struct err *err)
 	return set_routes(port.vni, want, err);
 }
 
-int overlay_routes_remove(const char *bridge, struct err *err)
+int routes_remove(const char *bridge, struct err *err)
 {
 	_json_ json_t *none = json_object();
 	struct link_info port;

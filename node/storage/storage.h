@@ -21,8 +21,8 @@ int volume_delete(struct node *n, const json_t *pool, const char *name, struct e
 int volume_rename(struct node *n, const json_t *pool, const char *name, const char *new_name,
 		  struct err *err);
 char *volume_path(struct node *n, const json_t *pool, const char *name); /* caller frees */
-/* The folder whose content is the container's own data: rootfs/ of dir, upper/ of overlay. What
- * a move sends. */
+/* The folder whose content is the container's own data, wherever its driver has it. What a move
+ * sends. */
 char *volume_data_path(struct node *n, const json_t *pool, const char *name);
 /* Where the memory of its container is kept (node/storage/kept.h). The caller frees. */
 char *volume_kept_path(struct node *n, const json_t *pool, const char *name);
@@ -51,7 +51,7 @@ int volume_restore_drop(struct node *n, const json_t *pool, const char *name, st
 
 /* The driver of a pool for which none is named. */
 const char *storage_driver_default(void);
-/* "overlay, dir": all of them, the default first; the caller frees. */
+/* "a, b": all of them, the default first; the caller frees. */
 char *storage_driver_names(void);
 /* ERR_INVALID, with the names of all, for another one. */
 int storage_driver_check(const char *name, struct err *err);

@@ -76,8 +76,6 @@ static inline bool says(int netns, const char *line, const char *text)
 	return strstr(out, text) != NULL;
 }
 
-/* Its parent, process 1, may take its time to reap it. */
-
 /* For groups of tests that need one namespace, gone with them. */
 static inline int netns_set_up(void **state)
 {

@@ -33,7 +33,7 @@ static void route(const char *macs, const char *ips)
 
 	assert_true(at && of);
 	assert_int_equal(vxlan_forwarding("br0", at, &err), 0);
-	if (overlay_routes("br0", of, &err) < 0)
+	if (routes_set("br0", of, &err) < 0)
 		fail_msg("%s", err.msg);
 }
 
@@ -104,14 +104,14 @@ static void all_of_a_network_go(void **state)
 	must("ip route replace 10.9.0.77/32 dev br0");
 	route("{\"" MAC2 "\":\"192.0.2.12\"}", "{\"" MAC2 "\":\"10.9.0.8\"}");
 	assert_true(says(-1, "ip route show", "metric 7"));
-	assert_int_equal(overlay_routes_remove("br0", &err), 0);
+	assert_int_equal(routes_remove("br0", &err), 0);
 	assert_false(says(-1, "ip route show", "metric 7"));
 	assert_true(says(-1, "ip route show", "10.9.0.77"));
 	/* without a port there is nothing to reach, which is no error */
 	must("ip link del vx7");
-	assert_int_equal(overlay_routes_remove("br0", &err), 0);
-	assert_int_equal(overlay_routes("br0", none, &err), 0);
-	assert_int_equal(overlay_routes("none", none, &err), 0);
+	assert_int_equal(routes_remove("br0", &err), 0);
+	assert_int_equal(routes_set("br0", none, &err), 0);
+	assert_int_equal(routes_set("none", none, &err), 0);
 }
 
 int main(void)
