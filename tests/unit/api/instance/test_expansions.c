@@ -143,6 +143,7 @@ static void of_one_that_is_moved(void **state)
 {
 	struct api_world *t = *state;
 
+	world_calm(&t->w);
 	world_put(&t->w, ENT_MEMBER, "m2",
 		  json_pack("{s:s, s:s, s:s}", "name", "m2", "uuid", "m2", "address",
 			    "127.0.0.1:1"));
