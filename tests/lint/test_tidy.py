@@ -53,6 +53,7 @@ BAD = [
         "strcpy", "strcat", "sprintf", "strtok", "atoi", "atol", "strtol", "strtoull", "gets",
         "alloca", "system", "popen", "sleep", "usleep", "rand", "fork", "basename", "dirname",
         "dup")),
+    ("temporary", 2, "tests/unit/base/test_a.c", C + 'char d[] = "/tmp/dunlin-a-XXXXXX";\n'),
     ("pragma", 1, "base/a.h", C),
     ("header", 1, "base/a.h", H + "int f(unknown_type x);\n"),
     ("function-size", 3, "base/a.c", C + function(71)),

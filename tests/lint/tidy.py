@@ -75,6 +75,8 @@ BANNED = [
     ("basename|dirname", [], "use strrchr() on a path of known shape"),
 ]
 BANNED = [(re.compile(rf"(?<![\w.>])({names})\s*\("), ok, to) for names, ok, to in BANNED]
+# Folders of unit tests: an integration test looks at what the daemons leave beside them.
+TEMPORARY = re.compile(r'/tmp/(?!dunlin-test-)dunlin[^"]*XXXXXX')
 
 C_LIKE = (".c", ".h", ".def")
 SIZED = (*C_LIKE, ".py", ".sh")
@@ -221,6 +223,9 @@ class Tidy:
                 for m in pattern.finditer(line):
                     if not matches(path, homes):
                         self.report(path, number, "banned", f"{m.group(1)}(): {instead}")
+        for number, line in enumerate(lines, 1):
+            if TEMPORARY.search(line):
+                self.report(path, number, "temporary", "call it /tmp/dunlin-test-...")
         self.check_functions(path, code)
 
     def check_functions(self, path, code):

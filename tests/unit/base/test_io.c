@@ -23,7 +23,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-static char dir[] = "/tmp/dunlin-io-XXXXXX";
+static char dir[] = "/tmp/dunlin-test-io-XXXXXX";
 
 static int make_dir(void **state)
 {

@@ -20,7 +20,7 @@
 #include "base/lockfile.h"
 #include "base/mem.h"
 
-static char dir[] = "/tmp/dunlin-lock-XXXXXX";
+static char dir[] = "/tmp/dunlin-test-lock-XXXXXX";
 
 static int make_dir(void **state)
 {

@@ -256,7 +256,7 @@ static inline struct world *world_new(void)
 	struct world *w = xnew(struct world);
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
-	str_copy(w->dir, sizeof(w->dir), "/tmp/dunlin-cli-XXXXXX");
+	str_copy(w->dir, sizeof(w->dir), "/tmp/dunlin-test-cli-XXXXXX");
 	assert(mkdtemp(w->dir));
 	snprintf(w->socket, sizeof(w->socket), "%s/s", w->dir);
 	str_copy(at.sun_path, sizeof(at.sun_path), w->socket);

@@ -110,7 +110,7 @@ static void silence_ends_at_the_deadline(void **state)
 
 static void unix_sockets(void **state)
 {
-	char dir[] = "/tmp/dunlin-connect-XXXXXX", long_path[200];
+	char dir[] = "/tmp/dunlin-test-connect-XXXXXX", long_path[200];
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	struct err err = { 0 };
 	int listener, fd;

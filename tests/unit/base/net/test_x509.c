@@ -88,7 +88,7 @@ static void refuses_trailing_bytes(void **state)
 
 static void ensure_keeps(void **state)
 {
-	char dir[] = "/tmp/dunlin-x509-XXXXXX";
+	char dir[] = "/tmp/dunlin-test-x509-XXXXXX";
 	_free_ char *cert_path = NULL, *key_path = NULL;
 	_free_ char *first = NULL, *second = NULL, *key = NULL;
 	struct tls_ctx *t;

@@ -53,7 +53,7 @@ static void reads_all_up_to_the_limit(void **state)
 /* Its script gets the file's name as its only argument. */
 static char *edited(const char *script, const char *text, struct err *err)
 {
-	char path[] = "/tmp/dunlin-editor-XXXXXX";
+	char path[] = "/tmp/dunlin-test-editor-XXXXXX";
 	int fd = mkostemp(path, O_CLOEXEC);
 	char *result;
 	size_t len;

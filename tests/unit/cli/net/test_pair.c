@@ -29,7 +29,7 @@ static int setup(void **state)
 {
 	struct folder *f = xnew(struct folder);
 
-	str_copy(f->dir, sizeof(f->dir), "/tmp/dunlin-pair-XXXXXX");
+	str_copy(f->dir, sizeof(f->dir), "/tmp/dunlin-test-pair-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	assert_non_null(getcwd(f->before, sizeof(f->before)));
 	assert_int_equal(chdir(f->dir), 0);

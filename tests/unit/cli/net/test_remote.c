@@ -18,7 +18,7 @@
 
 static int make_dir(void **state)
 {
-	char *dir = xstrdup("/tmp/dunlin-remote-XXXXXX");
+	char *dir = xstrdup("/tmp/dunlin-test-remote-XXXXXX");
 
 	assert_non_null(mkdtemp(dir));
 	setenv("DUNLIN_CONF", dir, 1);

@@ -52,7 +52,7 @@ static void assert_body(const char *file, const char *want)
 
 static void opens_bodies(void **state)
 {
-	char dir[] = "/tmp/dunlin-body-XXXXXX";
+	char dir[] = "/tmp/dunlin-test-body-XXXXXX";
 	_free_ char *file = NULL;
 	int pipefd[2], input;
 	struct err err;

@@ -21,7 +21,7 @@ static char dir[64];
 
 static int make_dir(void **state)
 {
-	str_copy(dir, sizeof(dir), "/tmp/dunlin-identity-XXXXXX");
+	str_copy(dir, sizeof(dir), "/tmp/dunlin-test-identity-XXXXXX");
 	return mkdtemp(dir) ? 0 : -1;
 }
 

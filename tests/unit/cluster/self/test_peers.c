@@ -16,7 +16,7 @@
 
 static struct peers *peers_of(int database, int others)
 {
-	char path[] = "/tmp/dunlin-peers-XXXXXX";
+	char path[] = "/tmp/dunlin-test-peers-XXXXXX";
 	int fd = mkstemp(path);
 	struct peers *p = peers_new(path);
 	_json_ json_t *list = json_array();
@@ -98,13 +98,13 @@ static void of_none_nobody_is_asked(void **state)
 
 /* --- on disk and by name ---------------------------------------------------------------------- */
 
-static char file[] = "/tmp/dunlin-peers-file-XXXXXX";
+static char file[] = "/tmp/dunlin-test-peers-file-XXXXXX";
 
 static int make_file(void **state)
 {
 	int fd;
 
-	str_copy(file, sizeof(file), "/tmp/dunlin-peers-file-XXXXXX");
+	str_copy(file, sizeof(file), "/tmp/dunlin-test-peers-file-XXXXXX");
 	fd = mkstemp(file);
 	close(fd);
 	return unlink(file);

@@ -22,7 +22,7 @@
 /* A root file system with /etc, of shifted ids. */
 static int set_up(void **state)
 {
-	char dir[] = "/tmp/dunlin-resolver-XXXXXX";
+	char dir[] = "/tmp/dunlin-test-resolver-XXXXXX";
 	_free_ char *etc = NULL;
 
 	assert_non_null(mkdtemp(dir));

@@ -37,7 +37,7 @@ static int set_up(void **state)
 {
 	struct world *w = xnew(struct world);
 
-	str_copy(w->dir, sizeof(w->dir), "/tmp/dunlin-set-XXXXXX");
+	str_copy(w->dir, sizeof(w->dir), "/tmp/dunlin-test-set-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	w->n.dir = w->dir;
 	w->n.cgroup_name = w->dir; /* of nobody */

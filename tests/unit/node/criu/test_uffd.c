@@ -180,7 +180,7 @@ static void what_is_there_or_gone_is_passed_over(void **state)
 
 static void images_are_read_and_bad_ones_refused(void **state)
 {
-	char dir[] = "/tmp/dunlin-uffd-XXXXXX";
+	char dir[] = "/tmp/dunlin-test-uffd-XXXXXX";
 	static const char list[] = "12345678\2\0\0\0\10\1\10\0\0\0\10\200\200\1\20\1\40\2";
 	struct uffd u = { 0 };
 	struct err err;

@@ -86,7 +86,7 @@ static int set_up(void **state)
 	struct world *w = xnew(struct world);
 	_free_ char *link = NULL;
 
-	str_copy(w->dir, sizeof(w->dir), "/tmp/dunlin-inside-XXXXXX");
+	str_copy(w->dir, sizeof(w->dir), "/tmp/dunlin-test-inside-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	snprintf(w->root, sizeof(w->root), "%s/root", w->dir);
 	snprintf(w->source, sizeof(w->source), "%s/source", w->root);

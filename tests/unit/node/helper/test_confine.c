@@ -72,7 +72,8 @@ static bool writes_below(void *arg, struct err *err)
 
 static void child_side(void **state)
 {
-	struct place p = { .dir = "/tmp/dunlin-confine-XXXXXX", .fd = open("/dev/zero", O_RDONLY) };
+	struct place p = { .dir = "/tmp/dunlin-test-confine-XXXXXX",
+			   .fd = open("/dev/zero", O_RDONLY) };
 	_free_ char *made = NULL;
 	struct err err = { 0 };
 	struct stat st;
@@ -108,7 +109,7 @@ static bool writes_too_much(void *arg, struct err *err)
 
 static void limits(void **state)
 {
-	struct place p = { .dir = "/tmp/dunlin-confine-XXXXXX" };
+	struct place p = { .dir = "/tmp/dunlin-test-confine-XXXXXX" };
 	_free_ char *path = NULL;
 	struct err err = { 0 };
 	struct stat st;

@@ -90,7 +90,7 @@ static int set_up(void **state)
 {
 	struct world *w = *state;
 
-	str_copy(w->dir, sizeof(w->dir), "/tmp/dunlin-hook-XXXXXX");
+	str_copy(w->dir, sizeof(w->dir), "/tmp/dunlin-test-hook-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	put(w, "freezer", "");
 	listen_at(w);

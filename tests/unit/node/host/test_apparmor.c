@@ -18,7 +18,7 @@
 #define LIBLXC "lxc-container-default-cgns"
 
 /* The top of a /sys and of a /proc. */
-static char top[] = "/tmp/dunlin-apparmor-XXXXXX";
+static char top[] = "/tmp/dunlin-test-apparmor-XXXXXX";
 
 static void put(const char *dir, const char *file, const char *text)
 {

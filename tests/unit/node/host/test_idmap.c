@@ -101,7 +101,7 @@ static bool lets_root_write(void *arg, struct err *err)
 
 static void mounts(void **state)
 {
-	struct place p = { .dir = "/tmp/dunlin-idmap-XXXXXX" };
+	struct place p = { .dir = "/tmp/dunlin-test-idmap-XXXXXX" };
 	_free_ char *from = NULL, *to = NULL, *seven = NULL, *root = NULL, *new = NULL;
 	struct err err = { 0 };
 	struct stat st;

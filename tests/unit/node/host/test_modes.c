@@ -47,7 +47,7 @@ static const struct {
 
 static void tightens(void **state)
 {
-	char dir[] = "/tmp/dunlin-modes-XXXXXX";
+	char dir[] = "/tmp/dunlin-test-modes-XXXXXX";
 	struct err err = { 0 };
 	struct stat st;
 
@@ -78,7 +78,7 @@ static void tightens(void **state)
 /* A link is not followed to what it names. */
 static void leaves_what_links_name(void **state)
 {
-	char dir[] = "/tmp/dunlin-modes-XXXXXX", outside[] = "/tmp/dunlin-outside-XXXXXX";
+	char dir[] = "/tmp/dunlin-test-modes-XXXXXX", outside[] = "/tmp/dunlin-test-outside-XXXXXX";
 	_free_ char *link = NULL;
 	struct err err = { 0 };
 	struct stat st;

@@ -35,7 +35,7 @@ static int set_up(void **state)
 	struct note *n = xnew(struct note);
 	struct err err;
 
-	str_copy(n->dir, sizeof(n->dir), "/tmp/dunlin-owner-XXXXXX");
+	str_copy(n->dir, sizeof(n->dir), "/tmp/dunlin-test-owner-XXXXXX");
 	assert_non_null(mkdtemp(n->dir));
 	snprintf(n->cgroup, sizeof(n->cgroup), "dunlin-test-owner-%d", getpid());
 	n->hierarchies = cgroup_hierarchies();

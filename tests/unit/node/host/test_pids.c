@@ -181,7 +181,7 @@ static void add_process(const char *proc, int pid, int parent)
 
 static void origins(void **state)
 {
-	char proc[] = "/tmp/dunlin-proc-XXXXXX";
+	char proc[] = "/tmp/dunlin-test-proc-XXXXXX";
 	struct err err;
 
 	assert_non_null(mkdtemp(proc));

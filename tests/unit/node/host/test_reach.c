@@ -73,7 +73,7 @@ static bool leaves_open_ones(void *arg, struct err *err)
 
 static void open_parents(void **state)
 {
-	struct place p = { .top = "/tmp/dunlin-reach-XXXXXX" };
+	struct place p = { .top = "/tmp/dunlin-test-reach-XXXXXX" };
 	_free_ char *note = NULL, *closed = NULL, *secret = NULL, *inner = NULL;
 	struct err err = { 0 };
 

@@ -36,7 +36,7 @@ static int set_up(void **state)
 {
 	struct world *w = xnew(struct world);
 
-	snprintf(w->dir, sizeof(w->dir), "/tmp/dunlin-image-XXXXXX");
+	snprintf(w->dir, sizeof(w->dir), "/tmp/dunlin-test-image-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	w->n.dir = w->dir;
 	*state = w;

@@ -46,7 +46,7 @@ static int set_up(void **state)
 {
 	struct world *w = xnew(struct world);
 
-	snprintf(w->dir, sizeof(w->dir), "/tmp/dunlin-confined-XXXXXX");
+	snprintf(w->dir, sizeof(w->dir), "/tmp/dunlin-test-confined-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	w->n.dir = w->dir;
 	w->tarball = make_tar(w->dir, ARCHIVE_FILTER_XZ, good);

@@ -21,7 +21,7 @@ static int set_up(void **state)
 {
 	struct folder *f = xnew(struct folder);
 
-	str_copy(f->dir, sizeof(f->dir), "/tmp/dunlin-unpack-XXXXXX");
+	str_copy(f->dir, sizeof(f->dir), "/tmp/dunlin-test-unpack-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	assert_int_equal(chdir(f->dir), 0);
 	assert_int_equal(mkdir("root", 0755), 0);

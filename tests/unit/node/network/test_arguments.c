@@ -131,7 +131,7 @@ static void run_as_whom_the_folders_let_pass(void **state)
 		{ 0700, 0711, "--user=root" },
 		{ 0711, 0710, "--user=root" },
 	};
-	char above[] = "/tmp/dunlin-args-XXXXXX";
+	char above[] = "/tmp/dunlin-test-args-XXXXXX";
 	_free_ char *own = NULL;
 	_json_ json_t *config = json_object();
 	struct net net = { .name = "br0", .config = config, .mtu = 1500 };

@@ -26,7 +26,7 @@
 
 static int set_up(void **state)
 {
-	char dir[] = "/tmp/dunlin-leases-XXXXXX";
+	char dir[] = "/tmp/dunlin-test-leases-XXXXXX";
 
 	assert_non_null(mkdtemp(dir));
 	*state = xstrdup(dir);

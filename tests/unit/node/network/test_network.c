@@ -41,7 +41,7 @@ static int set_up(void **state)
 {
 	struct world *w = xnew(struct world);
 
-	snprintf(w->dir, sizeof(w->dir), "/tmp/dunlin-network-XXXXXX");
+	snprintf(w->dir, sizeof(w->dir), "/tmp/dunlin-test-network-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	assert_int_equal(chmod(w->dir, 0711), 0);
 	w->n.dir = w->dir;

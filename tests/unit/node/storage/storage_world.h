@@ -80,7 +80,7 @@ static inline int set_up(void **state)
 {
 	struct world *w = xnew(struct world);
 
-	snprintf(w->dir, sizeof(w->dir), "/tmp/dunlin-storage-XXXXXX");
+	snprintf(w->dir, sizeof(w->dir), "/tmp/dunlin-test-storage-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	w->n.dir = w->dir;
 	make_image(w);

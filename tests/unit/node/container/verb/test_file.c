@@ -59,7 +59,7 @@ static int set_up(void **state)
 	_free_ char *volume = NULL, *folder = NULL;
 	struct err err;
 
-	str_copy(w->dir, sizeof(w->dir), "/var/tmp/dunlin-file-XXXXXX");
+	str_copy(w->dir, sizeof(w->dir), "/var/tmp/dunlin-test-file-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	assert_int_equal(chmod(w->dir, 0711), 0);
 	snprintf(w->root, sizeof(w->root), "%s/vol/rootfs", w->dir);

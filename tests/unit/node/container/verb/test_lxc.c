@@ -25,7 +25,7 @@
 
 static int set_up(void **state)
 {
-	char dir[] = "/tmp/dunlin-lxc-XXXXXX";
+	char dir[] = "/tmp/dunlin-test-lxc-XXXXXX";
 	_free_ char *folder = NULL;
 
 	assert_non_null(mkdtemp(dir));
