@@ -215,9 +215,11 @@ def test_a_host_that_goes_down_takes_memory_along(cluster, launch, slow, world):
     m3.cli("start", "down")
     end = in_background(lambda: move(m3, "down", "m1", check=False))
     wait_for("it on m1", lambda: status_of(m3, "down") == ("m1", "Running"))
+    logged = m1.log.stat().st_size
     world.reboot(m1)
     ended = end()
     assert ended.returncode == 1 and "memory" in ended.stderr
+    wait_for("its start", lambda: "instance started instance=down" in m1.log_since(logged))
     wait_for("it to run again", lambda: status_of(m3, "down") == ("m1", "Running"))
     wait_for("a consistent world", lambda: world.problems() == [])
     assert memory_is_whole(m3, "down")

@@ -107,6 +107,12 @@ def tree(image_file, tmp_path_factory):
     return path
 
 
+def all_know(cluster, url):
+    """Waits until all members do: what another one was given they learn a moment later."""
+    for m in cluster.members:
+        wait_for(f"{m.name} to know {url}", lambda m=m: url in m.api("GET", url.rpartition("/")[0]))
+
+
 @pytest.mark.parametrize("flag,suffix", [("--xz", ".tar.xz"), ("--gzip", ".tar.gz"), ("--bzip2", ".tar.bz2"),
                                          ("--no-auto-compress", ".tar")])
 def test_exported_images_are_named_as_they_are_packed(cluster, tool, tree, tmp_path, flag, suffix):
@@ -116,6 +122,7 @@ def test_exported_images_are_named_as_they_are_packed(cluster, tool, tree, tmp_p
     fingerprint = hashlib.sha256(data).hexdigest()
     with open(tmp_path / "image", "rb") as f:
         cluster[0].cli("image", "import", "-", stdin=f)
+    all_know(cluster, f"/1.0/images/{fingerprint}")
     (tmp_path / "out").mkdir()
     tool(1)("image", "export", fingerprint, f"{tmp_path}/out/")
     tool(2)("image", "export", fingerprint, f"{tmp_path}/out/named")
@@ -132,6 +139,7 @@ def test_pairs_of_tarballs(cluster, tool, tree, tmp_path):
     fingerprint = hashlib.sha256(parts[0] + parts[1]).hexdigest()
     out = tool(0)("image", "import", tmp_path / "meta.tar.xz", tmp_path / "root.tar.gz", "--alias", "pair").stdout
     assert fingerprint in out
+    all_know(cluster, "/1.0/images/aliases/pair")
     (tmp_path / "out").mkdir()
     tool(1)("image", "export", "pair", f"{tmp_path}/out")
     made = sorted((tmp_path / "out").iterdir(), key=lambda p: not p.name.startswith("meta-"))
@@ -156,6 +164,7 @@ def test_real_tarballs(cluster, tool, tree, tmp_path):
     run("tar", "-C", tree, "-P", "--transform", "s,^,/,", "-cf", tmp_path / "image.tar", "metadata.yaml", "rootfs")
     assert run("tar", "-tPf", tmp_path / "image.tar").stdout.startswith("/metadata.yaml\n")
     tool(1)("image", "import", tmp_path / "image.tar", "--alias", "absolute")
+    all_know(cluster, "/1.0/images/aliases/absolute")
     cluster[2].cli("launch", "absolute", "abs", "--target", "m2")
     seen = cluster[0].cli("exec", "abs", "--", "sh", "-c", "cat /etc/again; ls /dev/sda /lib/udev", check=False)
     assert "127.0.0.1 localhost" in seen.stdout and "/lib/udev" in seen.stdout and "null" not in seen.stdout
