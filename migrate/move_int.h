@@ -39,12 +39,14 @@ struct move {
 	bool suspends;               /* no other member: source: its memory is kept here while it
 				      * is stopped; else: it is started from there */
 	bool lazy;                   /* memory follows (post-copy) */
+	bool stray;                  /* it may have no note: an action script came with it */
 	bool fetched, starved;       /* source, of lazy ones: the target has all; it lacks some */
 	json_t *spec, *pool;         /* as on this member; NULL before they are known */
 	struct move *next;
 };
 
 struct fetch;
+struct claim;
 struct vault; /* node/criu/vault.h */
 
 struct mover {
@@ -63,8 +65,9 @@ struct mover {
 	pthread_t thread;     /* concludes what could not be concluded at once */
 	bool running, stop, recovered;
 	struct move *later, *active;
+	struct claim *claims;  /* being concluded */
 	struct fetch *fetches; /* memory that is on its way here */
-	json_t *facts; /* made on first use */
+	json_t *facts;         /* made on first use */
 };
 
 /* --- journal.c: notes on disk ------------------------------------------------------------- */
@@ -102,6 +105,11 @@ int move_settle(struct mover *m, const struct move *mv, enum move_owner owner, b
 /* Finds the owner, fences when it is the source, settles, drops the note. -1: not yet, call
  * again. */
 int move_conclude(struct mover *m, const struct move *mv, int64_t deadline, struct err *err);
+/* conclude.c: the same for moves that nothing works on, which several may want to conclude: nobody
+ * else does meanwhile, and one that was concluded before is left alone. ERR_BUSY: somebody else has
+ * it for longer than `wait_ms`. */
+int move_conclude_alone(struct mover *m, const struct move *mv, int64_t wait_ms, int64_t deadline,
+			struct err *err);
 /* In the background until it succeeds. */
 void move_conclude_later(struct mover *m, const struct move *mv);
 /* Starts an instance that was stopped for its move, and does not run yet. */

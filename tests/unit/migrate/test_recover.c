@@ -247,6 +247,48 @@ static void what_was_cut_off_is_settled_in_the_background(void **state)
 	forget(t, &mv);
 }
 
+/* What is here after a move was concluded is not of that move. */
+static void what_is_concluded_is_left_alone(void **state)
+{
+	struct mover_world *t = *state;
+	struct move mv = begun(t, false);
+	struct err err = { 0 };
+
+	put_instance(t, "c1", "m3", 9);
+	for (int i = 0; i < 2; i++) {
+		if (move_conclude_alone(t->m, &mv, 0, PATIENCE, &err) < 0)
+			fail_msg("%s", err.msg);
+		assert_int_equal(has_volume(t, "c1"), i);
+		if (i == 0)
+			make_volume(t, "c1");
+	}
+	assert_null(t->m->claims);
+	forget(t, &mv);
+}
+
+/* Both find it open; one of them concludes it, and the other waits for that. */
+static void two_that_conclude_take_turns(void **state)
+{
+	struct mover_world *t = *state;
+	struct ending e[4];
+	pthread_t threads[ARRAY_SIZE(e)];
+	struct move mv = begun(t, false);
+
+	put_instance(t, "c1", "m3", 9);
+	for (size_t i = 0; i < ARRAY_SIZE(e); i++) {
+		e[i] = (struct ending){ .t = t, .mv = &mv, .rc = 1 };
+		assert_int_equal(pthread_create(&threads[i], NULL, conclude_main, &e[i]), 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(e); i++) {
+		pthread_join(threads[i], NULL);
+		if (e[i].rc < 0)
+			fail_msg("%s", e[i].err.msg);
+	}
+	assert_false(has_volume(t, "c1"));
+	assert_false(move_is_pending(t->m, "c1"));
+	forget(t, &mv);
+}
+
 /* An action script of which there is no note: its move was given up before CRIU began. */
 static void a_script_without_a_note_is_settled(void **state)
 {
@@ -308,6 +350,8 @@ int main(int argc, char **argv)
 		T(a_move_under_way_is_waited_for),
 		T(the_end_of_a_move_wakes_who_waits),
 		T(what_was_cut_off_is_settled_in_the_background),
+		T(what_is_concluded_is_left_alone),
+		T(two_that_conclude_take_turns),
 		T(a_script_without_a_note_is_settled),
 		T(only_what_was_stopped_for_its_move_is_started),
 	};
