@@ -155,11 +155,19 @@ def client(cluster):
 class Client:
     def __init__(self, netns, address, seconds, program, port):
         self.netns = netns
-        self.process = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{netns}", sys.executable, ROOT / "tests/lib" / program, address, str(port),
-             str(seconds)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        argv = ["nsenter", f"--net=/run/netns/{netns}", sys.executable, ROOT / "tests/lib" / program, address,
+                str(port), str(seconds)]
+        wait_for(f"{address} to answer", lambda: self.connects(argv))
+
+    def connects(self, argv):
+        """A container that was started just now may not listen yet."""
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stderr.readline()
-        assert line.startswith("connected"), line + self.process.communicate()[0]
+        if line.startswith("connected"):
+            return True
+        said = line + self.process.communicate()[0]
+        assert "refused" in said, said
+        return False
 
     def finish(self, stop=True):
         import json
