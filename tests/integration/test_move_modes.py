@@ -20,8 +20,9 @@ OUTLOOK_S = 120  # each is looked at every five seconds, on a member that has th
 def sticky(member, name):
     """A process that forbids a live move."""
     member.cli("exec", name, "--", "sh", "-c", "unshare -u sleep 1000 </dev/null >/dev/null 2>&1 &")
-    wait_for("the plan to see it", lambda: member.api(
-        "GET", f"/1.0/instances/{name}/move-plan?target=m2")["kind"] == "near-live")
+    # It is called otherwise until unshare has become it.
+    wait_for("the plan to see it", lambda: (lambda p: p["kind"] == "near-live" and "sleep" in p["reason"])(
+        member.api("GET", f"/1.0/instances/{name}/move-plan?target=m2")))
 
 
 def ask(member, name, target, **body):
