@@ -25,11 +25,16 @@ struct claim {
 	struct claim *next;
 };
 
+static bool same_side(const struct hold_id *a, const struct hold_id *b)
+{
+	return a->source == b->source && str_eq(a->op, b->op);
+}
+
 static bool is_claimed(const struct mover *m, const struct hold_id *id)
 {
 	const struct claim *c = m->claims;
 
-	while (c && (c->id->source != id->source || !str_eq(c->id->op, id->op)))
+	while (c && !same_side(c->id, id))
 		c = c->next;
 	return c;
 }
@@ -90,14 +95,9 @@ int move_conclude_alone(struct mover *m, const struct move *mv, int64_t wait_ms,
 
 /* --- in the background -------------------------------------------------------------------- */
 
-static bool same_side(const struct move *a, const struct hold_id *id)
-{
-	return a->id.source == id->source && str_eq(a->id.op, id->op);
-}
-
 static struct move *find_side(struct move *list, const struct hold_id *id)
 {
-	while (list && !same_side(list, id))
+	while (list && !same_side(&list->id, id))
 		list = list->next;
 	return list;
 }
@@ -212,7 +212,7 @@ void move_end(struct mover *m, const struct move *mv)
 	struct move **pp = &m->active, *found;
 
 	pthread_mutex_lock(&m->lock);
-	while (*pp && !same_side(*pp, &mv->id))
+	while (*pp && !same_side(&(*pp)->id, &mv->id))
 		pp = &(*pp)->next;
 	found = *pp;
 	if (found)
