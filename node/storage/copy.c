@@ -287,3 +287,10 @@ int storage_copy_tree(const char *from, const char *to, struct err *err)
 	free(c.links);
 	return rc < 0 ? -1 : storage_copy_attrs(from, to, err);
 }
+
+int storage_write_out(const char *folder, int (*sync)(int fd), struct err *err)
+{
+	_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || sync(fd) < 0 ? err_sys(err, "write out %s", folder) : 0;
+}

@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "node/storage/copy.h"
 
 #define NEW ".new"
 #define TAKEN ".taken"
@@ -56,9 +57,8 @@ bool kept_is_taken(const char *path)
 static int sync_names(const char *path, struct err *err)
 {
 	_free_ char *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
-	_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return fd < 0 || fsync(fd) < 0 ? err_sys(err, "write out %s", folder) : 0;
+	return storage_write_out(folder, fsync, err);
 }
 
 static int become(const char *path, const char *from, const char *to, struct err *err)
@@ -78,11 +78,10 @@ int kept_begin(const char *path, struct err *err)
 int kept_finish(const char *path, struct err *err)
 {
 	_free_ char *new = kept_new(path);
-	_close_ int fd = open(new, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	/* The container's files as well, which its memory belongs to. */
-	if (fd < 0 || syncfs(fd) < 0)
-		return err_sys(err, "write out %s", new);
+	if (storage_write_out(new, syncfs, err) < 0)
+		return -1;
 	return become(path, new, path, err);
 }
 

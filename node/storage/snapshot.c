@@ -4,7 +4,6 @@
  * bears one of these names is whole and on the disk. */
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -39,13 +38,6 @@ static char *restore_of(const struct storage_pool *p, const char *volume)
 	_free_ char *path = folder_path(p, volume);
 
 	return within(path, RESTORE);
-}
-
-static int sync_folder(const char *folder, int (*sync)(int fd), struct err *err)
-{
-	_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || sync(fd) < 0 ? err_sys(err, "write out %s", folder) : 0;
 }
 
 /* --- making copies -------------------------------------------------------------------------- */
@@ -85,10 +77,10 @@ static int keep(const char *folder, const char *name, struct err *err)
 {
 	_free_ char *temp = temp_of(folder, name), *to = within(folder, name);
 
-	if (sync_folder(temp, syncfs, err) < 0)
+	if (storage_write_out(temp, syncfs, err) < 0)
 		return -1;
 	return rename(temp, to) < 0 ? err_sys(err, "create %s", to)
-				    : sync_folder(folder, fsync, err);
+				    : storage_write_out(folder, fsync, err);
 }
 
 static int drop(const char *folder, const char *name, struct err *err)
@@ -182,8 +174,8 @@ int folder_restore(const struct storage_pool *p, const char *volume, struct err 
 		return 0;
 	/* Memory belongs to the files that go. */
 	if (kept_drop(kept, err) < 0 || replace(new, data, old, err) < 0 ||
-	    (ops->replaced && ops->replaced(path, err) < 0) || sync_folder(path, syncfs, err) < 0 ||
-	    folder_restore_drop(p, volume, err) < 0)
+	    (ops->replaced && ops->replaced(path, err) < 0) ||
+	    storage_write_out(path, syncfs, err) < 0 || folder_restore_drop(p, volume, err) < 0)
 		return -1;
 	return io_remove_tree(old, err);
 }
