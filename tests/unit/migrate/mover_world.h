@@ -20,8 +20,6 @@
 #include "node/storage/storage.h"
 #include "tests/unit/base/patience.h"
 
-#define WAIT_MS PATIENCE_MS
-
 struct mover_world {
 	struct store_world w;
 	struct node *node;

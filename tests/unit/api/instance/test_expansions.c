@@ -161,13 +161,6 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = { cmocka_unit_test(of_one_that_runs),
 						   cmocka_unit_test(of_one_that_is_moved) };
-	int rc = helper_main(helper_verbs, argc, argv);
 
-	if (rc >= 0)
-		return rc;
-	if (!world_possible()) {
-		print_message("skipped: needs root, and no ThreadSanitizer\n");
-		return 0;
-	}
-	return cmocka_run_group_tests(tests, open_world, close_world);
+	return container_world_main(argc, argv, tests, open_world, close_world);
 }

@@ -2,7 +2,7 @@
 /* tests/unit/node/container/container_world.h - a node with real containers for a test: small root
  * file systems of busybox, unprivileged, in a network namespace of the test's own.
  *
- * world_setup and world_teardown are the group's fixtures; a test's main calls helper_main first,
+ * world_setup and world_teardown are the group's fixtures; a test's main is container_world_main,
  * because helpers are this program again.
  */
 #pragma once
@@ -41,7 +41,6 @@
 #include "tests/unit/base/patience.h"
 
 #define BUSYBOX "/bin/busybox"
-#define WAIT_MS PATIENCE_MS
 
 /* Reaps what it starts, takes the halt signal, reboots on request. */
 static const char init_script[] =
@@ -379,3 +378,17 @@ static inline void expect_run(struct world *w, const char *name, const char *scr
 	if (got != status || (want && !str_eq(out.data, want)))
 		fail_msg("%s: status %d, output \"%s\"", script, got, out.data);
 }
+
+/* Of one test alone when its name is given. */
+#define container_world_main(argc, argv, tests, set_up, tear_down)                      \
+	({                                                                              \
+		int rc_ = helper_main(helper_verbs, argc, argv);                        \
+                                                                                        \
+		if (rc_ < 0 && !world_possible()) {                                     \
+			print_message("skipped: needs root, and no ThreadSanitizer\n"); \
+			rc_ = 0;                                                        \
+		}                                                                       \
+		if (rc_ < 0 && argc > 1)                                                \
+			cmocka_set_test_filter(argv[1]);                                \
+		rc_ >= 0 ? rc_ : cmocka_run_group_tests(tests, set_up, tear_down);      \
+	})

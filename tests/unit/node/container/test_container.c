@@ -130,10 +130,8 @@ static void test_keep(void **state)
 		bool old, stopped, daemon_gone; /* the mark; by somebody else; when it ends */
 		bool again;
 	} cases[] = {
-		{ .again = true },
-		{ .daemon_gone = true, .again = true },
-		{ .old = true },
-		{ .old = true, .daemon_gone = true },
+		{ .again = true },   { .daemon_gone = true, .again = true },
+		{ .old = true },     { .old = true, .daemon_gone = true },
 		{ .stopped = true },
 	};
 	struct world *w = *state;
@@ -425,15 +423,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_hold),
 		cmocka_unit_test(test_privileged),
 	};
-	int rc = helper_main(helper_verbs, argc, argv);
 
-	if (rc >= 0)
-		return rc;
-	if (!world_possible()) {
-		print_message("skipped: needs root, and no ThreadSanitizer\n");
-		return 0;
-	}
-	if (argc > 1)
-		cmocka_set_test_filter(argv[1]);
-	return cmocka_run_group_tests(tests, world_setup, world_teardown);
+	return container_world_main(argc, argv, tests, world_setup, world_teardown);
 }

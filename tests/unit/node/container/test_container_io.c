@@ -215,15 +215,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_interactive),
 		cmocka_unit_test(test_signal_and_kill),
 	};
-	int rc = helper_main(helper_verbs, argc, argv);
 
-	if (rc >= 0)
-		return rc;
-	if (!world_possible()) {
-		print_message("skipped: needs root, and no ThreadSanitizer\n");
-		return 0;
-	}
-	if (argc > 1)
-		cmocka_set_test_filter(argv[1]);
-	return cmocka_run_group_tests(tests, world_setup, world_teardown);
+	return container_world_main(argc, argv, tests, world_setup, world_teardown);
 }

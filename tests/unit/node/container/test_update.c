@@ -257,15 +257,6 @@ int main(int argc, char **argv)
 		T(a_change_that_fails_is_taken_back), T(limits_that_are_none_change_nothing),
 		T(what_came_is_there_after_a_reboot), T(only_what_runs_here_is_changed),
 	};
-	int rc = helper_main(helper_verbs, argc, argv);
 
-	if (rc >= 0)
-		return rc;
-	if (!world_possible()) {
-		print_message("skipped: needs root, and no ThreadSanitizer\n");
-		return 0;
-	}
-	if (argc > 1)
-		cmocka_set_test_filter(argv[1]);
-	return cmocka_run_group_tests(tests, set_up, world_teardown);
+	return container_world_main(argc, argv, tests, set_up, world_teardown);
 }
